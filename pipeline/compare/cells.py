@@ -1,0 +1,91 @@
+"""What is compared (arms), under which settings (conditions), measured how often (cells)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from pipeline.compare.run import Condition, Run
+from pipeline.compare.settings import Settings, short, varying
+
+ALWAYS = ("workload.alpha", "workload.batch_size")
+"""Named even where they are the same throughout: no result means anything without them."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The repetitions of one arm under one condition, all of them valid."""
+
+    arm: str
+    condition: Condition
+    runs: tuple[Run, ...]
+
+    def mean(self, metric: str) -> float | None:
+        """Mean over the repeats; None unless every one of them has the metric."""
+        values = [value for run in self.runs if (value := run.number(metric)) is not None]
+        return fmean(values) if len(values) == len(self.runs) else None
+
+
+def place(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Name each run's arm and condition."""
+    whole = [run.settings for run in runs if run.complete] or [run.settings for run in runs]
+    differing = varying(whole)
+    shown = [key for key in ALWAYS if any(run.settings.get(key) is not None for run in runs)]
+    shown += [key for key in differing if key not in ALWAYS and not key.startswith("engine.")]
+    own = [key for key in differing if key.startswith("engine.") and key != "engine.name"]
+    if len({each["engine.precision"] for each in whole if "engine.precision" in each}) > 1:
+        own = ["engine.precision", *(key for key in own if key != "engine.precision")]
+    placed = [
+        replace(
+            run,
+            arm=_arm(run.settings, own),
+            condition=tuple((key, run.settings.get(key)) for key in shown),
+        )
+        for run in runs
+    ]
+    return _told_apart(placed)
+
+
+def _arm(settings: Settings, own: Iterable[str]) -> str:
+    words = [str(settings.get("engine.name", "?"))]
+    for key in own:
+        if (value := settings.get(key)) is not None:
+            words.append(str(value) if key == "engine.precision" else f"{short(key)}={value}")
+    return " ".join(words)
+
+
+def _told_apart(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Arms of their own for runs that were made twice: an A/A pair, or two sweeps."""
+    places = Counter((run.arm, run.condition, run.repeat) for run in runs if run.counts)
+    sweeps = {run.sweep for run in runs}
+    if len(sweeps) > 1 and max(places.values(), default=0) > 1:
+        runs = [replace(run, arm=f"{run.arm} @ {run.sweep.name}") for run in runs]
+    seen: Counter[tuple[Any, ...]] = Counter()
+    apart = []
+    for run in runs:
+        place = (run.arm, run.condition, run.repeat)
+        seen[place] += run.counts
+        apart.append(replace(run, arm=f"{run.arm} ({seen[place]})") if seen[place] > 1 else run)
+    return tuple(apart)
+
+
+def order(condition: Condition) -> list[tuple[bool, float, str]]:
+    """Sort key of a condition: numbers by size, then whatever else there is."""
+    return [_comparable(value) for _, value in condition]
+
+
+def _comparable(value: Any) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return not number, float(value) if number else 0.0, "" if number else str(value)
+
+
+def cells(runs: Sequence[Run]) -> tuple[Cell, ...]:
+    """The runs that count, repeats together; by condition, then in the order arms were met."""
+    together: dict[tuple[str, Condition], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.counts:
+            together[run.arm, run.condition].append(run)
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    found = [Cell(arm, where, tuple(same)) for (arm, where), same in together.items()]
+    return tuple(sorted(found, key=lambda each: (order(each.condition), arms.index(each.arm))))

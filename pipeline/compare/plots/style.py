@@ -1,0 +1,88 @@
+"""How figures look: few lines, text that takes the page's colour, hues told apart by all."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#0a0b0c"
+"""Stands for the page's text colour, light or dark; see `svg.inline`."""
+
+SERIES = ("#2b7fc4", "#d4610f", "#149a70", "#b55fa2", "#9c7c0c", "#7d70d6", "#c4545e", "#6b7682")
+"""Mid-tones: at least 3 : 1 against both the light page and the dark one."""
+
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "★")
+"""So that no series is known by its colour alone; the same shapes in figures and in text."""
+
+WIDTH = 4.2
+"""Inches of a panel; the page scales it, one beside the other or one below the other."""
+
+RC: Any = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "savefig.transparent": True,
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one arm is drawn, the same in every figure."""
+
+    colour: str
+    marker: str
+    glyph: str
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in this module's style, and leave matplotlib as it was."""
+    with mpl.rc_context(RC), warnings.catch_warnings():
+        # Names in any script: the page's fonts draw them, matplotlib's only measure them.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
+def marks(arms: Sequence[str]) -> dict[str, Mark]:
+    """A mark for each arm; colours return after eight, with another marker."""
+    found = {}
+    for number, arm in enumerate(arms):
+        turn, place = divmod(number, len(SERIES))
+        shape = (place + turn) % len(MARKERS)
+        found[arm] = Mark(SERIES[place], MARKERS[shape], GLYPHS[shape])
+    return found
+
+
+def panel(height: float) -> tuple[Figure, Axes]:
+    """An empty figure with one set of axes, as wide as a panel."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def rows_only(axes: Axes, labels: Sequence[str]) -> None:
+    """Turn the y axis into a list of names, the first on top."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)

@@ -1,0 +1,67 @@
+"""Where the figures come from: enough to make them again, or to doubt them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.run import Run
+from pipeline.compare.settings import flatten
+
+Fact = tuple[str, tuple[str, ...]]
+"""A term, and every value the runs have for it: one, if they agree."""
+
+
+def provenance(comparison: Comparison) -> list[Fact]:
+    """Commands, machine, versions, source and traces; what no run recorded is left out."""
+    readers: dict[str, Callable[[Run], str | None]] = {
+        "Command": lambda run: run.command,
+        "CPU": _cpu,
+        "Threads": lambda run: _text(run.environment.get("threads", run.settings.get("threads"))),
+        "Memory": _memory,
+        "System": _system,
+        "Versions": _versions,
+        "Git commit": _commit,
+        "Traces (SHA-256)": lambda run: run.trace,
+    }
+    facts = [(term, _distinct(map(read, comparison.runs))) for term, read in readers.items()]
+    return [(term, values) for term, values in facts if values]
+
+
+def _distinct(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _cpu(run: Run) -> str | None:
+    cpu = flatten(run.environment).get
+    if not cpu("cpu.model"):
+        return None
+    cores = f"{cpu('cpu.physical_cores', '?')} cores, {cpu('cpu.logical_cores', '?')} logical"
+    flags = run.environment["cpu"].get("flags") or []
+    return f"{cpu('cpu.model')} ({'; '.join(filter(None, (cores, ' '.join(flags))))})"
+
+
+def _memory(run: Run) -> str | None:
+    total = flatten(run.environment).get("memory.total_bytes")
+    return f"{total / 2**30:.1f} GiB" if total else None
+
+
+def _system(run: Run) -> str | None:
+    found = [run.environment.get(name) for name in ("os", "kernel")]
+    python = run.environment.get("python")
+    return ", ".join(map(str, filter(None, [*found, python and f"Python {python}"]))) or None
+
+
+def _versions(run: Run) -> str | None:
+    versions = run.environment.get("versions") or {}
+    return ", ".join(f"{name} {number}" for name, number in versions.items() if number) or None
+
+
+def _commit(run: Run) -> str | None:
+    git = run.environment.get("git") or {}
+    if not git.get("commit"):
+        return None
+    return f"{git['commit']}{' with uncommitted changes' if git.get('dirty') else ''}"

@@ -1,0 +1,108 @@
+"""The comparison as rows: one a configuration, and one for every run that is left out of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.compare.cells import Cell, order
+from pipeline.compare.columns import DASH, MISSING, Numbers
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.ratios import Ratio
+from pipeline.compare.run import Condition, Run
+
+NOISY = 0.10
+"""Coefficient of variation between iterations from which a figure carries a warning."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        arm: the engine.
+        condition: under which settings.
+        runs: the repeats it stands for; a run that is left out stands alone.
+        verdict: VALID, or what keeps it out of the comparison.
+        why: the cause or the reasons.
+        ratio: against the baseline.
+        number: looks a metric up.
+    """
+
+    arm: str
+    condition: Condition
+    runs: tuple[Run, ...]
+    verdict: str
+    why: str
+    ratio: Ratio | None
+    number: Numbers
+
+    @property
+    def counts(self) -> bool:
+        """Whether its figures entered the comparison."""
+        return self.verdict == "VALID"
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether there is anything to show, even if it doesn't count."""
+        return any(run.metrics for run in self.runs)
+
+    @property
+    def repeats(self) -> str:
+        """The repeats as ranges."""
+        return ranges(run.repeat for run in self.runs if run.repeat is not None)
+
+    @property
+    def variation(self) -> float | None:
+        """The worst repeat's coefficient of variation, where it is worth a warning."""
+        found = [run.number("latency_per_iteration_s/cv") for run in self.runs]
+        worst = max((value for value in found if value is not None), default=0.0)
+        return worst if worst >= NOISY else None
+
+    def settings(self) -> tuple[str, ...]:
+        """The condition's values as text."""
+        return tuple(shown(value) for _, value in self.condition)
+
+
+def rows(comparison: Comparison) -> tuple[Row, ...]:
+    """By condition, then by arm; what is left out stands where it would have counted."""
+    arms = list(dict.fromkeys(run.arm for run in comparison.runs))
+    found = [_cell(cell, comparison) for cell in comparison.cells]
+    found += [_left_out(run) for run in comparison.left_out]
+    return tuple(sorted(found, key=lambda row: (order(row.condition), arms.index(row.arm))))
+
+
+def _cell(cell: Cell, comparison: Comparison) -> Row:
+    against = None if cell.arm == comparison.baseline else comparison.ratio(cell.runs)
+    return Row(cell.arm, cell.condition, cell.runs, "VALID", "", against, cell.mean)
+
+
+def _left_out(run: Run) -> Row:
+    return Row(run.arm, run.condition, (run,), run.verdict, run.why, None, run.number)
+
+
+def shown(value: Any) -> str:
+    """A setting's value as text: 1.0 is written 1."""
+    if value is None:
+        return MISSING
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers as text, neighbours as their first and last."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(DASH.join(dict.fromkeys((str(run[0]), str(run[-1])))) for run in runs)
+
+
+def differing(conditions: Sequence[Condition]) -> list[str]:
+    """The settings of a condition that take more than one value."""
+    keys = [key for key, _ in conditions[0]] if conditions else []
+    return [
+        key
+        for index, key in enumerate(keys)
+        if len({condition[index][1] for condition in conditions}) > 1
+    ]

@@ -1,0 +1,91 @@
+"""One run as a comparison sees it: a row that is never dropped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+NEVER_RAN = "NEVER RAN"
+UNREADABLE = "UNREADABLE"
+
+UNEXPLAINED = {
+    "RUNNING": "it has not ended yet, or was ended together with its parent",
+    "NOT CHECKED": "it finished, but nothing judged its validity",
+}
+"""Why a run that gives no cause of its own is left out."""
+
+Condition = tuple[tuple[str, Any], ...]
+"""The settings, engine apart, that tell one run of a comparison from another."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One job of a sweep, or one run directory.
+
+    Attributes:
+        path: its directory, which need not exist.
+        state: a `State`, or NEVER_RAN or UNREADABLE.
+        settings: its configuration, flat: `workload.alpha` → 1.0.
+        cause: why it did not finish.
+        validity: VALID, INVALID, or None while nobody has judged it.
+        reasons: why it is INVALID.
+        metrics: flat, by the names of the metrics' definitions; a text says why one is missing.
+        trace: SHA-256 of its trace.
+        environment: machine, versions and hashes.
+        complete: whether `settings` is its own configuration; else it is guessed from overrides.
+        command: the command line of its sweep.
+        arm: what is compared: the engine, with those of its settings that differ between runs.
+        condition: under which settings it is compared.
+    """
+
+    path: Path
+    state: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    cause: str | None = None
+    validity: str | None = None
+    reasons: tuple[str, ...] = ()
+    metrics: Mapping[str, float | str] = field(default_factory=dict)
+    trace: str | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    complete: bool = True
+    command: str | None = None
+    arm: str = "?"
+    condition: Condition = ()
+
+    @property
+    def sweep(self) -> Path:
+        """The directory it stands in."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The directory, short enough for a table."""
+        return f"{self.sweep.name}/{self.path.name}"
+
+    @property
+    def repeat(self) -> int | None:
+        """Number of the repetition."""
+        return self.settings.get("repeat")
+
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers may enter means, ratios and plots."""
+        return self.state == "FINISHED" and self.validity == "VALID"
+
+    @property
+    def verdict(self) -> str:
+        """VALID, or the word for what keeps it out of the comparison."""
+        if self.state != "FINISHED":
+            return self.state
+        return self.validity or "NOT CHECKED"
+
+    @property
+    def why(self) -> str:
+        """What keeps it out of the comparison, in one printable line; empty when nothing does."""
+        why = self.cause or "; ".join(self.reasons) or UNEXPLAINED.get(self.verdict, "")
+        return "".join(letter if letter.isprintable() else " " for letter in why)
+
+    def number(self, metric: str) -> float | None:
+        """The metric, or None when the run could not measure it."""
+        value = self.metrics.get(metric)
+        return None if value is None or isinstance(value, str) else float(value)

@@ -1,0 +1,105 @@
+"""Configurations laid flat, and the settings in which runs differ."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import yaml
+
+GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "experiment"})
+"""Config groups chosen by name: `engine=noop` sets `engine.name`."""
+
+BOOKKEEPING = frozenset({"repeat", "isolation", "limits", "paths", "tracking", "hydra"})
+"""Settings that say where and how a run was made, never what it measures."""
+
+Settings = Mapping[str, Any]
+"""A configuration laid flat: dotted name → value."""
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of a configuration by their dotted names; what JSON lacks becomes text."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = _plain(value)
+    return flat
+
+
+def _plain(value: Any) -> Any:
+    finite = isinstance(value, float) and isfinite(value)
+    return value if value is None or isinstance(value, str | int) or finite else str(value)
+
+
+def overridden(overrides: Sequence[str]) -> dict[str, Any]:
+    """What a job's overrides say of its settings, for a job that left no configuration."""
+    settings: dict[str, Any] = {}
+    for override in overrides:
+        key, _, text = override.lstrip("+").partition("=")
+        chosen = "/" in key or key in GROUPS
+        settings[key.replace("/", ".") + (".name" if chosen else "")] = _value(text)
+    return settings
+
+
+def _value(text: str) -> Any:
+    try:
+        return _plain(yaml.safe_load(text))
+    except yaml.YAMLError:
+        return text
+
+
+def shared(several: Sequence[Settings]) -> dict[str, Any]:
+    """The settings to which all of `several` give the same value."""
+    first, *others = several or [{}]
+    missing = object()
+    return {
+        key: value
+        for key, value in first.items()
+        if all(other.get(key, missing) == value for other in others)
+    }
+
+
+def varying(several: Sequence[Settings]) -> list[str]:
+    """Names of the settings in which runs differ.
+
+    A choice brings settings of its own along (another engine, another model), so what lies inside
+    a named group counts only when it differs between runs that made the same choice. A setting
+    that merely repeats another one is left out.
+    """
+    found: list[str] = []
+    for key in dict.fromkeys(key for each in several for key in each):
+        if _matters(key) and _differs(several, key) and not _repeats(several, key, found):
+            found.append(key)
+    return found
+
+
+def _matters(key: str) -> bool:
+    return key.split(".")[0] not in BOOKKEEPING and not key.endswith("_target_")
+
+
+def _differs(several: Iterable[Settings], key: str) -> bool:
+    values: dict[Any, set[Any]] = defaultdict(set)
+    for each in several:
+        values[_choice(each, key)].add(each.get(key))
+    return any(len(found) > 1 for found in values.values())
+
+
+def _choice(settings: Settings, key: str) -> Any:
+    """The name chosen for the innermost named group around `key`."""
+    group = key.removesuffix(".name").rpartition(".")[0]
+    while group and f"{group}.name" not in settings:
+        group = group.rpartition(".")[0]
+    return settings.get(f"{group}.name")
+
+
+def _repeats(several: Sequence[Settings], key: str, others: Iterable[str]) -> bool:
+    having = [each for each in several if key in each]
+    return any(all(each[key] == each.get(other) for each in having) for other in others)
+
+
+def short(key: str) -> str:
+    """A column title for a setting: `workload.batch_size` → `batch`."""
+    name = key.removesuffix(".name").rpartition(".")[2]
+    return "batch" if name == "batch_size" else name

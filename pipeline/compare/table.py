@@ -1,0 +1,75 @@
+"""The comparison in a terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.compare.columns import COLUMNS, MISSING, TIMES, Column
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.headline import headline
+from pipeline.compare.rows import Row, rows
+from pipeline.compare.settings import short
+
+
+def print_table(comparison: Comparison, console: Console) -> None:
+    """Print headline, table and what was left out, as wide as the console allows."""
+    lines = rows(comparison)
+    table, dropped = _fitting(comparison, lines, console)
+    console.print(Text(headline(comparison)), "", table, sep="\n")
+    for row in lines:
+        if row.why:
+            line = f"{row.verdict}  {row.runs[0].name}: {row.why}"
+            console.print(Text(line, style="yellow"), soft_wrap=True)
+    if dropped:
+        console.print(Text(f"Not shown for want of width: {', '.join(dropped)}.", style="dim"))
+    console.print(Text(f"Report: {comparison.report}"), soft_wrap=True)
+
+
+def _fitting(
+    comparison: Comparison, lines: Sequence[Row], console: Console
+) -> tuple[Table, list[str]]:
+    """The table, without the columns that would make it wider than the console."""
+    unbounded = console.options.update(width=10_000)
+    columns = list(COLUMNS)
+    table = _table(comparison, lines, columns)
+    while columns and console.measure(table, options=unbounded).maximum > console.width:
+        columns.remove(min(columns, key=lambda column: column.keep))
+        table = _table(comparison, lines, columns)
+    return table, [column.title for column in COLUMNS if column not in columns]
+
+
+def _table(comparison: Comparison, lines: Sequence[Row], columns: Sequence[Column]) -> Table:
+    table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column("engine", no_wrap=True)
+    for title in (*map(short, comparison.columns), "repeat"):
+        table.add_column(title, justify="right")
+    table.add_column(f"{TIMES} {comparison.baseline or MISSING}\n(pairs)", justify="right")
+    for column in columns:
+        table.add_column(f"{column.title}\n{column.unit}".strip(), justify="right")
+    for row, following in zip(lines, (*lines[1:], None), strict=True):
+        last = following is None or following.condition != row.condition
+        style = "" if row.counts else "yellow"
+        table.add_row(*_texts(row, columns, comparison.baseline), style=style, end_section=last)
+    return table
+
+
+def _texts(row: Row, columns: Sequence[Column], baseline: str | None) -> list[Text]:
+    figures = [column.text(row.number) + _sign(row, column) for column in columns]
+    texts = [row.arm, *row.settings(), row.repeats, _against(row, baseline), *figures]
+    return [Text(text) for text in texts]
+
+
+def _sign(row: Row, column: Column) -> str:
+    noisy = row.variation is not None and "latency_per_iteration_s" in column.metrics
+    return " ⚠" if noisy else ""
+
+
+def _against(row: Row, baseline: str | None) -> str:
+    if not row.counts:
+        return row.verdict
+    if row.arm == baseline:
+        return "baseline"
+    return f"{row.ratio.mean:.2f} ({row.ratio.pairs})" if row.ratio else MISSING

@@ -1,0 +1,1 @@
+"""Numbers from a timeline: pure functions, no I/O."""

@@ -1,0 +1,156 @@
+"""What a run leaves behind before any number is computed: raw stamps and counts.
+
+Stamps are `time.perf_counter` seconds, stored as read, so every aggregate can be recomputed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+STAGES = (
+    "tokenize",
+    "adapter_load",
+    "adapter_switch",
+    "prefill",
+    "decode",
+    "sample",
+    "detokenize",
+    "other",
+)
+"""Where a run's time can go, in the order a request meets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One served request: a row of `requests.jsonl`.
+
+    Attributes:
+        id: the trace's request id.
+        iteration: the measured iteration it was served in.
+        adapter: adapter name, or None for the base model.
+        prompt_tokens: length of the prompt in tokens.
+        scheduled: when the workload says it arrives.
+        submitted: when the engine accepted it.
+        lag: `submitted - scheduled` beyond what the engine's own busy step explains, seconds.
+        admitted: when the engine began to work on it; None if it never did.
+        tokens: one stamp an output token.
+        finished: when its last token, or its error, was available.
+        output_ids: the generated token ids.
+        text: the output as text; None when the workload replays ids alone.
+        error: what went wrong, in one line; None when nothing did.
+    """
+
+    id: int
+    iteration: int
+    adapter: str | None
+    prompt_tokens: int
+    scheduled: float
+    submitted: float
+    lag: float
+    admitted: float | None
+    tokens: tuple[float, ...]
+    finished: float
+    output_ids: tuple[int, ...]
+    text: str | None = None
+    error: str | None = None
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """The record that `to_json` wrote."""
+        values = dict(row)
+        return cls(
+            **values | {key: tuple(values[key]) for key in ("tokens", "output_ids")},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterCounts:
+    """How adapters came and went; METRICS' `adapter_*` names.
+
+    Attributes:
+        switches: changes of the active adapter.
+        loads: adapters read from disk.
+        evictions: adapters dropped to make room.
+        hits: requests whose adapter was already resident when they were admitted.
+        lookups: requests that named an adapter.
+    """
+
+    switches: int = 0
+    loads: int = 0
+    evictions: int = 0
+    hits: int = 0
+    lookups: int = 0
+
+    def __add__(self, other: "AdapterCounts") -> "AdapterCounts":
+        return AdapterCounts(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+    def __sub__(self, other: "AdapterCounts") -> "AdapterCounts":
+        return AdapterCounts(*(a - b for a, b in zip(_values(self), _values(other), strict=True)))
+
+
+def _values(counts: AdapterCounts) -> tuple[int, ...]:
+    return tuple(asdict(counts).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """One measured stretch (a closed batch, or a whole open run): a row of `iterations.jsonl`.
+
+    Attributes:
+        index: from 0.
+        started: stamp at which its first request could be handed over.
+        ended: stamp at which nothing was left to do.
+        stage_seconds: seconds by stage; the values add up to `ended - started`.
+        adapters: residency counts of this stretch.
+        cpu_seconds: CPU time the engine's process used, user and system.
+    """
+
+    index: int
+    started: float
+    ended: float
+    stage_seconds: Mapping[str, float]
+    adapters: AdapterCounts
+    cpu_seconds: float
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds from start to end."""
+        return self.ended - self.started
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """The iteration that `to_json` wrote."""
+        return cls(**dict(row) | {"adapters": AdapterCounts(**row["adapters"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Everything measured in one run; every number of METRICS.md is a function of it.
+
+    Attributes:
+        requests: in the order they finished.
+        iterations: in the order they ran.
+        load_s: seconds to build the engine; never inside the measured time.
+        warmup_s: seconds of warm-up; never inside the measured time.
+        peak_rss_bytes: highest resident set of the engine's process, load included.
+        threads: compute threads the engine was given.
+    """
+
+    requests: tuple[RequestRecord, ...]
+    iterations: tuple[Iteration, ...]
+    load_s: float = 0.0
+    warmup_s: float = 0.0
+    peak_rss_bytes: int = 0
+    threads: int = 1
+    wall_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wall_s", sum(each.wall_s for each in self.iterations))

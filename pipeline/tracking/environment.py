@@ -1,0 +1,70 @@
+"""The circumstances of a run: without them its figures can't be compared with any other's."""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.tracking import machine
+from pipeline.tracking.cgroup import limits
+from pipeline.tracking.git import git
+from pipeline.tracking.versions import versions
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_PROC_BIND",
+    "OMP_PLACES",
+    "OMP_WAIT_POLICY",
+    "GOMP_CPU_AFFINITY",
+    "KMP_AFFINITY",
+    "KMP_BLOCKTIME",
+    "TOKENIZERS_PARALLELISM",
+    "LD_PRELOAD",
+)
+REQUIRED = (
+    "cpu.model",
+    "threads",
+    "versions.torch",
+    "versions.transformers",
+    "versions.peft",
+    "hashes.model",
+    "hashes.adapters",
+    "hashes.trace",
+)
+"""A run that can't say one of these is INVALID."""
+
+
+def environment(threads: int, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """What `environment.json` holds, read now.
+
+    Args:
+        threads: compute threads the engine was given.
+        hashes: content hashes by name: `model`, `adapters` and `trace`.
+    """
+    return {
+        "time": datetime.now(UTC).isoformat(),
+        **machine.system(),
+        "cpu": machine.cpu(),
+        "memory": machine.memory(),
+        "limits": limits(),
+        "load_average": list(os.getloadavg()),
+        "threads": threads,
+        "thread_variables": {name: os.environ.get(name) for name in THREAD_VARIABLES},
+        "versions": versions(),
+        "git": git(),
+        "hashes": dict(hashes),
+    }
+
+
+def missing(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """The required fields which `environment` lacks, by dotted name."""
+    return tuple(name for name in REQUIRED if not _field(environment, name))
+
+
+def _field(environment: Mapping[str, Any], name: str) -> Any:
+    value: Any = environment
+    for key in name.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,68 @@
+"""The figures of a run in the shapes MLflow shows: points for its charts, a table of requests."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.metrics.timeline import RequestRecord
+from pipeline.tracking.run_directory import RunDirectory
+
+NAME_LENGTH = 250
+"""MLflow takes no longer name of a metric."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `step` is the iteration in a series, 0 elsewhere."""
+
+    name: str
+    value: float
+    step: int = 0
+
+
+def points(run: RunDirectory) -> Iterator[Point]:
+    """Every number of `metrics.json`, then two series over the iterations."""
+    for name, value in run.json("metrics.json").items():
+        if isinstance(value, int | float):
+            yield Point(_legal(name), float(value))
+    tokens: dict[int, int] = {}
+    for request in run.requests():
+        tokens[request.iteration] = tokens.get(request.iteration, 0) + len(request.tokens)
+    for each in run.iterations():
+        yield Point("iteration/latency_s", each.wall_s, each.index)
+        if each.wall_s > 0:
+            rate = tokens.get(each.index, 0) / each.wall_s
+            yield Point("iteration/output_tokens_per_s", rate, each.index)
+
+
+def request_table(run: RunDirectory) -> dict[str, Any]:
+    """One row a request, in the form MLflow's table view reads; empty if none was served."""
+    rows = [_row(request) for request in run.requests()]
+    if not rows:
+        return {}
+    return {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}
+
+
+def _legal(name: str) -> str:
+    """`name` as MLflow allows it: adapters may be called anything."""
+    return posixpath.normpath(re.sub(r"[^/\w.\- ]", "_", name))[:NAME_LENGTH]
+
+
+def _row(request: RequestRecord) -> dict[str, Any]:
+    first = request.tokens[0] if request.tokens else None
+    gaps = len(request.tokens) - 1
+    return {
+        "id": request.id,
+        "iteration": request.iteration,
+        "adapter": request.adapter,
+        "prompt_tokens": request.prompt_tokens,
+        "output_tokens": len(request.output_ids),
+        "queue_s": None if request.admitted is None else request.admitted - request.scheduled,
+        "ttft_s": None if first is None else first - request.scheduled,
+        "tpot_s": None if first is None or not gaps else (request.finished - first) / gaps,
+        "e2e_s": request.finished - request.scheduled,
+        "error": request.error,
+        "text": request.text,
+    }

@@ -1,0 +1,120 @@
+"""Writing into one MLflow experiment, so that doing it again changes nothing."""
+
+import fcntl
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.tracking.projection import PASSING_TAGS, Projection
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+BATCH = 1000
+"""MLflow takes no more metrics in one call."""
+LENGTH = 5000
+"""MLflow refuses longer values of params and tags."""
+RECEIPT = "mlflow.json"
+"""Where a run directory says which MLflow run shows it."""
+TABLE = "requests.json"
+
+
+@dataclass(frozen=True)
+class MlflowExperiment:
+    """An experiment, by `id`, and a `client` to write into it."""
+
+    client: "MlflowClient"
+    id: str
+
+    def find_or_make(
+        self, projection: Projection, directory: Path, tags: Mapping[str, str] | None = None
+    ) -> "Run":
+        """The one MLflow run of `directory`, found by its `pipeline.id`."""
+        with _locked(directory):
+            query = f"tags.`pipeline.id` = '{projection.key}'"
+            found = self.client.search_runs([self.id], query, max_results=1)
+            if found:
+                return found[0]
+            tags = {**projection.tags, **(tags or {}), "pipeline.id": projection.key}
+            return self.client.create_run(
+                self.id, projection.started_ms, _cut(tags), projection.name
+            )
+
+    def show(
+        self,
+        projection: Projection,
+        directory: Path,
+        *,
+        parent: "Run | None" = None,
+        table: Mapping[str, Any] | None = None,
+        leaving: Collection[str] = (),
+    ) -> str:
+        """Bring the MLflow run of `directory` up to date; returns its id.
+
+        The run hangs beneath `parent`, and `table` is shown as a table. The directory's entries
+        become artifacts, but for those in `leaving`.
+        """
+        tags = dict(projection.tags)
+        if parent:
+            tags["mlflow.parentRunId"] = parent.info.run_id
+        if table:
+            tags["mlflow.loggedArtifacts"] = json.dumps([{"path": TABLE, "type": "table"}])
+        run = self.find_or_make(projection, directory, tags)
+        self._log(run, projection, tags)
+        run_id = str(run.info.run_id)
+        self._upload(run_id, directory, {RECEIPT, *leaving})
+        if table:
+            self.client.log_dict(run_id, dict(table), TABLE)
+        self._end(run_id, projection)
+        return run_id
+
+    def _log(self, run: "Run", projection: Projection, tags: dict[str, str]) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        run_id, known = run.info.run_id, run.data.params
+        # A param can't be changed. A redone job that has another value tells it in a tag.
+        changed = {k: v for k, v in projection.params.items() if known.get(k, v) != v}
+        tags |= {f"changed.{key}": value for key, value in changed.items()}
+        for key in set(PASSING_TAGS) & set(run.data.tags) - set(tags):
+            self.client.delete_tag(run_id, key)
+        params = {k: v for k, v in projection.params.items() if k not in known}
+        self.client.log_batch(
+            run_id,
+            params=[Param(key, value) for key, value in _cut(params).items()],
+            tags=[RunTag(key, value) for key, value in _cut(tags).items()],
+        )
+        stamp = projection.finished_ms or projection.started_ms
+        metrics = [Metric(p.name, p.value, stamp, p.step) for p in projection.metrics]
+        for start in range(0, len(metrics), BATCH):
+            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+
+    def _upload(self, run_id: str, directory: Path, leaving: Collection[str]) -> None:
+        for entry in sorted(directory.iterdir()):
+            if entry.name not in leaving and not entry.name.startswith("."):
+                self.client.log_artifact(run_id, str(entry))
+
+    def _end(self, run_id: str, projection: Projection) -> None:
+        # Last of all: until here a run that was left half-shown says that it is running.
+        self.client.update_run(run_id, "RUNNING", projection.name)
+        if projection.status != "RUNNING":
+            self.client.set_terminated(run_id, projection.status, projection.finished_ms)
+
+
+def _cut(values: Mapping[str, str]) -> dict[str, str]:
+    return {key: value[:LENGTH] for key, value in values.items()}
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Keep a second process from making the same run between our look and our making it."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

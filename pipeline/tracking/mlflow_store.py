@@ -1,0 +1,118 @@
+"""Reaching MLflow: quickly, quietly, and with one line to say when it can't be done.
+
+MLflow is imported inside these functions, as that takes seconds.
+"""
+
+import logging
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.tracking.tracker import TrackingUnavailable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@contextmanager
+def connected(uri: str, timeout_s: int) -> "Iterator[MlflowClient]":
+    """A client of the store at `uri`.
+
+    Raises:
+        TrackingUnavailable: for whatever goes wrong inside, since a view must cost no run.
+    """
+    try:
+        with _patience(timeout_s):
+            from mlflow import MlflowClient
+
+            _open_database(uri, timeout_s)
+            with _quiet():
+                yield MlflowClient(tracking_uri=uri)
+    except Exception as error:
+        raise TrackingUnavailable(public(f"MLflow at {uri}: {_reason(error)}")) from error
+
+
+def is_http(uri: str) -> bool:
+    """Whether a server answers at `uri`, rather than a database."""
+    return uri.startswith(("http://", "https://"))
+
+
+def public(uri: str) -> str:
+    """`uri`, or a sentence with one, without a user's name and password."""
+    return re.sub(r"//[^/@\s]*@", "//", uri)
+
+
+def experiment_id(client: "MlflowClient", name: str, artifact_location: str | None) -> str:
+    """The experiment called `name`, made if need be; its place for artifacts is then fixed."""
+    from mlflow import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name, artifact_location))
+        except MlflowException:
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)
+
+
+@contextmanager
+def _patience(timeout_s: int) -> Iterator[None]:
+    """MLflow's own settings for the meantime.
+
+    No retries: a request that timed out may have been served, and a run would be made twice.
+    """
+    settings = {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout_s),
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """MLflow logs migrations and whole tracebacks; the exception says all of it."""
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _open_database(uri: str, timeout_s: int) -> None:
+    """Find out now whether a SQLite file can be written: MLflow would try for 100 seconds."""
+    from sqlalchemy import make_url
+
+    if not uri.startswith("sqlite:"):
+        return
+    path = make_url(uri).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=timeout_s)) as database:
+            database.execute("BEGIN IMMEDIATE")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what lies at the bottom of `error`."""
+    reason, inner = error, error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, OSError | sqlite3.Error):
+            reason = inner
+        inner = inner.__cause__ or inner.__context__
+    lines = str(reason).strip().splitlines() or [type(reason).__name__]
+    return lines[0][:300]

@@ -1,0 +1,141 @@
+"""What MLflow is to show of a run: plain values, worked out without MLflow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipeline.tracking.figures import Point, points
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State, Status
+from pipeline.tracking.sweep_directory import SweepDirectory
+
+PARAMS = {
+    "engine": "engine.name",
+    "precision": "engine.precision",
+    "model": "model.name",
+    "adapters": "adapters.name",
+    "popularity": "workload.popularity.name",
+    "arrivals": "workload.arrivals.name",
+    "alpha": "workload.alpha",
+    "batch_size": "workload.batch_size",
+    "max_new_tokens": "workload.max_new_tokens",
+    "threads": "threads",
+    "repeat": "repeat",
+}
+"""Where in the configuration each param stands; one that isn't there is left out."""
+
+PASSING_TAGS = ("cause", "validity", "trace_sha256")
+"""Tags that one attempt may have and the next may not."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One MLflow run.
+
+    Attributes:
+        key: the id it is found by, whatever MLflow calls it.
+        name: what the list of runs shows.
+        status: one of MLflow's own.
+        started_ms: milliseconds since 1970.
+        finished_ms: the same; None while it runs.
+        params: few and flat.
+        tags: what runs are searched by, and the description.
+        metrics: of a finished run only. MLflow can't take a value back, so those of a failed
+            attempt would stay among those of the next.
+    """
+
+    key: str
+    name: str
+    status: str
+    started_ms: int
+    finished_ms: int | None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[Point, ...] = ()
+
+
+def of_run(run: RunDirectory) -> Projection:
+    """The projection of one run directory, in whatever state it is."""
+    status = run.status()
+    params = _params(run.config() if run.has("config.yaml") else {})
+    return Projection(
+        key=status.id,
+        name=_name(params),
+        status=status.state if status.state in (State.RUNNING, State.FINISHED) else "FAILED",
+        started_ms=_milliseconds(status.started),
+        finished_ms=_milliseconds(status.finished) if status.finished else None,
+        params=params,
+        tags=_tags(run, status, params),
+        metrics=tuple(points(run)) if status.state == State.FINISHED else (),
+    )
+
+
+def of_sweep(sweep: SweepDirectory) -> Projection:
+    """The projection of a sweep: the run its jobs hang from."""
+    statuses = [run.status() for run in sweep.runs()]
+    states = [status.state for status in statuses]
+    ends = [_milliseconds(status.finished) for status in statuses if status.finished]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in State if state in states)
+    return Projection(
+        key=sweep.id,
+        name=" · ".join(["sweep", *filter(None, [", ".join(sweep.swept())])]),
+        status=_overall(states, len(sweep.jobs)),
+        started_ms=_milliseconds(sweep.started),
+        finished_ms=max(ends, default=None),
+        tags={
+            "command": sweep.command,
+            "mlflow.note.content": f"`{sweep.command}`\n\n{len(sweep.jobs)} jobs: {counts}",
+        },
+    )
+
+
+def _overall(states: list[State], jobs: int) -> str:
+    if len(states) < jobs or State.RUNNING in states:
+        return "RUNNING"
+    return "FINISHED" if set(states) <= {State.FINISHED} else "FAILED"
+
+
+def _milliseconds(stamp: str) -> int:
+    return round(datetime.fromisoformat(stamp).timestamp() * 1000)
+
+
+def _params(config: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: _look_up(config, path) for name, path in PARAMS.items()}
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def _look_up(config: Mapping[str, Any], path: str) -> Any:
+    value: Any = config
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _name(params: Mapping[str, str]) -> str:
+    """The cell: engine, alpha, batch size and repeat, as far as there are any."""
+    engine = " ".join(params[key] for key in ("engine", "precision") if key in params)
+    cell = (("\N{GREEK SMALL LETTER ALPHA}", "alpha"), ("b", "batch_size"), ("r", "repeat"))
+    return " · ".join([engine, *(f"{sign} {params[key]}" for sign, key in cell if key in params)])
+
+
+def _tags(run: RunDirectory, status: Status, params: Mapping[str, str]) -> dict[str, str]:
+    tags = {
+        **{key: params.get(key) for key in ("engine", "model", "adapters")},
+        "state": status.state.value,
+        "cause": status.cause,
+        "validity": status.validity,
+        "attempt": str(status.attempt),
+        "started": status.started,
+        "trace_sha256": run.json("trace.json").get("sha256"),
+        "git_commit": run.json("environment.json").get("git", {}).get("commit"),
+        "mlflow.note.content": _headline(run, status),
+    }
+    return {key: value for key, value in tags.items() if value}
+
+
+def _headline(run: RunDirectory, status: Status) -> str:
+    rate = run.json("metrics.json").get("output_tokens_per_s")
+    speed = f"**{rate:.4g} output tokens/s**" if isinstance(rate, int | float) else None
+    headline = " · ".join(filter(None, [speed, status.state, status.validity]))
+    return "\n\n".join(filter(None, [headline, status.cause, *status.reasons]))

@@ -1,0 +1,87 @@
+"""The run directory: every file of one run, by name."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.metrics.timeline import Iteration, RequestRecord
+from pipeline.tracking.files import append_jsonl, read_json, read_jsonl, write_json, write_text
+from pipeline.tracking.status import Status
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One run on disk: the truth of which everything else is a view.
+
+    `config.yaml`, `trace.jsonl`, `trace.json`, `environment.json`, `metrics.json`,
+    `fidelity.json` and `status.json` are written whole or not at all. `requests.jsonl` and
+    `iterations.jsonl` grow by whole lines after each iteration, so a run that dies keeps what
+    it had measured.
+    """
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """The whole log, tracebacks included."""
+        return self.path / "log.txt"
+
+    @property
+    def trace(self) -> Path:
+        """One request a line; `trace.json` beside it holds the laws and the SHA-256."""
+        return self.path / "trace.jsonl"
+
+    @property
+    def profile(self) -> Path:
+        """Folder of the profilers' artifacts."""
+        return self.path / "profile"
+
+    def write_config(self, text: str) -> None:
+        """Keep the resolved configuration, as YAML."""
+        write_text(self.path / "config.yaml", text)
+
+    def write_status(self, status: Status) -> None:
+        """Say how the job stands."""
+        write_json(self.path / "status.json", status.to_json())
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write one of the JSON documents, such as `metrics.json`."""
+        write_json(self.path / name, value)
+
+    def append(self, iteration: Iteration, requests: Iterable[RequestRecord]) -> None:
+        """Keep what one iteration measured."""
+        append_jsonl(self.path / "requests.jsonl", (row.to_json() for row in requests))
+        append_jsonl(self.path / "iterations.jsonl", [iteration.to_json()])
+
+    def has(self, name: str) -> bool:
+        """Whether the run wrote that file."""
+        return (self.path / name).is_file()
+
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration as plain values."""
+        config: dict[str, Any] = yaml.safe_load((self.path / "config.yaml").read_text("utf-8"))
+        return config
+
+    def status(self) -> Status:
+        """How the job stands."""
+        return Status.from_json(read_json(self.path / "status.json"))
+
+    def json(self, name: str) -> Mapping[str, Any]:
+        """One of the JSON documents; empty when the run never wrote it."""
+        document: Mapping[str, Any] = read_json(self.path / name) if self.has(name) else {}
+        return document
+
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """The served requests, in the order they finished."""
+        path = self.path / "requests.jsonl"
+        rows = read_jsonl(path) if path.is_file() else []
+        return tuple(RequestRecord.from_json(row) for row in rows)
+
+    def iterations(self) -> tuple[Iteration, ...]:
+        """The measured iterations, in order."""
+        path = self.path / "iterations.jsonl"
+        rows = read_jsonl(path) if path.is_file() else []
+        return tuple(Iteration.from_json(row) for row in rows)

@@ -1,0 +1,50 @@
+"""How a job ended, and whether its figures may be believed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class State(StrEnum):
+    """A job's state; all but RUNNING are final."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+
+
+@dataclass(frozen=True)
+class Status:
+    """The content of `status.json`.
+
+    Attributes:
+        id: names this cell for ever; MLflow's run is found by it, so a redone job stays one run.
+        state: how the job stands.
+        started: wall-clock time of the start, ISO 8601 with zone.
+        finished: the same for the end; None while it runs.
+        cause: one line that says why a job did not finish; None when it did.
+        validity: VALID or INVALID; None until the run has checked its own output.
+        reasons: why a run is INVALID, one line each.
+        attempt: 1 for the first try, one more each time the job is redone.
+    """
+
+    id: str
+    state: State
+    started: str
+    finished: str | None = None
+    cause: str | None = None
+    validity: str | None = None
+    reasons: tuple[str, ...] = ()
+    attempt: int = 1
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """The status that `to_json` wrote."""
+        return cls(**dict(row) | {"state": State(row["state"]), "reasons": tuple(row["reasons"])})
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of plain values."""
+        return asdict(self)

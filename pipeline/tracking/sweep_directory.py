@@ -1,0 +1,64 @@
+"""The sweep directory: what was asked for, and one run directory a job."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.tracking.files import read_json
+from pipeline.tracking.run_directory import RunDirectory
+
+SHEET = "sweep.json"
+
+
+@dataclass(frozen=True)
+class SweepDirectory:
+    """One sweep on disk.
+
+    Attributes:
+        path: the directory.
+        id: names this sweep for ever.
+        command: the command line that started it.
+        started: wall-clock time of the start, ISO 8601.
+        jobs: overrides by the job's folder.
+    """
+
+    path: Path
+    id: str
+    command: str
+    started: str
+    jobs: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The sweep described by the `sweep.json` in `path`."""
+        sheet: dict[str, Any] = read_json(path / SHEET)
+        jobs = {job["path"]: tuple(job["overrides"]) for job in sheet["jobs"]}
+        return cls(path, sheet["id"], sheet["command"], sheet["started"], jobs)
+
+    def runs(self) -> Iterator[RunDirectory]:
+        """The jobs that have begun, in order."""
+        for job in self.jobs:
+            run = RunDirectory(self.path / job)
+            if run.has("status.json"):
+                yield run
+
+    def swept(self) -> tuple[str, ...]:
+        """Names of the parameters in which the jobs differ, without their groups' names."""
+        values: dict[str, set[str]] = {}
+        for overrides in self.jobs.values():
+            for key, _, value in (override.partition("=") for override in overrides):
+                values.setdefault(key.lstrip("+"), set()).add(value)
+        differing = (key for key, seen in values.items() if len(seen) > 1)
+        return tuple(re.split("[./]", key)[-1] for key in differing)
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether `path` is a sweep directory."""
+    return (path / SHEET).is_file()
+
+
+def is_run(path: Path) -> bool:
+    """Whether `path` is a run directory."""
+    return RunDirectory(path).has("status.json")

@@ -1,0 +1,43 @@
+"""The contract of a tracker: a view of run directories that may be away, or behind."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+
+class TrackingUnavailable(Exception):
+    """The view can't take a run now. The run directory has everything: sync brings it in later.
+
+    The message is one line.
+    """
+
+
+class Tracker(ABC):
+    """Shows run directories somewhere else; called when a job's own process has ended."""
+
+    @abstractmethod
+    def project(self, directory: Path) -> None:
+        """Show one run directory, of a single run or of a sweep's job; again is the same.
+
+        Raises:
+            TrackingUnavailable: what is behind the view didn't answer.
+        """
+
+    @abstractmethod
+    def project_sweep(self, sweep: Path) -> None:
+        """Show a sweep: its jobs and the report over them; again is the same.
+
+        Raises:
+            TrackingUnavailable: what is behind the view didn't answer.
+        """
+
+    @abstractmethod
+    def close_message(self) -> str:
+        """One line that tells how to look at the runs; empty when there is nothing to look at."""
+
+
+class TrackingSettings(ABC):
+    """Settings of the `tracking` group."""
+
+    @abstractmethod
+    def tracker(self) -> Tracker:
+        """The tracker these settings describe. Nothing is opened yet."""

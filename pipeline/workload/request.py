@@ -1,0 +1,26 @@
+"""One request of a trace."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one user asks for, fixed before the run.
+
+    Attributes:
+        id: position in the trace, from 0.
+        iteration: which closed batch it belongs to; 0 throughout where there are no batches.
+        adapter: name of the LoRA adapter, or None for the base model.
+        prompt: the text, tokenised by the engine inside the timed path.
+        prompt_ids: the same text as token ids, for engines that replay ids alone.
+        max_new_tokens: how many tokens to generate.
+        scheduled_s: arrival, in seconds from the start of its iteration.
+    """
+
+    id: int
+    iteration: int
+    adapter: str | None
+    prompt: str
+    prompt_ids: tuple[int, ...]
+    max_new_tokens: int
+    scheduled_s: float

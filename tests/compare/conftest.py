@@ -1,0 +1,219 @@
+"""Run directories with plausible figures, made in milliseconds."""
+
+import random
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from pipeline.compare import compare
+from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
+from pipeline.tracking.files import write_json
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State, Status
+
+SPEED = {"peft_hotswap": 30.0, "merged": 21.0, "llama_cpp": 70.0, "multilora": 104.0}
+SWITCHING = {"peft_hotswap": 0.22, "merged": 0.45, "llama_cpp": 0.12, "multilora": 0.0}
+ADAPTERS = ("pirate", "haiku", "json", "lawyer", "nurse")
+
+MakeRun = Callable[..., Path]
+MakeSweep = Callable[..., Path]
+
+
+def configuration(engine: str, alpha: float | None, batch: int, repeat: int) -> dict[str, Any]:
+    """A resolved configuration, as far as a comparison reads it."""
+    workload: dict[str, Any] = {"batch_size": batch, "iterations": 4}
+    if alpha is not None:
+        workload |= {"alpha": alpha, "popularity": {"name": "zipf", "alpha": alpha}}
+    return {
+        "model": {"name": "tiny", "path": "models/tiny"},
+        "adapters": {"name": "trained", "count": len(ADAPTERS)},
+        "engine": {"name": engine, "_target_": f"pipeline.engines.{engine}", "threads": 2}
+        | ({"precision": "int4"} if engine == "multilora" else {}),
+        "workload": workload,
+        "paths": {"run": f"runs/{engine}{alpha}{batch}{repeat}"},
+        "repeat": repeat,
+        "threads": 2,
+    }
+
+
+def figures(engine: str, alpha: float | None, batch: int, repeat: int) -> dict[str, float | str]:
+    """Metrics that obey the obvious laws: skew and batching help, switching costs."""
+    noise = random.Random(f"{engine}{alpha}{batch}{repeat}").gauss(1, 0.03)
+    switching = SWITCHING[engine] * (1 / (1 + (alpha or 0.0)))
+    tokens = SPEED[engine] * batch**0.35 * (1 - switching) * noise
+    wall = batch * 32 / tokens
+    switches = 0.0 if engine == "multilora" else round(16 * switching * batch)
+    shares = {"tokenize": 0.004, "sample": 0.012, "detokenize": 0.006, "other": 0.01}
+    shares |= {"adapter_switch": switching, "adapter_load": switching / 6, "prefill": 0.21}
+    shares["decode"] = 1 - sum(shares.values())
+    return {
+        "output_tokens_per_s": tokens,
+        "sequences_per_s": tokens / 32,
+        "latency_per_iteration_s": wall,
+        "latency_per_iteration_s/cv": 0.13 if engine == "merged" else 0.02,
+        "ttft_s/p50": wall * 0.2,
+        "ttft_s/p90": "n too small" if batch < 8 else wall * 0.6,
+        "tpot_s/p50": batch / tokens,
+        "tpot_s/p90": "n too small" if batch < 8 else 1.3 * batch / tokens,
+        "itl_s/p50": 0.96 * batch / tokens,
+        "e2e_s/p50": wall * 0.8,
+        "adapter_switches": switches,
+        "adapter_hit_rate": 0.9,
+    } | {f"stage_seconds/{stage}": share * wall * 4 for stage, share in shares.items()}
+
+
+def environment() -> dict[str, Any]:
+    """The parts of `environment.json` that a report names."""
+    return {
+        "os": "Some Linux 12",
+        "kernel": "6.1.0",
+        "python": "3.11.4",
+        "cpu": {
+            "model": "Some CPU @ 2.50GHz",
+            "physical_cores": 2,
+            "logical_cores": 4,
+            "flags": ["avx2", "fma"],
+        },
+        "memory": {"total_bytes": 16 * 2**30},
+        "threads": 2,
+        "versions": {"torch": "2.13.0", "peft": "0.21.2", "bitsandbytes": None},
+        "git": {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
+    }
+
+
+def requests(engine: str, alpha: float | None, batch: int, wall: float) -> list[RequestRecord]:
+    """Requests of four batches, the popular adapters served first."""
+    draw = random.Random(f"{engine}{alpha}{batch}")
+    weights = [(rank + 1) ** -(alpha or 0.0) for rank in range(len(ADAPTERS))]
+    records = []
+    for number in range(4 * batch):
+        adapter = draw.choices(range(len(ADAPTERS)), weights)[0]
+        first = wall * (0.05 + (0.12 * adapter * (engine != "multilora") + 0.1) * draw.random())
+        step = (wall - first) / 40
+        tokens = tuple(first + step * draw.uniform(0.9, 1.1) * k for k in range(32))
+        records.append(
+            RequestRecord(
+                id=number,
+                iteration=number // batch,
+                adapter=ADAPTERS[adapter],
+                prompt_tokens=20,
+                scheduled=0.0,
+                submitted=0.0,
+                lag=0.0,
+                admitted=0.0,
+                tokens=tokens,
+                finished=tokens[-1],
+                output_ids=tuple(range(32)),
+            )
+        )
+    return records
+
+
+@pytest.fixture(scope="session")
+def make_run() -> MakeRun:
+    """Write a run directory: finished and valid unless told otherwise."""
+
+    def make(
+        path: Path,
+        engine: str = "peft_hotswap",
+        alpha: float | None = 1.0,
+        batch: int = 4,
+        repeat: int = 0,
+        *,
+        state: State = State.FINISHED,
+        cause: str | None = None,
+        reasons: tuple[str, ...] = (),
+        trace: str | None = None,
+        metrics: Mapping[str, float | str] | None = None,
+    ) -> Path:
+        run = RunDirectory(path)
+        run.write_config(yaml.safe_dump(configuration(engine, alpha, batch, repeat)))
+        finished = state is State.FINISHED
+        validity = ("INVALID" if reasons else "VALID") if finished else None
+        started = "2026-11-24T12:00:00+00:00"
+        run.write_status(Status(path.name, state, started, started, cause, validity, reasons))
+        run.write_json("environment.json", environment())
+        run.write_json(
+            "trace.json", {"sha256": trace or sha256(f"{alpha} {batch}".encode()).hexdigest()}
+        )
+        if finished:
+            found = figures(engine, alpha, batch, repeat) | dict(metrics or {})
+            run.write_json("metrics.json", found)
+            wall = float(found["latency_per_iteration_s"])
+            counts = AdapterCounts(switches=2, loads=1, hits=3, lookups=4)
+            whole = Iteration(0, 0.0, 4 * wall, {"decode": 4 * wall}, counts, 2 * wall)
+            run.append(whole, requests(engine, alpha, batch, wall))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_sweep(make_run: MakeRun) -> MakeSweep:
+    """Write a sweep of all combinations; `broken` says what becomes of jobs."""
+
+    def make(
+        path: Path,
+        engines: tuple[str, ...] = ("peft_hotswap", "multilora"),
+        alphas: tuple[float | None, ...] = (0.0, 1.0, 2.0),
+        batches: tuple[int, ...] = (4, 8),
+        repeats: tuple[int, ...] = (0,),
+        broken: Mapping[int, Mapping[str, Any] | None] | None = None,
+    ) -> Path:
+        cells = [
+            (engine, alpha, batch, repeat)
+            for repeat in repeats
+            for engine in engines
+            for batch in batches
+            for alpha in alphas
+        ]
+        jobs = []
+        for number, cell in enumerate(cells):
+            fate = (broken or {}).get(number, {})
+            if fate is not None:
+                make_run(path / str(number), *cell, **fate)
+            names = ("engine", "workload.alpha", "workload.batch_size", "repeat")
+            overrides = [f"{k}={v}" for k, v in zip(names, cell, strict=True) if v is not None]
+            jobs.append({"path": str(number), "id": f"id{number}", "overrides": overrides})
+        command = f"python -m pipeline -m engine={','.join(engines)}"
+        sweep = {"id": "s", "command": command, "started": "2026-11-24T12:00:00+00:00"}
+        write_json(path / "sweep.json", sweep | {"jobs": jobs})
+        return path
+
+    return make
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, make_sweep: MakeSweep) -> Path:
+    """Twelve jobs: job 1 FAILED, job 8 INVALID, job 10 never ran."""
+    return broken_sweep(tmp_path / "sweep", make_sweep)
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory, make_sweep: MakeSweep) -> Path:
+    """The page of such a sweep; made once, so only to be read."""
+    return compare([broken_sweep(tmp_path_factory.mktemp("report") / "sweep", make_sweep)]).report
+
+
+def broken_sweep(path: Path, make_sweep: MakeSweep) -> Path:
+    """Twelve jobs, of which three can't be compared."""
+    return make_sweep(
+        path,
+        broken={
+            1: {"state": State.FAILED, "cause": "RuntimeError: <script>alert(1)</script> [red]"},
+            8: {"reasons": ("dispatch lag p99 80 ms", "2 requests failed")},
+            10: None,
+        },
+    )
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console that keeps what it prints; wide enough for all columns."""
+    return Console(width=220, record=True, file=StringIO())

@@ -1,0 +1,85 @@
+"""Directories become rows, and no job is lost on the way."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.compare.load import load
+from pipeline.errors import UsageError
+from pipeline.tracking.files import write_json
+from pipeline.tracking.status import State
+
+
+def test_every_job_of_a_sweep_is_a_run(sweep: Path) -> None:
+    runs = load([sweep])
+    assert [run.path.name for run in runs] == [str(number) for number in range(12)]
+    assert Counter(run.verdict for run in runs) == {
+        "VALID": 9,
+        "FAILED": 1,
+        "INVALID": 1,
+        "NEVER RAN": 1,
+    }
+
+
+def test_a_job_without_a_directory_takes_its_settings_from_overrides_and_siblings(
+    sweep: Path,
+) -> None:
+    missing = load([sweep])[10]
+    assert missing.settings["engine.name"] == "multilora"
+    assert missing.settings["workload.alpha"] == 1.0
+    assert missing.settings["workload.batch_size"] == 8
+    assert missing.settings["model.name"] == "tiny"
+
+
+def test_a_single_run_and_a_folder_of_runs(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    for number in (10, 9):
+        make_run(tmp_path / "runs" / str(number))
+    assert [run.path.name for run in load([tmp_path / "runs"])] == ["9", "10"]
+    assert len(load([tmp_path / "runs" / "9"])) == 1
+
+
+def test_a_run_named_twice_counts_once(sweep: Path) -> None:
+    assert len(load([sweep, sweep / "0", sweep.parent])) == 12
+
+
+@pytest.mark.parametrize("name", ["status.json", "config.yaml", "metrics.json"])
+def test_a_run_with_a_broken_file_does_not_count(
+    tmp_path: Path, make_run: Callable[..., Path], name: str
+) -> None:
+    path = make_run(tmp_path / "run")
+    (path / name).write_text("{ not : [ closed")
+    (run,) = load([path])
+    assert run.verdict == "UNREADABLE"
+    assert run.why
+
+
+def test_what_is_still_running_says_so(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    (run,) = load([make_run(tmp_path / "run", state=State.RUNNING)])
+    assert not run.counts
+    assert "not ended" in run.why
+
+
+def test_a_cause_cannot_steer_the_terminal(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    (run,) = load([make_run(tmp_path / "run", state=State.FAILED, cause="a\x1b[2Jb\nc")])
+    assert run.why == "a [2Jb c"
+
+
+def test_a_metric_that_could_not_be_measured_is_no_number(
+    tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    (run,) = load([make_run(tmp_path / "run")])
+    assert run.number("ttft_s/p90") is None
+    assert run.number("no_such_metric") is None
+    assert run.number("adapter_hit_rate") == 0.9
+
+
+def test_paths_without_runs_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere: no such directory"):
+        load([tmp_path / "nowhere"])
+    with pytest.raises(UsageError, match="no runs here"):
+        load([tmp_path])
+    write_json(tmp_path / "sweep.json", {"jobs": [{"no": "path"}]})
+    with pytest.raises(UsageError, match=r"sweep\.json: not a sweep's list"):
+        load([tmp_path])

@@ -1,0 +1,139 @@
+"""The page stands alone, shows everything and trusts nobody."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.compare import compare
+from pipeline.tracking.run_directory import RunDirectory
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order; keeps attributes and text."""
+
+    def __init__(self, html: str) -> None:
+        """Read the whole page."""
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.tags: Counter[str] = Counter()
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember what has to be closed."""
+        self.attributes += [(name, value or "") for name, value in attrs]
+        self.tags[tag] += 1
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An SVG shape."""
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        """What closes was opened last."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self.text += data
+
+
+@pytest.fixture
+def page(report: Path) -> Page:
+    """The report of the synthetic sweep."""
+    return Page(report.read_text(encoding="utf-8"))
+
+
+def test_well_formed(page: Page) -> None:
+    assert page.open == []
+    ids = [value for name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_references_stay_in_the_page(page: Page) -> None:
+    ids = {value for name, value in page.attributes if name == "id"}
+    for name, value in page.attributes:
+        if name in {"src", "href", "xlink:href", "action", "data"}:
+            assert value.removeprefix("#") in ids
+        for target in re.findall(r"url\(([^)]*)\)", value):
+            assert target.removeprefix("#") in ids
+        if not name.startswith("xmlns"):
+            assert "://" not in value
+    assert page.tags["link"] == page.tags["script"] == page.tags["img"] == 0
+
+
+def test_every_run_is_on_the_page(page: Page) -> None:
+    for run in range(12):
+        assert re.search(rf"\b{run}\b\s*(VALID|FAILED|INVALID|NEVER RAN)", page.text)
+    for words in ("dispatch lag p99 80 ms; 2 requests failed", "its directory was never made"):
+        assert words in page.text
+    assert "Some CPU @ 2.50GHz" in page.text
+    assert "make ui" in page.text
+
+
+def test_untrusted_text_is_escaped(page: Page) -> None:
+    assert "RuntimeError: <script>alert(1)</script> [red]" in page.text
+    assert page.tags["script"] == 0
+
+
+def test_hostile_adapter_names(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    run = RunDirectory(make_run(tmp_path / "run"))
+    rows = run.path / "requests.jsonl"
+    rows.write_text(rows.read_text().replace('"pirate"', '"<script>$\\\\frac{</svg> \u6f22"'))
+    page = Page(compare([run.path]).report.read_text(encoding="utf-8"))
+    assert page.tags["script"] == 0
+    assert "<script>$\\frac{</svg>" in page.text
+
+
+def test_columns_explain_themselves(page: Page) -> None:
+    titles = [value for name, value in page.attributes if name == "title"]
+    assert any(title.startswith("Time to first token") for title in titles)
+
+
+def test_figures(page: Page) -> None:
+    for heading in ("Throughput", "Latency per iteration", "Where the time goes", "by adapter"):
+        assert heading in page.text
+    assert page.tags["svg"] == 2 + 2 + 6 + 6 + 6
+
+
+def test_the_same_runs_give_the_same_page(report: Path) -> None:
+    first = report.read_text()
+    assert compare([report.parent]).report.read_text() == first
+
+
+@pytest.mark.parametrize(
+    ("alphas", "batches"), [((None,), (8,)), ((1.0,), (4, 8)), ((None, 1.0, 2.0), (8,))]
+)
+def test_sweeps_of_other_shapes(
+    tmp_path: Path,
+    make_sweep: Callable[..., Path],
+    alphas: tuple[float | None, ...],
+    batches: tuple[int, ...],
+) -> None:
+    report = compare([make_sweep(tmp_path / "s", alphas=alphas, batches=batches)]).report
+    assert Page(report.read_text()).tags["svg"] >= 5
+
+
+def test_a_sweep_in_which_everything_died(tmp_path: Path, make_sweep: Callable[..., Path]) -> None:
+    sweep = make_sweep(tmp_path / "s", ("merged",), (1.0,), (4,), broken={0: None})
+    page = Page(compare([sweep]).report.read_text())
+    assert "no run finished and is valid" in page.text
+    assert page.tags["svg"] == 0
+
+
+def test_the_numbers_for_machines(report: Path) -> None:
+    document = json.loads(report.with_name("comparison.json").read_text())
+    assert document["baseline"] == "peft_hotswap"
+    assert document["overall"]["multilora"]["pairs"] == 3
+    assert Counter(row["verdict"] for row in document["rows"])["VALID"] == 9
+    assert len(document["runs"]) == 12

@@ -1,0 +1,74 @@
+"""The terminal's view."""
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.compare import print_table
+from pipeline.compare.columns import significant
+from pipeline.compare.comparison import assemble
+from pipeline.compare.rows import ranges, rows
+
+
+def printed(path: Path, console: Console) -> str:
+    """What `print_table` prints of the runs in `path`."""
+    print_table(assemble([path]), console)
+    return console.export_text()
+
+
+def test_the_table_shows_every_configuration_and_every_run_left_out(
+    sweep: Path, console: Console
+) -> None:
+    text = printed(sweep, console)
+    assert "9 of 12 runs are compared; 1 failed; 1 invalid; 1 never ran." in text
+    assert "FAILED  sweep/1: RuntimeError: <script>alert(1)</script> [red]" in text
+    assert "INVALID  sweep/8: dispatch lag p99 80 ms; 2 requests failed" in text
+    assert "NEVER RAN  sweep/10" in text
+    assert len(rows(assemble([sweep]))) == 12
+
+
+def test_the_headline_gives_ratio_and_pairs_and_judges_nothing(
+    sweep: Path, console: Console
+) -> None:
+    text = printed(sweep, console).replace("\u00a0", " ")
+    assert "Output tokens per second, against peft_hotswap: multilora" in text
+    assert "(3 pairs)" in text
+    assert "faster" not in text
+
+
+def test_noise_is_marked(tmp_path: Path, make_run: Callable[..., Path], console: Console) -> None:
+    assert "⚠" in printed(make_run(tmp_path / "noisy", "merged"), console)
+
+
+def test_a_narrow_terminal_drops_the_least_important_columns(sweep: Path) -> None:
+    console = Console(width=84, record=True, file=StringIO())
+    text = printed(sweep, console)
+    assert "Not shown for want of width: sequences/s" in text
+    assert "output tokens/s" in text
+    table = [line for line in text.splitlines() if line.lstrip().startswith("peft_hotswap")]
+    assert table
+    assert max(map(len, table)) <= 84
+
+
+def test_one_run_has_a_headline_of_its_own(
+    tmp_path: Path, make_run: Callable[..., Path], console: Console
+) -> None:
+    text = printed(make_run(tmp_path / "run", "multilora"), console)
+    assert "multilora made 1" in text
+    assert "1 of 1 runs are compared." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (14, "14"), (1234.5, "1234"), (99.96, "100"), (0.75, "0.750"), (0.01234, "0.0123")],
+)
+def test_three_significant_digits(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+def test_repeats_as_ranges() -> None:
+    assert ranges([0, 1, 2, 4, 6, 7]) == "0\u20132, 4, 6\u20137"
+    assert ranges([]) == ""

@@ -1,0 +1,154 @@
+"""Run directories made by hand, and places to project them on."""
+
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
+from pipeline.tracking.files import write_json
+from pipeline.tracking.mlflow_store import connected
+from pipeline.tracking.mlflow_view import MlflowSettings
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State, Status
+
+MakeRun = Callable[..., RunDirectory]
+MakeSweep = Callable[..., Path]
+SettingsAt = Callable[..., MlflowSettings]
+
+
+@pytest.fixture(autouse=True)
+def _no_tracking_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database MLflow has migrated once, which takes seconds; tests copy it."""
+    path = tmp_path_factory.mktemp("migrated") / "mlflow.db"
+    with connected(f"sqlite:///{path}", 5):
+        pass
+    return path
+
+
+@pytest.fixture
+def settings(migrated: Path, tmp_path: Path) -> MlflowSettings:
+    """Settings of a fresh SQLite store of this test's own."""
+    folder = tmp_path / "ml runs"
+    folder.mkdir()
+    shutil.copy(migrated, folder / "mlflow.db")
+    return _settings_at(f"sqlite:///{folder}/mlflow.db", folder)
+
+
+@pytest.fixture
+def settings_at() -> SettingsAt:
+    """Settings of the store at a URI."""
+    return _settings_at
+
+
+def _settings_at(uri: str, folder: Path, timeout_s: int = 1) -> MlflowSettings:
+    return MlflowSettings("mlflow", uri, "multi-lora", str(folder / "artifacts"), timeout_s)
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Makes a run directory as a job leaves it."""
+
+    def make(
+        path: Path | None = None,
+        state: State = State.FINISHED,
+        cause: str | None = None,
+        tracking: dict[str, Any] | None = None,
+        **values: Any,
+    ) -> RunDirectory:
+        run = RunDirectory(path or tmp_path / "run")
+        run.path.mkdir(parents=True, exist_ok=True)
+        config = config_of(**values) | {"tracking": tracking or {"name": "none"}}
+        run.write_config(yaml.safe_dump(config))
+        run.log.write_text("a log\n")
+        run.write_json("environment.json", {"git": {"commit": "c0ffee", "dirty": False}})
+        if state is State.FINISHED:
+            measured(run)
+        end = None if state is State.RUNNING else "2026-11-01T10:01:00+00:00"
+        started = "2026-11-01T10:00:00+00:00"
+        run.write_status(Status(f"id-{run.path.name}", state, started, end, cause, "VALID"))
+        return run
+
+    return make
+
+
+def config_of(engine: str = "noop", alpha: float = 1.0, repeat: int = 0) -> dict[str, Any]:
+    return {
+        "engine": {"name": engine},
+        "model": {"name": "tiny"},
+        "adapters": {"name": "trained"},
+        "workload": {
+            "popularity": {"name": "zipf"},
+            "arrivals": {"name": "batch"},
+            "alpha": alpha,
+            "batch_size": 2,
+            "max_new_tokens": 3,
+        },
+        "threads": 2,
+        "repeat": repeat,
+    }
+
+
+def measured(run: RunDirectory) -> None:
+    run.write_json("trace.json", {"sha256": "ab" * 32, "requests": 4})
+    metrics = {"output_tokens_per_s": 6.0, "ttft_s/p99": "n too small", "adapters/a@b%/ttft_s": 1}
+    run.write_json("metrics.json", metrics)
+    (run.profile).mkdir(exist_ok=True)
+    (run.profile / "stages.txt").write_text("decode 1\n")
+    (run.path / "requests.jsonl").unlink(missing_ok=True)
+    (run.path / "iterations.jsonl").unlink(missing_ok=True)
+    for index in range(2):
+        zero = float(index)
+        rows = [request(2 * index + k, index, zero) for k in range(2)]
+        run.append(Iteration(index, zero, zero + 1.0, {}, AdapterCounts(), 1.0), rows)
+
+
+def request(identity: int, iteration: int, zero: float) -> RequestRecord:
+    stamps = (zero + 0.25, zero + 0.5, zero + 0.75)
+    return RequestRecord(
+        identity, iteration, "a", 5, zero, zero, 0.0, zero, stamps, zero + 0.75, (1, 2, 3), "abc"
+    )
+
+
+@pytest.fixture
+def make_sweep(tmp_path: Path, make_run: MakeRun) -> MakeSweep:
+    """Makes a sweep over alpha, of which the jobs in `begun` have run."""
+
+    def make(states: tuple[State, ...], tracking: dict[str, Any] | None = None) -> Path:
+        sweep = tmp_path / "runs" / "sweep"
+        jobs = []
+        for number, state in enumerate(states):
+            cause = None if state is State.FINISHED else "it broke"
+            run = make_run(sweep / str(number), state, cause, tracking, alpha=float(number))
+            overrides = ["engine=noop", f"workload.alpha={number}"]
+            jobs.append({"path": str(number), "id": run.status().id, "overrides": overrides})
+        jobs.append({"path": "later", "id": "id-later", "overrides": ["workload.alpha=9"]})
+        sheet = {"id": "sweep-1", "command": "python -m pipeline -m x", "jobs": jobs}
+        write_json(sweep / "sweep.json", sheet | {"started": "2026-11-01T09:59:00+00:00"})
+        (sweep / "report.html").write_text("<p>report")
+        return sweep
+
+    return make
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def dead_uri(free_port: int) -> str:
+    """An address at which nothing listens."""
+    return f"http://127.0.0.1:{free_port}"

@@ -1,0 +1,88 @@
+"""The command that brings runs in."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from pipeline.tracking.files import read_json
+from pipeline.tracking.mlflow_view import MlflowSettings
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State
+from pipeline.tracking.sync import find, main
+
+MakeRun = Callable[..., RunDirectory]
+MakeSweep = Callable[..., Path]
+
+
+def test_a_folder_of_runs_and_sweeps(
+    settings: MlflowSettings,
+    tmp_path: Path,
+    make_run: MakeRun,
+    make_sweep: MakeSweep,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = asdict(settings)
+    sweep = make_sweep((State.FINISHED, State.FAILED), tracking=own)
+    single = make_run(tmp_path / "runs" / "day" / "single", tracking=own)
+    make_run(tmp_path / "runs" / "private")
+    (tmp_path / "runs" / "latest").symlink_to(single.path)
+    assert main([str(tmp_path / "runs")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    receipt = read_json(single.path / "mlflow.json")
+    assert lines == [
+        f"{single.path}: FINISHED, MLflow run {receipt['run_id']}",
+        f"{tmp_path}/runs/private: left out, made with tracking=none; --uri brings it in",
+        f"{sweep}/0: FINISHED, MLflow run {read_json(sweep / '0' / 'mlflow.json')['run_id']}",
+        f"{sweep}/1: FAILED, MLflow run {read_json(sweep / '1' / 'mlflow.json')['run_id']}",
+    ]
+
+
+def test_a_run_made_untracked_comes_with_a_uri(settings: MlflowSettings, make_run: MakeRun) -> None:
+    run = make_run()
+    assert main([str(run.path), "--uri", settings.uri]) == 0
+    assert run.has("mlflow.json")
+    assert Path(settings.artifact_root).is_dir(), "artifacts are kept beside the database"
+
+
+def test_the_argument_wins_over_the_environment_over_the_configuration(
+    settings: MlflowSettings, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, dead_uri: str
+) -> None:
+    run = make_run(tracking=asdict(settings) | {"uri": dead_uri})
+    assert main([str(run.path)]) == 1
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.uri)
+    assert main([str(run.path)]) == 0
+    assert main([str(run.path), "--uri", dead_uri]) == 1
+
+
+def test_a_path_without_runs_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (tmp_path, tmp_path / "absent"):
+        assert main([str(path)]) == 2
+        assert capsys.readouterr().err == f"{path}: no run and no sweep there\n"
+
+
+def test_a_server_that_is_away_is_one_line(
+    make_run: MakeRun, dead_uri: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(make_run().path), "--uri", dead_uri]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"MLflow at {dead_uri}: ") and error.count("\n") == 1
+
+
+def test_a_run_that_can_not_be_read_does_not_stop_the_others(
+    settings: MlflowSettings, tmp_path: Path, make_run: MakeRun
+) -> None:
+    broken = make_run(tmp_path / "runs" / "a")
+    (broken.path / "status.json").write_text("{}")
+    good = make_run(tmp_path / "runs" / "b")
+    assert main([str(tmp_path / "runs"), "--uri", settings.uri]) == 1
+    assert good.has("mlflow.json")
+
+
+def test_a_job_of_a_sweep_alone(make_sweep: MakeSweep) -> None:
+    sweep = make_sweep((State.FINISHED,))
+    assert list(find(sweep / "0")) == [sweep / "0"]
+    assert list(find(sweep.parent)) == [sweep]
