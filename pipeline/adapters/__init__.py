@@ -1,0 +1,1 @@
+"""LoRA adapters: where they come from, what their files hold, and whether they fit a model."""

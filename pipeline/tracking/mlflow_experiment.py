@@ -76,16 +76,15 @@ class MlflowExperiment:
     def _log(self, run: "Run", projection: Projection, tags: dict[str, str]) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        run_id, known = run.info.run_id, run.data.params
+        run_id, known, params = run.info.run_id, run.data.params, _cut(projection.params)
         # A param can't be changed. A redone job that has another value tells it in a tag.
-        changed = {k: v for k, v in projection.params.items() if known.get(k, v) != v}
+        changed = {k: v for k, v in params.items() if known.get(k, v) != v}
         tags |= {f"changed.{key}": value for key, value in changed.items()}
         for key in set(PASSING_TAGS) & set(run.data.tags) - set(tags):
             self.client.delete_tag(run_id, key)
-        params = {k: v for k, v in projection.params.items() if k not in known}
         self.client.log_batch(
             run_id,
-            params=[Param(key, value) for key, value in _cut(params).items()],
+            params=[Param(key, value) for key, value in params.items() if key not in known],
             tags=[RunTag(key, value) for key, value in _cut(tags).items()],
         )
         stamp = projection.finished_ms or projection.started_ms

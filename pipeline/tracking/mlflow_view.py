@@ -62,7 +62,8 @@ class MlflowTracker(Tracker):
         """Show one run directory, beneath its sweep's run if it is a job of one."""
         run = RunDirectory(directory)
         projection, table = of_run(run), request_table(run)
-        sweep = directory.parent if is_sweep(directory.parent) else None
+        outside = directory.resolve().parent
+        sweep = outside if is_sweep(outside) else None
         above = of_sweep(SweepDirectory.read(sweep)) if sweep else None
         with self._experiment() as experiment:
             parent = experiment.find_or_make(above, sweep) if above and sweep else None

@@ -36,22 +36,22 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(migrated: Path, tmp_path: Path) -> MlflowSettings:
+def settings(migrated: Path, tmp_path: Path, settings_at: SettingsAt) -> MlflowSettings:
     """Settings of a fresh SQLite store of this test's own."""
     folder = tmp_path / "ml runs"
     folder.mkdir()
     shutil.copy(migrated, folder / "mlflow.db")
-    return _settings_at(f"sqlite:///{folder}/mlflow.db", folder)
+    return settings_at(f"sqlite:///{folder}/mlflow.db", folder)
 
 
 @pytest.fixture
 def settings_at() -> SettingsAt:
     """Settings of the store at a URI."""
-    return _settings_at
 
+    def make(uri: str, folder: Path, timeout_s: int = 1) -> MlflowSettings:
+        return MlflowSettings("mlflow", uri, "multi-lora", str(folder / "artifacts"), timeout_s)
 
-def _settings_at(uri: str, folder: Path, timeout_s: int = 1) -> MlflowSettings:
-    return MlflowSettings("mlflow", uri, "multi-lora", str(folder / "artifacts"), timeout_s)
+    return make
 
 
 @pytest.fixture
@@ -82,30 +82,18 @@ def make_run(tmp_path: Path) -> MakeRun:
 
 
 def config_of(engine: str = "noop", alpha: float = 1.0, repeat: int = 0) -> dict[str, Any]:
-    return {
-        "engine": {"name": engine},
-        "model": {"name": "tiny"},
-        "adapters": {"name": "trained"},
-        "workload": {
-            "popularity": {"name": "zipf"},
-            "arrivals": {"name": "batch"},
-            "alpha": alpha,
-            "batch_size": 2,
-            "max_new_tokens": 3,
-        },
-        "threads": 2,
-        "repeat": repeat,
-    }
+    laws = {"popularity": {"name": "zipf"}, "arrivals": {"name": "batch"}}
+    names = {"engine": {"name": engine}, "model": {"name": "tiny"}, "adapters": {"name": "trained"}}
+    workload = {**laws, "alpha": alpha, "batch_size": 2, "max_new_tokens": 3}
+    return {**names, "workload": workload, "threads": 2, "repeat": repeat}
 
 
 def measured(run: RunDirectory) -> None:
     run.write_json("trace.json", {"sha256": "ab" * 32, "requests": 4})
     metrics = {"output_tokens_per_s": 6.0, "ttft_s/p99": "n too small", "adapters/a@b%/ttft_s": 1}
     run.write_json("metrics.json", metrics)
-    (run.profile).mkdir(exist_ok=True)
+    run.profile.mkdir()
     (run.profile / "stages.txt").write_text("decode 1\n")
-    (run.path / "requests.jsonl").unlink(missing_ok=True)
-    (run.path / "iterations.jsonl").unlink(missing_ok=True)
     for index in range(2):
         zero = float(index)
         rows = [request(2 * index + k, index, zero) for k in range(2)]
@@ -121,7 +109,7 @@ def request(identity: int, iteration: int, zero: float) -> RequestRecord:
 
 @pytest.fixture
 def make_sweep(tmp_path: Path, make_run: MakeRun) -> MakeSweep:
-    """Makes a sweep over alpha, of which the jobs in `begun` have run."""
+    """Makes a sweep over alpha: a job of each state, and one that has not begun."""
 
     def make(states: tuple[State, ...], tracking: dict[str, Any] | None = None) -> Path:
         sweep = tmp_path / "runs" / "sweep"

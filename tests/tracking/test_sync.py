@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from pipeline.tracking.files import read_json
 from pipeline.tracking.mlflow_view import MlflowSettings
@@ -82,7 +83,14 @@ def test_a_run_that_can_not_be_read_does_not_stop_the_others(
     assert good.has("mlflow.json")
 
 
-def test_a_job_of_a_sweep_alone(make_sweep: MakeSweep) -> None:
+def test_a_job_of_a_sweep_alone_hangs_from_the_sweep(
+    settings: MlflowSettings, make_sweep: MakeSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sweep = make_sweep((State.FINISHED,))
+    monkeypatch.chdir(sweep / "0")
+    assert main([".", "--uri", settings.uri]) == 0
+    client = MlflowClient(tracking_uri=settings.uri)
+    run = client.get_run(read_json(sweep / "0" / "mlflow.json")["run_id"])
+    assert client.get_run(run.data.tags["mlflow.parentRunId"]).data.tags["pipeline.id"] == "sweep-1"
     assert list(find(sweep / "0")) == [sweep / "0"]
     assert list(find(sweep.parent)) == [sweep]

@@ -1,0 +1,26 @@
+"""A base model in a folder: `model=tiny` and `model=folder`."""
+
+from pathlib import Path
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.source import ModelSource
+from pipeline.settings import STRICT
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Folder(ModelSource):
+    """Settings: the folder of a transformers checkpoint."""
+
+    name: str
+    path: Path
+
+    def architecture(self) -> Architecture:
+        """As its `config.json` says."""
+        return self.checkpoint().architecture
+
+    def checkpoint(self) -> Checkpoint:
+        """The folder itself."""
+        return Checkpoint.open(self.path)

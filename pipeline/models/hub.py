@@ -1,0 +1,40 @@
+"""A base model named by its hub id: `model=hub` and `model=tinyllama`."""
+
+from pathlib import Path
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.hub_download import download
+from pipeline.models.source import ModelSource
+from pipeline.settings import STRICT
+
+FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "tokenizer*")
+"""All that is fetched: no pickle and no code."""
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Hub(ModelSource):
+    """Settings: a repository of the hub, and which revision of it.
+
+    Attributes:
+        name: what the user typed.
+        id: `owner/repository`.
+        revision: branch, tag or commit; a commit pins what is measured.
+    """
+
+    name: str
+    id: str
+    revision: str = "main"
+
+    def architecture(self) -> Architecture:
+        """Read from `config.json` alone."""
+        return Architecture.read(self._fetch(("config.json",)))
+
+    def checkpoint(self) -> Checkpoint:
+        """The snapshot in the hub's local cache, downloaded the first time."""
+        return Checkpoint.open(self._fetch(FILES))
+
+    def _fetch(self, files: tuple[str, ...]) -> Path:
+        return download(self.id, self.revision, files, key="model.id")

@@ -1,0 +1,106 @@
+"""Random weights at a named architecture, for speed work: values don't change speed."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.source import ModelSource
+from pipeline.models.wide_tokenizer import widen
+from pipeline.settings import STRICT
+
+_LLAMA = {"model_type": "llama", "rms_norm_eps": 1e-5}
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "llama-160m": _LLAMA
+    | {
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "vocab_size": 32000,
+        "max_position_embeddings": 2048,
+    },
+    "tinyllama-1.1b": _LLAMA
+    | {
+        "hidden_size": 2048,
+        "intermediate_size": 5632,
+        "num_hidden_layers": 22,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 4,
+        "vocab_size": 32000,
+        "max_position_embeddings": 2048,
+    },
+    "qwen2-0.5b": {
+        "model_type": "qwen2",
+        "rms_norm_eps": 1e-6,
+        "hidden_size": 896,
+        "intermediate_size": 4864,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 14,
+        "num_key_value_heads": 2,
+        "vocab_size": 151936,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": True,
+    },
+}
+"""Published dimensions, as in each model's own `config.json`."""
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Synthetic(ModelSource):
+    """Settings: which architecture, and the seed of its weights.
+
+    Attributes:
+        name: what the user typed.
+        shape: one of `ARCHITECTURES`.
+        seed: of the random weights.
+        cache: folder in which the checkpoint is kept.
+        tokenizer: the `tokenizer.json` that is widened to fit the vocabulary.
+    """
+
+    name: str
+    shape: str
+    cache: Path
+    tokenizer: Path
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.shape not in ARCHITECTURES:
+            raise UsageError(f"model.shape={self.shape}: use one of {', '.join(ARCHITECTURES)}")
+
+    def architecture(self) -> Architecture:
+        """The named one."""
+        return Architecture.from_config(ARCHITECTURES[self.shape], f"model.shape={self.shape}")
+
+    def checkpoint(self) -> Checkpoint:
+        """The cached checkpoint; made the first time, whole or not at all."""
+        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self.architecture())])
+        key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
+        folder = self.cache / "models" / f"{self.shape}-{key}"
+        if not folder.is_dir():
+            draft = folder.with_name(f".{folder.name}.{os.getpid()}")
+            self._make(draft)
+            try:
+                draft.replace(folder)
+            except OSError:
+                shutil.rmtree(draft)
+        return Checkpoint.open(folder)
+
+    def _make(self, folder: Path) -> None:
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        torch.manual_seed(self.seed)
+        values = dict(ARCHITECTURES[self.shape])
+        config = AutoConfig.for_model(values.pop("model_type"), **values)
+        model = AutoModelForCausalLM.from_config(config).to(torch.float16)
+        model.save_pretrained(folder)
+        widen(self.tokenizer, folder, config.vocab_size)
