@@ -1,0 +1,1 @@
+"""Engines serve requests. They know nothing of Hydra, MLflow or statistics."""

@@ -1,0 +1,94 @@
+"""An adapter that is known to fit a base model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
+from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
+from pipeline.models.fingerprint import fingerprint
+
+BASE = "base"
+"""What the base model is called where adapters are listed; no adapter may have this name."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A named adapter and its file."""
+
+    name: str
+    lora: LoraFile
+
+    @classmethod
+    def open(cls, name: str, folder: Path, architecture: Architecture) -> Self:
+        """The adapter in `folder`, checked tensor by tensor against the model's shape.
+
+        Raises:
+            UsageError: the name is taken, or a tensor is missing, unexpected or of another shape.
+        """
+        if name == BASE:
+            raise UsageError(f"{folder}: an adapter can't be called {BASE!r}; rename it")
+        lora = LoraFile.read(folder)
+        expected = _expected(lora, architecture)
+        if not expected:
+            raise UsageError(
+                f"{folder}: target_modules {lora.config.get('target_modules')!r} match nothing in "
+                f"this {architecture.family} model"
+            )
+        _compare(lora, expected)
+        return cls(name, lora)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.lora.folder
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of its weights on disk."""
+        return (self.folder / WEIGHTS).stat().st_size
+
+    def fingerprint(self) -> str:
+        """SHA-256 of its name and of everything that decides its effect."""
+        return f"{self.name}:{fingerprint([self.folder / WEIGHTS, self.folder / CONFIG])}"
+
+
+def hash_of(adapters: Iterable[Adapter]) -> str:
+    """One hash for a set of adapters, in the order given."""
+    import hashlib
+
+    joined = "\n".join(adapter.fingerprint() for adapter in adapters)
+    return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def _expected(lora: LoraFile, architecture: Architecture) -> dict[str, tuple[int, int]]:
+    tensors: dict[str, tuple[int, int]] = {}
+    for module, (out, in_) in architecture.modules().items():
+        if lora.targets(module):
+            rank = lora.rank(module)
+            tensors[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
+            tensors[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
+    return tensors
+
+
+def _compare(lora: LoraFile, expected: dict[str, tuple[int, int]]) -> None:
+    where = lora.folder
+    if missing := sorted(expected.keys() - lora.shapes.keys()):
+        raise UsageError(
+            f"{where}: {len(missing)} tensors are missing, such as {missing[0]}; it is cut short "
+            "or made for another architecture"
+        )
+    for name, shape in expected.items():
+        if lora.shapes[name] != shape:
+            raise UsageError(
+                f"{where}: made for another architecture: {name} is "
+                f"{list(lora.shapes[name])}, this model needs {list(shape)}"
+            )
+    extra = sorted(lora.shapes.keys() - expected.keys())
+    if extra and not lora.unusual():
+        raise UsageError(
+            f"{where}: {len(extra)} unexpected tensors, such as {extra[0]}; its config doesn't "
+            "name them"
+        )

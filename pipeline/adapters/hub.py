@@ -1,0 +1,43 @@
+"""Adapters named by hub ids: `adapters=hub` and `adapters=therapy_story`."""
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.lora_file import CONFIG, WEIGHTS
+from pipeline.adapters.source import AdapterSource
+from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
+from pipeline.models.hub_download import download
+from pipeline.settings import STRICT
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Hub(AdapterSource):
+    """Settings: hub ids by the names they shall have here.
+
+    Attributes:
+        name: what the user typed.
+        ids: `owner/repository` by adapter name, most popular first.
+        revision: branch, tag or commit, the same for all.
+    """
+
+    name: str
+    ids: dict[str, str]
+    revision: str = "main"
+
+    def names(self) -> tuple[str, ...]:
+        """The names given."""
+        if not self.ids:
+            raise UsageError("adapters.ids: empty; give adapters.ids='{name: owner/repository}'")
+        return tuple(self.ids)
+
+    def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:
+        """The adapters in the hub's local cache, downloaded the first time."""
+        return tuple(
+            Adapter.open(
+                name,
+                download(id_, self.revision, (WEIGHTS, CONFIG), key=f"adapters.ids.{name}"),
+                architecture,
+            )
+            for name, id_ in self.ids.items()
+        )

@@ -1,0 +1,102 @@
+"""What a LoRA adapter's files say, read without loading a weight."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from safetensors import SafetensorError, safe_open
+
+from pipeline.errors import UsageError
+
+WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
+PREFIX = "base_model.model."
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """One adapter folder as PEFT writes it.
+
+    Attributes:
+        folder: where it lies.
+        config: `adapter_config.json`.
+        shapes: tensor shapes by name, from the header of the weights.
+    """
+
+    folder: Path
+    config: Mapping[str, Any] = field(repr=False)
+    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The adapter in `folder`.
+
+        Raises:
+            UsageError: the folder, its config or its safetensors weights aren't there or broken.
+        """
+        if not folder.is_dir():
+            raise UsageError(f"{folder}: no such adapter folder")
+        if not (folder / WEIGHTS).is_file():
+            if (folder / PICKLE).is_file():
+                raise UsageError(
+                    f"{folder}: {PICKLE} is a pickle, which is never loaded; "
+                    f"save the adapter as {WEIGHTS}"
+                )
+            raise UsageError(f"{folder}: no {WEIGHTS}; name a folder that PEFT saved")
+        try:
+            config = json.loads((folder / CONFIG).read_text("utf-8"))
+            with safe_open(folder / WEIGHTS, framework="numpy") as weights:
+                shapes = {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}
+        except (OSError, json.JSONDecodeError, SafetensorError) as error:
+            raise UsageError(f"{folder}: not a readable adapter ({error})") from error
+        if config.get("peft_type") != "LORA":
+            raise UsageError(f"{folder}: peft_type {config.get('peft_type')!r} isn't LORA")
+        return cls(folder, config, shapes)
+
+    def targets(self, module: str) -> bool:
+        """Whether the adapter changes the module of that path, by PEFT's matching rules."""
+        return self._selects(module) and not _matches(self.config.get("exclude_modules"), module)
+
+    def rank(self, module: str) -> int:
+        """Rank of the update of that module."""
+        return int(_pattern(self.config.get("rank_pattern"), module, self.config["r"]))
+
+    def scaling(self, module: str) -> float:
+        """Factor of B·A: alpha / r, or alpha / √r where rsLoRA is on (Kalajdzievski 2023)."""
+        alpha = _pattern(self.config.get("alpha_pattern"), module, self.config["lora_alpha"])
+        rank = self.rank(module)
+        return float(alpha) / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
+
+    def unusual(self) -> list[str]:
+        """What it has beyond plain LoRA on linear layers, by name."""
+        asked = ("use_dora", "modules_to_save", "trainable_token_indices", "layer_replication")
+        found = [key for key in asked if self.config.get(key)]
+        return found + (["bias"] if self.config.get("bias", "none") != "none" else [])
+
+    def _selects(self, module: str) -> bool:
+        if self.config.get("target_modules") == "all-linear":
+            return True
+        layers = self.config.get("layers_to_transform")
+        if layers is not None:
+            wanted = [layers] if isinstance(layers, int) else layers
+            if int(module.split(".")[2]) not in wanted:
+                return False
+        return _matches(self.config.get("target_modules"), module)
+
+
+def _matches(targets: str | list[str] | None, module: str) -> bool:
+    if not targets:
+        return False
+    if isinstance(targets, str):
+        return re.fullmatch(targets, module) is not None
+    return any(module == target or module.endswith(f".{target}") for target in targets)
+
+
+def _pattern(patterns: Mapping[str, Any] | None, module: str, default: Any) -> Any:
+    for key, value in (patterns or {}).items():
+        if re.match(rf"(.*\.)?({key})$", module):
+            return value
+    return default

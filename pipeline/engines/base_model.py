@@ -1,0 +1,120 @@
+"""A transformers model that generates with a stamp for every token."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.generation.streamers import BaseStreamer
+
+from pipeline.engines.engine import Serving
+from pipeline.engines.stage_clock import StageClock
+from pipeline.engines.static_batch import Output
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class BaseModel:
+    """The base model, its tokenizer and `generate`, tapped for stamps and stages."""
+
+    def __init__(self, serving: Serving, precision: str, clock: StageClock) -> None:
+        torch.set_num_threads(serving.threads)
+        torch.manual_seed(serving.sampling.seed)
+        folder = str(serving.checkpoint.folder)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        self.model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=DTYPES[precision], use_safetensors=True, trust_remote_code=False
+        ).eval()
+        eos = self.model.generation_config.eos_token_id
+        ends = eos if isinstance(eos, list) else [eos]
+        self.eos = frozenset(end for end in ends if end is not None)
+        self.pad = self.tokenizer.pad_token_id or 0
+        self.model.generation_config = GenerationConfig()
+        self._sampling = serving.sampling
+        self._tap = _Tap(self.model, clock)
+
+    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Token ids of the prompts."""
+        ids: list[list[int]] = self.tokenizer(list(prompts))["input_ids"]
+        return ids
+
+    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
+        """Text of the outputs."""
+        texts: list[str] = self.tokenizer.batch_decode(
+            [list(row) for row in outputs], skip_special_tokens=False
+        )
+        return texts
+
+    @torch.inference_mode()
+    def generate(
+        self, model: Any, prompts: Sequence[Sequence[int]], new_tokens: int, **extra: Any
+    ) -> Output:
+        """`model.generate` over left-padded prompts.
+
+        Args:
+            model: this base model, or a PEFT model around it.
+            prompts: token ids, one row a request.
+            new_tokens: how many to generate for every row.
+            extra: passed on, such as PEFT's `adapter_names`.
+        """
+        ids, mask = self._pad(prompts)
+        self._tap.begin()
+        tokens: Tensor = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=self._config(new_tokens),
+            streamer=self._tap,
+            **extra,
+        )
+        return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps)
+
+    def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), self.pad)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, width - len(prompt) :] = 1
+        return ids, mask
+
+    def _config(self, new_tokens: int) -> GenerationConfig:
+        sampling = self._sampling
+        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+        return GenerationConfig(
+            max_new_tokens=new_tokens,
+            do_sample=sampling.do_sample,
+            pad_token_id=self.pad,
+            eos_token_id=None if sampling.ignore_eos or not self.eos else sorted(self.eos),
+            **(drawn if sampling.do_sample else {}),
+        )
+
+
+class _Tap(BaseStreamer):  # type: ignore[misc]
+    """Stamps every token and tells the clock which stage `generate` is in."""
+
+    def __init__(self, model: Any, clock: StageClock) -> None:
+        self.stamps: list[float] = []
+        self._clock, self._prompt_seen = clock, False
+        model.register_forward_pre_hook(self._forward_begins)
+        model.register_forward_hook(self._forward_ends)
+
+    def begin(self) -> None:
+        """A new batch begins."""
+        self.stamps, self._prompt_seen = [], False
+        self._clock.enter("prefill")
+
+    def put(self, value: Tensor) -> None:
+        """`generate` hands over the prompt first, then one token a row."""
+        if self._prompt_seen:
+            self.stamps.append(self._clock.enter("decode"))
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        """Nothing was held back."""
+
+    def _forward_begins(self, *_: Any) -> None:
+        self._clock.enter("decode" if self.stamps else "prefill")
+
+    def _forward_ends(self, *_: Any) -> None:
+        self._clock.enter("sample")

@@ -1,0 +1,40 @@
+"""How a static engine forms its next batch from the requests that wait."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pipeline.workload.request import Request
+
+
+class Policy(StrEnum):
+    """First come, first served; or all that wait for the same adapter together."""
+
+    FCFS = "fcfs"
+    GROUPED = "grouped"
+
+
+def next_batch(
+    waiting: Sequence[Request], policy: Policy, limit: int | None, mixes: bool
+) -> list[Request]:
+    """The requests to serve together now; the oldest is always among them, so none starves.
+
+    Args:
+        waiting: in order of arrival, not empty.
+        policy: FCFS keeps the order of arrival; GROUPED serves by adapter.
+        limit: most requests in a batch; None for no limit.
+        mixes: whether one batch may hold several adapters.
+    """
+    head = waiting[0].adapter
+    if mixes:
+        batch = list(waiting[:limit])
+        return sorted(batch, key=_adapter) if policy is Policy.GROUPED else batch
+    if policy is Policy.GROUPED:
+        return [request for request in waiting if request.adapter == head][:limit]
+    run = next(
+        (index for index, request in enumerate(waiting) if request.adapter != head), len(waiting)
+    )
+    return list(waiting[:run][:limit])
+
+
+def _adapter(request: Request) -> str:
+    return request.adapter or ""

@@ -1,0 +1,118 @@
+"""The contract of an engine: requests in, stamped events out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.sampling import Sampling
+from pipeline.engines.stage_clock import StageClock
+from pipeline.metrics.timeline import AdapterCounts
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.workload.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The engine began to work on a request."""
+
+    request_id: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One output token was available to the caller."""
+
+    request_id: int
+    at: float
+    token_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A request is done: its last token, or its error, was available at `at`."""
+
+    request_id: int
+    at: float
+    text: str | None = None
+    error: str | None = None
+
+
+Event = Admitted | Token | Finished
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What an engine is built from.
+
+    Attributes:
+        checkpoint: the base model.
+        adapters: the adapters by name.
+        sampling: how tokens are chosen.
+        threads: compute threads.
+        text: tokenise prompts and detokenise outputs, as a server must; else use ids alone.
+    """
+
+    checkpoint: Checkpoint
+    adapters: Mapping[str, Adapter]
+    sampling: Sampling
+    threads: int
+    text: bool
+
+
+class Engine(ABC):
+    """A context manager: entering loads the model, leaving frees it.
+
+    All stamps are `time.perf_counter` seconds.
+    """
+
+    clock: StageClock
+
+    @abstractmethod
+    def __enter__(self) -> Self: ...
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    @abstractmethod
+    def submit(self, request: Request) -> None:
+        """Accept a request; it waits until a step admits it."""
+
+    @abstractmethod
+    def step(self) -> list[Event]:
+        """Advance a little; the events of that advance, each with its own stamp."""
+
+    @property
+    @abstractmethod
+    def busy(self) -> bool:
+        """Whether something is left to do."""
+
+    @property
+    @abstractmethod
+    def adapter_counts(self) -> AdapterCounts:
+        """How adapters came and went since the engine was entered."""
+
+
+class EngineSettings(ABC):
+    """Settings of the `engine` group."""
+
+    name: str
+
+    @abstractmethod
+    def build(self, serving: Serving) -> Engine:
+        """The engine, not yet entered."""
+
+    def check(self, adapters: Mapping[str, Adapter]) -> None:
+        """Refuse what this engine can't serve, by name, before anything heavy starts.
+
+        Raises:
+            UsageError: an adapter is of a kind that this engine doesn't support.
+        """

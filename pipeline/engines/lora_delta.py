@@ -1,0 +1,52 @@
+"""LoRA as a change of weights: W + scaling · B·A (Hu et al. 2021, section 4.1)."""
+
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+
+Factors = dict[str, tuple[Tensor, Tensor, float]]
+"""Per module path: A (rank, in), B (out, rank) and the scaling."""
+
+
+def read_factors(adapter: Adapter) -> Factors:
+    """The adapter's matrices, fp32."""
+    tensors = load_file(adapter.folder / WEIGHTS)
+    modules = [
+        key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
+        for key in tensors
+        if key.endswith(".lora_A.weight")
+    ]
+    return {
+        module: (
+            tensors[f"{PREFIX}{module}.lora_A.weight"].float(),
+            tensors[f"{PREFIX}{module}.lora_B.weight"].float(),
+            adapter.lora.scaling(module),
+        )
+        for module in modules
+    }
+
+
+class FoldedWeights:
+    """Puts one adapter at a time into a model's weights, always from the pristine ones.
+
+    Subtracting an update again would leave rounding behind; copying doesn't.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._modules = dict(model.named_modules())
+        self._pristine: dict[str, Tensor] = {}
+
+    @torch.inference_mode()
+    def fold(self, factors: Factors) -> None:
+        """Make the model the base plus this adapter; no factors give the base."""
+        for module, weight in self._pristine.items():
+            self._modules[module].weight.copy_(weight)
+        for module, (a, b, scaling) in factors.items():
+            weight = self._modules[module].weight
+            self._pristine.setdefault(module, weight.detach().clone())
+            weight.add_((b @ a).to(weight.dtype), alpha=scaling)

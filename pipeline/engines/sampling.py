@@ -1,0 +1,27 @@
+"""How the next token is chosen; the same for every engine."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Sampling:
+    """Settings of the `sampling` section.
+
+    Attributes:
+        do_sample: draw tokens; greedy decoding when off, and then the rest says nothing.
+        temperature: divides the logits.
+        top_p: smallest set of tokens whose probability reaches it (nucleus sampling).
+        seed: of the draws.
+        ignore_eos: go on past the end-of-sequence token, so that all engines do equal work.
+    """
+
+    do_sample: bool = False
+    temperature: PositiveFloat = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    seed: int = 0
+    ignore_eos: bool = True

@@ -1,0 +1,153 @@
+"""An engine that serves one batch from beginning to end before it forms the next."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as settings
+
+from pipeline.engines.batching import Policy, next_batch
+from pipeline.engines.engine import Admitted, Engine, EngineSettings, Event, Finished, Serving, Token
+from pipeline.engines.residency import AdapterResidency
+from pipeline.engines.stage_clock import StageClock
+from pipeline.metrics.timeline import AdapterCounts
+from pipeline.settings import STRICT
+from pipeline.workload.request import Request
+
+
+@settings(frozen=True, config=STRICT, kw_only=True)
+class StaticSettings(EngineSettings):
+    """What all static engines have in common.
+
+    Attributes:
+        name: what the user typed.
+        precision: of weights and activations.
+        policy: `fcfs` or `grouped`.
+        max_batch_size: most requests in a batch; None takes all that wait.
+        resident_adapters: most adapters in memory; None keeps all.
+    """
+
+    name: str
+    precision: Literal["fp32", "bf16"] = "fp32"
+    policy: Policy = Policy.GROUPED
+    max_batch_size: PositiveInt | None = None
+    resident_adapters: PositiveInt | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a batch generated: ids and stamps, one row a request, in the batch's order."""
+
+    tokens: Sequence[Sequence[int]]
+    stamps: Sequence[float]
+
+
+class StaticBatchEngine(Engine):
+    """Queue, policy, residency and events; a subclass brings the model."""
+
+    mixes_adapters = False
+
+    def __init__(self, settings: StaticSettings, serving: Serving) -> None:
+        self.settings, self.serving = settings, serving
+        self.clock = StageClock()
+        self._waiting: list[Request] = []
+        self.residency = AdapterResidency(
+            settings.resident_adapters, self.load_adapter, self.unload_adapter
+        )
+
+    @abstractmethod
+    def load_adapter(self, name: str) -> None:
+        """Read an adapter from disk into memory."""
+
+    @abstractmethod
+    def unload_adapter(self, name: str) -> None:
+        """Free an adapter's memory."""
+
+    @abstractmethod
+    def switch(self, name: str | None) -> None:
+        """Put one adapter, or the bare base model, into effect."""
+
+    @abstractmethod
+    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Token ids of the prompts."""
+
+    @abstractmethod
+    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
+        """Text of the outputs."""
+
+    @abstractmethod
+    def generate(self, prompts: Sequence[Sequence[int]], batch: Sequence[Request]) -> Output:
+        """Run the batch through the model; row i answers request i."""
+
+    def submit(self, request: Request) -> None:
+        """Put the request at the end of the queue."""
+        self._waiting.append(request)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits; nothing is ever half done between steps."""
+        return bool(self._waiting)
+
+    @property
+    def adapter_counts(self) -> AdapterCounts:
+        """How adapters came and went since the engine was entered."""
+        return self.residency.counts
+
+    def step(self) -> list[Event]:
+        """Serve one batch to its end; an error ends its requests, not the engine."""
+        batch = next_batch(
+            self._waiting, self.settings.policy, self.settings.max_batch_size, self.mixes_adapters
+        )
+        chosen = {request.id for request in batch}
+        self._waiting = [request for request in self._waiting if request.id not in chosen]
+        admitted: list[Event] = [Admitted(request.id, perf_counter()) for request in batch]
+        return admitted + self._serve(batch)
+
+    def _serve(self, batch: list[Request]) -> list[Event]:
+        prompts = self._tokenize(batch)
+        self._bring_adapters(batch)
+        output = self.generate(prompts, batch)
+        rows = [self._cut(row, request) for row, request in zip(output.tokens, batch, strict=True)]
+        texts = self._detokenize(rows)
+        self.clock.enter("other")
+        events: list[Event] = []
+        for request, row, text in zip(batch, rows, texts, strict=True):
+            stamps = output.stamps[: len(row)]
+            events += [Token(request.id, at, id_) for at, id_ in zip(stamps, row, strict=True)]
+            events.append(Finished(request.id, stamps[-1], text))
+        return events
+
+    def _tokenize(self, batch: Sequence[Request]) -> list[list[int]]:
+        self.clock.enter("tokenize")
+        if self.serving.text:
+            return self.encode([request.prompt for request in batch])
+        return [list(request.prompt_ids) for request in batch]
+
+    def _bring_adapters(self, batch: Sequence[Request]) -> None:
+        names = [request.adapter for request in batch]
+        self.clock.enter("adapter_load")
+        self.residency.look_up(names)
+        self.residency.require(names)
+        if not self.mixes_adapters:
+            self.clock.enter("adapter_switch")
+            if self.residency.activate(names[0]):
+                self.switch(names[0])
+
+    def _detokenize(self, rows: list[list[int]]) -> Sequence[str | None]:
+        self.clock.enter("detokenize")
+        return self.decode(rows) if self.serving.text else [None] * len(rows)
+
+    def _cut(self, row: Sequence[int], request: Request) -> list[int]:
+        kept = list(row[: request.max_new_tokens])
+        if not self.serving.sampling.ignore_eos:
+            ends = [index for index, id_ in enumerate(kept) if id_ in self.eos]
+            kept = kept[: ends[0] + 1] if ends else kept
+        return kept
+
+    @property
+    @abstractmethod
+    def eos(self) -> frozenset[int]:
+        """Ids that end a sequence."""
