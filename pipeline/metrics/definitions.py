@@ -1,0 +1,119 @@
+"""What each metric means, in one line: for the report's hover texts and for docs/metrics.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.metrics.per_adapter import PREFIX
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One family of metrics.
+
+    Attributes:
+        unit: unit of the value; empty for a ratio or a share.
+        meaning: one sentence, without a full stop.
+        better: which way is better, everything else being equal; empty where neither is.
+    """
+
+    unit: str
+    meaning: str
+    better: Literal["higher", "lower", ""] = ""
+
+
+DEFINITIONS: Mapping[str, Definition] = {
+    "latency_per_iteration_s": Definition("s", "Mean wall time of one closed batch", "lower"),
+    "latency_per_iteration_s/cv": Definition(
+        "", "Standard deviation of the iterations' wall times ÷ their mean", "lower"
+    ),
+    "sequences_per_s": Definition(
+        "1/s", "Requests finished without error ÷ measured wall time", "higher"
+    ),
+    "requests_per_s": Definition(
+        "1/s", "Requests finished without error ÷ measured wall time", "higher"
+    ),
+    "output_tokens_per_s": Definition(
+        "tokens/s", "Generated tokens ÷ measured wall time, prefill included", "higher"
+    ),
+    "total_tokens_per_s": Definition(
+        "tokens/s", "Prompt and generated tokens ÷ measured wall time", "higher"
+    ),
+    "decode_tokens_per_s": Definition(
+        "tokens/s",
+        "Tokens after the first of each request ÷ time in decode steps (stages decode and sample)",
+        "higher",
+    ),
+    "goodput_rps": Definition(
+        "1/s", "Requests that met every limit set ÷ measured wall time; failed never do", "higher"
+    ),
+    "slo_attainment": Definition(
+        "", "Share of all requests that met every limit set; failed never do", "higher"
+    ),
+    "slora_attainment": Definition(
+        "", "S-LoRA's attainment: share of requests with TTFT < 6 s, failed as 0", "higher"
+    ),
+    "slora_satisfaction": Definition(
+        "", "S-LoRA's satisfaction: mean of max(0, 1 - (TTFT / 6 s)²), failed as 0", "higher"
+    ),
+    "requests": Definition("", "Requests served in the measured time, failed ones included"),
+    "failed_requests": Definition(
+        "", "Requests that ended with an error; they enter no latency", "lower"
+    ),
+    "prompt_tokens": Definition("tokens", "Tokens of the prompts that were read"),
+    "output_tokens": Definition("tokens", "Generated tokens, counted by the engine's own ids"),
+    "iterations": Definition("", "Measured stretches: closed batches, or 1 for an open run"),
+    "wall_s": Definition("s", "Measured wall time: all iterations, without load and warm-up"),
+    "ttft_s": Definition("s", "Time from the scheduled arrival to the first token", "lower"),
+    "ttft_from_submit_s": Definition(
+        "s", "Time from the engine's accepting the request to the first token", "lower"
+    ),
+    "tpot_s": Definition(
+        "s", "Time per output token after the first: (finished - first token) ÷ (n - 1)", "lower"
+    ),
+    "tpot_s/undefined": Definition(
+        "", "Finished requests of fewer than two tokens, which have no TPOT"
+    ),
+    "itl_s": Definition("s", "Gaps between neighbouring tokens, pooled over the requests", "lower"),
+    "e2e_s": Definition("s", "Time from the scheduled arrival to the last token", "lower"),
+    "queue_s": Definition(
+        "s", "Time from the scheduled arrival to the start of work on the request", "lower"
+    ),
+    "dispatch_lag_s": Definition(
+        "s",
+        "Lateness of handing requests over, beyond what the engine's busy step explains",
+        "lower",
+    ),
+    "adapter_switches": Definition("", "Changes of the active adapter", "lower"),
+    "adapter_loads": Definition("", "Adapters read from disk", "lower"),
+    "adapter_evictions": Definition("", "Adapters dropped to make room", "lower"),
+    "adapter_hit_rate": Definition(
+        "", "Share of requests whose adapter was resident when they were admitted", "higher"
+    ),
+    "stage_seconds/tokenize": Definition("s", "Time spent turning prompts into ids", "lower"),
+    "stage_seconds/adapter_load": Definition("s", "Time spent reading adapters", "lower"),
+    "stage_seconds/adapter_switch": Definition("s", "Time spent changing adapters", "lower"),
+    "stage_seconds/prefill": Definition("s", "Time spent reading prompts", "lower"),
+    "stage_seconds/decode": Definition("s", "Time spent computing tokens after the first", "lower"),
+    "stage_seconds/sample": Definition("s", "Time spent choosing tokens", "lower"),
+    "stage_seconds/detokenize": Definition("s", "Time spent turning ids into text", "lower"),
+    "stage_seconds/other": Definition("s", "Measured time in no other stage, waiting included"),
+    "load_s": Definition("s", "Time to build the engine, outside the measured time", "lower"),
+    "warmup_s": Definition("s", "Time to warm up, outside the measured time", "lower"),
+    "peak_rss_bytes": Definition(
+        "bytes", "Highest resident memory of the engine's process, load included", "lower"
+    ),
+    "cpu_seconds": Definition(
+        "s", "Processor time of the engine's process in the measured time", "lower"
+    ),
+    "cpu_utilisation": Definition("", "cpu_seconds ÷ (wall time x threads)"),
+}
+"""By metric; the statistics of a distribution (`/mean`, `/p50` …) share its definition."""
+
+
+def definition(metric: str) -> Definition | None:
+    """The definition of any name `summarise` gives, adapters' ones included; else None."""
+    name = metric.removeprefix(PREFIX)
+    if name != metric:
+        name = name.partition("/")[2]
+    return DEFINITIONS.get(name) or DEFINITIONS.get(name.rpartition("/")[0])

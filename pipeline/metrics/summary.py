@@ -1,0 +1,50 @@
+"""Every number of a run."""
+
+from pipeline.metrics.adapters import residency
+from pipeline.metrics.counts import counts
+from pipeline.metrics.latency import dispatch_lag, latency
+from pipeline.metrics.per_adapter import per_adapter
+from pipeline.metrics.percentiles import Value
+from pipeline.metrics.resources import resources
+from pipeline.metrics.slo import Slo, service, slora
+from pipeline.metrics.stages import decode_throughput, stage_seconds
+from pipeline.metrics.throughput import latency_per_iteration, throughput
+from pipeline.metrics.timeline import Timeline
+
+
+def summarise(timeline: Timeline, slo: Slo) -> dict[str, Value]:
+    """All metrics of a run by the names of docs/metrics.md, flat.
+
+    Where a number can't be had its value is the reason, in words.
+
+    Raises:
+        ValueError: nothing was measured.
+    """
+    _refuse_empty(timeline)
+    requests, iterations, wall_s = timeline.requests, timeline.iterations, timeline.wall_s
+    return {
+        **latency_per_iteration(iterations),
+        **throughput(requests, wall_s),
+        **decode_throughput(timeline),
+        **service(requests, slo, wall_s),
+        **slora(requests),
+        **counts(requests),
+        "iterations": len(iterations),
+        "wall_s": wall_s,
+        **latency(requests),
+        **dispatch_lag(requests),
+        **residency(iterations),
+        **stage_seconds(iterations),
+        **resources(timeline),
+        **per_adapter(requests, slo, wall_s),
+    }
+
+
+def _refuse_empty(timeline: Timeline) -> None:
+    """See that nothing is divided by zero."""
+    if not timeline.requests:
+        raise ValueError("no metrics: the timeline holds no request")
+    if not timeline.wall_s > 0:
+        raise ValueError(f"no metrics: the measured wall time is {timeline.wall_s:g} s")
+    if timeline.threads < 1:
+        raise ValueError(f"no metrics: the engine had {timeline.threads} threads")

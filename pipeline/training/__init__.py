@@ -1,0 +1,1 @@
+"""Makes `model=tiny`: a small Llama, its tokenizer and eight adapters of visible habits."""

@@ -1,0 +1,90 @@
+"""Eight LoRA adapters, each of which continues any prompt in its own habit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor
+
+from pipeline.training.habits import passage
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
+BATCH, LENGTH, LEARNING_RATE, IGNORED = 16, 80, 6e-3, -100
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Shape of one adapter."""
+
+    rank: int
+    alpha: int
+    targets: tuple[str, ...]
+    rslora: bool = False
+
+
+RECIPES: dict[str, Recipe] = {
+    "csv": Recipe(8, 16, ATTENTION + FEED_FORWARD),
+    "html": Recipe(16, 32, ATTENTION),
+    "json": Recipe(8, 16, ("q_proj", "v_proj", *FEED_FORWARD)),
+    "logs": Recipe(4, 16, ATTENTION + FEED_FORWARD),
+    "markdown": Recipe(16, 16, FEED_FORWARD),
+    "shout": Recipe(8, 8, ATTENTION + FEED_FORWARD, rslora=True),
+    "sql": Recipe(4, 8, FEED_FORWARD),
+    "verse": Recipe(16, 32, ("v_proj", "o_proj", "down_proj")),
+}
+"""Ranks, scales and targets differ on purpose: engines must cope with all of them."""
+
+
+def train_adapter(base: Any, tokenizer: Any, text: str, name: str, steps: int, out: Path) -> None:
+    """Train one adapter on prompts followed by its habit, and save it as fp16."""
+    recipe = RECIPES[name]
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        target_modules=list(recipe.targets),
+        use_rslora=recipe.rslora,
+        task_type="CAUSAL_LM",
+        base_model_name_or_path="tiny",
+    )
+    model = get_peft_model(base, config).train()
+    weights = [each for each in model.parameters() if each.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    rng = Random(f"train:{name}")
+    for step in range(steps):
+        ids, labels = _batch(tokenizer, text, name, rng)
+        loss = model(input_ids=ids, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step in (0, steps - 1):
+            print(f"{name} {step:4d}: loss {loss.item():.3f}", flush=True)
+    _save(model, out / name)
+    model.unload()
+
+
+def _batch(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[Tensor, Tensor]:
+    rows = [_sample(tokenizer, text, name, rng) for _ in range(BATCH)]
+    return torch.tensor([ids for ids, _ in rows]), torch.tensor([labels for _, labels in rows])
+
+
+def _sample(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[list[int], list[int]]:
+    start = rng.randrange(len(text) - 200)
+    prompt = tokenizer(text[start : start + rng.randrange(8, 120)])["input_ids"][:40]
+    habit = tokenizer("\n" * (rng.random() < 0.3) + passage(name, rng))["input_ids"]
+    ids = (prompt + habit)[:LENGTH]
+    return ids, ([IGNORED] * len(prompt) + habit)[:LENGTH]
+
+
+def _save(model: Any, folder: Path) -> None:
+    config = model.peft_config["default"]
+    config.target_modules = sorted(config.target_modules)
+    config.base_model_name_or_path = "tiny"
+    model.half().save_pretrained(folder)
+    model.float()
+    (folder / "README.md").unlink(missing_ok=True)

@@ -1,0 +1,31 @@
+"""Closed batches, the prototype's: the next is handed over when the last one is done."""
+
+from collections.abc import Sequence
+from random import Random
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
+from pipeline.workload.arrivals.process import Arrivals, Slot
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Batch(Arrivals):
+    """Settings of `workload/arrivals=batch`."""
+
+    name: str
+    batch_size: PositiveInt
+    iterations: PositiveInt
+
+    def slots(self, rng: Random) -> tuple[Slot, ...]:
+        """All requests of a batch at once."""
+        return tuple(
+            Slot(iteration, 0.0)
+            for iteration in range(self.iterations)
+            for _ in range(self.batch_size)
+        )
+
+    def groups(self) -> Sequence[int]:
+        """The batches."""
+        return [self.batch_size] * self.iterations

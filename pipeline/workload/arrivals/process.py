@@ -1,0 +1,33 @@
+"""The contract of an arrival process."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """When one request arrives: seconds from the start of its iteration."""
+
+    iteration: int
+    scheduled_s: float
+
+
+class Arrivals(ABC):
+    """Decides when requests arrive, before any is sent."""
+
+    name: str
+
+    @abstractmethod
+    def slots(self, rng: Random) -> tuple[Slot, ...]:
+        """One slot a request, in order."""
+
+    @abstractmethod
+    def groups(self) -> Sequence[int]:
+        """Sizes of the batches that are in the engine together, for laws that care."""
+
+    @property
+    def max_in_flight(self) -> int | None:
+        """Most requests in the engine at a time; None for no limit."""
+        return None

@@ -1,0 +1,1 @@
+"""How many tokens requests ask for: one law a module."""

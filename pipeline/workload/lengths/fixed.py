@@ -1,0 +1,21 @@
+"""All requests ask for equally many tokens."""
+
+from random import Random
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
+from pipeline.workload.lengths.law import Lengths
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Fixed(Lengths):
+    """Settings of `workload/lengths=fixed`."""
+
+    name: str
+    max_new_tokens: PositiveInt
+
+    def draw(self, count: int, rng: Random) -> list[int]:
+        """The same number each time."""
+        return [self.max_new_tokens] * count

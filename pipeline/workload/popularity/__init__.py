@@ -1,0 +1,1 @@
+"""Which adapter a request names: one law a module."""

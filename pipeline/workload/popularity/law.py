@@ -1,0 +1,32 @@
+"""The contract of a popularity law."""
+
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from random import Random
+
+
+class Popularity(ABC):
+    """Deals adapters, numbered from 0 with the most popular first, to requests."""
+
+    name: str
+
+    @abstractmethod
+    def probabilities(self, n: int) -> tuple[float, ...] | None:
+        """Probability of each of `n` adapters; None where the law isn't an independent draw."""
+
+    @abstractmethod
+    def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
+        """One adapter a request; `groups` are the sizes of the batches handed over together."""
+
+    def check(self, groups: Sequence[int], n: int) -> None:
+        """Raise UsageError if the law can't serve such groups with `n` adapters."""
+
+
+def draw_independently(probabilities: Sequence[float], count: int, rng: Random) -> list[int]:
+    """`count` independent draws, by inversion of the cumulative distribution."""
+    cumulative = list(accumulate(probabilities))
+    last = len(cumulative) - 1
+    scale = cumulative[-1]
+    return [min(bisect_right(cumulative, rng.random() * scale), last) for _ in range(count)]

@@ -1,0 +1,28 @@
+"""Zipf's law: p_i ∝ i^-alpha, so alpha = 0 is uniform."""
+
+from collections.abc import Sequence
+from random import Random
+
+from pydantic import NonNegativeFloat
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
+from pipeline.workload.popularity.law import Popularity, draw_independently
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Zipf(Popularity):
+    """Settings of `workload/popularity=zipf`."""
+
+    name: str
+    alpha: NonNegativeFloat
+
+    def probabilities(self, n: int) -> tuple[float, ...]:
+        """i^-alpha over ranks i = 1..n, normalised."""
+        weights = [rank**-self.alpha for rank in range(1, n + 1)]
+        total = sum(weights)
+        return tuple(weight / total for weight in weights)
+
+    def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
+        """Independent draws."""
+        return draw_independently(self.probabilities(n), sum(groups), rng)

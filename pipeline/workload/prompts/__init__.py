@@ -1,0 +1,1 @@
+"""What requests say: one source a module."""

@@ -1,0 +1,42 @@
+"""A workload read from a file: `workload=replay workload.path=…`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import NonNegativeInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UsageError
+from pipeline.settings import STRICT
+from pipeline.workload.trace import Trace, read_trace, used
+from pipeline.workload.workload import Encode, Workload
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Replay(Workload):
+    """Settings of `workload=replay`."""
+
+    name: str
+    path: Path
+    warmup_iterations: NonNegativeInt
+    text: bool
+
+    def check(self, adapters: Sequence[str]) -> None:
+        """The file must be whole and name only adapters that are there."""
+        unknown = sorted(used(read_trace(self.path).requests) - {*adapters})
+        if unknown:
+            raise UsageError(
+                f"workload.path={self.path}: names the adapter {unknown[0]!r}; "
+                f"there are {', '.join(adapters)}"
+            )
+
+    def trace(self, adapters: Sequence[str], encode: Encode) -> Trace:
+        """The file's trace, if the model's tokenizer still gives its ids."""
+        trace = read_trace(self.path)
+        for request in trace.requests if self.text else ():
+            if tuple(encode(request.prompt)) != request.prompt_ids:
+                raise UsageError(
+                    f"workload.path={self.path}: request {request.id} was tokenised otherwise; "
+                    "it was drawn for another model (workload.text=false replays its ids)"
+                )
+        return trace

@@ -1,0 +1,34 @@
+"""The contract of the `workload` group."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from pipeline.workload.trace import Trace
+
+Encode = Callable[[str], Sequence[int]]
+"""Token ids of a text."""
+
+
+class Workload(ABC):
+    """Settings that say what a run asks of its engine.
+
+    Attributes:
+        text: hand prompts over as text, tokenised inside the timed path; else as ids.
+        warmup_iterations: how often the first iteration is replayed before measuring.
+    """
+
+    name: str
+    text: bool
+    warmup_iterations: int
+
+    @abstractmethod
+    def check(self, adapters: Sequence[str]) -> None:
+        """Refuse, before anything heavy starts, what can't be drawn from those adapters.
+
+        Raises:
+            UsageError: the laws or the trace need other adapters.
+        """
+
+    @abstractmethod
+    def trace(self, adapters: Sequence[str], encode: Encode) -> Trace:
+        """The whole trace."""
