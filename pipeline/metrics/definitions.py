@@ -107,8 +107,21 @@ DEFINITIONS: Mapping[str, Definition] = {
         "s", "Processor time of the engine's process in the measured time", "lower"
     ),
     "cpu_utilisation": Definition("", "cpu_seconds ÷ (wall time x threads)"),
+    "roofline_fraction": Definition(
+        "", "Lower bound of the step time by bandwidth and arithmetic ÷ its measured time", "higher"
+    ),
+    "token_agreement": Definition("", "Share of tokens equal to the reference engine's", "higher"),
+    "mean_kl": Definition(
+        "nats", "Divergence of the token probabilities from the reference engine's", "lower"
+    ),
+    "logprob_delta": Definition(
+        "nats", "Difference of log probabilities from the reference engine's"
+    ),
 }
-"""By metric; the statistics of a distribution (`/mean`, `/p50` …) share its definition."""
+"""By metric; the statistics of a distribution (`/mean`, `/p50` …) share its definition.
+
+The last four aren't functions of a timeline: `summarise` gives all the others.
+"""
 
 
 def definition(metric: str) -> Definition | None:

@@ -1,0 +1,1 @@
+"""Profilers: each looks at a run from outside its timed part, in a pass of its own."""

@@ -1,0 +1,1 @@
+"""The seven stages of a run; each takes and returns small frozen dataclasses."""

@@ -31,8 +31,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.training", description=__doc__)
     parser.add_argument("--out", type=Path, default=ASSETS, help="folder to write (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=300, help="of the base model")
-    parser.add_argument("--adapter-steps", type=int, default=80, help="of each adapter")
+    parser.add_argument("--steps", type=int, default=500, help="of the base model")
+    parser.add_argument("--adapter-steps", type=int, default=150, help="of each adapter")
     arguments = parser.parse_args()
     train(arguments.out, arguments.seed, arguments.steps, arguments.adapter_steps)
 

@@ -1,0 +1,92 @@
+"""`python -m pipeline`: Hydra composes the jobs, then they are run in order."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from pipeline.config import load, resolve
+from pipeline.errors import UsageError
+from pipeline.job import Job
+from pipeline.stages.prepare import preflight
+from pipeline.sweep import refuse_strangers, run_single, run_sweep
+from pipeline.tracking.run_directory import RunDirectory
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass
+class Plan:
+    """The jobs Hydra composed, before any of them is started."""
+
+    jobs: list[Job] = field(default_factory=list)
+    refused: list[UsageError] = field(default_factory=list)
+    sweep: Path | None = None
+
+    def add(self, config: DictConfig) -> None:
+        """Take one composed job: build its typed configuration, or note why it can't be."""
+        settings = HydraConfig.get()
+        if settings.mode is RunMode.MULTIRUN:
+            self.sweep = Path(settings.sweep.dir).absolute()
+        try:
+            values = resolve(config)
+            typed = load(values)
+        except UsageError as error:
+            self.refused.append(error)
+            return
+        directory = RunDirectory(Path(settings.runtime.output_dir))
+        overrides = tuple(settings.overrides.task)
+        self.jobs.append(Job(values, typed, directory, overrides, number=len(self.jobs)))
+
+    def litter(self) -> list[Path]:
+        """The directories Hydra made while composing."""
+        return [self.sweep] if self.sweep else [job.directory.path for job in self.jobs]
+
+
+def compose() -> Plan:
+    """Let Hydra read the command line and compose every job; nothing is run.
+
+    Raises:
+        UsageError: the command line asks for something that isn't there.
+    """
+    OmegaConf.register_new_resolver("project_root", lambda _: str(ROOT), replace=True)
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    plan = Plan()
+    try:
+        hydra.main(version_base="1.3", config_path="../conf", config_name="config")(plan.add)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(" ".join(str(error).split())) from error
+    if plan.refused:
+        raise plan.refused[0]
+    return plan
+
+
+def main() -> int:
+    """Compose, check everything, hand over; the exit code."""
+    console = Console()
+    try:
+        plan = compose()
+        for job in plan.jobs:
+            preflight(job.config)
+        refuse_strangers(plan.jobs)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not plan.jobs:
+        return 0
+    if plan.sweep is None:
+        return run_single(plan.jobs[0], console)
+    return run_sweep(plan.jobs, plan.sweep, console)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The configuration of one run: all groups, validated before anything heavy starts."""
+
+import os
+from dataclasses import field
+from typing import Any, Literal
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic.dataclasses import dataclass
+
+from pipeline.adapters.source import AdapterSource
+from pipeline.engines.engine import EngineSettings
+from pipeline.engines.sampling import Sampling
+from pipeline.errors import UsageError
+from pipeline.metrics.slo import Slo
+from pipeline.models.source import ModelSource
+from pipeline.profilers.profiler import Profiler
+from pipeline.settings import STRICT
+from pipeline.tracking.tracker import TrackingSettings
+from pipeline.workload.workload import Workload
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Limits:
+    """What a job may use before it is ended."""
+
+    seconds: PositiveFloat = 3600
+    memory_gb: PositiveFloat | None = None
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class RunConfig:
+    """Everything that decides a run.
+
+    Attributes:
+        model: where the base model comes from.
+        adapters: where the adapters come from.
+        engine: who serves.
+        workload: what is asked.
+        profiler: who looks, after the timing.
+        tracking: where runs are shown.
+        paths: where things are.
+        threads: compute threads; None takes the CPUs this process may use.
+        repeat: number of the repetition.
+        isolation: a process of its own, or this one.
+        limits: time and memory of the job.
+        sampling: how tokens are chosen.
+        slo: service-level objectives, for goodput.
+    """
+
+    model: ModelSource
+    adapters: AdapterSource
+    engine: EngineSettings
+    workload: Workload
+    profiler: Profiler
+    tracking: TrackingSettings
+    paths: dict[str, str]
+    threads: PositiveInt | None = None
+    repeat: NonNegativeInt = 0
+    isolation: Literal["process", "inline"] = "process"
+    limits: Limits = field(default_factory=Limits)
+    sampling: Sampling = field(default_factory=Sampling)
+    slo: Slo = field(default_factory=Slo)
+
+    @property
+    def compute_threads(self) -> int:
+        """Threads the engine gets."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, without Hydra's own part.
+
+    Raises:
+        UsageError: a mandatory value is missing or an interpolation leads nowhere.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = str(error).split(":")[-1].strip().splitlines()[0]
+        raise UsageError(f"{error.full_key or key} is needed: give {error.full_key}=…") from error
+    except OmegaConfBaseException as error:
+        raise UsageError(str(error).splitlines()[0]) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def load(values: dict[str, Any]) -> RunConfig:
+    """Build and validate the configuration from plain values.
+
+    Raises:
+        UsageError: a key is unknown or a value impossible; the message names both.
+    """
+    try:
+        config: RunConfig = instantiate(values, _convert_="all")
+    except InstantiationException as error:
+        raise _explain(error) from error
+    return config
+
+
+def _explain(error: InstantiationException) -> UsageError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UsageError):
+            return cause
+        if isinstance(cause, ValidationError):
+            return UsageError(_fault(cause, error))
+        cause = cause.__cause__ or cause.__context__
+    return UsageError(" ".join(str(error).split()))
+
+
+def _fault(invalid: ValidationError, error: InstantiationException) -> str:
+    fault = invalid.errors()[0]
+    text = str(error)
+    full_key = text.rpartition("full_key: ")[2].strip() if "full_key: " in text else ""
+    names = [part for part in (full_key, *map(str, fault["loc"])) if part]
+    key = ".".join(names)
+    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{key}: no such setting; --cfg job shows what there is"
+    if fault["type"] in ("missing", "missing_argument"):
+        return f"{key}: is needed"
+    value = f"={fault['input']}" if isinstance(fault["input"], str | int | float | bool) else ""
+    return f"{key}{value}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"

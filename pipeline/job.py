@@ -1,0 +1,187 @@
+"""One job in a process of its own: limits, status, and the line that says why it ended."""
+
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import traceback
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import RunConfig, load
+from pipeline.progress import Progress
+from pipeline.run import run
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State, Status
+
+GRACE_S = 10
+"""How long a job that is told to stop may take to keep what it has measured."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A validated run and where it goes.
+
+    Attributes:
+        values: the resolved configuration, as plain values.
+        config: the same, typed.
+        directory: where its files go.
+        overrides: what the user typed for it.
+        number: its place in the sweep, from 0.
+        total: how many jobs the sweep has.
+    """
+
+    values: dict[str, Any]
+    config: RunConfig
+    directory: RunDirectory
+    overrides: tuple[str, ...]
+    number: int = 0
+    total: int = 1
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others, for people."""
+        return " ".join(self.overrides) or self.config.engine.name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job's process ended."""
+
+    state: State
+    cause: str | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def execute(job: Job, status: Status) -> Status:
+    """Run the job under its limits and write its status before and after."""
+    job.directory.write_status(status)
+    try:
+        outcome = _inline(job) if job.config.isolation == "inline" else _isolated(job)
+    except KeyboardInterrupt:
+        job.directory.write_status(_ended(status, Outcome(State.FAILED, "interrupted")))
+        raise
+    ended = _ended(status, outcome)
+    job.directory.write_status(ended)
+    return ended
+
+
+def now() -> str:
+    """Wall-clock time, ISO 8601 with zone."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _ended(status: Status, outcome: Outcome) -> Status:
+    finished = outcome.state is State.FINISHED
+    validity = ("INVALID" if outcome.reasons else "VALID") if finished else None
+    return replace(
+        status,
+        state=outcome.state,
+        finished=now(),
+        cause=outcome.cause,
+        validity=validity,
+        reasons=outcome.reasons,
+    )
+
+
+def _isolated(job: Job) -> Outcome:
+    spawn = multiprocessing.get_context("spawn")
+    receiver, sender = spawn.Pipe(duplex=False)
+    arguments = (job.values, str(job.directory.path), job.number, job.total, job.label, sender)
+    process = spawn.Process(target=_child, args=arguments, name="job")
+    process.start()
+    sender.close()
+    try:
+        in_time = bool(wait([process.sentinel], job.config.limits.seconds))
+        if not in_time:
+            _stop(process)
+            return Outcome(State.TIMED_OUT, f"over limits.seconds={job.config.limits.seconds:g}")
+        process.join()
+        return _said(receiver, process.exitcode or 0, job)
+    finally:
+        if process.is_alive():
+            _stop(process)
+
+
+def _stop(process: Any) -> None:
+    process.terminate()
+    process.join(GRACE_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _said(receiver: Connection, exitcode: int, job: Job) -> Outcome:
+    try:
+        if receiver.poll():
+            outcome: Outcome = receiver.recv()
+            return outcome
+    except EOFError:
+        pass
+    if exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        if job.config.limits.memory_gb and -exitcode in (signal.SIGABRT, signal.SIGSEGV):
+            limit = f"over limits.memory_gb={job.config.limits.memory_gb:g}, ended by {name}"
+            return Outcome(State.OUT_OF_MEMORY, limit)
+        by = " (kill -9, or the kernel out of memory)" if name == "SIGKILL" else ""
+        return Outcome(State.FAILED, f"ended by signal {name}{by}")
+    return Outcome(State.FAILED, f"its process left with code {exitcode} and said nothing")
+
+
+def _inline(job: Job) -> Outcome:
+    return _guarded(job.config, job.directory, job.number, job.total, job.label)
+
+
+def _child(
+    values: dict[str, Any], path: str, number: int, total: int, label: str, sender: Connection
+) -> None:
+    signal.signal(signal.SIGTERM, _raise_exit)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    directory = RunDirectory(Path(path))
+    config = load(values)
+    threads = str(config.compute_threads)
+    os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _limit_memory(config.limits.memory_gb)
+    sender.send(_guarded(config, directory, number, total, label))
+
+
+def _raise_exit(*_: object) -> None:
+    raise SystemExit("told to stop")
+
+
+def _limit_memory(gigabytes: float | None) -> None:
+    if gigabytes is not None:
+        limit = int(gigabytes * 1e9)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _guarded(
+    config: RunConfig, directory: RunDirectory, number: int, total: int, label: str
+) -> Outcome:
+    handler = logging.FileHandler(directory.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    log = logging.getLogger(__name__)
+    try:
+        with Progress(number, total, label) as progress:
+            result = run(config, directory, progress)
+    except Exception as error:
+        log.exception("the job failed")
+        return _failure(error, config)
+    finally:
+        handler.close()
+    return Outcome(State.FINISHED, reasons=result.reasons)
+
+
+def _failure(error: Exception, config: RunConfig) -> Outcome:
+    line = " ".join(str(error).split()) or traceback.format_exception_only(error)[-1].strip()
+    starved = isinstance(error, MemoryError) or "can't allocate memory" in line
+    if starved or "Cannot allocate memory" in line or "bad_alloc" in line:
+        return Outcome(State.OUT_OF_MEMORY, f"over limits.memory_gb={config.limits.memory_gb}")
+    return Outcome(State.FAILED, f"{type(error).__name__}: {line}"[:500])

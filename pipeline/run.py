@@ -1,0 +1,55 @@
+"""One run: seven stages in order."""
+
+from dataclasses import dataclass
+
+from pipeline.config import RunConfig
+from pipeline.progress import Progress
+from pipeline.stages.build import build
+from pipeline.stages.check import check
+from pipeline.stages.measure import measure
+from pipeline.stages.prepare import prepare
+from pipeline.stages.profile import profile
+from pipeline.stages.record import record
+from pipeline.stages.warmup import warmup
+from pipeline.tracking.environment import environment
+from pipeline.tracking.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run that reached its end says of itself: why it is INVALID, if it is."""
+
+    reasons: tuple[str, ...]
+
+
+def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Result:
+    """Prepare, build, warm up, measure, profile, check and record.
+
+    Everything measured is on disk as soon as its iteration has ended.
+    """
+    progress.stage("prepare")
+    prepared = prepare(config)
+    trace, hashes = prepared.trace, prepared.hashes()
+    trace.write(directory.trace)
+    circumstances = environment(config.compute_threads, hashes)
+    directory.write_json("environment.json", circumstances)
+
+    progress.stage("build")
+    with build(config, prepared) as built:
+        progress.stage("warm up")
+        warmup_s = warmup(config, trace, built.engine)
+
+        keep = progress.counting(len(trace.iterations), directory.append)
+        threads = config.compute_threads
+        timeline = measure(trace, built.engine, keep, built.load_s, warmup_s, threads)
+        record(config, timeline, {}, directory)
+
+        progress.stage("profile")
+        profiles = profile(config, trace, built.engine, directory.profile)
+
+    progress.stage("check")
+    eos = not config.sampling.ignore_eos
+    reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
+    record(config, timeline, profiles, directory)
+    progress.done()
+    return Result(reasons)

@@ -1,0 +1,33 @@
+"""Build: the engine of a run, loaded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from pipeline.config import RunConfig
+from pipeline.engines.engine import Engine, Serving
+from pipeline.stages.prepare import Prepared
+
+
+@dataclass(frozen=True)
+class Built:
+    """A loaded engine, and the seconds that took."""
+
+    engine: Engine
+    load_s: float
+
+
+@contextmanager
+def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
+    """Load the engine; it is freed when the block ends."""
+    serving = Serving(
+        checkpoint=prepared.checkpoint,
+        adapters={adapter.name: adapter for adapter in prepared.adapters},
+        sampling=config.sampling,
+        threads=config.compute_threads,
+        text=config.workload.text,
+    )
+    started = perf_counter()
+    with config.engine.build(serving) as engine:
+        yield Built(engine, perf_counter() - started)

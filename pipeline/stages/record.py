@@ -1,0 +1,19 @@
+"""Record: numbers from the timeline, into the run directory."""
+
+from collections.abc import Mapping
+
+from pipeline.config import RunConfig
+from pipeline.metrics.summary import summarise
+from pipeline.metrics.timeline import Timeline
+from pipeline.tracking.run_directory import RunDirectory
+
+
+def record(
+    config: RunConfig, timeline: Timeline, profiles: Mapping[str, str], directory: RunDirectory
+) -> Mapping[str, float | str]:
+    """Write `metrics.json`, and what the profilers left; the metrics."""
+    metrics = summarise(timeline, config.slo)
+    directory.write_json("metrics.json", metrics)
+    if profiles:
+        directory.write_json("profile/README.json", dict(profiles))
+    return metrics

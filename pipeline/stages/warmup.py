@@ -1,0 +1,34 @@
+"""Warm up: every adapter and every shape once, so that measuring meets nothing new."""
+
+from dataclasses import replace
+from time import perf_counter
+
+from pipeline.config import RunConfig
+from pipeline.engines.engine import Engine
+from pipeline.stages.replay import Replay
+from pipeline.workload.request import Request
+from pipeline.workload.trace import Trace
+
+
+def warmup(config: RunConfig, trace: Trace, engine: Engine) -> float:
+    """Serve each adapter's longest prompt, then the first iteration as often as asked.
+
+    Returns:
+        The seconds it took; 0 when `workload.warmup_iterations` is 0, and then nothing is served.
+    """
+    started = perf_counter()
+    if not config.workload.warmup_iterations:
+        return 0.0
+    Replay(engine, _one_of_each(trace), trace.max_in_flight).run(0)
+    for _ in range(config.workload.warmup_iterations):
+        Replay(engine, trace.iterations[0], trace.max_in_flight).run(0)
+    return perf_counter() - started
+
+
+def _one_of_each(trace: Trace) -> list[Request]:
+    longest: dict[str | None, Request] = {}
+    for request in trace.requests:
+        known = longest.get(request.adapter)
+        if known is None or len(request.prompt_ids) > len(known.prompt_ids):
+            longest[request.adapter] = request
+    return [replace(each, max_new_tokens=2, scheduled_s=0.0) for each in longest.values()]

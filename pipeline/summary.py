@@ -1,0 +1,71 @@
+"""What the terminal says of a run that has ended."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.metrics.timeline import STAGES
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State
+
+HEADLINES = {
+    "output tokens/s": "output_tokens_per_s",
+    "decode tokens/s": "decode_tokens_per_s",
+    "sequences/s": "sequences_per_s",
+    "latency per iteration, s": "latency_per_iteration_s",
+    "adapter switches": "adapter_switches",
+    "adapter loads": "adapter_loads",
+    "adapter hit rate": "adapter_hit_rate",
+    "load, s": "load_s",
+    "warm-up, s": "warmup_s",
+    "peak memory, bytes": "peak_rss_bytes",
+}
+LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}
+COLUMNS = ("mean", "p50", "p90", "p95", "p99")
+
+
+def print_summary(directory: RunDirectory, console: Console) -> None:
+    """Figures of a finished run, or why it did not finish."""
+    status = directory.status()
+    if status.state is not State.FINISHED:
+        console.print(f"{status.state}: {status.cause}", markup=False, soft_wrap=True)
+        console.print(f"log: {directory.log}", soft_wrap=True)
+        return
+    metrics = directory.json("metrics.json")
+    console.print(_headlines(metrics))
+    console.print(_latencies(metrics))
+    console.print(_breakdown(metrics))
+    console.print(f"{status.validity}{''.join(f'; {each}' for each in status.reasons)}")
+    console.print(f"run directory: {directory.path}", soft_wrap=True)
+
+
+def _headlines(metrics: Mapping[str, float | str]) -> Table:
+    table = Table(show_header=False)
+    for label, name in HEADLINES.items():
+        table.add_row(label, _number(metrics.get(name, "")))
+    return table
+
+
+def _latencies(metrics: Mapping[str, float | str]) -> Table:
+    table = Table("ms", *COLUMNS)
+    for label, name in LATENCIES.items():
+        cells = (metrics.get(f"{name}/{column}", "") for column in COLUMNS)
+        table.add_row(
+            label, *(_number(each * 1000 if isinstance(each, float) else each) for each in cells)
+        )
+    return table
+
+
+def _breakdown(metrics: Mapping[str, float | str]) -> Table:
+    wall = metrics["wall_s"]
+    table = Table("stage", "s", "share")
+    for stage in STAGES:
+        seconds = metrics[f"stage_seconds/{stage}"]
+        if isinstance(seconds, int | float) and isinstance(wall, int | float):
+            table.add_row(stage, _number(seconds), f"{seconds / wall:.1%}")
+    return table
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,.4g}" if value < 1e6 else f"{value:,.0f}"

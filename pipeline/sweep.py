@@ -1,0 +1,121 @@
+"""Jobs in order: skip what is finished, run what is not, compare at the end."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+
+from pipeline.errors import UsageError
+from pipeline.job import Job, execute, now
+from pipeline.summary import print_summary
+from pipeline.tracking.files import write_json
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State, Status
+from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep
+from pipeline.tracking.tracker import Tracker, TrackingUnavailable
+
+
+def run_single(job: Job, console: Console) -> int:
+    """Run one job, show it, and return the exit code."""
+    status = _start(job, str(uuid.uuid4()), console)
+    _show_elsewhere(job.config.tracking.tracker(), job.directory.path, console, sweep=False)
+    return 0 if status.state is State.FINISHED else 1
+
+
+def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
+    """Run what is missing of a sweep, compare, show it, and return the exit code."""
+    sweep = _sheet(jobs, root)
+    tracker = jobs[0].config.tracking.tracker()
+    ended = []
+    for job in jobs:
+        console.print(f"[{job.number + 1}/{job.total}] {job.label}", markup=False)
+        if _finished(job.directory):
+            console.print("  already FINISHED; skipped")
+            ended.append(job.directory.status())
+            continue
+        ended.append(_start(job, f"{sweep.id}/{job.number}", console))
+    _compare(root, console)
+    _show_elsewhere(tracker, root, console, sweep=True)
+    unfinished = [status for status in ended if status.state is not State.FINISHED]
+    if unfinished:
+        console.print(f"{len(unfinished)} of {len(jobs)} jobs did not finish; to run only those:")
+        console.print(f"  the same command with hydra.sweep.dir={root}", soft_wrap=True)
+    return 1 if unfinished else 0
+
+
+def refuse_strangers(jobs: Sequence[Job]) -> None:
+    """Refuse to go on in a directory that holds other runs.
+
+    Raises:
+        UsageError: a job's directory holds a run of another configuration.
+    """
+    for job in jobs:
+        if job.directory.has("config.yaml") and job.directory.config() != job.values:
+            raise UsageError(
+                f"{job.directory.path}: holds a run of another configuration; "
+                "give the same overrides again, or another directory"
+            )
+
+
+def _finished(directory: RunDirectory) -> bool:
+    return directory.has("status.json") and directory.status().state is State.FINISHED
+
+
+def _sheet(jobs: Sequence[Job], root: Path) -> SweepDirectory:
+    if not is_sweep(root):
+        sheet = {
+            "id": str(uuid.uuid4()),
+            "command": " ".join(["python -m pipeline", *sys.argv[1:]]),
+            "started": now(),
+            "jobs": [
+                {"path": job.directory.path.name, "overrides": list(job.overrides)} for job in jobs
+            ],
+        }
+        write_json(root / SHEET, sheet)
+    return SweepDirectory.read(root)
+
+
+def _start(job: Job, id_: str, console: Console) -> Status:
+    attempt = _set_aside(job.directory)
+    job.directory.write_config(yaml.safe_dump(job.values, sort_keys=False, allow_unicode=True))
+    status = execute(job, Status(id_, State.RUNNING, now(), attempt=attempt))
+    print_summary(job.directory, console)
+    return status
+
+
+def _set_aside(directory: RunDirectory) -> int:
+    """Move an unfinished attempt's files into a folder of their own; the new attempt's number."""
+    directory.path.mkdir(parents=True, exist_ok=True)
+    if not directory.has("status.json"):
+        return 1
+    attempt = directory.status().attempt
+    aside = directory.path / "earlier" / str(attempt)
+    aside.mkdir(parents=True, exist_ok=True)
+    for each in directory.path.iterdir():
+        if each.name not in ("earlier", "mlflow.json"):
+            shutil.move(each, aside / each.name)
+    return attempt + 1
+
+
+def _compare(root: Path, console: Console) -> None:
+    from pipeline.compare import compare, print_table
+
+    comparison = compare([root])
+    print_table(comparison, console)
+    console.print(f"report: {comparison.report}", soft_wrap=True)
+
+
+def _show_elsewhere(tracker: Tracker, path: Path, console: Console, *, sweep: bool) -> None:
+    try:
+        (tracker.project_sweep if sweep else tracker.project)(path)
+    except TrackingUnavailable as error:
+        console.print(f"not in MLflow: {error}", soft_wrap=True, markup=False)
+        console.print(f"  everything is in {path}", soft_wrap=True)
+        console.print(f"  later: python -m pipeline.tracking.sync {path}", soft_wrap=True)
+        return
+    if message := tracker.close_message():
+        console.print(message, soft_wrap=True, markup=False)

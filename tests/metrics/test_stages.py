@@ -1,0 +1,42 @@
+"""Where time went, and the rate of decoding."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.metrics.percentiles import NOT_MEASURED
+from pipeline.metrics.stages import decode_throughput, stage_seconds
+from pipeline.metrics.timeline import STAGES, AdapterCounts, Iteration, RequestRecord, Timeline
+
+Make = Callable[..., RequestRecord]
+
+marks = st.dictionaries(st.sampled_from(STAGES), st.floats(min_value=0, max_value=1e4))
+
+
+def iteration(seconds: dict[str, float]) -> Iteration:
+    """One that took as long as its stages did."""
+    return Iteration(0, 0.0, sum(seconds.values()), seconds, AdapterCounts(), 0.0)
+
+
+@settings(deadline=None)
+@given(st.lists(marks, max_size=5))
+def test_stages_add_up_to_the_wall_time(several: list[dict[str, float]]) -> None:
+    timeline = Timeline((), tuple(map(iteration, several)))
+    found = stage_seconds(timeline.iterations)
+    assert list(found) == [f"stage_seconds/{stage}" for stage in STAGES]
+    assert sum(found.values()) == pytest.approx(timeline.wall_s)
+
+
+def test_first_tokens_are_not_decoded(make: Make) -> None:
+    stages = iteration({"prefill": 5.0, "decode": 1.5, "sample": 0.5})
+    failed = make(error="boom", output_ids=(7, 8))
+    silent = make(tokens=(), output_ids=())
+    timeline = Timeline((make(), failed, silent), (stages,))
+    assert decode_throughput(timeline) == {"decode_tokens_per_s": 1.5}
+
+
+def test_an_engine_without_decode_stage_has_no_decode_rate(make: Make) -> None:
+    timeline = Timeline((make(),), (iteration({"other": 5.0}),))
+    assert decode_throughput(timeline) == {"decode_tokens_per_s": NOT_MEASURED}
