@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hydra
@@ -58,7 +58,7 @@ def compose() -> Plan:
     Raises:
         UsageError: the command line asks for something that isn't there.
     """
-    OmegaConf.register_new_resolver("project_root", lambda _: str(ROOT), replace=True)
+    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     plan = Plan()
     try:
@@ -67,6 +67,7 @@ def compose() -> Plan:
         raise UsageError(" ".join(str(error).split())) from error
     if plan.refused:
         raise plan.refused[0]
+    plan.jobs = [replace(job, total=len(plan.jobs)) for job in plan.jobs]
     return plan
 
 
