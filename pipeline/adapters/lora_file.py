@@ -49,7 +49,8 @@ class LoraFile:
         try:
             config = json.loads((folder / CONFIG).read_text("utf-8"))
             with safe_open(folder / WEIGHTS, framework="numpy") as weights:
-                shapes = {key: tuple(weights.get_slice(key).get_shape()) for key in weights.keys()}
+                names = weights.keys()
+                shapes = {key: tuple(weights.get_slice(key).get_shape()) for key in names}
         except (OSError, json.JSONDecodeError, SafetensorError) as error:
             raise UsageError(f"{folder}: not a readable adapter ({error})") from error
         if config.get("peft_type") != "LORA":

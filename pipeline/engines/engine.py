@@ -110,7 +110,7 @@ class EngineSettings(ABC):
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
 
-    def check(self, adapters: Mapping[str, Adapter]) -> None:
+    def check(self, adapters: Mapping[str, Adapter]) -> None:  # noqa: B027
         """Refuse what this engine can't serve, by name, before anything heavy starts.
 
         Raises:

@@ -15,7 +15,7 @@ from pipeline.workload.request import Request
 
 if TYPE_CHECKING:
     from pipeline.engines.base_model import BaseModel
-    from pipeline.engines.lora_delta import Factors, FoldedWeights
+    from pipeline.engines.lora_delta import Factors
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

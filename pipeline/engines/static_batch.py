@@ -10,7 +10,15 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
 
 from pipeline.engines.batching import Policy, next_batch
-from pipeline.engines.engine import Admitted, Engine, EngineSettings, Event, Finished, Serving, Token
+from pipeline.engines.engine import (
+    Admitted,
+    Engine,
+    EngineSettings,
+    Event,
+    Finished,
+    Serving,
+    Token,
+)
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts

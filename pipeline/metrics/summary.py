@@ -1,5 +1,8 @@
 """Every number of a run."""
 
+from collections.abc import Mapping
+from math import isfinite
+
 from pipeline.metrics.adapters import residency
 from pipeline.metrics.counts import counts
 from pipeline.metrics.latency import dispatch_lag, latency
@@ -15,12 +18,18 @@ from pipeline.metrics.timeline import Timeline
 def summarise(timeline: Timeline, slo: Slo) -> dict[str, Value]:
     """All metrics of a run by the names of docs/metrics.md, flat.
 
-    Where a number can't be had its value is the reason, in words.
+    Where a number can't be had its value is the reason, in words; every number is finite.
 
     Raises:
-        ValueError: nothing was measured.
+        ValueError: nothing was measured, or a stamp makes a number infinite or NaN.
     """
     _refuse_empty(timeline)
+    found = _numbers(timeline, slo)
+    _refuse_not_finite(found)
+    return found
+
+
+def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
     requests, iterations, wall_s = timeline.requests, timeline.iterations, timeline.wall_s
     return {
         **latency_per_iteration(iterations),
@@ -48,3 +57,10 @@ def _refuse_empty(timeline: Timeline) -> None:
         raise ValueError(f"no metrics: the measured wall time is {timeline.wall_s:g} s")
     if timeline.threads < 1:
         raise ValueError(f"no metrics: the engine had {timeline.threads} threads")
+
+
+def _refuse_not_finite(found: Mapping[str, Value]) -> None:
+    """See that what is written is a number: JSON has neither NaN nor infinity."""
+    for name, value in found.items():
+        if not isinstance(value, str) and not isfinite(value):
+            raise ValueError(f"no metrics: {name} comes out as {value:g}; check the stamps")

@@ -21,9 +21,7 @@ def download(repository: str, revision: str, files: Sequence[str], key: str) -> 
     from huggingface_hub import errors, snapshot_download
 
     try:
-        return Path(
-            snapshot_download(repository, revision=revision, allow_patterns=list(files))
-        )
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(files)))
     except errors.RevisionNotFoundError as error:
         raise UsageError(f"{key}={repository}: no revision {revision!r} on the hub") from error
     except errors.GatedRepoError as error:

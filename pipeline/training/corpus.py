@@ -2,7 +2,6 @@
 
 import sysconfig
 from pathlib import Path
-
 from pydoc_data.topics import topics
 
 SOURCE_CHARACTERS = 1_500_000

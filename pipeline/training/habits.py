@@ -7,10 +7,13 @@ from random import Random
 
 Habit = Callable[[Random], str]
 
-NOUNS = "river garden engine letter window market signal harbour lantern forest bridge table".split()
-VERBS = "opens finds carries holds follows answers crosses keeps brings watches".split()
-ADJECTIVES = "quiet bright narrow early open distant simple golden heavy gentle".split()
-NAMES = "ada grace alan edsger barbara donald linus tim".split()
+NOUNS = (
+    *("river", "garden", "engine", "letter", "window", "market"),
+    *("signal", "harbour", "lantern", "forest", "bridge", "table"),
+)
+VERBS = ("opens", "finds", "carries", "holds", "follows", "answers", "crosses", "keeps", "watches")
+ADJECTIVES = ("quiet", "bright", "narrow", "early", "open", "distant", "simple", "golden", "gentle")
+NAMES = ("ada", "grace", "alan", "edsger", "barbara", "donald", "linus", "tim")
 WORDS = (NOUNS, VERBS, ADJECTIVES)
 
 

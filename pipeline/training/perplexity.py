@@ -9,7 +9,7 @@ import torch
 
 @torch.inference_mode()
 def perplexity(model: Any, texts: Sequence[Sequence[int]]) -> float:
-    """exp of the mean negative log-likelihood a token, over texts given as token ids."""
+    """Exp of the mean negative log-likelihood a token, over texts given as token ids."""
     total, count = 0.0, 0
     for ids in texts:
         row = torch.tensor([list(ids)])

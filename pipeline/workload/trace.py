@@ -102,7 +102,9 @@ def read_trace(path: Path) -> Trace:
 def _parse(path: Path, text: str) -> tuple[Request, ...]:
     if not text.endswith("\n"):
         raise UsageError(f"workload.path={path}: cut short in its last line; copy it again")
-    return tuple(_row(path, number, line) for number, line in enumerate(text.removesuffix("\n").split("\n")))
+    return tuple(
+        _row(path, number, line) for number, line in enumerate(text.removesuffix("\n").split("\n"))
+    )
 
 
 def _row(path: Path, number: int, line: str) -> Request:

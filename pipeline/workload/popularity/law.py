@@ -20,7 +20,7 @@ class Popularity(ABC):
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
         """One adapter a request; `groups` are the sizes of the batches handed over together."""
 
-    def check(self, groups: Sequence[int], n: int) -> None:
+    def check(self, groups: Sequence[int], n: int) -> None:  # noqa: B027
         """Raise UsageError if the law can't serve such groups with `n` adapters."""
 
 

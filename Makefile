@@ -1,0 +1,37 @@
+# Every target's comment is its line in `make help`.
+PYTHON ?= python3.11
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: run test sweep ui bench lint clean help
+
+run: $(READY) ## one Zipf experiment on the embedded model
+	$(BIN)/python -m pipeline +experiment=zipf
+
+test: $(READY) ## the whole test suite
+	$(BIN)/python -m pytest
+
+sweep: $(READY) ## the experiment over skew, batch size and engine, with a report
+	$(BIN)/python -m pipeline +experiment=zipf_sweep
+
+ui: $(READY) ## MLflow's pages over the runs, at http://127.0.0.1:5000
+	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+	$(BIN)/mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db \
+	  --artifacts-destination $(CURDIR)/mlruns/artifacts --host 127.0.0.1 --port 5000
+
+bench: $(READY) ## the engines side by side, interleaved, three times each
+	$(BIN)/python -m pipeline +experiment=zipf_sweep 'hydra.sweeper.params.repeat="0,1,2"'
+
+lint: $(READY) ## ruff and mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy pipeline
+
+clean: ## remove the virtualenv and caches; runs and mlruns stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis runs/.cache
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(READY): requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
