@@ -1,0 +1,42 @@
+"""What the tests share: composing configurations, and the embedded model."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+
+from pipeline.config import RunConfig, load, resolve
+from pipeline.stages.prepare import Prepared, prepare
+
+ROOT = Path(__file__).parents[1]
+Values = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def values(tmp_path: Path) -> Iterator[Values]:
+    """Composes plain values from overrides; runs go into a temporary folder."""
+    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+
+        def composed(*overrides: str) -> dict[str, Any]:
+            here = (f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
+            return resolve(compose("config", [*overrides, *here]))
+
+        yield composed
+
+
+@pytest.fixture
+def config(values: Values) -> Callable[..., RunConfig]:
+    """Composes and validates a configuration from overrides."""
+    return lambda *overrides: load(values(*overrides))
+
+
+@pytest.fixture
+def prepared(config: Callable[..., RunConfig]) -> Callable[..., Prepared]:
+    """Prepares a run of the embedded model."""
+    return lambda *overrides: prepare(config(*overrides))

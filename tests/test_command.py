@@ -1,0 +1,122 @@
+"""The command line, as a user meets it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+ROOT = Path(__file__).parents[1]
+TRAINED = ROOT / "pipeline" / "assets" / "tiny" / "adapters"
+
+
+def pipeline(tmp_path, *arguments, **environment):
+    here = (f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments, *here],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def refused(tmp_path, *arguments, **environment):
+    done = pipeline(tmp_path, *arguments, **environment)
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["engine=warp"], "warp"),
+        (["workload.alhpa=1"], "alhpa"),
+        (["workload.batch_size=0"], "batch_size"),
+        (["workload.alpha=-1"], "alpha"),
+        (["workload.alpha=nan"], "alpha"),
+        (["workload/popularity=distinct", "workload.batch_size=9"], "distinct"),
+        (["model=folder", "model.path=/nowhere/at/all"], "/nowhere/at/all"),
+        (["adapters=folder", "adapters.path=/nowhere/at/all"], "/nowhere/at/all"),
+        (["model=hub", "model.id=owner/model"], "owner/model"),
+        (["-m", "workload.alpha=0,-1"], "alpha"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_exit_2(arguments, said, tmp_path):
+    line = refused(tmp_path, "+experiment=smoke", *arguments, HF_HUB_OFFLINE="1")
+    assert said in line
+
+
+@pytest.fixture
+def adapters(tmp_path):
+    shutil.copytree(TRAINED / "json", tmp_path / "loras" / "json")
+    return tmp_path / "loras"
+
+
+def use(adapters):
+    return ("adapters=folder", f"adapters.path={adapters}")
+
+
+def test_an_adapter_for_another_architecture(adapters, tmp_path):
+    line = refused(tmp_path, "model=synthetic", *use(adapters))
+    assert "another architecture" in line
+
+
+def test_a_pickled_adapter(adapters, tmp_path):
+    weights = adapters / "json" / "adapter_model.safetensors"
+    weights.rename(weights.with_name("adapter_model.bin"))
+    assert "pickle" in refused(tmp_path, *use(adapters))
+
+
+@pytest.mark.parametrize("fault", ["missing", "unexpected"])
+def test_an_adapter_with_other_tensors_than_its_config_says(fault, adapters, tmp_path):
+    path = adapters / "json" / "adapter_model.safetensors"
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    tensor = tensors.pop(name) if fault == "missing" else tensors[name]
+    save_file(tensors | ({} if fault == "missing" else {f"{name}.extra": tensor}), path)
+    assert fault in refused(tmp_path, *use(adapters))
+
+
+def test_a_run_its_replay_and_a_trace_cut_in_half(tmp_path):
+    done = pipeline(tmp_path, "+experiment=smoke", "tracking=none", f"hydra.run.dir={tmp_path}/a")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in (
+        "output tokens/s",
+        "TTFT",
+        "decode",
+        "adapter switches",
+        "VALID",
+        "run directory",
+    ):
+        assert words in done.stdout
+    trace = tmp_path / "a" / "trace.jsonl"
+    replay = ("workload=replay", f"workload.path={trace}", "tracking=none", "adapters.count=2")
+    again = pipeline(tmp_path, *replay, f"hydra.run.dir={tmp_path}/b")
+    assert again.returncode == 0, again.stdout + again.stderr
+    first, second = (tmp_path / name for name in "ab")
+    assert (first / "trace.jsonl").read_bytes() == (second / "trace.jsonl").read_bytes()
+    assert outputs(first) == outputs(second)
+    trace.write_bytes(trace.read_bytes()[: trace.stat().st_size // 2])
+    assert "cut short" in refused(tmp_path, *replay)
+
+
+def outputs(directory):
+    rows = [json.loads(line) for line in (directory / "requests.jsonl").read_text().splitlines()]
+    return {row["id"]: row["output_ids"] for row in rows}
+
+
+def test_help_is_a_page(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    for group in ("model", "adapters", "engine", "workload/popularity", "experiment"):
+        assert group in done.stdout

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.errors import UsageError
+
+CONF = Path(__file__).parents[1] / "conf"
+YAMLS = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
+GROUPS = [path for path in YAMLS if path.parent.name not in ("", "experiment", "paths")]
+NEEDED = {
+    "model/folder": ["model.path=/somewhere"],
+    "model/hub": ["model.id=a/b"],
+    "adapters/folder": ["adapters.path=/somewhere"],
+    "adapters/hub": ["adapters.ids={a: b/c}"],
+    "workload/replay": ["workload.path=/somewhere"],
+}
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=str)
+def test_every_choice_composes_and_validates(path, config):
+    choice = str(path.with_suffix(""))
+    overrides = [f"{path.parent}={path.stem}", *NEEDED.get(choice, [])]
+    built = config(*overrides)
+    node = built
+    for part in path.parent.parts:
+        node = getattr(node, part)
+    assert node.name == path.stem
+
+
+@pytest.mark.parametrize("name", [p.stem for p in YAMLS if p.parent.name == "experiment"])
+def test_every_experiment_composes_and_validates(name, config):
+    assert config(f"+experiment={name}").engine.name
+
+
+@pytest.mark.parametrize("path", YAMLS, ids=str)
+def test_every_yaml_begins_with_a_command(path):
+    lines = [
+        line for line in (CONF / path).read_text().splitlines() if not line.startswith("# @package")
+    ]
+    assert lines[0].startswith("# python -m pipeline")
+
+
+def test_resolved_values_give_the_same_run_again(values):
+    first = values("+experiment=zipf")
+    assert yaml.safe_load(yaml.safe_dump(first)) == first
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("workload.batch_size=0", "batch_size=0"),
+        ("workload.alpha=-1", "alpha"),
+        ("workload.alpha=nan", "alpha"),
+        ("workload.batch_size=two", "batch_size"),
+        ("sampling.top_p=2", "top_p"),
+        ("limits.seconds=0", "seconds"),
+        ("+workload.alhpa=1", "alhpa"),
+        ("+sampling.topp=1", "topp"),
+        ("isolation=thread", "isolation"),
+        ("model=folder", "model.path"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line_that_names_the_key(override, said, config):
+    with pytest.raises(UsageError) as refusal:
+        config(override)
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)

@@ -1,0 +1,52 @@
+"""Imports point downwards only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "pipeline"
+FLOORS = [
+    {"__main__"},
+    {"sweep"},
+    {"job", "summary"},
+    {"run"},
+    {"progress"},
+    {"stages"},
+    {"config"},
+    {"engines", "compare"},
+    {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
+    {"errors", "settings"},
+]
+NEIGHBOURS = {("adapters", "models"), ("tracking", "metrics"), ("sweep", "compare")}
+FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline."):
+            names.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            names |= {a.name.split(".")[1] for a in node.names if a.name.startswith("pipeline.")}
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_downwards(path):
+    here = room(path)
+    if here == "__init__":
+        return
+    for there in imported(path) - {here}:
+        lower = FLOOR[there] > FLOOR[here]
+        assert lower or (here, there) in NEIGHBOURS, f"{here} imports {there}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("workload", "metrics")], ids=str)
+def test_no_torch_in_the_laboratory(path):
+    assert "torch" not in path.read_text().replace("no torch", "")

@@ -1,0 +1,79 @@
+"""Jobs die; sweeps go on, say why, and finish later what is missing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(tmp_path, *arguments):
+    here = (f"paths.mlruns={tmp_path}/mlruns", f"hydra.sweep.dir={tmp_path}/sweep")
+    return [sys.executable, "-m", "pipeline", "-m", "+experiment=smoke", *arguments, *here]
+
+
+def sweep(tmp_path, *arguments):
+    return subprocess.run(
+        command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=400
+    )
+
+
+def states(tmp_path):
+    return {
+        path.parent.name: json.loads(path.read_text())
+        for path in sorted((tmp_path / "sweep").glob("*/status.json"))
+    }
+
+
+def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path):
+    arguments = ("workload.alpha=0,1", "workload.iterations=400", "workload.max_new_tokens=8")
+    running = subprocess.Popen(
+        command(tmp_path, *arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    rows = tmp_path / "sweep" / "0" / "requests.jsonl"
+    while not rows.is_file():
+        time.sleep(0.2)
+    for child in psutil.Process(running.pid).children():
+        if "spawn_main" in " ".join(child.cmdline()):
+            os.kill(child.pid, signal.SIGKILL)
+    printed, _ = running.communicate(timeout=400)
+    assert running.returncode == 1
+    ended = states(tmp_path)
+    assert (ended["0"]["state"], ended["1"]["state"]) == ("FAILED", "FINISHED")
+    assert "SIGKILL" in ended["0"]["cause"]
+    assert "SIGKILL" in printed
+    again = sweep(tmp_path, *arguments)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "already FINISHED" in again.stdout
+    ended = states(tmp_path)
+    assert [each["state"] for each in ended.values()] == ["FINISHED", "FINISHED"]
+    assert ended["0"]["attempt"] == 2
+    assert (tmp_path / "sweep" / "0" / "earlier" / "1" / "requests.jsonl").is_file()
+    assert (tmp_path / "sweep" / "report.html").is_file()
+    assert children(tmp_path) == ["FINISHED", "FINISHED"]
+
+
+def children(tmp_path):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlruns/mlflow.db")
+    runs = client.search_runs([client.get_experiment_by_name("multi-lora").experiment_id])
+    return [run.info.status for run in runs if "mlflow.parentRunId" in run.data.tags]
+
+
+@pytest.mark.parametrize(
+    ("limit", "state"),
+    [("limits.seconds=3", "TIMED_OUT"), ("limits.memory_gb=0.2", "OUT_OF_MEMORY")],
+)
+def test_a_job_over_its_limit_is_named_so(limit, state, tmp_path):
+    done = sweep(tmp_path, "workload.alpha=0,1", "workload.iterations=4000", limit, "tracking=none")
+    assert done.returncode == 1
+    assert [each["state"] for each in states(tmp_path).values()] == [state, state]
+    assert limit.partition("=")[0] in done.stdout

@@ -1,0 +1,114 @@
+"""Laws, traces and their files."""
+
+import math
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from pipeline.errors import UsageError
+from pipeline.workload.popularity.distinct import Distinct
+from pipeline.workload.popularity.identical import Identical
+from pipeline.workload.popularity.round_robin import RoundRobin
+from pipeline.workload.popularity.uniform import Uniform
+from pipeline.workload.popularity.zipf import Zipf
+from pipeline.workload.request import Request
+from pipeline.workload.trace import Trace, read_trace
+
+DRAWS, N = 20_000, 8
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0, 1.5, 2.0])
+def test_zipf_draws_pass_a_chi_square_test(alpha):
+    counts = Counter(Zipf(name="zipf", alpha=alpha).draw([DRAWS], N, Random(7)))
+    weights = [(i + 1) ** -alpha for i in range(N)]
+    expected = [DRAWS * weight / sum(weights) for weight in weights]
+    assert chisquare([counts[i] for i in range(N)], expected).pvalue > 0.001
+
+
+def test_the_chi_square_test_can_fail():
+    counts = Counter(Zipf(name="zipf", alpha=1.1).draw([DRAWS], N, Random(7)))
+    expected = [DRAWS * each for each in Zipf(name="zipf", alpha=1.0).probabilities(N)]
+    assert chisquare([counts[i] for i in range(N)], expected).pvalue < 0.001
+
+
+def test_zipf_at_alpha_0_is_uniform():
+    zipf, uniform = Zipf(name="zipf", alpha=0), Uniform(name="uniform")
+    assert zipf.probabilities(N) == uniform.probabilities(N)
+    assert zipf.draw([100], N, Random(1)) == uniform.draw([100], N, Random(1))
+
+
+def test_the_laws_without_chance():
+    assert RoundRobin(name="r").draw([3, 4], 3, Random(0)) == [0, 1, 2, 0, 1, 2, 0]
+    assert Identical(name="i").draw([2, 2], 3, Random(0)) == [0, 0, 0, 0]
+
+
+@given(st.integers(1, 8), st.integers(0, 999))
+def test_distinct_never_repeats_within_a_batch(size, seed):
+    drawn = Distinct(name="d").draw([size, size], N, Random(seed))
+    assert len(set(drawn[:size])) == len(set(drawn[size:])) == size
+
+
+def test_distinct_refuses_more_requests_than_adapters():
+    with pytest.raises(UsageError, match="9 requests at a time"):
+        Distinct(name="d").check([9], N)
+
+
+requests = st.lists(
+    st.builds(
+        Request,
+        id=st.just(0),
+        iteration=st.integers(0, 3),
+        adapter=st.none() | st.text(min_size=1),
+        prompt=st.text(),
+        prompt_ids=st.lists(st.integers(0, 2047)).map(tuple),
+        max_new_tokens=st.integers(1, 99),
+        scheduled_s=st.floats(0, 1e6),
+    ),
+    min_size=1,
+)
+
+
+def numbered(rows):
+    from dataclasses import replace
+
+    return tuple(replace(row, id=index) for index, row in enumerate(rows))
+
+
+@given(requests)
+def test_a_trace_is_read_as_it_was_written(rows):
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path, trace = Path(folder) / "trace.jsonl", Trace(numbered(rows), 4)
+        trace.write(path)
+        assert read_trace(path).sha256 == trace.sha256
+        assert read_trace(path).requests == trace.requests
+
+
+def test_a_trace_cut_anywhere_is_refused(tmp_path):
+    row = Request(0, 0, "a", "héllo", (1, 2), 3, 0.0)
+    path, trace = tmp_path / "trace.jsonl", Trace(numbered([row] * 4))
+    trace.write(path)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UsageError):
+            read_trace(path)
+
+
+def test_a_trace_is_the_same_on_every_machine(prepared):
+    overrides = ("workload.iterations=2", "workload.alpha=1.3")
+    one, two = prepared(*overrides).trace, prepared(*overrides).trace
+    other = prepared(*overrides, "workload.seeds.adapters=1").trace
+    assert one.sha256 == two.sha256 != other.sha256
+    assert [r.prompt for r in one.requests] == [r.prompt for r in other.requests]
+
+
+def test_the_probability_vector_is_kept(prepared):
+    laws = prepared("workload.alpha=2").trace.sidecar()["laws"]
+    assert math.isclose(sum(laws["probabilities"]), 1, abs_tol=1e-9)
