@@ -30,25 +30,43 @@ class Plan:
     jobs: list[Job] = field(default_factory=list)
     refused: list[UsageError] = field(default_factory=list)
     sweep: Path | None = None
+    folders: list[Path] = field(default_factory=list)
 
     def add(self, config: DictConfig) -> None:
         """Take one composed job: build its typed configuration, or note why it can't be."""
         settings = HydraConfig.get()
         if settings.mode is RunMode.MULTIRUN:
             self.sweep = Path(settings.sweep.dir).absolute()
+        self.folders.append(Path(settings.runtime.output_dir))
         try:
             values = resolve(config)
             typed = load(values)
         except UsageError as error:
             self.refused.append(error)
             return
-        directory = RunDirectory(Path(settings.runtime.output_dir))
+        directory = RunDirectory(self.folders[-1])
         overrides = tuple(settings.overrides.task)
         self.jobs.append(Job(values, typed, directory, overrides, number=len(self.jobs)))
 
-    def litter(self) -> list[Path]:
-        """The directories Hydra made while composing."""
-        return [self.sweep] if self.sweep else [job.directory.path for job in self.jobs]
+    def check(self) -> None:
+        """Refuse the whole call if any job can't be run.
+
+        Raises:
+            UsageError: the first fault found.
+        """
+        if self.refused:
+            raise self.refused[0]
+        for job in self.jobs:
+            preflight(job.config)
+        refuse_strangers(self.jobs)
+
+    def tidy(self) -> None:
+        """Remove the directories Hydra made while composing, if nothing has ever run there."""
+        for folder in self.folders:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        if self.sweep and [each.name for each in self.sweep.iterdir()] == ["multirun.yaml"]:
+            shutil.rmtree(self.sweep)
 
 
 def compose() -> Plan:
@@ -61,11 +79,11 @@ def compose() -> Plan:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     plan = Plan()
     try:
-        hydra.main(version_base="1.3", config_path="../conf", config_name="config")(plan.add)()
+        hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(
+            plan.add
+        )()
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(" ".join(str(error).split())) from error
-    if plan.refused:
-        raise plan.refused[0]
     plan.jobs = [replace(job, total=len(plan.jobs)) for job in plan.jobs]
     return plan
 
@@ -73,12 +91,12 @@ def compose() -> Plan:
 def main() -> int:
     """Compose, check everything, hand over; the exit code."""
     console = Console()
+    plan = Plan()
     try:
         plan = compose()
-        for job in plan.jobs:
-            preflight(job.config)
-        refuse_strangers(plan.jobs)
+        plan.check()
     except UsageError as error:
+        plan.tidy()
         print(error, file=sys.stderr)
         return 2
     if not plan.jobs:

@@ -49,13 +49,13 @@ class Generated(Workload):
     warmup_iterations: NonNegativeInt
     text: bool
 
-    def check(self, adapters: Sequence[str]) -> None:
+    def check(self, adapters: Sequence[str | None]) -> None:
         """The law must be able to deal those adapters."""
         if not adapters:
             raise UsageError("adapters: none; choose a group with at least one")
         self.popularity.check(self.arrivals.groups(), len(adapters))
 
-    def trace(self, adapters: Sequence[str], encode: Encode) -> Trace:
+    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
         """Draw everything, from one stream of random numbers each."""
         self.check(adapters)
         slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
@@ -79,7 +79,7 @@ class Generated(Workload):
         )
         return Trace(requests, self.arrivals.max_in_flight, self._laws(adapters))
 
-    def _laws(self, adapters: Sequence[str]) -> dict[str, object]:
+    def _laws(self, adapters: Sequence[str | None]) -> dict[str, object]:
         probabilities = self.popularity.probabilities(len(adapters))
         vector = probabilities and [round(each, 12) for each in probabilities]
         return {

@@ -21,16 +21,16 @@ class Replay(Workload):
     warmup_iterations: NonNegativeInt
     text: bool
 
-    def check(self, adapters: Sequence[str]) -> None:
+    def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole and name only adapters that are there."""
         unknown = sorted(used(read_trace(self.path).requests) - {*adapters})
         if unknown:
             raise UsageError(
                 f"workload.path={self.path}: names the adapter {unknown[0]!r}; "
-                f"there are {', '.join(adapters)}"
+                f"there are {', '.join(map(str, adapters))}"
             )
 
-    def trace(self, adapters: Sequence[str], encode: Encode) -> Trace:
+    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
         """The file's trace, if the model's tokenizer still gives its ids."""
         trace = read_trace(self.path)
         for request in trace.requests if self.text else ():

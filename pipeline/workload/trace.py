@@ -7,12 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from pipeline.errors import UsageError
 from pipeline.workload.request import Request
-
-_REQUEST = TypeAdapter(Request)
+from pipeline.workload.rows import parse_rows, parse_sidecar
 
 
 @dataclass(frozen=True)
@@ -31,10 +28,9 @@ class Trace:
 
     @property
     def jsonl(self) -> str:
-        """One request a line; the same bytes on every machine."""
+        """One request a line, in ASCII; the same bytes on every machine."""
         return "".join(
-            json.dumps(asdict(each), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-            + "\n"
+            json.dumps(asdict(each), sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
             for each in self.requests
         )
 
@@ -62,14 +58,15 @@ class Trace:
             "sha256": self.sha256,
             "requests": len(self.requests),
             "max_in_flight": self.max_in_flight,
-            "laws": dict(self.laws),
+            "laws": {name: law for name, law in self.laws.items() if name != "probabilities"},
+            "probabilities": self.laws.get("probabilities"),
         }
 
     def write(self, path: Path) -> None:
         """Write `trace.jsonl`, and `trace.json` beside it."""
         path.write_text(self.jsonl, "utf-8", newline="\n")
         sidecar = json.dumps(self.sidecar(), indent=2, ensure_ascii=False) + "\n"
-        path.with_suffix(".json").write_text(sidecar, "utf-8")
+        path.with_suffix(".json").write_text(sidecar, "utf-8", newline="\n")
 
 
 def read_trace(path: Path) -> Trace:
@@ -79,45 +76,25 @@ def read_trace(path: Path) -> Trace:
         UsageError: the file isn't there, is cut short, was changed, or isn't a trace.
     """
     if not path.is_file():
-        raise UsageError(f"workload.path={path}: no such file")
-    requests = _parse(path, path.read_text("utf-8", "replace"))
+        raise UsageError(f"workload.path={path}: no such file; name a trace.jsonl of a run")
+    data = path.read_bytes()
+    requests = parse_rows(path, data)
     sidecar = path.with_suffix(".json")
-    if not sidecar.is_file():
+    if sidecar == path or not sidecar.is_file():
         return Trace(requests)
-    try:
-        said = json.loads(sidecar.read_text("utf-8"))
-        trace = Trace(requests, said["max_in_flight"], said["laws"])
-        count, sha256 = said["requests"], said["sha256"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UsageError(f"{sidecar}: not the description of a trace ({error})") from error
-    if len(requests) != count:
+    said = parse_sidecar(sidecar)
+    if len(requests) < said.requests:
         raise UsageError(
-            f"workload.path={path}: cut short: {len(requests)} of {count} requests; copy it again"
+            f"workload.path={path}: is cut short: {len(requests)} of the {said.requests} requests "
+            f"that {sidecar.name} counts; copy the file again"
         )
-    if trace.sha256 != sha256:
-        raise UsageError(f"workload.path={path}: changed since it was written; copy it again")
-    return trace
-
-
-def _parse(path: Path, text: str) -> tuple[Request, ...]:
-    if not text.endswith("\n"):
-        raise UsageError(f"workload.path={path}: cut short in its last line; copy it again")
-    return tuple(
-        _row(path, number, line) for number, line in enumerate(text.removesuffix("\n").split("\n"))
-    )
-
-
-def _row(path: Path, number: int, line: str) -> Request:
-    try:
-        request = _REQUEST.validate_json(line)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        what = f"{where}: {fault['msg']}" if where else fault["msg"]
-        raise UsageError(f"workload.path={path}: line {number + 1}: {what}") from error
-    if request.id != number:
-        raise UsageError(f"workload.path={path}: line {number + 1}: id {request.id}, not {number}")
-    return request
+    if hashlib.sha256(data).hexdigest() != said.sha256:
+        raise UsageError(
+            f"workload.path={path}: is changed: not the SHA-256 in {sidecar.name}; "
+            "copy both files again"
+        )
+    vector = {"probabilities": list(said.probabilities)} if said.probabilities else {}
+    return Trace(requests, said.max_in_flight, {**said.laws, **vector})
 
 
 def used(requests: Sequence[Request]) -> set[str]:

@@ -22,7 +22,7 @@ class Workload(ABC):
     warmup_iterations: int
 
     @abstractmethod
-    def check(self, adapters: Sequence[str]) -> None:
+    def check(self, adapters: Sequence[str | None]) -> None:
         """Refuse, before anything heavy starts, what can't be drawn from those adapters.
 
         Raises:
@@ -30,5 +30,5 @@ class Workload(ABC):
         """
 
     @abstractmethod
-    def trace(self, adapters: Sequence[str], encode: Encode) -> Trace:
+    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
         """The whole trace."""

@@ -1,6 +1,8 @@
 """Zipf's law: p_i ∝ i^-alpha, so alpha = 0 is uniform."""
 
+import math
 from collections.abc import Sequence
+from decimal import Context, Decimal
 from random import Random
 
 from pydantic import NonNegativeFloat
@@ -19,10 +21,21 @@ class Zipf(Popularity):
 
     def probabilities(self, n: int) -> tuple[float, ...]:
         """i^-alpha over ranks i = 1..n, normalised."""
-        weights = [rank**-self.alpha for rank in range(1, n + 1)]
-        total = sum(weights)
+        weights = [_power(rank, self.alpha) for rank in range(1, n + 1)]
+        total = math.fsum(weights)
         return tuple(weight / total for weight in weights)
 
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
         """Independent draws."""
         return draw_independently(self.probabilities(n), sum(groups), rng)
+
+
+def _power(rank: int, alpha: float) -> float:
+    """rank^-alpha as exp(-alpha·ln rank) in decimal arithmetic.
+
+    `**` takes the C library's pow, which may differ in its last bit from machine to machine;
+    decimal's ln and exp are specified to be rounded correctly, hence the same everywhere.
+    """
+    context = Context(prec=40, traps=[])
+    exponent = context.multiply(Decimal(alpha), context.ln(Decimal(rank)))
+    return float(context.exp(context.minus(exponent)))

@@ -1,0 +1,90 @@
+"""The lines of a trace file and the description beside it, checked field by field."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+)
+
+from pipeline.errors import UsageError
+from pipeline.workload.request import Request
+
+_EXACT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Row(BaseModel):
+    """A line: the fields of `Request`, none missing, none more, nothing converted."""
+
+    model_config = _EXACT
+
+    id: NonNegativeInt
+    iteration: NonNegativeInt
+    adapter: str | None
+    prompt: str
+    prompt_ids: tuple[NonNegativeInt, ...]
+    max_new_tokens: PositiveInt
+    scheduled_s: NonNegativeFloat
+
+
+class Sidecar(BaseModel):
+    """What `trace.json` says about the `trace.jsonl` beside it."""
+
+    model_config = _EXACT
+
+    sha256: str
+    requests: NonNegativeInt
+    max_in_flight: PositiveInt | None
+    laws: dict[str, Any]
+    probabilities: tuple[NonNegativeFloat, ...] | None = None
+
+
+def parse_rows(path: Path, data: bytes) -> tuple[Request, ...]:
+    """The requests in the bytes of a trace file; `path` is for messages.
+
+    Raises:
+        UsageError: naming the file and the line that is cut short or not a request.
+    """
+    *lines, rest = data.split(b"\n")
+    if rest or not lines:
+        raise UsageError(
+            f"workload.path={path}: line {len(lines) + 1} is cut short; copy the file again"
+        )
+    return tuple(_row(path, number, line) for number, line in enumerate(lines))
+
+
+def parse_sidecar(path: Path) -> Sidecar:
+    """The description in a `trace.json`.
+
+    Raises:
+        UsageError: it isn't one.
+    """
+    try:
+        return Sidecar.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UsageError(
+            f"{path}: is cut short or changed: {_first(error)}; copy it again"
+        ) from error
+
+
+def _row(path: Path, number: int, line: bytes) -> Request:
+    where = f"workload.path={path}: line {number + 1}"
+    try:
+        request = Request(**_Row.model_validate_json(line).model_dump())
+    except ValidationError as error:
+        raise UsageError(
+            f"{where} is cut short or changed: {_first(error)}; copy the file again"
+        ) from error
+    if request.id != number:
+        raise UsageError(f"{where} is changed: id: {request.id}, not {number}; copy the file again")
+    return request
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return ": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]]))
