@@ -1,6 +1,7 @@
 """`python -m pipeline`: Hydra composes the jobs, then they are run in order."""
 
 import os
+import shutil
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path

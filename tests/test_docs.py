@@ -34,7 +34,10 @@ def test_documented_targets_exist(name):
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python -m pipeline ")])
 def test_documented_runs_compose(command, tmp_path):
     """Composed and validated; running them all would take an hour."""
-    code = "from pipeline.__main__ import compose; plan = compose(); assert not plan.refused; print(len(plan.jobs))"
+    code = (
+        "from pipeline.__main__ import compose; plan = compose(); "
+        "assert not plan.refused; print(len(plan.jobs))"
+    )
     arguments = [a for a in shlex.split(command)[3:] if not a.startswith("hydra.sweep.dir")]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, f"paths.runs={tmp_path}"],

@@ -110,5 +110,5 @@ def test_a_trace_is_the_same_on_every_machine(prepared):
 
 
 def test_the_probability_vector_is_kept(prepared):
-    sidecar = prepared("workload.alpha=2").trace.sidecar()["laws"]
-    assert math.isclose(sum(laws["probabilities"]), 1, abs_tol=1e-9)
+    sidecar = prepared("workload.alpha=2").trace.sidecar()
+    assert math.isclose(sum(sidecar["probabilities"]), 1, abs_tol=1e-9)
