@@ -24,7 +24,7 @@ def tokenizer() -> Any:
 @pytest.fixture(scope="session")
 def model() -> PeftModel:
     """The base in fp32 with all adapters loaded, each with its whole set of weights."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     base, report = AutoModelForCausalLM.from_pretrained(
         ASSETS / "base", dtype=torch.float32, output_loading_info=True
     )

@@ -1,0 +1,143 @@
+"""Trace files that aren't what was written are refused in one line."""
+
+import json
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.workload.replay import Replay
+from pipeline.workload.request import Request
+from pipeline.workload.trace import Trace, read_trace
+
+ROW = Request(0, 0, "a", "héllo\u2028\r\n", (1, 2), 3, 0.0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    rows = tuple(Request(i, *list(vars_of(ROW).values())[1:]) for i in range(4))
+    Trace(rows, 2, {"probabilities": [0.5, 0.5], "seeds": {"prompts": 0}}).write(
+        tmp_path / "trace.jsonl"
+    )
+    return tmp_path / "trace.jsonl"
+
+
+def vars_of(request):
+    return {name: getattr(request, name) for name in Request.__slots__}
+
+
+def refusal(path):
+    with pytest.raises(UsageError) as caught:
+        read_trace(path)
+    assert "\n" not in str(caught.value) and path.stem in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_file_is_ascii_with_one_request_a_line(path):
+    assert path.read_bytes().isascii()
+    assert len(path.read_text().splitlines()) == 4
+    assert read_trace(path).requests[0] == ROW
+
+
+def test_the_description(path):
+    said = json.loads(path.with_suffix(".json").read_text())
+    assert list(said) == ["sha256", "requests", "max_in_flight", "laws", "probabilities"]
+    assert said["probabilities"] == [0.5, 0.5] and said["laws"] == {"seeds": {"prompts": 0}}
+    assert read_trace(path).laws == {"probabilities": [0.5, 0.5], "seeds": {"prompts": 0}}
+
+
+def test_a_description_with_the_vector_among_the_laws_is_still_read(path):
+    sidecar = path.with_suffix(".json")
+    said = json.loads(sidecar.read_text())
+    said["laws"]["probabilities"] = said.pop("probabilities")
+    sidecar.write_text(json.dumps(said))
+    assert read_trace(path).laws["probabilities"] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_a_file_cut_within_a_line_is_refused_by_line(path, described):
+    if not described:
+        path.with_suffix(".json").unlink()
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        if length and whole[length - 1 : length] == b"\n":
+            continue
+        line = whole[:length].count(b"\n") + 1
+        assert f"line {line} is cut short" in refusal(path)
+
+
+def test_a_file_cut_between_lines_is_refused_by_its_description(path):
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    assert "is cut short: 2 of the 4 requests" in refusal(path)
+
+
+@pytest.mark.parametrize("old, new", [(",", ", "), ("\n", "\r\n"), ("[1,2]", "[1,3]")])
+def test_a_changed_file_is_refused_by_its_description(path, old, new):
+    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode()))
+    assert "is changed" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("id", "0"),
+        ("id", 7),
+        ("iteration", -1),
+        ("adapter", 5),
+        ("prompt", None),
+        ("prompt_ids", ["1"]),
+        ("prompt_ids", [2.0]),
+        ("prompt_ids", [-1]),
+        ("max_new_tokens", 0),
+        ("max_new_tokens", True),
+        ("scheduled_s", -1),
+        ("scheduled_s", float("nan")),
+        ("scheduled_s", float("inf")),
+        ("surplus", 1),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(tmp_path, key, value):
+    path = tmp_path / "trace.jsonl"
+    path.write_text(json.dumps(vars_of(ROW) | {key: value}) + "\n")
+    message = refusal(path)
+    assert "line 1" in message and key in message and "changed" in message
+
+
+@pytest.mark.parametrize("key", Request.__slots__)
+def test_a_missing_field_is_refused_by_name(tmp_path, key):
+    path = tmp_path / "trace.jsonl"
+    row = {name: value for name, value in vars_of(ROW).items() if name != key}
+    path.write_text(json.dumps(row) + "\n")
+    assert key in refusal(path)
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"3", b"null", b"{", b'"\xff"', b"\xff\xfe{}"])
+def test_a_line_that_is_no_object_is_refused(tmp_path, line):
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(line + b"\n")
+    assert "line 1" in refusal(path)
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff{", b'{"sha256": 1'])
+def test_a_broken_description_is_refused(path, text):
+    path.with_suffix(".json").write_bytes(text)
+    assert "trace.json: is cut short or changed" in refusal(path)
+
+
+def test_a_file_written_by_hand_needs_no_description(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(vars_of(ROW) | {"scheduled_s": 0, "adapter": None}) + "\n")
+    assert read_trace(path).requests[0].adapter is None
+
+
+def test_a_replay_needs_its_file_and_its_adapters(path, tmp_path):
+    def replay(path):
+        return Replay(name="replay", path=path, warmup_iterations=1, text=True)
+
+    replay(path).check(["b", "a"])
+    with pytest.raises(UsageError, match="names the adapter 'a'; there are b, c"):
+        replay(path).check(["b", "c"])
+    with pytest.raises(UsageError, match="no such file"):
+        replay(tmp_path / "absent.jsonl").check(["a"])
+    with pytest.raises(UsageError, match="tokenised otherwise"):
+        replay(path).trace(["a"], lambda text: [9])
