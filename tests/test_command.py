@@ -50,7 +50,7 @@ def refused(tmp_path, *arguments, **environment):
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_2(arguments, said, tmp_path):
-    line = refused(tmp_path, "+experiment=smoke", *arguments, HF_HUB_OFFLINE="1")
+    line = refused(tmp_path, *arguments, "+experiment=smoke", HF_HUB_OFFLINE="1")
     assert said in line
 
 
