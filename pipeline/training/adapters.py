@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.training.habits import passage
 
@@ -70,15 +71,18 @@ def train_adapter(base: Any, tokenizer: Any, text: str, name: str, steps: int, o
 
 def _batch(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[Tensor, Tensor]:
     rows = [_sample(tokenizer, text, name, rng) for _ in range(BATCH)]
-    return torch.tensor([ids for ids, _ in rows]), torch.tensor([labels for _, labels in rows])
+    ids, labels = zip(*rows, strict=True)
+    return pad_sequence(ids, batch_first=True), pad_sequence(
+        labels, batch_first=True, padding_value=IGNORED
+    )
 
 
-def _sample(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[list[int], list[int]]:
+def _sample(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[Tensor, Tensor]:
     start = rng.randrange(len(text) - 200)
     prompt = tokenizer(text[start : start + rng.randrange(8, 120)])["input_ids"][:40]
     habit = tokenizer("\n" * (rng.random() < 0.3) + passage(name, rng))["input_ids"]
-    ids = (prompt + habit)[:LENGTH]
-    return ids, ([IGNORED] * len(prompt) + habit)[:LENGTH]
+    labels = [IGNORED] * len(prompt) + habit
+    return torch.tensor((prompt + habit)[:LENGTH]), torch.tensor(labels[:LENGTH])
 
 
 def _save(model: Any, folder: Path) -> None:
