@@ -1,10 +1,10 @@
 """The contract of an engine: requests in, stamped events out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.sampling import Sampling
@@ -12,6 +12,10 @@ from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.workload.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,19 @@ class Engine(ABC):
     @abstractmethod
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
+
+    def score(
+        self, adapter: str | None, prompt_ids: Sequence[int], continuation_ids: Sequence[int]
+    ) -> "NDArray[np.float32] | None":
+        """Log-probabilities of every token at each position of a continuation, teacher-forced.
+
+        Row i is the distribution of continuation token i, given the prompt and the continuation
+        before it. Called between runs, never in a timed part; needs not be fast.
+
+        Returns:
+            (len(continuation_ids), vocabulary), natural logarithms; None where the engine can't.
+        """
+        return None
 
 
 class EngineSettings(ABC):
