@@ -104,9 +104,7 @@ def _set_aside(directory: RunDirectory) -> int:
 def _compare(root: Path, console: Console) -> None:
     from pipeline.compare import compare, print_table
 
-    comparison = compare([root])
-    print_table(comparison, console)
-    console.print(f"report: {comparison.report}", soft_wrap=True)
+    print_table(compare([root]), console)
 
 
 def _show_elsewhere(tracker: Tracker, path: Path, console: Console, *, sweep: bool) -> None:

@@ -66,10 +66,11 @@ def varying(several: Sequence[Settings]) -> list[str]:
 
     A choice brings settings of its own along (another engine, another model), so what lies inside
     a named group counts only when it differs between runs that made the same choice. A setting
-    that merely repeats another one is left out.
+    that merely repeats another one is left out: of the two, the one that lies deeper.
     """
     found: list[str] = []
-    for key in dict.fromkeys(key for each in several for key in each):
+    keys = dict.fromkeys(key for each in several for key in each)
+    for key in sorted(keys, key=lambda key: key.count(".")):
         if _matters(key) and _differs(several, key) and not _repeats(several, key, found):
             found.append(key)
     return found

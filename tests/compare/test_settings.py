@@ -50,3 +50,8 @@ def test_column_titles() -> None:
         "batch",
         "popularity",
     ]
+
+
+def test_of_two_equal_settings_the_shallower_one_is_named() -> None:
+    runs = [{"workload.popularity.alpha": a, "workload.alpha": a} for a in (0.0, 1.0)]
+    assert varying(runs) == ["workload.alpha"]
