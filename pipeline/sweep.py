@@ -47,6 +47,10 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     return 1 if unfinished else 0
 
 
+BESIDE = ("limits", "isolation", "tracking", "paths")
+"""Sections that don't decide what is measured: a job may be redone with, say, more memory."""
+
+
 def refuse_strangers(jobs: Sequence[Job]) -> None:
     """Refuse to go on in a directory that holds other runs.
 
@@ -54,7 +58,8 @@ def refuse_strangers(jobs: Sequence[Job]) -> None:
         UsageError: a job's directory holds a run of another configuration.
     """
     for job in jobs:
-        if job.directory.has("config.yaml") and job.directory.config() != job.values:
+        known = job.directory.config() if job.directory.has("config.yaml") else job.values
+        if any(known.get(key) != job.values.get(key) for key in {*known, *job.values} - {*BESIDE}):
             raise UsageError(
                 f"{job.directory.path}: holds a run of another configuration; "
                 "give the same overrides again, or another directory"

@@ -24,7 +24,7 @@ def values(tmp_path: Path) -> Iterator[Values]:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
 
         def composed(*overrides: str) -> dict[str, Any]:
-            here = (f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
+            here = ("threads=1", f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
             return resolve(compose("config", [*overrides, *here]))
 
         yield composed

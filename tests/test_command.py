@@ -15,7 +15,7 @@ TRAINED = ROOT / "pipeline" / "assets" / "tiny" / "adapters"
 
 
 def pipeline(tmp_path, *arguments, **environment):
-    here = (f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
+    here = ("threads=1", f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
     return subprocess.run(
         [sys.executable, "-m", "pipeline", *arguments, *here],
         cwd=ROOT,

@@ -16,6 +16,9 @@ COMMANDS = [
     for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.S)
     for line in block.splitlines()
 ]
+MODULES = {
+    name for page in PAGES for name in re.findall(r"python -m (pipeline\.[\w.]+)", page.read_text())
+}
 TARGETS = {name for page in PAGES for name in re.findall(r"`make (\w+)`", page.read_text())}
 
 
@@ -47,6 +50,14 @@ def test_documented_runs_compose(command, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 1
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_documented_modules_explain_themselves(module):
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and module in done.stdout
 
 
 def test_help_lists_every_target():

@@ -15,13 +15,13 @@ ROOT = Path(__file__).parents[1]
 
 
 def command(tmp_path, *arguments):
-    here = (f"paths.mlruns={tmp_path}/mlruns", f"hydra.sweep.dir={tmp_path}/sweep")
+    here = ("threads=1", f"paths.mlruns={tmp_path}/mlruns", f"hydra.sweep.dir={tmp_path}/sweep")
     return [sys.executable, "-m", "pipeline", "-m", "+experiment=smoke", *arguments, *here]
 
 
 def sweep(tmp_path, *arguments):
     return subprocess.run(
-        command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=400
+        command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=900
     )
 
 
@@ -33,17 +33,17 @@ def states(tmp_path):
 
 
 def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path):
-    arguments = ("workload.alpha=0,1", "workload.iterations=400", "workload.max_new_tokens=8")
+    arguments = ("workload.alpha=0,1", "workload.iterations=100")
     running = subprocess.Popen(
         command(tmp_path, *arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     rows = tmp_path / "sweep" / "0" / "requests.jsonl"
     while not rows.is_file():
-        time.sleep(0.2)
+        time.sleep(0.01)
     for child in psutil.Process(running.pid).children():
         if "spawn_main" in " ".join(child.cmdline()):
             os.kill(child.pid, signal.SIGKILL)
-    printed, _ = running.communicate(timeout=400)
+    printed, _ = running.communicate(timeout=900)
     assert running.returncode == 1
     ended = states(tmp_path)
     assert (ended["0"]["state"], ended["1"]["state"]) == ("FAILED", "FINISHED")
@@ -70,10 +70,22 @@ def children(tmp_path):
 
 @pytest.mark.parametrize(
     ("limit", "state"),
-    [("limits.seconds=3", "TIMED_OUT"), ("limits.memory_gb=0.2", "OUT_OF_MEMORY")],
+    [("limits.seconds=0.5", "TIMED_OUT"), ("limits.memory_gb=0.2", "OUT_OF_MEMORY")],
 )
-def test_a_job_over_its_limit_is_named_so(limit, state, tmp_path):
-    done = sweep(tmp_path, "workload.alpha=0,1", "workload.iterations=4000", limit, "tracking=none")
+def test_a_job_over_its_limit_is_named_so_and_redone_with_a_higher_one(limit, state, tmp_path):
+    key = limit.partition("=")[0]
+    done = sweep(tmp_path, "workload.alpha=0", f"{limit},400")
     assert done.returncode == 1
-    assert [each["state"] for each in states(tmp_path).values()] == [state, state]
-    assert limit.partition("=")[0] in done.stdout
+    assert [each["state"] for each in states(tmp_path).values()] == [state, "FINISHED"]
+    assert key in done.stdout
+    again = sweep(tmp_path, "workload.alpha=0", f"{key}=300,400")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count("already FINISHED") == 1
+    assert children(tmp_path) == ["FINISHED", "FINISHED"]
+
+
+def test_a_sweep_of_another_configuration_is_refused(tmp_path):
+    assert sweep(tmp_path, "workload.alpha=0", "tracking=none").returncode == 0
+    other = sweep(tmp_path, "workload.alpha=1", "tracking=none")
+    assert other.returncode == 2
+    assert "another configuration" in other.stderr
