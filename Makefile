@@ -1,5 +1,6 @@
 # Every target's comment is its line in `make help`.
 PYTHON ?= python3.11
+SHELL := /bin/bash -o pipefail
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -31,7 +32,12 @@ clean: ## remove the virtualenv and caches; runs and mlruns stay
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
 
-$(READY): requirements.txt
+$(READY): requirements.txt llama.cmake
+	@command -v c++ > /dev/null || { echo "llama.cpp needs a C++ compiler: apt-get install g++"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Compiling llama.cpp: two to three minutes on two cores, once a pip cache."
+	@CMAKE_ARGS="-DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama.cmake" \
+	$(BIN)/python -m pip install -v $$(grep -o '^llama-cpp-python[^ ]*' requirements.txt) \
+	  | sed -un 's/^ *\(\[[0-9]*\/[0-9]*\]\).*/llama.cpp \1/p'
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
