@@ -9,6 +9,9 @@ from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.workload.trace import Trace
 
+BASE_ALONE = (None,)
+"""What requests name where there are no adapters."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -34,8 +37,7 @@ def preflight(config: RunConfig) -> None:
         UsageError: model, adapters, engine and workload don't fit together.
     """
     architecture = config.model.architecture()
-    names = config.adapters.names()
-    config.workload.check(names)
+    config.workload.check(config.adapters.names() or BASE_ALONE)
     config.adapters.check(architecture)
 
 
@@ -49,9 +51,8 @@ def prepare(config: RunConfig) -> Prepared:
     adapters = config.adapters.adapters(checkpoint.architecture)
     config.engine.check({adapter.name: adapter for adapter in adapters})
     tokenizer = checkpoint.tokenizer()
-    trace = config.workload.trace(
-        [adapter.name for adapter in adapters], lambda text: tokenizer.encode(text).ids
-    )
+    names = [adapter.name for adapter in adapters] or BASE_ALONE
+    trace = config.workload.trace(names, lambda text: tokenizer.encode(text).ids)
     _fits(trace, checkpoint.architecture)
     return Prepared(checkpoint, adapters, trace)
 

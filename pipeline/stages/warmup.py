@@ -1,5 +1,6 @@
 """Warm up: every adapter and every shape once, so that measuring meets nothing new."""
 
+import sys
 from dataclasses import replace
 from time import perf_counter
 
@@ -20,8 +21,9 @@ def warmup(config: RunConfig, trace: Trace, engine: Engine) -> float:
     if not config.workload.warmup_iterations:
         return 0.0
     Replay(engine, _one_of_each(trace), trace.max_in_flight).run(0)
+    first = [_capped(request, config.workload.warmup_tokens) for request in trace.iterations[0]]
     for _ in range(config.workload.warmup_iterations):
-        Replay(engine, trace.iterations[0], trace.max_in_flight).run(0)
+        Replay(engine, first, trace.max_in_flight).run(0)
     return perf_counter() - started
 
 
@@ -31,4 +33,8 @@ def _one_of_each(trace: Trace) -> list[Request]:
         known = longest.get(request.adapter)
         if known is None or len(request.prompt_ids) > len(known.prompt_ids):
             longest[request.adapter] = request
-    return [replace(each, max_new_tokens=2, scheduled_s=0.0) for each in longest.values()]
+    return [_capped(replace(each, scheduled_s=0.0), 2) for each in longest.values()]
+
+
+def _capped(request: Request, tokens: int | None) -> Request:
+    return replace(request, max_new_tokens=min(request.max_new_tokens, tokens or sys.maxsize))

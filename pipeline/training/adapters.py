@@ -71,7 +71,7 @@ def train_adapter(base: Any, tokenizer: Any, text: str, name: str, steps: int, o
 
 def _batch(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[Tensor, Tensor]:
     rows = [_sample(tokenizer, text, name, rng) for _ in range(BATCH)]
-    ids, labels = zip(*rows, strict=True)
+    ids, labels = (list(column) for column in zip(*rows, strict=True))
     return pad_sequence(ids, batch_first=True), pad_sequence(
         labels, batch_first=True, padding_value=IGNORED
     )

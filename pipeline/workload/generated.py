@@ -6,16 +6,15 @@ from dataclasses import asdict
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity
-from pipeline.workload.prompts.source import Prompts
+from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
 from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
-from pipeline.workload.workload import Encode, Workload
+from pipeline.workload.workload import Workload
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -47,12 +46,11 @@ class Generated(Workload):
     requests: PositiveInt
     max_new_tokens: PositiveInt
     warmup_iterations: NonNegativeInt
+    warmup_tokens: PositiveInt | None = None
     text: bool
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The law must be able to deal those adapters."""
-        if not adapters:
-            raise UsageError("adapters: none; choose a group with at least one")
         self.popularity.check(self.arrivals.groups(), len(adapters))
 
     def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
@@ -62,7 +60,7 @@ class Generated(Workload):
         dealt = self.popularity.draw(
             self.arrivals.groups(), len(adapters), stream(self.seeds.adapters, "adapters")
         )
-        prompts = self.prompts.draw(len(slots), stream(self.seeds.prompts, "prompts"))
+        prompts = self.prompts.draw(len(slots), stream(self.seeds.prompts, "prompts"), encode)
         lengths = self.lengths.draw(len(slots), stream(self.seeds.prompts, "lengths"))
         rows = zip(slots, dealt, prompts, lengths, strict=True)
         requests = tuple(

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import NonNegativeInt
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
+from pipeline.workload.prompts.source import Encode
 from pipeline.workload.trace import Trace, read_trace, used
-from pipeline.workload.workload import Encode, Workload
+from pipeline.workload.workload import Workload
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -19,6 +20,7 @@ class Replay(Workload):
     name: str
     path: Path
     warmup_iterations: NonNegativeInt
+    warmup_tokens: PositiveInt | None = None
     text: bool
 
     def check(self, adapters: Sequence[str | None]) -> None:

@@ -1,12 +1,10 @@
 """The contract of the `workload` group."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from pipeline.workload.prompts.source import Encode
 from pipeline.workload.trace import Trace
-
-Encode = Callable[[str], Sequence[int]]
-"""Token ids of a text."""
 
 
 class Workload(ABC):
@@ -15,11 +13,13 @@ class Workload(ABC):
     Attributes:
         text: hand prompts over as text, tokenised inside the timed path; else as ids.
         warmup_iterations: how often the first iteration is replayed before measuring.
+        warmup_tokens: most tokens a request makes in these replays; None for all it asks for.
     """
 
     name: str
     text: bool
     warmup_iterations: int
+    warmup_tokens: int | None
 
     @abstractmethod
     def check(self, adapters: Sequence[str | None]) -> None:

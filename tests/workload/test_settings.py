@@ -37,7 +37,7 @@ def test_every_law_composes_and_draws(composed, file):
     override = f"workload/{file.parent.name}={file.stem}"
     workload = instantiate(composed(override), _convert_="all")
     assert getattr(workload, file.parent.name).name == file.stem
-    trace = workload.trace(golden.ADAPTERS, golden.encode)
+    trace = workload.trace(golden.ADAPTERS, lambda text: [len(word) for word in text.split()])
     assert [request.id for request in trace.requests] == list(range(len(trace.requests)))
     assert file.read_text().startswith("# python -m pipeline ")
     assert override in file.read_text().splitlines()[0]
@@ -80,8 +80,6 @@ def test_lengths_the_wrong_way_round_are_refused():
 def test_more_distinct_requests_than_adapters_are_refused_before_the_run():
     with pytest.raises(UsageError, match=r"8 requests at a time.*there are 5"):
         golden.workload("distinct").check(golden.ADAPTERS[:5])
-    with pytest.raises(UsageError, match="adapters: none"):
-        golden.workload().check([])
 
 
 def test_arrivals():
@@ -103,7 +101,7 @@ def test_uniform_lengths_reach_both_bounds():
 
 def test_prompts():
     given = Given(name="g", prompts=("a", "b"))
-    assert given.draw(5, stream(0, "prompts")) == ["a", "b", "a", "b", "a"]
-    drawn = Builtin(name="builtin").draw(2000, stream(0, "prompts"))
+    assert given.draw(5, stream(0, "prompts"), str.split) == ["a", "b", "a", "b", "a"]
+    drawn = Builtin(name="builtin").draw(2000, stream(0, "prompts"), str.split)
     assert len(set(drawn)) == 48 and all(each.strip() for each in drawn)
     assert len({len(each) for each in drawn}) > 20

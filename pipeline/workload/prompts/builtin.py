@@ -6,7 +6,7 @@ from random import Random
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.source import Prompts
+from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import below
 
 FILE = Path(__file__).with_name("builtin.txt")
@@ -18,7 +18,7 @@ class Builtin(Prompts):
 
     name: str
 
-    def draw(self, count: int, rng: Random) -> list[str]:
+    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
         """Independent draws from the file."""
         lines = FILE.read_text("utf-8").splitlines()
         return [lines[below(rng, len(lines))] for _ in range(count)]

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.source import Prompts
+from pipeline.workload.prompts.source import Encode, Prompts
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -17,6 +17,6 @@ class Given(Prompts):
     name: str
     prompts: tuple[str, ...] = Field(min_length=1)
 
-    def draw(self, count: int, rng: Random) -> list[str]:
+    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
         """In order, over and over."""
         return list(islice(cycle(self.prompts), count))
