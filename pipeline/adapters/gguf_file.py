@@ -21,9 +21,7 @@ def check_adapter_gguf(path: Path, architecture: Architecture) -> Path:
     file.expect("general.type", "adapter")
     file.expect("general.architecture", gguf_architecture(architecture))
     file.expect("adapter.type", "lora")
-    shapes = {
-        names.get(f"{module}.weight"): size for module, size in architecture.modules().items()
-    }
+    shapes = {names[f"{module}.weight"]: size for module, size in architecture.modules().items()}
     if not file.shapes:
         raise UsageError(f"{path}: no tensors; an adapter that changes nothing")
     for name in file.shapes:
@@ -31,7 +29,7 @@ def check_adapter_gguf(path: Path, architecture: Architecture) -> Path:
     return path
 
 
-def _check_pair(file: GgufFile, name: str, shapes: dict[str | None, tuple[int, int]]) -> None:
+def _check_pair(file: GgufFile, name: str, shapes: dict[str, tuple[int, int]]) -> None:
     target = name.removesuffix(_A).removesuffix(_B)
     if target == name or target not in shapes:
         raise UsageError(f"{file.path}: {name} isn't LoRA for one of the model's seven projections")

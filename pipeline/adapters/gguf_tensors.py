@@ -35,6 +35,6 @@ def tensors(adapter: Adapter, architecture: Architecture) -> Iterator[Named]:
                 b = interleave(b, heads)
             rank = adapter.lora.rank(module)
             b = b * (adapter.lora.scaling(module) * rank / alpha_of(adapter))
-            name = names.get(f"{module}.weight")
+            name = names[f"{module}.weight"]
             yield f"{name}.lora_a", a.contiguous().numpy()
             yield f"{name}.lora_b", b.contiguous().numpy()

@@ -26,9 +26,11 @@ class TensorNames:
         kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted)
         self._names = gguf.get_tensor_name_map(kind, architecture.layers)
 
-    def get(self, name: str) -> str | None:
-        """`blk.0.attn_q.weight` for `model.layers.0.self_attn.q_proj.weight`; None if unknown."""
+    def __getitem__(self, name: str) -> str:
+        """`blk.0.attn_q.weight` for `model.layers.0.self_attn.q_proj.weight`."""
         found: str | None = self._names.get_name(name, try_suffixes=(".weight", ".bias"))
+        if found is None:
+            raise KeyError(name)
         return found
 
 

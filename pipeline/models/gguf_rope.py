@@ -40,12 +40,12 @@ def frequency_divisors(config: Any) -> "Tensor | None":
 
     Only Llama 3's scaling is stored so; both sets of frequencies are transformers' own.
     """
-    import torch
-    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-
     rope = config.rope_parameters
     if rope.get("rope_type") != "llama3":
         return None
+    import torch
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     plain = rope["rope_theta"] ** -(torch.arange(0, width, 2, dtype=torch.float32) / width)
     scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))

@@ -9,9 +9,11 @@ import gguf
 import numpy as np
 
 from pipeline.errors import UsageError
+from pipeline.models.architecture import PROJECTIONS
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.gguf_layout import TensorNames, interleave, rotated_heads
+from pipeline.models.gguf_layout import TensorNames, gguf_architecture, interleave, rotated_heads
 from pipeline.models.gguf_rope import frequency_divisors
+from pipeline.models.stored_shapes import Shapes, biases, required
 from pipeline.models.weights import StoredWeights
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 FLOATS = {"F16", "BF16", "F32"}
 ROPE_FREQS = "rope_freqs.weight"
 _DERIVED = re.compile(r"rotary_emb\.inv_freq$")
+_QKV = ("q_proj", "k_proj", "v_proj")
+_BIASED = {"llama": PROJECTIONS, "qwen2": _QKV, "qwen3": _QKV}
+"""Projections that may have a bias in llama.cpp, by its architecture."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +54,19 @@ def plan(checkpoint: Checkpoint, weights: StoredWeights, half: bool, tied: bool)
         tied: the output layer is the embedding, so it isn't written twice.
 
     Raises:
-        UsageError: a tensor is missing, of another shape, or has no place in llama.cpp.
+        UsageError: a tensor is missing, of another shape or type, or unknown to llama.cpp.
     """
-    names, planned = TensorNames(checkpoint.architecture), []
-    for source, shape in sorted(weights.shapes.items(), key=lambda item: _natural(item[0])):
-        if _DERIVED.search(source) or (tied and source == "lm_head.weight"):
-            continue
-        name = names.get(source)
-        if name is None or not _has_place(source, checkpoint):
-            raise UsageError(f"{checkpoint.folder}: llama.cpp has no place for tensor {source}")
-        if weights.dtypes[source] not in FLOATS:
-            raise UsageError(f"{checkpoint.folder}: {source} is {weights.dtypes[source]}, no float")
-        dtype = np.float16 if half and len(shape) > 1 else np.float32
-        planned.append(Planned(source, name, shape, dtype))
-    _check_complete(checkpoint, weights, tied)
-    return planned
+    stored = {
+        name: shape
+        for name, shape in weights.shapes.items()
+        if not _DERIVED.search(name) and not (tied and name == "lm_head.weight")
+    }
+    _check(checkpoint, weights, stored, tied)
+    names = TensorNames(checkpoint.architecture)
+    return [
+        Planned(source, names[source], shape, np.float16 if half and shape[1:] else np.float32)
+        for source, shape in sorted(stored.items(), key=lambda item: _natural(item[0]))
+    ]
 
 
 def write_tensors(
@@ -108,26 +111,19 @@ def _as_array(tensor: "Tensor", each: Planned) -> np.ndarray[Any, Any]:
     return array
 
 
-def _has_place(source: str, checkpoint: Checkpoint) -> bool:
-    """Qwen's layers have biases on q, k and v alone in llama.cpp; Llama's may have all."""
-    if source.endswith(".bias") and checkpoint.architecture.family.startswith("qwen"):
-        return source.endswith(("q_proj.bias", "k_proj.bias", "v_proj.bias"))
-    return True
-
-
-def _check_complete(checkpoint: Checkpoint, weights: StoredWeights, tied: bool) -> None:
-    shape = checkpoint.architecture
-    expected: dict[str, tuple[int, ...]] = {
-        f"{module}.weight": size for module, size in shape.modules().items()
-    }
-    table = (shape.vocabulary, shape.hidden)
-    expected |= {"model.embed_tokens.weight": table, "model.norm.weight": (shape.hidden,)}
-    if not tied:
-        expected["lm_head.weight"] = table
-    for name, size in expected.items():
-        if weights.shapes.get(name) != size:
-            found = weights.shapes.get(name, "missing")
-            raise UsageError(f"{checkpoint.folder}: {name} is {found}, config.json says {size}")
+def _check(checkpoint: Checkpoint, weights: StoredWeights, stored: Shapes, tied: bool) -> None:
+    shape, where = checkpoint.architecture, checkpoint.folder
+    needed = required(shape, tied)
+    known = needed | biases(shape, _BIASED[gguf_architecture(shape)])
+    if missing := sorted(needed.keys() - stored.keys()):
+        raise UsageError(f"{where}: tensor {missing[0]} is missing; fetch the checkpoint again")
+    for name, size in stored.items():
+        if name not in known:
+            raise UsageError(f"{where}: llama.cpp has no place for tensor {name}")
+        if size != known[name]:
+            raise UsageError(f"{where}: {name} is {size}, config.json says {known[name]}")
+        if weights.dtypes[name] not in FLOATS:
+            raise UsageError(f"{where}: {name} is {weights.dtypes[name]}, which isn't a float")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
