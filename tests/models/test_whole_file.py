@@ -1,0 +1,50 @@
+"""Files are written whole or not at all."""
+
+import multiprocessing
+
+import pytest
+
+from pipeline.models.whole_file import whole_file
+
+
+def test_it_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "file"
+    with whole_file(path) as draft:
+        draft.write_text("half")
+        assert not path.exists()
+        draft.write_text("whole")
+    assert path.read_text() == "whole"
+    assert [*path.parent.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_error_leaves_what_was_there(error, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+    with pytest.raises(error), whole_file(path) as draft:
+        draft.write_text("half")
+        raise error
+    assert path.read_text() == "before"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def _write(path, text, meeting):
+    with whole_file(path) as draft:
+        draft.write_text(text)
+        meeting.wait()
+        assert draft.read_text() == text
+        meeting.wait()
+
+
+def test_two_processes_may_write_the_same_file(tmp_path):
+    context, path = multiprocessing.get_context("spawn"), tmp_path / "file"
+    meeting = context.Barrier(2, timeout=60)
+    texts = ("one" * 1000, "two" * 1000)
+    both = [context.Process(target=_write, args=(path, text, meeting)) for text in texts]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert path.read_text() in texts
+    assert [*tmp_path.iterdir()] == [path]
