@@ -27,12 +27,15 @@ class Context:
     prompts differ in length; weights are then read once for every cut.
     """
 
-    def __init__(self, model: Model, threads: int, positions: int, exact: bool) -> None:
+    def __init__(
+        self, model: Model, threads: int, sequences: int, positions: int, exact: bool
+    ) -> None:
         """Allocate the cache and the buffers.
 
         Args:
             model: stays open as long as this.
             threads: compute threads, for prompts as for single tokens.
+            sequences: most at once.
             positions: places in the KV cache.
             exact: keep keys and values in float32; else in float16, llama.cpp's default.
 
@@ -41,7 +44,7 @@ class Context:
         """
         parameters = llama_cpp.llama_context_default_params()
         parameters.n_ctx = positions
-        parameters.n_seq_max = self.sequences = int(llama_cpp.llama_max_parallel_sequences())
+        parameters.n_seq_max = sequences
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.kv_unified = True
         if exact:

@@ -44,7 +44,7 @@ class LlamaCpp(Engine):
         self._runner = Runner(settings, serving.threads, self._files, self.clock)
         self._runner.residency.preload(serving.adapters)
         log.quieten()
-        most = min(settings.max_batch_size or self._runner.sequences, self._runner.sequences)
+        most = settings.max_batch_size
         self._room = Room(most, settings.context, settings.resident_adapters)
         self._free = list(range(most))
         return self

@@ -9,7 +9,7 @@ LOG = logging.getLogger("llama.cpp")
 CONTINUES = 5
 """The level that means: goes on with the line before."""
 
-_LEVELS = {1: logging.INFO, 2: logging.WARNING, 3: logging.ERROR, 4: logging.DEBUG}
+_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 
 
 class _Lines:

@@ -21,13 +21,10 @@ class Runner:
         """Load the model and allocate the context."""
         self._files, self._clock = files, clock
         self._model = Model(files.base)
-        self._context = Context(self._model, threads, settings.context, settings.exact)
+        self._context = Context(
+            self._model, threads, settings.max_batch_size, settings.context, settings.exact
+        )
         self.residency = AdapterResidency(settings.resident_adapters, self._load, self._unload)
-
-    @property
-    def sequences(self) -> int:
-        """Most sequences at once."""
-        return self._context.sequences
 
     def switch(self, adapter: str | None) -> None:
         """Put a resident adapter, or the bare base model, into effect."""

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
@@ -14,6 +14,9 @@ from pipeline.engines.llama_cpp.scheduler import Policy
 from pipeline.errors import UsageError
 from pipeline.models.gguf_quantise import INSTALL
 from pipeline.settings import STRICT
+
+MOST = 256
+"""llama.cpp's limit of sequences in a context, LLAMA_MAX_SEQ."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -25,7 +28,7 @@ class Settings(EngineSettings):
         precision: of the weights in the GGUF file; with f32 the KV cache is in f32 too, else in
             f16. `file` takes a ready-made file as it is.
         policy: `grouped` or `interleaved`.
-        max_batch_size: most requests at once; None leaves it to the KV cache's size.
+        max_batch_size: most requests at once; a row of logits is kept ready for each.
         resident_adapters: most adapters in memory; None keeps all.
         context: places in the KV cache, which all running requests share.
         gguf: a ready-made base file, in place of one written from the checkpoint.
@@ -37,7 +40,7 @@ class Settings(EngineSettings):
     cache: Path
     precision: Literal["f32", "f16", "q8_0", "q4_0", "q4_k_m", "file"] = "f16"
     policy: Policy = Policy.GROUPED
-    max_batch_size: PositiveInt | None = None
+    max_batch_size: Annotated[int, Field(ge=1, le=MOST)] = 64
     resident_adapters: PositiveInt | None = None
     context: PositiveInt = 4096
     gguf: Path | None = None
