@@ -37,7 +37,7 @@ class MemrayHeap(Tool):
             subject.replay()
         with FileReader(record) as reader:
             peak = reader.metadata.peak_memory
-        command = (sys.executable, "-m", "memray", "flamegraph", "--force")
+        command = (sys.executable, "-m", "memray", "flamegraph", "--no-web", "--force")
         page = (str(record), "--output", str(subject.folder / PAGE))
         done = subprocess.run((*command, *page), capture_output=True, text=True)
         if done.returncode:
