@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 
@@ -25,26 +24,33 @@ def is_busy() -> bool:
     return os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
 
 
-def machine_peaks(cache: Path, cpu: str, threads: int, keep: bool = True) -> Peaks:
-    """The peaks of this machine with so many threads.
+def machine_peaks(cache: Path, cpu: str, threads: int, busy: bool = False) -> Peaks:
+    """The peaks of this machine with so many threads: the best that was ever measured here.
+
+    Once it was measured while nothing else ran, it isn't measured again.
 
     Args:
-        cache: where they are kept; removing the file measures them again.
+        cache: where they are kept; removing the file begins anew.
         cpu: the processor's name.
         threads: compute threads.
-        keep: whether what is measured now is worth keeping.
+        busy: whether something else runs.
     """
     kept = cache / "machine" / f"{re.sub(r'[^A-Za-z0-9]+', '-', cpu).strip('-')}-{threads}.json"
-    if kept.is_file():
-        return Peaks(**json.loads(kept.read_text("utf-8")))
-    with _torch_threads(threads):
-        peaks = Peaks(read_bandwidth(), gemm_peak())
-    if keep:
+    known = json.loads(kept.read_text("utf-8")) if kept.is_file() else {"settled": False}
+    if not known["settled"]:
+        known = _better(known, threads) | {"settled": not busy}
         kept.parent.mkdir(parents=True, exist_ok=True)
         draft = kept.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps(asdict(peaks)), "utf-8")
+        draft.write_text(json.dumps(known), "utf-8")
         draft.replace(kept)
-    return peaks
+    return Peaks(known["read_bytes_per_s"], known["operations_per_s"])
+
+
+def _better(known: dict[str, float], threads: int) -> dict[str, float]:
+    """What is measured now, or what was, whichever is more: disturbances only ever slow down."""
+    with _torch_threads(threads):
+        now = {"read_bytes_per_s": read_bandwidth(), "operations_per_s": gemm_peak()}
+    return {name: max(value, known.get(name, 0.0)) for name, value in now.items()}
 
 
 def read_bandwidth(size: int = BUFFER_BYTES) -> float:
@@ -67,7 +73,7 @@ def gemm_peak(side: int = SIDE) -> float:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """The best of some tries: what disturbs only ever slows down."""
+    """The best of some tries."""
     work()
     tries = []
     for _ in range(REPEATS):

@@ -11,7 +11,7 @@ from pipeline.profilers.profiler import Profile, Subject, Tool, ToolUnavailable
 from pipeline.settings import STRICT
 
 FILE = "roofline.json"
-BUSY = "the machine is busy with something else: times and peaks are worse than they need be"
+BUSY = "something else keeps this machine busy: its peaks are measured again in the next run"
 NEAR = 0.5
 """From this share of the bound on, the machine is what limits a step."""
 
@@ -28,7 +28,7 @@ class RooflineTool(Tool):
                 "weights a step reads"
             )
         busy = is_busy()
-        peaks = machine_peaks(subject.cache, subject.cpu, subject.threads, keep=not busy)
+        peaks = machine_peaks(subject.cache, subject.cpu, subject.threads, busy)
         found = roofline(subject.decoding, peaks)
         document = {**asdict(peaks), **asdict(found), "fraction": found.fraction}
         (subject.folder / FILE).write_text(json.dumps(document, indent=2), "utf-8")

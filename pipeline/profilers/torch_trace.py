@@ -1,6 +1,7 @@
 """torch.profiler: a trace of operators in time, and a table of them."""
 
 import csv
+import os
 from collections.abc import Iterable
 from dataclasses import field
 from pathlib import Path
@@ -41,6 +42,7 @@ class TorchTrace(Tool):
 
     def profile(self, subject: Subject) -> Profile:
         """Replay by the schedule."""
+        os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else it writes to the terminal
         from torch.profiler import ProfilerActivity, profile, schedule
 
         def ready(seen: Any) -> None:

@@ -80,7 +80,7 @@ def test_one_that_replays_nothing_slows_nothing_down(measured, tmp_path):
 def test_only_the_excerpt_is_served(measured, tmp_path):
     look, served = measured
     look(tmp_path, Scripted("a", replays, Excerpt(requests=1, tokens=2)))
-    assert [each.max_new_tokens for each in served] == [2, 2]
+    assert [each.max_new_tokens for each in served] == [2, 2, 2]
     assert len({each.id for each in served}) == 1
 
 
