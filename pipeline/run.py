@@ -45,7 +45,7 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
         record(config, timeline, {}, directory)
 
         progress.stage("profile")
-        profiles = profile(config, trace, built.engine, directory.profile)
+        profiles = profile(config, prepared, timeline, built.engine, directory.profile)
 
     progress.stage("check")
     eos = not config.sampling.ignore_eos

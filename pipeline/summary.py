@@ -1,8 +1,10 @@
 """What the terminal says of a run that has ended."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.metrics.timeline import STAGES
@@ -20,6 +22,7 @@ HEADLINES = {
     "load, s": "load_s",
     "warm-up, s": "warmup_s",
     "peak memory, bytes": "peak_rss_bytes",
+    "roofline fraction": "roofline_fraction",
 }
 LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}
 COLUMNS = ("mean", "p50", "p90", "p95", "p99")
@@ -36,6 +39,8 @@ def print_summary(directory: RunDirectory, console: Console) -> None:
     console.print(_headlines(metrics))
     console.print(_latencies(metrics))
     console.print(_breakdown(metrics))
+    if profiles := directory.json("profile/README.json"):
+        console.print(_profiles(profiles))
     console.print(f"{status.validity}{''.join(f'; {each}' for each in status.reasons)}")
     console.print(f"run directory: {directory.path}", soft_wrap=True)
 
@@ -43,7 +48,8 @@ def print_summary(directory: RunDirectory, console: Console) -> None:
 def _headlines(metrics: Mapping[str, float | str]) -> Table:
     table = Table(show_header=False)
     for label, name in HEADLINES.items():
-        table.add_row(label, _number(metrics.get(name, "")))
+        if name in metrics:
+            table.add_row(label, _number(metrics[name]))
     return table
 
 
@@ -64,6 +70,16 @@ def _breakdown(metrics: Mapping[str, float | str]) -> Table:
         seconds = metrics[f"stage_seconds/{stage}"]
         if isinstance(seconds, int | float) and isinstance(wall, int | float):
             table.add_row(stage, _number(seconds), f"{seconds / wall:.1%}")
+    return table
+
+
+def _profiles(profiles: Mapping[str, Any]) -> Table:
+    table = Table("profiler", "slow-down", "in profile/, and how to open it")
+    for name, found in profiles.items():
+        slowdown = found["figures"].get(f"profiler_slowdown/{name}")
+        files = [f"{file}: {how}" for file, how in found["artifacts"].items()]
+        said = "\n".join([*files, *found["notes"]])
+        table.add_row(name, f"{_number(slowdown)}×" if slowdown else "", escape(said))
     return table
 
 

@@ -18,7 +18,12 @@ FLOORS = [
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"errors", "settings"},
 ]
-NEIGHBOURS = {("adapters", "models"), ("tracking", "metrics"), ("sweep", "compare")}
+NEIGHBOURS = {
+    ("adapters", "models"),
+    ("tracking", "metrics"),
+    ("profilers", "metrics"),
+    ("sweep", "compare"),
+}
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(ROOT.rglob("*.py"))
 

@@ -96,6 +96,7 @@ def _read(directory: RunDirectory) -> Run:
         metrics=directory.json("metrics.json"),
         trace=directory.json("trace.json").get("sha256"),
         environment=directory.json("environment.json"),
+        profiles=directory.json("profile/README.json"),
     )
 
 

@@ -32,6 +32,7 @@ class Run:
         metrics: flat, by the names of the metrics' definitions; a text says why one is missing.
         trace: SHA-256 of its trace.
         environment: machine, versions and hashes.
+        profiles: what each profiler left and said, by its name.
         complete: whether `settings` is its own configuration; else it is guessed from overrides.
         command: the command line of its sweep.
         arm: what is compared: the engine, with those of its settings that differ between runs.
@@ -47,6 +48,7 @@ class Run:
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trace: str | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     complete: bool = True
     command: str | None = None
     arm: str = "?"

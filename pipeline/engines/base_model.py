@@ -31,6 +31,7 @@ class BaseModel:
         eos = self.model.generation_config.eos_token_id
         ends = eos if isinstance(eos, list) else [eos]
         self.eos = frozenset(end for end in ends if end is not None)
+        self.weight_bytes = _read_bytes(self.model)
         self.pad = self.tokenizer.pad_token_id or 0
         self.model.generation_config = GenerationConfig()
         self._sampling = serving.sampling
@@ -90,6 +91,13 @@ class BaseModel:
             eos_token_id=None if sampling.ignore_eos or not self.eos else sorted(self.eos),
             **(drawn if sampling.do_sample else {}),
         )
+
+
+def _read_bytes(model: Any) -> int:
+    """Bytes of the weights that a decode step reads: an embedding is only looked up."""
+    rows, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    looked_up = 0 if rows is head else int(rows.nbytes)
+    return sum(int(each.nbytes) for each in model.parameters()) - looked_up
 
 
 class _Tap(BaseStreamer):  # type: ignore[misc]

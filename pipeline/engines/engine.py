@@ -104,6 +104,15 @@ class Engine(ABC):
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
 
+    @property
+    def weight_bytes(self) -> int | None:
+        """Bytes of the base model's weights that a decode step reads, as this engine keeps them.
+
+        All but the input embedding, of which a step reads a few rows (unless it is the output
+        layer too). None where the engine can't say.
+        """
+        return None
+
     def score(
         self, adapter: str | None, prompt_ids: Sequence[int], continuation_ids: Sequence[int]
     ) -> "NDArray[np.float32] | None":

@@ -87,6 +87,11 @@ class Merged(StaticBatchEngine):
         return self.base.generate(self.base.model, prompts, new_tokens)
 
     @property
+    def weight_bytes(self) -> int:
+        """Of the base model, as loaded."""
+        return self.base.weight_bytes
+
+    @property
     def eos(self) -> frozenset[int]:
         """As the model's generation config says."""
         return self.base.eos

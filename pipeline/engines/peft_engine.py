@@ -51,6 +51,11 @@ class PeftEngine(StaticBatchEngine):
         return self.base.decode(outputs)
 
     @property
+    def weight_bytes(self) -> int:
+        """Of the base model, as loaded."""
+        return self.base.weight_bytes
+
+    @property
     def eos(self) -> frozenset[int]:
         """As the model's generation config says."""
         return self.base.eos

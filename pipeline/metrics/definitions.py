@@ -110,6 +110,20 @@ DEFINITIONS: Mapping[str, Definition] = {
     "roofline_fraction": Definition(
         "", "Lower bound of the step time by bandwidth and arithmetic ÷ its measured time", "higher"
     ),
+    "roofline": Definition(
+        "", "The mean decode step, its lower bounds, and the measured peaks of the machine"
+    ),
+    "stage_clock_overhead": Definition(
+        "", "Marks of the stage clock x the cost of one ÷ wall time of an iteration", "lower"
+    ),
+    "profiler_slowdown": Definition(
+        "",
+        "Wall time of a replay under the profiler ÷ that of one alone, outside the measured time",
+    ),
+    "memray/peak_bytes": Definition(
+        "bytes", "Most memory allocated at once during a replay, what was loaded left out", "lower"
+    ),
+    "perf": Definition("", "The processor's own counters over one replay, and their rates"),
     "token_agreement": Definition("", "Share of tokens equal to the reference engine's", "higher"),
     "mean_kl": Definition(
         "nats", "Divergence of the token probabilities from the reference engine's", "lower"
@@ -120,7 +134,7 @@ DEFINITIONS: Mapping[str, Definition] = {
 }
 """By metric; the statistics of a distribution (`/mean`, `/p50` …) share its definition.
 
-The last four aren't functions of a timeline: `summarise` gives all the others.
+From `roofline_fraction` on they aren't functions of a timeline: `summarise` gives the others.
 """
 
 

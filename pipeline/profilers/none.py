@@ -1,11 +1,8 @@
 """No profiling: `profiler=none`."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 from pydantic.dataclasses import dataclass
 
-from pipeline.profilers.profiler import Profiler
+from pipeline.profilers.profiler import Profiler, Tool
 from pipeline.settings import STRICT
 
 
@@ -15,6 +12,6 @@ class NoProfiler(Profiler):
 
     name: str
 
-    def profile(self, replay: Callable[[], None], folder: Path) -> dict[str, str]:
-        """Nothing is replayed."""
-        return {}
+    def tools(self) -> tuple[Tool, ...]:
+        """None."""
+        return ()

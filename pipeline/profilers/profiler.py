@@ -1,23 +1,112 @@
 """The contract of a profiler."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as settings
+
+from pipeline.metrics.roofline import Decoding
+from pipeline.settings import STRICT
+
+
+class ToolUnavailable(Exception):
+    """A profiler can't look here: it isn't installed, or the system forbids it.
+
+    The message is one line that says what to do about it.
+    """
+
+
+@settings(frozen=True, config=STRICT, kw_only=True)
+class Excerpt:
+    """How much of the first iteration a profiler watches, so that its artifacts stay small.
+
+    Attributes:
+        requests: the first so many; None for all.
+        tokens: new tokens of each, at most; None for as many as it asks for.
+    """
+
+    requests: PositiveInt | None = 64
+    tokens: PositiveInt | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at, and where findings go.
+
+    Attributes:
+        replay: serves the tool's excerpt of the first iteration once more, after all timing.
+        folder: where artifacts go; it exists.
+        cache: where facts about the machine are kept between runs.
+        cpu: the processor's name.
+        threads: compute threads of the engine.
+        decoding: the decode steps of the timed run; None where they can't be told.
+    """
+
+    replay: Callable[[], None]
+    folder: Path
+    cache: Path
+    cpu: str
+    threads: int
+    decoding: Decoding | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one profiler found.
+
+    Attributes:
+        artifacts: how to open each file it left, by file name.
+        figures: numbers by metric name.
+        notes: what it says in words, or why it could not look; a line each.
+    """
+
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of plain values."""
+        return {
+            "artifacts": dict(self.artifacts),
+            "figures": dict(self.figures),
+            "notes": list(self.notes),
+        }
 
 
 class Profiler(ABC):
-    """Settings of the `profiler` group, and what they do."""
+    """Settings of the `profiler` group: a choice of tools."""
 
     name: str
 
     @abstractmethod
-    def profile(self, replay: Callable[[], None], folder: Path) -> dict[str, str]:
-        """Look at one replay of the first iteration, after all timing is done.
+    def tools(self) -> "tuple[Tool, ...]":
+        """What looks at the run, one after the other."""
 
-        Args:
-            replay: serves the first iteration once more.
-            folder: where artifacts go; it need not exist.
 
-        Returns:
-            How to open each artifact, by its file name; empty when nothing was done.
+@settings(frozen=True, config=STRICT, kw_only=True)
+class Tool(Profiler):
+    """Settings of one profiler, and what it does.
+
+    Attributes:
+        name: what the user typed.
+        excerpt: what of the first iteration it watches.
+    """
+
+    name: str
+    excerpt: Excerpt = field(default_factory=Excerpt)
+
+    def tools(self) -> "tuple[Tool, ...]":
+        """Itself alone."""
+        return (self,)
+
+    @abstractmethod
+    def profile(self, subject: Subject) -> Profile:
+        """Look, after all timing is done.
+
+        Raises:
+            ToolUnavailable: it can't look here.
         """

@@ -1,44 +1,88 @@
-"""torch.profiler: a Chrome trace and a table of operators."""
+"""torch.profiler: a trace of operators in time, and a table of them."""
 
-from collections.abc import Callable
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import field
 from pathlib import Path
+from typing import Any
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.profilers.profiler import Profiler
+from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool
 from pipeline.settings import STRICT
+
+TRACE, TABLE = "torch_trace.json.gz", "torch_operators.csv"
+
+
+def _few() -> Excerpt:
+    return Excerpt(requests=8, tokens=8)
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class TorchProfiler(Profiler):
-    """Settings of `profiler=torch`.
+class TorchTrace(Tool):
+    """Settings of `profiler=torch`. A step of its schedule is one replay of the excerpt.
 
     Attributes:
-        name: what the user typed.
-        shapes: record the operators' input shapes.
+        excerpt: short by default: every operator call is an event of the trace.
+        wait: replays before it looks.
+        warmup: replays that it watches and forgets.
+        active: replays that it records.
+        shapes: tell operators apart by the shapes of their inputs.
         memory: record allocations.
-        rows: operators in the table.
     """
 
-    name: str
+    excerpt: Excerpt = field(default_factory=_few)
+    wait: NonNegativeInt = 0
+    warmup: NonNegativeInt = 1
+    active: PositiveInt = 1
     shapes: bool = False
     memory: bool = False
-    rows: PositiveInt = 40
 
-    def profile(self, replay: Callable[[], None], folder: Path) -> dict[str, str]:
-        """One replay under the profiler."""
-        from torch.profiler import ProfilerActivity, profile
+    def profile(self, subject: Subject) -> Profile:
+        """Replay by the schedule."""
+        os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else it writes to the terminal
+        from torch.profiler import ProfilerActivity, profile, schedule
 
-        folder.mkdir(parents=True, exist_ok=True)
+        def ready(seen: Any) -> None:
+            seen.export_chrome_trace(str(subject.folder / TRACE))
+            write_table(seen.key_averages(group_by_input_shape=self.shapes), subject.folder / TABLE)
+
         with profile(
-            activities=[ProfilerActivity.CPU], record_shapes=self.shapes, profile_memory=self.memory
+            activities=[ProfilerActivity.CPU],
+            schedule=schedule(wait=self.wait, warmup=self.warmup, active=self.active, repeat=1),
+            on_trace_ready=ready,
+            record_shapes=self.shapes,
+            profile_memory=self.memory,
         ) as seen:
-            replay()
-        seen.export_chrome_trace(str(folder / "torch_trace.json.gz"))
-        table = seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=self.rows)
-        (folder / "torch_operators.txt").write_text(table, "utf-8")
-        return {
-            "torch_trace.json.gz": "open in https://ui.perfetto.dev or chrome://tracing",
-            "torch_operators.txt": "operators by their own CPU time",
-        }
+            for _ in range(self.wait + self.warmup + self.active):
+                subject.replay()
+                seen.step()
+        return Profile(
+            {
+                TRACE: "load it at https://ui.perfetto.dev or chrome://tracing",
+                TABLE: "open it in any spreadsheet: operators by their own CPU time",
+            }
+        )
+
+
+def write_table(averages: Iterable[Any], path: Path) -> None:
+    """Write `key_averages()` as CSV, the most expensive operator first; times in microseconds."""
+    rows = sorted(averages, key=lambda row: -row.self_cpu_time_total)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(
+            ("operator", "calls", "self_cpu_us", "cpu_us", "self_memory_bytes", "input_shapes")
+        )
+        for row in rows:
+            table.writerow(
+                (
+                    row.key,
+                    row.count,
+                    row.self_cpu_time_total,
+                    row.cpu_time_total,
+                    row.self_cpu_memory_usage,
+                    row.input_shapes or "",
+                )
+            )

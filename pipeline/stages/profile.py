@@ -1,17 +1,100 @@
-"""Profile: one more replay, under a profiler, when all timing is done."""
+"""Profile: the profilers' turn, one at a time, when all timing is done."""
 
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine
+from pipeline.engines.stage_clock import mark_cost_s
+from pipeline.metrics.timeline import Timeline
+from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool, ToolUnavailable
+from pipeline.stages.decoding import decoding
+from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
+from pipeline.tracking.machine import cpu
+from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
+log = logging.getLogger(__name__)
 
-def profile(config: RunConfig, trace: Trace, engine: Engine, folder: Path) -> dict[str, str]:
-    """How to open each artifact the profiler left in `folder`, by file name."""
 
-    def replay() -> None:
-        Replay(engine, trace.iterations[0], trace.max_in_flight).run(0)
+def profile(
+    config: RunConfig, prepared: Prepared, timeline: Timeline, engine: Engine, folder: Path
+) -> dict[str, Profile]:
+    """What each profiler found, by its name; one that fails is a note, and the next has its turn.
 
-    return config.profiler.profile(replay, folder)
+    `stages`, the engine's own breakdown, is always there.
+    """
+    found = {"stages": _stages(engine, timeline)}
+    tools = config.profiler.tools()
+    if not tools:
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    subject = Subject(
+        replay=lambda: None,
+        folder=folder,
+        cache=Path(config.paths["cache"]),
+        cpu=str(cpu()["model"]),
+        threads=config.compute_threads,
+        decoding=decoding(prepared, timeline, engine),
+    )
+    for tool in tools:
+        serve = partial(_serve, engine, prepared.trace, tool.excerpt)
+        found[tool.name] = _look(tool, subject, serve)
+    return found
+
+
+def _stages(engine: Engine, timeline: Timeline) -> Profile:
+    """The share of the last measured iteration that the stage clock's own marks took."""
+    share = engine.clock.marks * mark_cost_s() / timeline.iterations[-1].wall_s
+    return Profile(figures={"stage_clock_overhead": share})
+
+
+def _look(tool: Tool, subject: Subject, serve: Callable[[], None]) -> Profile:
+    """One tool's turn, and how much slower the last replay it watched was than one alone.
+
+    Of two alone the second counts: the first pays for what the tool leaves to clear away.
+    """
+    watched = _Timed(serve)
+    try:
+        found = tool.profile(replace(subject, replay=watched))
+    except ToolUnavailable as why:
+        return Profile(notes=(str(why),))
+    except Exception as error:
+        log.exception("profiler %s failed", tool.name)
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        return Profile(notes=(f"failed: {line[:300]}",))
+    if not watched.seconds:
+        return found
+    slowed = watched.seconds
+    watched()
+    watched()
+    slowdown = {f"profiler_slowdown/{tool.name}": slowed / watched.seconds}
+    return replace(found, figures={**found.figures, **slowdown})
+
+
+@dataclass
+class _Timed:
+    """A replay that says how long its last turn took; 0 when it never had one."""
+
+    serve: Callable[[], None]
+    seconds: float = 0.0
+
+    def __call__(self) -> None:
+        started = perf_counter()
+        self.serve()
+        self.seconds = perf_counter() - started
+
+
+def _serve(engine: Engine, trace: Trace, excerpt: Excerpt) -> None:
+    requests = [_cut(each, excerpt) for each in trace.iterations[0][: excerpt.requests]]
+    Replay(engine, requests, trace.max_in_flight).run(0)
+
+
+def _cut(request: Request, excerpt: Excerpt) -> Request:
+    tokens = min(request.max_new_tokens, excerpt.tokens or request.max_new_tokens)
+    return replace(request, max_new_tokens=tokens)

@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from pipeline.config import RunConfig
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
+from pipeline.profilers.profiler import Profile
 from pipeline.tracking.run_directory import RunDirectory
 
 
 def record(
-    config: RunConfig, timeline: Timeline, profiles: Mapping[str, str], directory: RunDirectory
+    config: RunConfig, timeline: Timeline, profiles: Mapping[str, Profile], directory: RunDirectory
 ) -> Mapping[str, float | str]:
-    """Write `metrics.json`, and what the profilers left; the metrics."""
-    metrics = summarise(timeline, config.slo)
+    """Write `metrics.json`, and what the profilers say of their artifacts; the metrics."""
+    figures = {name: value for each in profiles.values() for name, value in each.figures.items()}
+    metrics = {**summarise(timeline, config.slo), **figures}
     directory.write_json("metrics.json", metrics)
-    if profiles:
-        directory.write_json("profile/README.json", dict(profiles))
+    said = {name: each.to_json() for name, each in profiles.items() if each.artifacts or each.notes}
+    if said:
+        directory.write_json("profile/README.json", said)
     return metrics

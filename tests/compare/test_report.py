@@ -137,3 +137,21 @@ def test_the_numbers_for_machines(report: Path) -> None:
     assert document["overall"]["multilora"]["pairs"] == 3
     assert Counter(row["verdict"] for row in document["rows"])["VALID"] == 9
     assert len(document["runs"]) == 12
+
+
+def test_profiles_say_how_to_open_them(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    run = RunDirectory(make_run(tmp_path / "run"))
+    assert "Profiles" not in Page(compare([run.path]).report.read_text()).text
+    torch = {
+        "artifacts": {"torch_trace.json.gz": "load it at https://ui.perfetto.dev"},
+        "figures": {"profiler_slowdown/torch": 1.42},
+        "notes": [],
+    }
+    perf = {"artifacts": {}, "figures": {}, "notes": ["no counters <b>here</b>"]}
+    run.write_json("profile/README.json", {"torch": torch, "perf": perf})
+    page = Page(compare([run.path]).report.read_text())
+    assert page.open == []
+    words = "torch_trace.json.gz load it at https://ui.perfetto.dev"
+    for said in ("Profiles", words, "1.42×", "no counters <b>here</b>", "/profile"):
+        assert said in page.text
+    assert page.tags["b"] == 0

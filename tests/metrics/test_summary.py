@@ -67,7 +67,15 @@ BY_HAND = {
     "cpu_utilisation": 8 / 12,
 }
 
-ELSEWHERE = {"roofline_fraction", "token_agreement", "mean_kl", "logprob_delta"}
+PROFILERS = {
+    "roofline_fraction",
+    "roofline",
+    "stage_clock_overhead",
+    "profiler_slowdown",
+    "memray/peak_bytes",
+    "perf",
+}
+ELSEWHERE = {*PROFILERS, "token_agreement", "mean_kl", "logprob_delta"}
 
 
 def test_by_hand(timeline: Timeline) -> None:
