@@ -27,6 +27,7 @@ def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
         sampling=config.sampling,
         threads=config.compute_threads,
         text=config.workload.text,
+        quantization=config.model.quantization,
     )
     started = perf_counter()
     with config.engine.build(serving) as engine:
