@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.generation.streamers import BaseStreamer
+from transformers.utils.logging import disable_progress_bar
 
 from pipeline.engines.engine import Serving
 from pipeline.engines.stage_clock import StageClock
@@ -20,6 +21,7 @@ class BaseModel:
     """The base model, its tokenizer and `generate`, tapped for stamps and stages."""
 
     def __init__(self, serving: Serving, precision: str, clock: StageClock) -> None:
+        disable_progress_bar()
         torch.set_num_threads(serving.threads)
         torch.manual_seed(serving.sampling.seed)
         folder = str(serving.checkpoint.folder)

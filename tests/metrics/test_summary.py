@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.metrics.definitions import DEFINITIONS, definition
+from pipeline.metrics.findings import NAMES
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
@@ -67,7 +68,7 @@ BY_HAND = {
     "cpu_utilisation": 8 / 12,
 }
 
-ELSEWHERE = {"roofline_fraction", "token_agreement", "mean_kl", "logprob_delta"}
+ELSEWHERE = {"roofline_fraction", "model_bytes", *NAMES}
 
 
 def test_by_hand(timeline: Timeline) -> None:
