@@ -11,6 +11,8 @@ from pipeline.tracking.status import State
 
 HEADLINES = {
     "output tokens/s": "output_tokens_per_s",
+    "token agreement": "token_agreement",
+    "mean KL, nats": "mean_kl",
     "decode tokens/s": "decode_tokens_per_s",
     "sequences/s": "sequences_per_s",
     "latency per iteration, s": "latency_per_iteration_s",
@@ -19,6 +21,7 @@ HEADLINES = {
     "adapter hit rate": "adapter_hit_rate",
     "load, s": "load_s",
     "warm-up, s": "warmup_s",
+    "weights, bytes": "model_bytes",
     "peak memory, bytes": "peak_rss_bytes",
 }
 LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.columns import COLUMNS, MISSING, TIMES, Column
+from pipeline.compare.columns import MISSING, TIMES, Column
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.headline import headline
-from pipeline.compare.rows import Row, rows
+from pipeline.compare.rows import Row, measured, rows
 from pipeline.compare.settings import short
 
 
@@ -33,12 +33,13 @@ def _fitting(
 ) -> tuple[Table, list[str]]:
     """The table, without the columns that would make it wider than the console."""
     unbounded = console.options.update(width=10_000)
-    columns = list(COLUMNS)
+    everything = measured(lines)
+    columns = list(everything)
     table = _table(comparison, lines, columns)
     while columns and console.measure(table, options=unbounded).maximum > console.width:
         columns.remove(min(columns, key=lambda column: column.keep))
         table = _table(comparison, lines, columns)
-    return table, [column.title for column in COLUMNS if column not in columns]
+    return table, [column.title for column in everything if column not in columns]
 
 
 def _table(comparison: Comparison, lines: Sequence[Row], columns: Sequence[Column]) -> Table:
