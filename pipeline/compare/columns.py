@@ -78,7 +78,7 @@ COLUMNS = (
         ("mean_kl",),
         "Fidelity: Kullback-Leibler divergence of the engine's token probabilities from the "
         "reference's, mean over the same positions; 0 where they are equal.",
-        keep=5,
+        keep=9,
     ),
     Column(
         "sequences/s",
@@ -93,7 +93,7 @@ COLUMNS = (
         ("latency_per_iteration_s",),
         "Wall time of one closed batch, mean over iterations. ⚠ marks a coefficient of variation "
         "of 10 % or more between iterations.",
-        keep=9,
+        keep=6,
     ),
     Column(
         "TTFT",
@@ -102,7 +102,7 @@ COLUMNS = (
         "Time to first token: from the scheduled arrival to the first output token. "
         "A percentile is missing where too few requests carry it.",
         scale=1e3,
-        keep=8,
+        keep=5,
     ),
     Column(
         "TPOT",
@@ -110,7 +110,7 @@ COLUMNS = (
         ("tpot_s/p50", "tpot_s/p90"),
         "Time per output token after the first, per request: (finished - first token) ÷ (n - 1).",
         scale=1e3,
-        keep=7,
+        keep=4,
     ),
     Column(
         "ITL",
@@ -127,7 +127,7 @@ COLUMNS = (
         "Size of the base model's weights as the engine serves them: resident weights, or the "
         "file for GGUF.",
         scale=1e-6,
-        keep=3,
+        keep=8,
     ),
     Column(
         "peak memory",
@@ -135,14 +135,14 @@ COLUMNS = (
         ("peak_rss_bytes",),
         "Highest resident memory of the engine's process, load included.",
         scale=1e-6,
-        keep=4,
+        keep=7,
     ),
     Column(
         "adapter switches",
         "",
         ("adapter_switches",),
         "Changes of the active adapter during the measured time.",
-        keep=6,
+        keep=3,
     ),
     Column(
         "hit rate",

@@ -41,7 +41,7 @@ class Findings:
 
     def metrics(self, asked: Iterable[str | None]) -> dict[str, Value]:
         """By the names of docs/metrics.md; `asked` are all adapters of the run, for labels."""
-        label = labels(set(asked))
+        label = labels({*asked, *self.adapters})
         found: dict[str, Value] = {name: self.overall.get(name, NOT_MEASURED) for name in NAMES}
         for adapter, figures in self.adapters.items():
             own = {name: value for name, value in figures.items() if name in NAMES}

@@ -22,6 +22,7 @@ from pipeline.stages.reference import Reference, refer
 from pipeline.stages.replay import Replay
 
 SETUP = (
+    "threads=1",
     "adapters.count=3",
     "workload/popularity=round_robin",
     "workload.batch_size=3",

@@ -14,6 +14,7 @@ from pipeline.stages import reference as stage
 from pipeline.stages.reference import refer
 
 SETUP = (
+    "threads=1",
     "adapters.count=2",
     "workload/popularity=round_robin",
     "workload.batch_size=4",
@@ -78,7 +79,7 @@ def test_whatever_decides_it_is_in_its_identity(override: str, config: Any, prep
         recipe = stage._recipe(config(*SETUP, *overrides), prepared(*SETUP, *overrides))
         return stage._identity(recipe, MODEL)
 
-    assert identity() == identity("engine=merged", "threads=1")
+    assert identity() == identity("engine=merged", "threads=2")
     assert identity(override) != identity()
 
 
