@@ -1,4 +1,4 @@
-"""One run: seven stages in order."""
+"""One run: seven stages in order, and the reference's answers before the engine comes."""
 
 from dataclasses import dataclass
 

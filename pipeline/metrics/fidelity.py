@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float32]
 """Log-probabilities, (positions, vocabulary), natural logarithms."""
 
+NOT_FINITE = "a log-probability is infinite or not a number"
+
 PerPosition = NDArray[np.float64]
 
 
@@ -79,7 +81,7 @@ def forced(reference: Scores, candidate: Scores, token_ids: Sequence[int]) -> Fo
             f"{len(token_ids)} tokens"
         )
     if not (np.isfinite(reference).all() and np.isfinite(candidate).all()):
-        raise ValueError("a log-probability is infinite or not a number")
+        raise ValueError(NOT_FINITE)
     return Forced(
         argmax_agreement(reference, candidate),
         kl_divergence(reference, candidate),
@@ -129,8 +131,15 @@ def pooled(forced: Collection[Forced], free: Collection[Free]) -> dict[str, floa
 
 
 def effect(with_adapter: Scores, bare: Scores) -> float:
-    """Largest change of a log-probability that an adapter brings about, nats."""
-    return float(np.abs(with_adapter - bare).max())
+    """Largest change of a log-probability that an adapter brings about, nats.
+
+    Raises:
+        ValueError: a log-probability is infinite or NaN.
+    """
+    change = float(np.abs(with_adapter - bare).max())
+    if not np.isfinite(change):
+        raise ValueError(NOT_FINITE)
+    return change
 
 
 def _normalised(scores: Scores) -> PerPosition:

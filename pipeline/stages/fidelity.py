@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pipeline.config import RunConfig
@@ -21,6 +22,15 @@ SCORELESS = "engine={} gives no log-probabilities, so only its own outputs are c
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What the engine said when asked after the run: by request id, and by adapter."""
+
+    forced: dict[int, Forced] = field(default_factory=dict)
+    effects: dict[str, float] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
 def examine(
     config: RunConfig, reference: Reference, engine: Engine, timeline: Timeline
 ) -> Findings:
@@ -33,18 +43,17 @@ def examine(
         return Findings(notes=(reference.trouble,), reference=reference.identity)
     sampled, answers = config.sampling.do_sample, reference.answers
     ran = {} if sampled else _free(answers, timeline)
-    asked, faults = _forced(answers, engine)
-    effects = _effects(answers, engine) if asked else {}
-    silent = not asked and not faults
+    asked = _ask(answers, engine)
+    silent = not asked.forced and not asked.faults
     return Findings(
-        overall=pooled(asked.values(), ran.values()),
+        overall=pooled(asked.forced.values(), ran.values()),
         adapters={
-            adapter: pooled(_of(own, asked), _of(own, ran))
+            adapter: pooled(_of(own, asked.forced), _of(own, ran))
             for adapter, own in _by_adapter(answers).items()
         },
-        effects=effects,
+        effects=asked.effects,
         notes=tuple([SAMPLED] * sampled + [SCORELESS.format(config.engine.name)] * silent),
-        faults=(*faults, *_ineffective(effects)),
+        faults=(*asked.faults, *_ineffective(asked.effects)),
         reference=reference.identity,
     )
 
@@ -61,32 +70,27 @@ def _free(answers: Sequence[Answer], timeline: Timeline) -> dict[int, Free]:
     }
 
 
-def _forced(answers: Sequence[Answer], engine: Engine) -> tuple[dict[int, Forced], list[str]]:
-    """By request id, and what was wrong with the scores; nothing of an engine that can't score."""
-    found, faults = {}, []
-    for each in answers:
-        request = each.request
-        scores = engine.score(request.adapter, request.prompt_ids, each.token_ids)
-        if scores is None:
-            break
-        try:
-            found[request.id] = forced(each.scores, scores, each.token_ids)
-        except ValueError as error:
-            faults.append(f"request {request.id} ({request.adapter or BASE}): {error}")
-    return found, faults
+def _ask(answers: Sequence[Answer], engine: Engine) -> _Asked:
+    """Score every answer, and one of each adapter without it; nothing if the engine can't score.
 
-
-def _effects(answers: Sequence[Answer], engine: Engine) -> dict[str, float]:
-    """What each adapter changes, on the first answer of it."""
-    effects = {}
+    Adapter by adapter, so that none is switched more often than need be.
+    """
+    asked = _Asked()
     for adapter, own in _by_adapter(answers).items():
-        if adapter is None:
-            continue
-        prompt, tokens = own[0].request.prompt_ids, own[0].token_ids
-        adapted, bare = (engine.score(name, prompt, tokens) for name in (adapter, None))
-        if adapted is not None and bare is not None:
-            effects[adapter] = effect(adapted, bare)
-    return effects
+        for each in own:
+            request, tokens = each.request, each.token_ids
+            scores = engine.score(adapter, request.prompt_ids, tokens)
+            if scores is None:
+                return asked
+            try:
+                asked.forced[request.id] = forced(each.scores, scores, tokens)
+                if adapter is not None and adapter not in asked.effects:
+                    bare = engine.score(None, request.prompt_ids, tokens)
+                    assert bare is not None
+                    asked.effects[adapter] = effect(scores, bare)
+            except ValueError as error:
+                asked.faults.append(f"request {request.id} ({adapter or BASE}): {error}")
+    return asked
 
 
 def _ineffective(effects: Mapping[str, float]) -> Iterator[str]:

@@ -132,6 +132,8 @@ def test_scores_that_are_no_numbers_are_refused(broken):
     bad[1, 2] = broken
     with pytest.raises(ValueError, match="infinite or not a number"):
         forced(good, bad, [0, 1])
+    with pytest.raises(ValueError, match="infinite or not a number"):
+        effect(good, bad)
 
 
 def test_scores_of_another_shape_are_refused():
