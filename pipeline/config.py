@@ -2,13 +2,20 @@
 
 import os
 from dataclasses import field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.source import AdapterSource
@@ -32,6 +39,36 @@ class Limits:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
+class Fidelity:
+    """Whether the output is still right: against whom it is compared, on how much, how strictly.
+
+    Attributes:
+        reference: the engine that answers first, on the unquantised base.
+        enabled: compare at all.
+        adapters: most adapters to compare, those asked for first.
+        requests_per_adapter: most requests of each.
+        max_tokens: most tokens of each output.
+        min_agreement: lowest `token_agreement` of any adapter; below it the run is INVALID.
+        max_kl: highest `mean_kl` of any adapter, nats; above it the run is INVALID.
+    """
+
+    reference: EngineSettings
+    enabled: bool = True
+    adapters: PositiveInt = 8
+    requests_per_adapter: PositiveInt = 2
+    max_tokens: PositiveInt = 32
+    min_agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_kl: NonNegativeFloat | None = None
+
+    def __post_init__(self) -> None:
+        if not self.enabled and (self.min_agreement is not None or self.max_kl is not None):
+            raise UsageError(
+                "fidelity.enabled=false leaves nothing to hold fidelity.min_agreement or "
+                "fidelity.max_kl against; unset them or enable it"
+            )
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
 class RunConfig:
     """Everything that decides a run.
 
@@ -42,6 +79,7 @@ class RunConfig:
         workload: what is asked.
         profiler: who looks, after the timing.
         tracking: where runs are shown.
+        fidelity: how the output is compared with a reference's.
         paths: where things are.
         threads: compute threads; None takes the CPUs this process may use.
         repeat: number of the repetition.
@@ -57,6 +95,7 @@ class RunConfig:
     workload: Workload
     profiler: Profiler
     tracking: TrackingSettings
+    fidelity: Fidelity
     paths: dict[str, str]
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0

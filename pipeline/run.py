@@ -1,15 +1,18 @@
-"""One run: seven stages in order."""
+"""One run: seven stages in order, and the reference's answers before the engine comes."""
 
 from dataclasses import dataclass
 
 from pipeline.config import RunConfig
+from pipeline.metrics.floors import missed
 from pipeline.progress import Progress
 from pipeline.stages.build import build
 from pipeline.stages.check import check
+from pipeline.stages.fidelity import examine
 from pipeline.stages.measure import measure
 from pipeline.stages.prepare import prepare
 from pipeline.stages.profile import profile
 from pipeline.stages.record import record
+from pipeline.stages.reference import refer
 from pipeline.stages.warmup import warmup
 from pipeline.tracking.environment import environment
 from pipeline.tracking.run_directory import RunDirectory
@@ -34,6 +37,9 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     circumstances = environment(config.compute_threads, hashes)
     directory.write_json("environment.json", circumstances)
 
+    progress.stage("reference")
+    reference = refer(config, prepared, hashes["model"])
+
     progress.stage("build")
     with build(config, prepared) as built:
         progress.stage("warm up")
@@ -42,14 +48,19 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
         keep = progress.counting(len(trace.iterations), directory.append)
         threads = config.compute_threads
         timeline = measure(trace, built.engine, keep, built.load_s, warmup_s, threads)
-        record(config, timeline, {}, directory)
+        record(config, timeline, built.figures, {}, directory)
 
         progress.stage("profile")
         profiles = profile(config, prepared, timeline, built.engine, directory.profile)
 
-    progress.stage("check")
+        progress.stage("check")
+        findings = examine(config, reference, built.engine, timeline)
+        figures = built.figures | findings.metrics(trace.adapters)
+
+    directory.write_json("fidelity.json", findings.document())
     eos = not config.sampling.ignore_eos
     reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
-    record(config, timeline, profiles, directory)
+    reasons += missed(findings, config.fidelity.min_agreement, config.fidelity.max_kl)
+    record(config, timeline, figures, profiles, directory)
     progress.done()
     return Result(reasons)

@@ -13,6 +13,8 @@ from pipeline.tracking.status import State
 
 HEADLINES = {
     "output tokens/s": "output_tokens_per_s",
+    "token agreement": "token_agreement",
+    "mean KL, nats": "mean_kl",
     "decode tokens/s": "decode_tokens_per_s",
     "sequences/s": "sequences_per_s",
     "latency per iteration, s": "latency_per_iteration_s",
@@ -21,6 +23,7 @@ HEADLINES = {
     "adapter hit rate": "adapter_hit_rate",
     "load, s": "load_s",
     "warm-up, s": "warmup_s",
+    "weights, bytes": "model_bytes",
     "peak memory, bytes": "peak_rss_bytes",
     "roofline fraction": "roofline_fraction",
 }

@@ -7,7 +7,9 @@ from pipeline.errors import UsageError
 
 CONF = Path(__file__).parents[1] / "conf"
 YAMLS = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
-GROUPS = [path for path in YAMLS if path.parent.name not in ("", "experiment", "paths")]
+GROUPS = [
+    path for path in YAMLS if path.parent.name not in ("", "experiment", "paths", "precision")
+]
 NEEDED = {
     "model/folder": ["model.path=/somewhere"],
     "model/hub": ["model.id=a/b"],
@@ -31,6 +33,24 @@ def test_every_choice_composes_and_validates(path, config):
 @pytest.mark.parametrize("name", [p.stem for p in YAMLS if p.parent.name == "experiment"])
 def test_every_experiment_composes_and_validates(name, config):
     assert config(f"+experiment={name}").engine.name
+
+
+@pytest.mark.parametrize("name", [p.stem for p in YAMLS if p.parent.name == "precision"])
+def test_every_precision_is_an_engine_that_can_serve_it(name, config):
+    text = (CONF / "precision" / f"{name}.yaml").read_text()
+    engine = text.partition("override /engine: ")[2].split()[0]
+    if not (CONF / "engine" / f"{engine}.yaml").is_file():
+        pytest.skip(f"engine={engine} isn't there")
+    built = config(f"precision={name}")
+    assert built.engine.name == engine
+    assert built.model.quantization in built.engine.quantizations
+
+
+def test_the_table_of_precisions_names_those_that_are_there():
+    sweep = yaml.safe_load((CONF / "experiment" / "precisions.yaml").read_text())
+    names = sweep["hydra"]["sweeper"]["params"]["precision"].split(",")
+    assert {*names} <= {p.stem for p in YAMLS if p.parent.name == "precision"}
+    assert len({*names}) == len(names) >= 8
 
 
 @pytest.mark.parametrize("path", YAMLS, ids=str)
@@ -58,6 +78,10 @@ def test_resolved_values_give_the_same_run_again(values):
         ("+workload.alhpa=1", "alhpa"),
         ("+sampling.topp=1", "topp"),
         ("isolation=thread", "isolation"),
+        ("model.quantization=int3", "quantization"),
+        ("fidelity.min_agreement=2", "min_agreement"),
+        ("fidelity.max_kl=-1", "max_kl"),
+        ("fidelity.max_tokens=0", "max_tokens"),
         ("model=folder", "model.path"),
     ],
 )
@@ -66,3 +90,8 @@ def test_nonsense_is_refused_in_one_line_that_names_the_key(override, said, conf
         config(override)
     assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_floor_with_nothing_to_hold_against_it_is_refused(config):
+    with pytest.raises(UsageError, match=r"fidelity\.enabled=false leaves nothing"):
+        config("fidelity.enabled=false", "fidelity.max_kl=0.1")

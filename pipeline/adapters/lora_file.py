@@ -73,8 +73,10 @@ class LoraFile:
 
     def unusual(self) -> list[str]:
         """What it has beyond plain LoRA on linear layers, by name."""
-        asked = ("use_dora", "modules_to_save", "trainable_token_indices", "layer_replication")
-        asked += ("alora_invocation_tokens",)
+        asked = (
+            *("use_dora", "modules_to_save", "trainable_token_indices"),
+            *("layer_replication", "alora_invocation_tokens"),
+        )
         found = [key for key in asked if self.config.get(key)]
         return found + (["bias"] if self.config.get("bias", "none") != "none" else [])
 

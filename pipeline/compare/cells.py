@@ -12,6 +12,11 @@ from pipeline.compare.settings import Settings, short, varying
 ALWAYS = ("workload.alpha", "workload.batch_size")
 """Named even where they are the same throughout: no result means anything without them."""
 
+PRECISIONS = ("engine.precision", "model.quantization")
+"""How an arm computes and stores weights: its name says them bare, where any of them differ."""
+
+UNQUANTISED = "none"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -32,10 +37,10 @@ def place(runs: Sequence[Run]) -> tuple[Run, ...]:
     whole = [run.settings for run in runs if run.complete] or [run.settings for run in runs]
     differing = varying(whole)
     shown = [key for key in ALWAYS if any(run.settings.get(key) is not None for run in runs)]
-    shown += [key for key in differing if key not in ALWAYS and not key.startswith("engine.")]
-    own = [key for key in differing if key.startswith("engine.") and key != "engine.name"]
-    if len({each["engine.precision"] for each in whole if "engine.precision" in each}) > 1:
-        own = ["engine.precision", *(key for key in own if key != "engine.precision")]
+    of_arm = [key for key in differing if key.startswith("engine.") or key in PRECISIONS]
+    shown += [key for key in differing if key not in (*ALWAYS, *of_arm)]
+    named = [key for key in PRECISIONS if len({each[key] for each in whole if key in each}) > 1]
+    own = [*named, *(key for key in of_arm if key not in (*PRECISIONS, "engine.name"))]
     placed = [
         replace(
             run,
@@ -50,8 +55,11 @@ def place(runs: Sequence[Run]) -> tuple[Run, ...]:
 def _arm(settings: Settings, own: Iterable[str]) -> str:
     words = [str(settings.get("engine.name", "?"))]
     for key in own:
-        if (value := settings.get(key)) is not None:
-            words.append(str(value) if key == "engine.precision" else f"{short(key)}={value}")
+        value = settings.get(key)
+        if key in PRECISIONS:
+            words += [str(value)] if value not in (None, UNQUANTISED) else []
+        elif value is not None:
+            words.append(f"{short(key)}={value}")
     return " ".join(words)
 
 

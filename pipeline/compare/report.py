@@ -6,13 +6,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.compare.columns import COLUMNS
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.document import document
 from pipeline.compare.headline import finding, tally
 from pipeline.compare.plots.gallery import gallery
 from pipeline.compare.provenance import provenance
-from pipeline.compare.rows import Row, rows
+from pipeline.compare.rows import Row, measured, rows
 from pipeline.compare.settings import short
 from pipeline.tracking.files import write_json, write_text
 
@@ -32,13 +31,14 @@ def page(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    lines = rows(comparison)
     environment.filters["short"] = short
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
         finding=finding(comparison),
         tally=tally(comparison),
-        columns=COLUMNS,
-        rows=rows(comparison),
+        columns=measured(lines),
+        rows=lines,
         plots=gallery(comparison),
         share=_share(comparison),
         facts=provenance(comparison),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.compare.cells import Cell, order
-from pipeline.compare.columns import DASH, MISSING, Numbers
+from pipeline.compare.columns import COLUMNS, DASH, MISSING, Column, Numbers
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.run import Condition, Run
@@ -69,6 +69,15 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
     found = [_cell(cell, comparison) for cell in comparison.cells]
     found += [_left_out(run) for run in comparison.left_out]
     return tuple(sorted(found, key=lambda row: (order(row.condition), arms.index(row.arm))))
+
+
+def measured(lines: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns that have a figure in some row; the first stays whatever happened."""
+    return COLUMNS[:1] + tuple(
+        column
+        for column in COLUMNS[1:]
+        if any(row.number(metric) is not None for row in lines for metric in column.metrics)
+    )
 
 
 def _cell(cell: Cell, comparison: Comparison) -> Row:

@@ -10,8 +10,10 @@ import yaml
 GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "experiment"})
 """Config groups chosen by name: `engine=noop` sets `engine.name`."""
 
-BOOKKEEPING = frozenset({"repeat", "isolation", "limits", "paths", "tracking", "hydra"})
-"""Settings that say where and how a run was made, never what it measures."""
+BOOKKEEPING = frozenset(
+    {"repeat", "isolation", "limits", "paths", "tracking", "fidelity", "precision", "hydra"}
+)
+"""Settings that say where, how and how strictly a run was made, never what it measures."""
 
 Settings = Mapping[str, Any]
 """A configuration laid flat: dotted name → value."""

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.columns import COLUMNS, MISSING, TIMES, Column
+from pipeline.compare.columns import MISSING, Column
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.headline import headline
-from pipeline.compare.rows import Row, rows
+from pipeline.compare.rows import Row, differing, measured, rows, shown
 from pipeline.compare.settings import short
 
 
@@ -18,7 +18,7 @@ def print_table(comparison: Comparison, console: Console) -> None:
     """Print headline, table and what was left out, as wide as the console allows."""
     lines = rows(comparison)
     table, dropped = _fitting(comparison, lines, console)
-    console.print(Text(headline(comparison)), "", table, sep="\n")
+    console.print(Text(headline(comparison)), *_throughout(comparison), "", table, sep="\n")
     for row in lines:
         if row.why:
             line = f"{row.verdict}  {row.runs[0].name}: {row.why}"
@@ -33,33 +33,53 @@ def _fitting(
 ) -> tuple[Table, list[str]]:
     """The table, without the columns that would make it wider than the console."""
     unbounded = console.options.update(width=10_000)
-    columns = list(COLUMNS)
+    everything = measured(lines)
+    columns = list(everything)
     table = _table(comparison, lines, columns)
     while columns and console.measure(table, options=unbounded).maximum > console.width:
         columns.remove(min(columns, key=lambda column: column.keep))
         table = _table(comparison, lines, columns)
-    return table, [column.title for column in COLUMNS if column not in columns]
+    return table, [column.title for column in everything if column not in columns]
 
 
 def _table(comparison: Comparison, lines: Sequence[Row], columns: Sequence[Column]) -> Table:
     table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column("engine", no_wrap=True)
-    for title in (*map(short, comparison.columns), "repeat"):
+    for title in (*map(short, _differing(comparison)), "repeat", "ratio\n(pairs)"):
         table.add_column(title, justify="right")
-    table.add_column(f"{TIMES} {comparison.baseline or MISSING}\n(pairs)", justify="right")
     for column in columns:
-        table.add_column(f"{column.title}\n{column.unit}".strip(), justify="right")
+        table.add_column(_header(column), justify="right")
     for row, following in zip(lines, (*lines[1:], None), strict=True):
         last = following is None or following.condition != row.condition
         style = "" if row.counts else "yellow"
-        table.add_row(*_texts(row, columns, comparison.baseline), style=style, end_section=last)
+        table.add_row(*_texts(row, columns, comparison), style=style, end_section=last)
     return table
 
 
-def _texts(row: Row, columns: Sequence[Column], baseline: str | None) -> list[Text]:
+def _differing(comparison: Comparison) -> list[str]:
+    """The settings that tell rows apart; only they need a column."""
+    return differing([run.condition for run in comparison.runs])
+
+
+def _throughout(comparison: Comparison) -> list[Text]:
+    """What is the same in every row, in a line of its own."""
+    columns = _differing(comparison)
+    same = [(key, value) for key, value in comparison.runs[0].condition if key not in columns]
+    words = ", ".join(f"{short(key)} {shown(value)}" for key, value in same)
+    return [Text(f"Throughout: {words}.", style="dim")] if words else []
+
+
+def _header(column: Column) -> str:
+    """Title and unit on two lines; without a unit, the title on as many as it has words."""
+    return f"{column.title}\n{column.unit}" if column.unit else column.title.replace(" ", "\n")
+
+
+def _texts(row: Row, columns: Sequence[Column], comparison: Comparison) -> list[Text]:
+    wanted = _differing(comparison)
+    settings = [shown(value) for key, value in row.condition if key in wanted]
     figures = [column.text(row.number) + _sign(row, column) for column in columns]
-    texts = [row.arm, *row.settings(), row.repeats, _against(row, baseline), *figures]
-    return [Text(text) for text in texts]
+    against = _against(row, comparison.baseline)
+    return [Text(text) for text in (row.arm, *settings, row.repeats, against, *figures)]
 
 
 def _sign(row: Row, column: Column) -> str:

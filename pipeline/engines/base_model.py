@@ -12,6 +12,7 @@ from transformers.utils.logging import disable_progress_bar
 from pipeline.engines.engine import Serving
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.static_batch import Output
+from pipeline.engines.stored_weights import loading, stored_bytes
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -25,9 +26,15 @@ class BaseModel:
         torch.manual_seed(serving.sampling.seed)
         folder = str(serving.checkpoint.folder)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        dtype = DTYPES[precision]
         self.model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=DTYPES[precision], use_safetensors=True, trust_remote_code=False
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            **loading(serving.quantization, dtype),
         ).eval()
+        self.bytes = stored_bytes(self.model)
         eos = self.model.generation_config.eos_token_id
         ends = eos if isinstance(eos, list) else [eos]
         self.eos = frozenset(end for end in ends if end is not None)
@@ -71,6 +78,24 @@ class BaseModel:
             **extra,
         )
         return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps)
+
+    @torch.inference_mode()
+    def score(
+        self, model: Any, prompt: Sequence[int], continuation: Sequence[int], **extra: Any
+    ) -> Tensor:
+        """Log-probabilities at each position of the continuation, fp32 (n, vocabulary).
+
+        Args:
+            model: this base model, or a PEFT model around it.
+            prompt: token ids before the continuation, at least one.
+            continuation: token ids, of which the last isn't fed in.
+            extra: passed on, such as PEFT's `adapter_names`.
+        """
+        ids = torch.tensor([[*prompt, *continuation[:-1]]])
+        logits: Tensor = model(
+            input_ids=ids, use_cache=False, logits_to_keep=len(continuation), **extra
+        ).logits
+        return logits[0].float().log_softmax(-1)
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         width = max(len(prompt) for prompt in prompts)

@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
 from pipeline.workload.request import Request
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Serving:
         sampling: how tokens are chosen.
         threads: compute threads.
         text: tokenise prompts and detokenise outputs, as a server must; else use ids alone.
+        quantization: how the base's weights are stored; one of the settings' `quantizations`.
     """
 
     checkpoint: Checkpoint
@@ -65,6 +67,7 @@ class Serving:
     sampling: Sampling
     threads: int
     text: bool
+    quantization: Quantization = Quantization.NONE
 
 
 class Engine(ABC):
@@ -113,6 +116,15 @@ class Engine(ABC):
         """
         return None
 
+    @property
+    def model_bytes(self) -> int | None:
+        """Bytes of the base model's weights in the precision this engine serves them.
+
+        The weights it holds in memory, scales included, adapters and caches not; the size of the
+        file where the file is mapped as it is (GGUF). None where the engine can't tell.
+        """
+        return None
+
     def score(
         self, adapter: str | None, prompt_ids: Sequence[int], continuation_ids: Sequence[int]
     ) -> "NDArray[np.float32] | None":
@@ -128,9 +140,16 @@ class Engine(ABC):
 
 
 class EngineSettings(ABC):
-    """Settings of the `engine` group."""
+    """Settings of the `engine` group.
+
+    Attributes:
+        name: what the user typed.
+        quantizations: values of `model.quantization` that the engine can serve; an engine with
+            precisions of its own takes the base unquantised.
+    """
 
     name: str
+    quantizations: ClassVar[frozenset[Quantization]] = frozenset({Quantization.NONE})
 
     @abstractmethod
     def build(self, serving: Serving) -> Engine:

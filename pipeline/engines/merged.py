@@ -1,20 +1,20 @@
 """LoRA folded into the weights, one adapter at a time: the reference without LoRA's overhead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, Serving
-from pipeline.engines.static_batch import Output, StaticBatchEngine, StaticSettings
+from pipeline.engines.static_batch import StaticSettings
+from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.request import Request
 
 if TYPE_CHECKING:
-    from pipeline.engines.base_model import BaseModel
     from pipeline.engines.lora_delta import Factors
 
 
@@ -36,10 +36,8 @@ class Settings(StaticSettings):
                 )
 
 
-class Merged(StaticBatchEngine):
+class Merged(TransformersEngine):
     """A plain transformers model whose weights change with the adapter."""
-
-    base: "BaseModel"
 
     def __enter__(self) -> Self:
         from pipeline.engines.base_model import BaseModel
@@ -73,25 +71,7 @@ class Merged(StaticBatchEngine):
         """Fold the adapter into the weights."""
         self._weights.fold({} if name is None else self._factors[name])
 
-    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
-        """With the model's own tokenizer."""
-        return self.base.encode(prompts)
-
-    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
-        """With the model's own tokenizer."""
-        return self.base.decode(outputs)
-
-    def generate(self, prompts: Sequence[Sequence[int]], batch: Sequence[Request]) -> Output:
-        """Plain `generate`."""
-        new_tokens = max(request.max_new_tokens for request in batch)
-        return self.base.generate(self.base.model, prompts, new_tokens)
-
-    @property
-    def weight_bytes(self) -> int:
-        """Of the base model, as loaded."""
-        return self.base.weight_bytes
-
-    @property
-    def eos(self) -> frozenset[int]:
-        """As the model's generation config says."""
-        return self.base.eos
+    @contextmanager
+    def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+        """The plain model, whose weights hold the adapter already."""
+        yield self.base.model, {}

@@ -1,20 +1,29 @@
 """What the engines built on PEFT have in common."""
 
-from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pipeline.engines.static_batch import StaticBatchEngine
+from pydantic.dataclasses import dataclass
+
+from pipeline.engines.static_batch import StaticSettings
+from pipeline.engines.transformers_engine import TransformersEngine
+from pipeline.models.quantization import Quantization
+from pipeline.settings import STRICT
 
 if TYPE_CHECKING:
-    from pipeline.engines.base_model import BaseModel
     from pipeline.engines.peft_model import PeftAdapters
 
 
-class PeftEngine(StaticBatchEngine):
-    """Base model, tokenizer and PEFT adapters; torch is imported when it is entered."""
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class PeftSettings(StaticSettings):
+    """Settings of an engine built on PEFT, which leaves the base's weights as they are stored."""
 
-    base: "BaseModel"
+    quantizations: ClassVar[frozenset[Quantization]] = frozenset(Quantization)
+
+
+class PeftEngine(TransformersEngine):
+    """Base model, tokenizer and PEFT adapters."""
+
     peft: "PeftAdapters"
 
     def __enter__(self) -> Self:
@@ -41,21 +50,3 @@ class PeftEngine(StaticBatchEngine):
     def unload_adapter(self, name: str) -> None:
         """Through PEFT."""
         self.peft.unload(name)
-
-    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
-        """With the model's own tokenizer."""
-        return self.base.encode(prompts)
-
-    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
-        """With the model's own tokenizer."""
-        return self.base.decode(outputs)
-
-    @property
-    def weight_bytes(self) -> int:
-        """Of the base model, as loaded."""
-        return self.base.weight_bytes
-
-    @property
-    def eos(self) -> frozenset[int]:
-        """As the model's generation config says."""
-        return self.base.eos

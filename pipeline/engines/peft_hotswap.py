@@ -1,18 +1,18 @@
 """The prototype's engine: `set_adapter`, then `generate`, one adapter group after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.engines.engine import Engine, Serving
-from pipeline.engines.peft_engine import PeftEngine
-from pipeline.engines.static_batch import Output, StaticSettings
+from pipeline.engines.peft_engine import PeftEngine, PeftSettings
 from pipeline.settings import STRICT
-from pipeline.workload.request import Request
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(StaticSettings):
+class Settings(PeftSettings):
     """Settings of `engine=peft_hotswap`."""
 
     def build(self, serving: Serving) -> Engine:
@@ -28,12 +28,13 @@ class PeftHotswap(PeftEngine):
         if name is not None:
             self.peft.model.set_adapter(name)
 
-    def generate(self, prompts: Sequence[Sequence[int]], batch: Sequence[Request]) -> Output:
-        """`generate` with the adapter in effect, or with all of them off."""
-        new_tokens = max(request.max_new_tokens for request in batch)
+    @contextmanager
+    def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+        """The PEFT model with the adapter in effect, or with all of them off."""
         if self.peft.model is None:
-            return self.base.generate(self.base.model, prompts, new_tokens)
-        if batch[0].adapter is None:
+            yield self.base.model, {}
+        elif adapters[0] is None:
             with self.peft.model.disable_adapter():
-                return self.base.generate(self.peft.model, prompts, new_tokens)
-        return self.base.generate(self.peft.model, prompts, new_tokens)
+                yield self.peft.model, {}
+        else:
+            yield self.peft.model, {}

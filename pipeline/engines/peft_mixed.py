@@ -1,21 +1,21 @@
 """PEFT's mixed batches: `generate(adapter_names=…)`, which loops over adapters in every layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.engines.engine import Engine, Serving
-from pipeline.engines.peft_engine import PeftEngine
-from pipeline.engines.static_batch import Output, StaticSettings
+from pipeline.engines.peft_engine import PeftEngine, PeftSettings
 from pipeline.settings import STRICT
-from pipeline.workload.request import Request
 
 BASE_MODEL = "__base__"
 """PEFT's name for rows that no adapter touches."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(StaticSettings):
+class Settings(PeftSettings):
     """Settings of `engine=peft_mixed`."""
 
     def build(self, serving: Serving) -> Engine:
@@ -31,10 +31,10 @@ class PeftMixed(PeftEngine):
     def switch(self, name: str | None) -> None:
         """Nothing to do: every row names its adapter."""
 
-    def generate(self, prompts: Sequence[Sequence[int]], batch: Sequence[Request]) -> Output:
-        """`generate` with one adapter name a row."""
-        new_tokens = max(request.max_new_tokens for request in batch)
+    @contextmanager
+    def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+        """The PEFT model and one adapter name a row."""
         if self.peft.model is None:
-            return self.base.generate(self.base.model, prompts, new_tokens)
-        names = [request.adapter or BASE_MODEL for request in batch]
-        return self.base.generate(self.peft.model, prompts, new_tokens, adapter_names=names)
+            yield self.base.model, {}
+        else:
+            yield self.peft.model, {"adapter_names": [name or BASE_MODEL for name in adapters]}

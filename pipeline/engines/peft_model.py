@@ -22,6 +22,9 @@ class PeftAdapters:
     def load(self, adapter: Adapter) -> None:
         """Read an adapter from disk.
 
+        PEFT needs some active adapter that exists, even where every row names its own; after the
+        active one was freed it is this one.
+
         Raises:
             AdapterLoadError: a tensor was missing or unexpected.
         """
@@ -39,6 +42,8 @@ class PeftAdapters:
         missing = [key for key in result.missing_keys if f".{adapter.name}." in key]
         if missing or result.unexpected_keys:
             raise AdapterLoadError(f"{adapter.folder}: {(missing or result.unexpected_keys)[0]}")
+        if self.model.active_adapter not in self.model.peft_config:
+            self.model.set_adapter(adapter.name)
         self.model.eval()
 
     def unload(self, name: str) -> None:

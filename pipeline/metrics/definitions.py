@@ -124,17 +124,35 @@ DEFINITIONS: Mapping[str, Definition] = {
         "bytes", "Most memory allocated at once during a replay, what was loaded left out", "lower"
     ),
     "perf": Definition("", "The processor's own counters over one replay, and their rates"),
-    "token_agreement": Definition("", "Share of tokens equal to the reference engine's", "higher"),
+    "model_bytes": Definition(
+        "bytes",
+        "Size of the base model's weights as served: resident weights, or the file for GGUF",
+        "lower",
+    ),
+    "token_agreement": Definition(
+        "",
+        "Share of positions where the most probable token is the reference's, teacher-forced",
+        "higher",
+    ),
     "mean_kl": Definition(
-        "nats", "Divergence of the token probabilities from the reference engine's", "lower"
+        "nats",
+        "KL divergence from the reference's token probabilities, teacher-forced, mean",
+        "lower",
     ),
     "logprob_delta": Definition(
-        "nats", "Difference of log probabilities from the reference engine's"
+        "nats",
+        "Log probability of the reference's tokens minus the reference's own, mean",
+    ),
+    "free_running_agreement": Definition(
+        "", "Share of output tokens equal to the reference's, each generating alone", "higher"
+    ),
+    "common_prefix_tokens": Definition(
+        "tokens", "Output tokens equal to the reference's before the first that isn't", "higher"
     ),
 }
 """By metric; the statistics of a distribution (`/mean`, `/p50` …) share its definition.
 
-From `roofline_fraction` on they aren't functions of a timeline: `summarise` gives the others.
+From `roofline_fraction` on they aren't functions of a timeline: `summarise` gives all the others.
 """
 
 

@@ -6,16 +6,24 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Folder(ModelSource):
-    """Settings: the folder of a transformers checkpoint."""
+    """Settings: the folder of a transformers checkpoint.
+
+    Attributes:
+        name: what the user typed.
+        path: the folder.
+        quantization: how the PEFT engines store its weights.
+    """
 
     name: str
     path: Path
+    quantization: Quantization = Quantization.NONE
 
     def architecture(self) -> Architecture:
         """As its `config.json` says."""

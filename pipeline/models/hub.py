@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.hub_download import download
+from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.settings import STRICT
 
@@ -22,11 +23,13 @@ class Hub(ModelSource):
         name: what the user typed.
         id: `owner/repository`.
         revision: branch, tag or commit; a commit pins what is measured.
+        quantization: how the PEFT engines store its weights.
     """
 
     name: str
     id: str
     revision: str = "main"
+    quantization: Quantization = Quantization.NONE
 
     def architecture(self) -> Architecture:
         """Read from `config.json` alone."""

@@ -4,12 +4,19 @@ from abc import ABC, abstractmethod
 
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
 
 
 class ModelSource(ABC):
-    """Settings of the `model` group."""
+    """Settings of the `model` group.
+
+    Attributes:
+        name: what the user typed.
+        quantization: how an engine that can store quantised weights shall store the base's.
+    """
 
     name: str
+    quantization: Quantization
 
     @abstractmethod
     def architecture(self) -> Architecture:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.models.wide_tokenizer import widen
 from pipeline.settings import STRICT
@@ -62,6 +63,7 @@ class Synthetic(ModelSource):
         name: what the user typed.
         shape: one of `ARCHITECTURES`.
         seed: of the random weights.
+        quantization: how the PEFT engines store its weights.
         cache: folder in which the checkpoint is kept.
         tokenizer: the `tokenizer.json` that is widened to fit the vocabulary.
     """
@@ -71,6 +73,7 @@ class Synthetic(ModelSource):
     cache: Path
     tokenizer: Path
     seed: int = 0
+    quantization: Quantization = Quantization.NONE
 
     def __post_init__(self) -> None:
         if self.shape not in ARCHITECTURES:

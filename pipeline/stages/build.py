@@ -7,6 +7,7 @@ from time import perf_counter
 
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine, Serving
+from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.stages.prepare import Prepared
 
 
@@ -16,6 +17,12 @@ class Built:
 
     engine: Engine
     load_s: float
+
+    @property
+    def figures(self) -> dict[str, Value]:
+        """Metrics of the engine as it stands."""
+        size = self.engine.model_bytes
+        return {"model_bytes": NOT_MEASURED if size is None else size}
 
 
 @contextmanager
@@ -27,6 +34,7 @@ def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
         sampling=config.sampling,
         threads=config.compute_threads,
         text=config.workload.text,
+        quantization=config.model.quantization,
     )
     started = perf_counter()
     with config.engine.build(serving) as engine:

@@ -36,6 +36,7 @@ def preflight(config: RunConfig) -> None:
     Raises:
         UsageError: model, adapters, engine and workload don't fit together.
     """
+    _stored_as_asked(config)
     architecture = config.model.architecture()
     config.workload.check(config.adapters.names() or BASE_ALONE)
     config.adapters.check(architecture)
@@ -55,6 +56,16 @@ def prepare(config: RunConfig) -> Prepared:
     trace = config.workload.trace(names, lambda text: tokenizer.encode(text).ids)
     _fits(trace, checkpoint.architecture)
     return Prepared(checkpoint, adapters, trace)
+
+
+def _stored_as_asked(config: RunConfig) -> None:
+    wanted, engine = config.model.quantization, config.engine
+    if wanted not in engine.quantizations:
+        raise UsageError(
+            f"model.quantization={wanted} can't be combined with engine={engine.name}, which takes "
+            "the base unquantised; use engine=peft_hotswap or engine=peft_mixed"
+        )
+    wanted.need_library()
 
 
 def _fits(trace: Trace, architecture: Architecture) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline.config import RunConfig
+from pipeline.metrics.percentiles import Value
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
 from pipeline.profilers.profiler import Profile
@@ -10,11 +11,23 @@ from pipeline.tracking.run_directory import RunDirectory
 
 
 def record(
-    config: RunConfig, timeline: Timeline, profiles: Mapping[str, Profile], directory: RunDirectory
-) -> Mapping[str, float | str]:
-    """Write `metrics.json`, and what the profilers say of their artifacts; the metrics."""
-    figures = {name: value for each in profiles.values() for name, value in each.figures.items()}
-    metrics = {**summarise(timeline, config.slo), **figures}
+    config: RunConfig,
+    timeline: Timeline,
+    figures: Mapping[str, Value],
+    profiles: Mapping[str, Profile],
+    directory: RunDirectory,
+) -> Mapping[str, Value]:
+    """Write `metrics.json`, and what the profilers say of their artifacts; the metrics.
+
+    Args:
+        config: of the run.
+        timeline: what was measured.
+        figures: metrics that aren't functions of the timeline.
+        profiles: what each profiler found, by its name.
+        directory: where it all goes.
+    """
+    profiled = {name: value for each in profiles.values() for name, value in each.figures.items()}
+    metrics = {**summarise(timeline, config.slo), **figures, **profiled}
     directory.write_json("metrics.json", metrics)
     said = {name: each.to_json() for name, each in profiles.items() if each.artifacts or each.notes}
     if said:

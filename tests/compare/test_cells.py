@@ -29,6 +29,21 @@ def test_precision_is_named_where_it_differs() -> None:
     assert arms(noop, fast) == ["noop fp32", "fast int4"]
 
 
+def test_how_the_base_is_stored_makes_an_arm_not_a_condition() -> None:
+    whole = run(engine__name="peft", engine__precision="fp32", model__quantization="none")
+    four = run(1, engine__name="peft", engine__precision="fp32", model__quantization="nf4")
+    other = run(2, engine__name="other", engine__precision="q8_0", model__quantization="none")
+    assert arms(whole, four) == ["peft", "peft nf4"]
+    assert arms(whole, four, other) == ["peft fp32", "peft fp32 nf4", "other q8_0"]
+    assert {each.condition for each in place([whole, four, other])} == {()}
+
+
+def test_floors_of_fidelity_make_neither() -> None:
+    strict = run(1, engine__name="peft", fidelity__max_kl=0.1)
+    (lax, tight) = place([run(engine__name="peft", fidelity__max_kl=None), strict])
+    assert lax.condition == tight.condition == ()
+
+
 def test_settings_of_an_engine_make_an_arm_others_a_condition() -> None:
     placed = place(
         [run(n, engine__name="fast", engine__slots=n, threads=t) for n in (1, 2) for t in (1, 2)]

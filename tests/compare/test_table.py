@@ -1,5 +1,6 @@
 """The terminal's view."""
 
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -46,11 +47,40 @@ def test_noise_is_marked(tmp_path: Path, make_run: Callable[..., Path], console:
 def test_a_narrow_terminal_drops_the_least_important_columns(sweep: Path) -> None:
     console = Console(width=84, record=True, file=StringIO())
     text = printed(sweep, console)
-    assert "Not shown for want of width: sequences/s" in text
-    assert "output tokens/s" in text
+    assert re.search(r"Not shown for want of width: [^.]*sequences/s", text)
+    assert re.search(r"tokens/s +% +nats", text)
     table = [line for line in text.splitlines() if line.lstrip().startswith("peft_hotswap")]
     assert table
     assert max(map(len, table)) <= 84
+
+
+def test_fidelity_stands_beside_speed(sweep: Path, console: Console) -> None:
+    text = printed(sweep, console)
+    lines = [line.strip() for line in text.splitlines()]
+    assert re.search(r"tokens/s +% +nats", text)
+    assert "weights" in text
+    assert "peak memory" not in text
+    exact = next(line for line in lines if line.startswith("peft_hotswap"))
+    inexact = next(line for line in lines if line.startswith("multilora"))
+    assert re.search(r"\s100\s+<0\.000001\s.*\s4400\s", exact)
+    assert re.search(r"\s98\.7\s+0\.0123\s.*\s1100\s", inexact)
+
+
+def test_a_setting_that_all_rows_share_is_said_once(sweep: Path, console: Console) -> None:
+    text = printed(sweep / "0", console)
+    assert "Throughout: alpha 0, batch 4." in text
+    assert not re.search(r"engine +alpha", text)
+    assert re.search(r"engine +alpha +batch", printed(sweep, console))
+
+
+def test_what_no_run_measured_has_no_column(
+    tmp_path: Path, make_run: Callable[..., Path], console: Console
+) -> None:
+    unmeasured = dict.fromkeys(("token_agreement", "mean_kl"), "not measured")
+    text = printed(make_run(tmp_path / "run", metrics=unmeasured), console)
+    assert "tokens/s" in text
+    assert "agree" not in text
+    assert "want of width" not in text
 
 
 def test_one_run_has_a_headline_of_its_own(
@@ -63,7 +93,15 @@ def test_one_run_has_a_headline_of_its_own(
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (14, "14"), (1234.5, "1234"), (99.96, "100"), (0.75, "0.750"), (0.01234, "0.0123")],
+    [
+        (0, "0"),
+        (14, "14"),
+        (1234.5, "1234"),
+        (99.96, "100"),
+        (0.75, "0.750"),
+        (0.01234, "0.0123"),
+        (2e-13, "<0.000001"),
+    ],
 )
 def test_three_significant_digits(value: float, text: str) -> None:
     assert significant(value) == text

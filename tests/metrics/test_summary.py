@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.metrics.definitions import DEFINITIONS, definition
+from pipeline.metrics.findings import NAMES
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
@@ -75,7 +76,7 @@ PROFILERS = {
     "memray/peak_bytes",
     "perf",
 }
-ELSEWHERE = {*PROFILERS, "token_agreement", "mean_kl", "logprob_delta"}
+ELSEWHERE = {*PROFILERS, "model_bytes", *NAMES}
 
 
 def test_by_hand(timeline: Timeline) -> None:

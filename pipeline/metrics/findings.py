@@ -1,0 +1,60 @@
+"""What a comparison with the reference found, for the run and for each adapter."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.metrics.per_adapter import BASE, PREFIX, labels
+from pipeline.metrics.percentiles import NOT_MEASURED, Value
+
+NAMES = (
+    "token_agreement",
+    "mean_kl",
+    "logprob_delta",
+    "free_running_agreement",
+    "common_prefix_tokens",
+)
+"""The figures that are metrics of a run."""
+
+Figures = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The figures, and what must be said beside them.
+
+    Attributes:
+        overall: over all positions and requests; what wasn't measured is absent.
+        adapters: the same by adapter; None is the base model.
+        effects: largest change of a log-probability that each adapter brings about, nats.
+        notes: what could not be measured, and why.
+        faults: what makes the run INVALID whatever the floors, one line each.
+        reference: all that decides the reference's answers.
+    """
+
+    overall: Figures = field(default_factory=dict)
+    adapters: Mapping[str | None, Figures] = field(default_factory=dict)
+    effects: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    reference: Mapping[str, Any] = field(default_factory=dict)
+
+    def metrics(self, asked: Iterable[str | None]) -> dict[str, Value]:
+        """By the names of docs/metrics.md; `asked` are all adapters of the run, for labels."""
+        label = labels({*asked, *self.adapters})
+        found: dict[str, Value] = {name: self.overall.get(name, NOT_MEASURED) for name in NAMES}
+        for adapter, figures in self.adapters.items():
+            own = {name: value for name, value in figures.items() if name in NAMES}
+            found |= {f"{PREFIX}{label[adapter]}/{name}": value for name, value in own.items()}
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """What `fidelity.json` holds."""
+        return {
+            "reference": dict(self.reference),
+            "overall": dict(self.overall),
+            "adapters": {name or BASE: dict(each) for name, each in self.adapters.items()},
+            "effects": dict(self.effects),
+            "notes": list(self.notes),
+            "faults": list(self.faults),
+        }

@@ -1,0 +1,195 @@
+"""The reference's answers: made once, before the measured engine is built, and kept on disk.
+
+They are made in a process of their own that is gone before `build` begins, because the reference
+holds the whole base unquantised: beside the measured engine it would need memory for both, and
+in the measured process it would be that process's peak. Whoever runs the same model, adapters and
+requests again, with whatever engine, finds them in the cache.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from pipeline.config import RunConfig
+from pipeline.engines.engine import EngineSettings, Serving
+from pipeline.metrics.fidelity import Scores
+from pipeline.stages.prepare import Prepared
+from pipeline.stages.replay import Replay
+from pipeline.tracking.versions import versions
+from pipeline.workload.excerpt import excerpt
+from pipeline.workload.request import Request
+
+LIBRARIES = ("torch", "transformers", "peft")
+"""Whose versions may move the reference's answers by a rounding error."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the reference says to one request of the excerpt.
+
+    Attributes:
+        request: with `max_new_tokens` as the excerpt cut it.
+        token_ids: its greedy continuation.
+        scores: its log-probabilities along that continuation, (tokens, vocabulary).
+    """
+
+    request: Request
+    token_ids: tuple[int, ...]
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference's answers, in the order of the trace.
+
+    Attributes:
+        identity: all that decides them.
+        answers: empty when they could not be had.
+        trouble: why they could not be had.
+    """
+
+    identity: Mapping[str, Any]
+    answers: tuple[Answer, ...] = ()
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the reference is made from."""
+
+    engine: EngineSettings
+    serving: Serving
+    requests: tuple[Request, ...]
+
+
+def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
+    """The reference for a run: from the cache, or made now in a process of its own.
+
+    Trouble with it doesn't end the run: what it would have told is then missing.
+    """
+    if not config.fidelity.enabled:
+        return Reference({}, trouble="fidelity.enabled=false")
+    recipe = _recipe(config, prepared)
+    identity = _identity(recipe, model_hash)
+    text = json.dumps(identity, sort_keys=True, default=str)
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = Path(config.paths["cache"]) / "references" / f"{key}.safetensors"
+    answers = _read(path, recipe.requests)
+    if answers is None:
+        if trouble := _in_its_own_process(recipe, path):
+            return Reference(identity, trouble=trouble)
+        answers = _read(path, recipe.requests)
+    assert answers is not None
+    return Reference(identity, answers)
+
+
+def answer(recipe: Recipe) -> dict[str, NDArray[Any]]:
+    """Let the reference generate greedily, then score what it wrote; tensors by name.
+
+    Raises:
+        RuntimeError: a request failed, or the engine can't score.
+    """
+    recipe.engine.check(recipe.serving.adapters)
+    tensors: dict[str, NDArray[Any]] = {}
+    with recipe.engine.build(recipe.serving) as engine:
+        _, records = Replay(engine, recipe.requests, None).run(0)
+        places = {request.id: place for place, request in enumerate(recipe.requests)}
+        for record in records:
+            if record.error:
+                raise RuntimeError(f"request {record.id} failed: {record.error}")
+            place = places[record.id]
+            prompt = recipe.requests[place].prompt_ids
+            scores = engine.score(record.adapter, prompt, record.output_ids)
+            if scores is None:
+                raise RuntimeError(f"fidelity.reference.name={recipe.engine.name} can't score")
+            tensors[f"{place}.scores"] = np.ascontiguousarray(scores, dtype=np.float32)
+            tensors[f"{place}.tokens"] = np.asarray(record.output_ids, dtype=np.int64)
+    return tensors
+
+
+def _recipe(config: RunConfig, prepared: Prepared) -> Recipe:
+    bounds = config.fidelity
+    requests = excerpt(
+        prepared.trace.requests, bounds.adapters, bounds.requests_per_adapter, bounds.max_tokens
+    )
+    wanted = {request.adapter for request in requests}
+    serving = Serving(
+        checkpoint=prepared.checkpoint,
+        adapters={each.name: each for each in prepared.adapters if each.name in wanted},
+        sampling=replace(config.sampling, do_sample=False),
+        threads=config.compute_threads,
+        text=False,
+    )
+    together = tuple(replace(each, iteration=0, scheduled_s=0.0) for each in requests)
+    return Recipe(bounds.reference, serving, together)
+
+
+def _identity(recipe: Recipe, model_hash: str) -> dict[str, Any]:
+    asked = [
+        (request.adapter, request.prompt_ids, request.max_new_tokens) for request in recipe.requests
+    ]
+    installed = versions()
+    return {
+        "engine": asdict(recipe.engine),  # type: ignore[call-overload]
+        "model": model_hash,
+        "adapters": sorted(each.fingerprint() for each in recipe.serving.adapters.values()),
+        "ignore_eos": recipe.serving.sampling.ignore_eos,
+        "requests": hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
+        "versions": {name: installed.get(name) for name in LIBRARIES},
+    }
+
+
+def _read(path: Path, requests: tuple[Request, ...]) -> tuple[Answer, ...] | None:
+    """The answers in the cache; None when they aren't there or can't be read."""
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError):
+        return None
+    return tuple(
+        Answer(request, tuple(tensors[f"{place}.tokens"].tolist()), tensors[f"{place}.scores"])
+        for place, request in enumerate(requests)
+    )
+
+
+def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
+    """Write the answers to `path`; None, or why there are none."""
+    spawn = multiprocessing.get_context("spawn")
+    receiver, sender = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_child, args=(recipe, path, sender), daemon=True)
+    process.start()
+    sender.close()
+    process.join()
+    if process.exitcode == 0:
+        return None
+    try:
+        said = receiver.recv() if receiver.poll() else None
+    except EOFError:
+        said = None
+    return f"the reference could not be made: {said or f'exit code {process.exitcode}'}"
+
+
+def _child(recipe: Recipe, path: Path, sender: Connection) -> None:
+    try:
+        _write(answer(recipe), path)
+    except Exception as error:
+        sender.send(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+        raise SystemExit(1) from error
+
+
+def _write(tensors: dict[str, NDArray[Any]], path: Path) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, draft)
+    draft.replace(path)

@@ -1,0 +1,211 @@
+"""Fidelity on the embedded model: what is right passes, and every planted fault is caught."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.lora_file import CONFIG, WEIGHTS
+from pipeline.engines.engine import Engine
+from pipeline.metrics.floors import missed
+from pipeline.metrics.timeline import Iteration, Timeline
+from pipeline.stages import reference as stage
+from pipeline.stages.build import build
+from pipeline.stages.fidelity import examine
+from pipeline.stages.prepare import Prepared
+from pipeline.stages.reference import Reference, refer
+from pipeline.stages.replay import Replay
+
+SETUP = (
+    "threads=1",
+    "adapters.count=3",
+    "workload/popularity=round_robin",
+    "workload.batch_size=3",
+    "workload.iterations=1",
+    "workload.max_new_tokens=8",
+)
+FLOORS = {"min_agreement": 0.99, "max_kl": 1e-4}
+MODEL = "0" * 64
+
+
+@pytest.fixture(autouse=True)
+def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make references in this process: a spawned one would import torch again for every test."""
+    monkeypatch.setattr(
+        stage, "_in_its_own_process", lambda recipe, path: stage._write(stage.answer(recipe), path)
+    )
+
+
+@dataclass
+class Run:
+    """A served trace and what the comparison found."""
+
+    reference: Reference
+    findings: Any
+
+
+@pytest.fixture
+def judged(config: Any, prepared: Any) -> Callable[..., Run]:
+    """Serve a trace, perhaps with faulty adapters or a faulty engine, and compare."""
+
+    def judge(
+        *overrides: str,
+        spoil: Callable[[Prepared], Prepared] = lambda good: good,
+        wrap: Callable[[Engine], Engine] = lambda engine: engine,
+    ) -> Run:
+        settings, good = config(*SETUP, *overrides), prepared(*SETUP, *overrides)
+        reference = refer(settings, good, MODEL)
+        with build(settings, spoil(good)) as built:
+            engine = wrap(built.engine)
+            iteration, records = Replay(engine, good.trace.requests, None).run(0)
+            timeline = Timeline(tuple(records), (iteration,))
+            return Run(reference, examine(settings, reference, engine, timeline))
+
+    return judge
+
+
+def with_adapter(
+    prepared: Prepared, folder: Any, name: str, change: Callable[..., Any]
+) -> Prepared:
+    """The same run, but for one adapter whose tensors `change` has changed."""
+    good = next(each for each in prepared.adapters if each.name == name)
+    path = folder / name
+    path.mkdir()
+    shutil.copy(good.folder / CONFIG, path)
+    save_file(change(load_file(good.folder / WEIGHTS)), path / WEIGHTS)
+    bad = Adapter.open(name, path, prepared.checkpoint.architecture)
+    others = tuple(bad if each.name == name else each for each in prepared.adapters)
+    return replace(prepared, adapters=others)
+
+
+@pytest.mark.parametrize("engine", ["merged", "peft_hotswap", "peft_mixed"])
+def test_fp32_engines_say_what_the_reference_says(judged: Any, engine: str) -> None:
+    found = judged(f"engine={engine}").findings
+    assert found.overall["token_agreement"] == 1
+    assert 0 <= found.overall["mean_kl"] < 1e-9
+    assert abs(found.overall["logprob_delta"]) < 1e-5
+    assert found.overall["free_running_agreement"] == 1
+    assert found.overall["common_prefix_tokens"] == 8
+    assert set(found.adapters) == set(found.effects) == {"csv", "html", "json"}
+    assert min(found.effects.values()) > 0.1
+    assert missed(found, **FLOORS) == ()
+
+
+def transposed(tensors: dict[str, Any]) -> dict[str, Any]:
+    """One A matrix with its leading square block transposed: the shape stays right."""
+    name = next(name for name in tensors if name.endswith("lora_A.weight"))
+    matrix = tensors[name].copy()
+    rank = matrix.shape[0]
+    matrix[:, :rank] = matrix[:, :rank].T
+    return tensors | {name: matrix}
+
+
+def doubled(tensors: dict[str, Any]) -> dict[str, Any]:
+    """B twice as large: the adapter at twice its scale."""
+    return {n: t * t.dtype.type(2) if "lora_B" in n else t for n, t in tensors.items()}
+
+
+def emptied(tensors: dict[str, Any]) -> dict[str, Any]:
+    """B of zeros: an adapter that loads and does nothing."""
+    return {n: np.zeros_like(t) if "lora_B" in n else t for n, t in tensors.items()}
+
+
+@pytest.mark.parametrize("engine", ["peft_hotswap", "merged"])
+@pytest.mark.parametrize("fault", [transposed, doubled])
+def test_a_planted_fault_is_caught_and_named(
+    judged: Any, tmp_path: Any, engine: str, fault: Any
+) -> None:
+    found = judged(
+        f"engine={engine}", spoil=lambda good: with_adapter(good, tmp_path, "html", fault)
+    ).findings
+    assert missed(found, None, None) == ()
+    (reason,) = missed(found, None, FLOORS["max_kl"])
+    assert reason.startswith("mean_kl misses fidelity.max_kl=0.0001: html ")
+    assert "csv" not in reason
+    assert found.adapters["csv"]["mean_kl"] < 1e-9 < found.adapters["html"]["mean_kl"]
+
+
+def test_an_adapter_without_effect_is_invalid_whatever_the_floors(
+    judged: Any, tmp_path: Any
+) -> None:
+    found = judged(spoil=lambda good: with_adapter(good, tmp_path, "json", emptied)).findings
+    (reason,) = missed(found, None, None)
+    assert reason.startswith("adapter json has no effect")
+
+
+@pytest.mark.parametrize("quantization", ["nf4", "int8"])
+def test_quantised_bases_are_near_but_not_the_same(judged: Any, quantization: str) -> None:
+    found = judged(f"model.quantization={quantization}").findings
+    assert 1e-6 < found.overall["mean_kl"] < 0.5
+    assert found.overall["token_agreement"] > 0.7
+    assert missed(found, None, None) == ()
+
+
+class Scoreless:
+    """An engine that serves but gives no log-probabilities, as a remote one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def score(self, *_: Any) -> None:
+        return None
+
+
+def test_an_engine_that_cannot_score_is_judged_by_its_own_outputs(judged: Any) -> None:
+    found = judged(wrap=Scoreless).findings
+    assert "token_agreement" not in found.overall
+    assert found.overall["free_running_agreement"] == 1
+    assert "gives no log-probabilities" in found.notes[0]
+    assert found.metrics(["csv", "html", "json"])["mean_kl"] == "not measured"
+    assert missed(found, 0.99, None) == ()
+    (reason,) = missed(found, None, 0.1)
+    assert "not measured, so fidelity.max_kl=0.1 is not kept" in reason
+
+
+class Broken(Scoreless):
+    """An engine whose logits overflow."""
+
+    def score(self, adapter: Any, prompt_ids: Any, continuation_ids: Any) -> Any:
+        scores = self._engine.score(adapter, prompt_ids, continuation_ids)
+        assert scores is not None
+        return np.full_like(scores, np.nan)
+
+
+def test_scores_that_are_no_numbers_make_a_run_invalid(judged: Any) -> None:
+    found = judged(wrap=Broken).findings
+    assert "infinite or not a number" in missed(found, None, None)[0]
+    assert found.metrics([])["token_agreement"] == "not measured"
+
+
+def test_sampled_outputs_are_judged_teacher_forced_alone(judged: Any) -> None:
+    found = judged("sampling.do_sample=true", "sampling.temperature=2").findings
+    assert found.overall["token_agreement"] == 1
+    assert "free_running_agreement" not in found.overall
+    assert "not defined for sampled outputs" in found.notes[0]
+    names = ["csv", "html", "json"]
+    assert found.metrics(names)["free_running_agreement"] == "not measured"
+
+
+def test_every_adapter_has_its_figures_among_the_metrics(judged: Any) -> None:
+    names = ["csv", "html", "json"]
+    found = judged().findings.metrics(names)
+    for name in names:
+        assert found[f"adapters/{name}/token_agreement"] == 1
+        assert f"adapters/{name}/worst_kl" not in found
+
+
+def test_off_means_not_measured(config: Any, prepared: Any) -> None:
+    settings = config(*SETUP, "fidelity.enabled=false")
+    reference = refer(settings, prepared(*SETUP), MODEL)
+    timeline = Timeline((), (Iteration(0, 0.0, 1.0, {}, None, 0.0),))  # type: ignore[arg-type]
+    found = examine(settings, reference, None, timeline)  # type: ignore[arg-type]
+    assert found.notes == ("fidelity.enabled=false",)
+    assert set(found.metrics([]).values()) == {"not measured"}
