@@ -14,6 +14,13 @@ from pipeline.errors import UsageError
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
 PREFIX = "base_model.model."
+_UNUSUAL = (
+    "use_dora",
+    "modules_to_save",
+    "trainable_token_indices",
+    "layer_replication",
+    "alora_invocation_tokens",
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,7 @@ class LoraFile:
 
     def unusual(self) -> list[str]:
         """What it has beyond plain LoRA on linear layers, by name."""
-        asked = ("use_dora", "modules_to_save", "trainable_token_indices", "layer_replication")
-        asked += ("alora_invocation_tokens",)
-        found = [key for key in asked if self.config.get(key)]
+        found = [key for key in _UNUSUAL if self.config.get(key)]
         return found + (["bias"] if self.config.get("bias", "none") != "none" else [])
 
     def _selects(self, module: str) -> bool:
