@@ -117,9 +117,7 @@ def test_a_group_shares_its_decodes(llama, request_of, drain):
     assert len({event.at for event in events if isinstance(event, Token)}) == 5
 
 
-def test_interleaved_lets_requests_join_while_others_run(
-    llama, request_of, drain, outputs
-):
+def test_interleaved_lets_requests_join_while_others_run(llama, request_of, drain, outputs):
     first, second = request_of(0, "sql", 8), request_of(1, "verse", 3, 1)
     with llama(policy="interleaved") as entered:
         alone = outputs(drain(entered, first)) | outputs(drain(entered, second))

@@ -68,7 +68,12 @@ def test_a_ready_made_base_and_its_precision_belong_together(values):
 
 @pytest.mark.parametrize(
     "override",
-    ["engine.max_batch_size=257", "engine.precision=q5_1", "engine.policy=fcfs", "engine.context=0"],
+    [
+        "engine.max_batch_size=257",
+        "engine.precision=q5_1",
+        "engine.policy=fcfs",
+        "engine.context=0",
+    ],
 )
 def test_impossible_settings_are_refused_by_name(override, config):
     with pytest.raises(UsageError, match=override.split("=")[0]):

@@ -73,7 +73,10 @@ def test_a_draw_depends_on_seed_request_and_place_alone(seed, order, top_p):
 def test_seeds_requests_and_places_draw_differently():
     flat = np.zeros((64, 1000), np.float32)
     one = TokenSampler(Sampling(do_sample=True, seed=1))
-    by_request, by_place = one.sample(flat, range(64), [0] * 64), one.sample(flat, [0] * 64, range(64))
+    by_request, by_place = (
+        one.sample(flat, range(64), [0] * 64),
+        one.sample(flat, [0] * 64, range(64)),
+    )
     other = TokenSampler(Sampling(do_sample=True, seed=2)).sample(flat, range(64), [0] * 64)
     assert len({*by_request}) > 50
     assert len({*by_place}) > 50
