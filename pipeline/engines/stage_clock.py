@@ -24,6 +24,11 @@ class StageClock:
         self._stage, self._since = stage, now
         return now
 
+    def reassign(self, seconds: float, source: str, target: str) -> None:
+        """Book that much of `source` to `target` instead, for a stretch that served both."""
+        self._seconds[source] -= seconds
+        self._seconds[target] += seconds
+
     def restart(self) -> float:
         """Forget everything and begin in `other`; returns the stamp of now."""
         self._seconds = dict.fromkeys(STAGES, 0.0)

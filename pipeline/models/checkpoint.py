@@ -1,5 +1,6 @@
 """A base model on disk."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -41,6 +42,15 @@ class Checkpoint:
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, which needs no torch."""
         return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+
+    def end_ids(self) -> frozenset[int]:
+        """Ids that end a text: by `generation_config.json` where it says, else `config.json`."""
+        for name in ("generation_config.json", "config.json"):
+            path = self.folder / name
+            ids = json.loads(path.read_text("utf-8")).get("eos_token_id") if path.is_file() else None
+            if ids is not None:
+                return frozenset(ids if isinstance(ids, list) else [ids])
+        return frozenset()
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides its output."""

@@ -1,0 +1,22 @@
+"""The thread that loads adapters while others decode."""
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import get_native_id
+
+import torch
+
+NICENESS = 10
+"""The loader gets about a tenth of a core that computes, and all of one that idles."""
+
+
+def background_loader() -> ThreadPoolExecutor:
+    """One thread that gives way to those that compute."""
+    return ThreadPoolExecutor(1, "adapter-loader", initializer=_give_way)
+
+
+def _give_way() -> None:
+    torch.set_num_threads(1)
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
