@@ -47,7 +47,9 @@ class Checkpoint:
         """Ids that end a text: by `generation_config.json` where it says, else `config.json`."""
         for name in ("generation_config.json", "config.json"):
             path = self.folder / name
-            ids = json.loads(path.read_text("utf-8")).get("eos_token_id") if path.is_file() else None
+            ids = (
+                json.loads(path.read_text("utf-8")).get("eos_token_id") if path.is_file() else None
+            )
             if ids is not None:
                 return frozenset(ids if isinstance(ids, list) else [ids])
         return frozenset()

@@ -1,6 +1,7 @@
 """From the chunks of a step to the tensors the decoder reads."""
 
-from collections.abc import Iterable, Sequence as Rows
+from collections.abc import Iterable
+from collections.abc import Sequence as Rows
 from itertools import groupby
 
 import numpy as np

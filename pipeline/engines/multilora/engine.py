@@ -13,13 +13,13 @@ from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.loader import background_loader
-from pipeline.engines.multilora.lora import LoadedAdapter, load_adapter
+from pipeline.engines.multilora.lora import LoadedAdapter, adapter_bytes, load_adapter
 from pipeline.engines.multilora.pool_size import pool_tokens
 from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Scheduler
 from pipeline.engines.multilora.scoring import score
 from pipeline.engines.multilora.sequence import Chunk, Sequence
-from pipeline.engines.multilora.settings import Settings
+from pipeline.engines.multilora.settings import MEGABYTE, Settings
 from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.token_sampler import TokenSampler
@@ -43,11 +43,13 @@ class Multilora(Engine):
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._stages = StepStages(self.clock)
+        self._sizes: dict[str, int] = {}
         self._arrived: list[Request] = []
         self._events: list[Event] = []
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
+        self._check_budget()
         torch.set_num_threads(serving.threads)
         self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
         self._sampler = TokenSampler(serving.sampling)
@@ -56,9 +58,7 @@ class Multilora(Engine):
         blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
         self._intake = Intake(serving, blocks.capacity)
         self._loader = background_loader()
-        self._adapters = Residency(
-            self._load, self._adapter_bytes, settings.adapter_bytes, self._loader
-        )
+        self._adapters = Residency(self._load, self._size, settings.adapter_bytes, self._loader)
         self._adapters.preload(serving.adapters)
         self._scheduler: Scheduler[LoadedAdapter] = Scheduler(
             blocks,
@@ -135,10 +135,24 @@ class Multilora(Engine):
             weights = self._adapters.weights(adapter) or self._load(adapter)
         return score(self._decoder, weights, prompt_ids, continuation_ids)
 
+    def _check_budget(self) -> None:
+        budget = self.settings.adapter_bytes
+        largest = max(self.serving.adapters, key=self._size, default=None)
+        if budget is not None and largest is not None and self._size(largest) > budget:
+            raise UsageError(
+                f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {largest} alone needs "
+                f"{self._size(largest) / MEGABYTE:.3g}; raise it"
+            )
+
+    def _size(self, name: str) -> int:
+        if name not in self._sizes:
+            architecture = self.serving.checkpoint.architecture
+            adapter, dtype = self.serving.adapters[name], self.settings.adapter_dtype
+            self._sizes[name] = adapter_bytes(adapter, architecture, dtype)
+        return self._sizes[name]
+
     def _load(self, name: str) -> LoadedAdapter:
-        return load_adapter(
-            self.serving.adapters[name], self._decoder, self.settings.adapter_dtype
-        )
+        return load_adapter(self.serving.adapters[name], self._decoder, self.settings.adapter_dtype)
 
     def _take_arrivals(self) -> None:
         self.clock.enter("tokenize")
@@ -162,7 +176,11 @@ class Multilora(Engine):
         logits = self._decoder.forward(assemble(step), self._pool)
         self._stages.end(step, began)
         sequences = [chunk.sequence for chunk in step if chunk.yields]
-        ids = self._sampler.sample(logits.numpy(), [each.id for each in sequences])
+        ids = self._sampler.sample(
+            logits.numpy(),
+            [each.id for each in sequences],
+            [len(each.output) for each in sequences],
+        )
         at = self.clock.enter("other")
         for chunk in step:
             chunk.sequence.computed += chunk.count

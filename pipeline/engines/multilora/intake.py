@@ -54,5 +54,7 @@ class Intake:
         if needed > model.positions:
             return f"needs {needed} positions, the model has {model.positions}"
         if needed > self._capacity:
-            return f"needs {needed} positions, the pool has {self._capacity}; raise engine.kv_tokens"
+            return (
+                f"needs {needed} positions, the pool has {self._capacity}; raise engine.kv_tokens"
+            )
         return None

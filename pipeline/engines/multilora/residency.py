@@ -77,7 +77,7 @@ class Residency(Generic[T]):
     def weights(self, name: str) -> T | None:
         """Those of a resident adapter, for use before anything else happens; else None."""
         adapter = self._resident.get(name)
-        return adapter and adapter.weights
+        return None if adapter is None else adapter.weights
 
     def preload(self, names: Iterable[str]) -> None:
         """Load the first adapters of `names` here and now, as many as fit."""

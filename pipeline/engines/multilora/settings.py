@@ -62,20 +62,14 @@ class Settings(EngineSettings):
         return Multilora(self, serving)
 
     def check(self, adapters: Mapping[str, Adapter]) -> None:
-        """Only plain LoRA, and each adapter within the budget.
+        """Only plain LoRA is served.
 
         Raises:
-            UsageError: an adapter is of another kind, or larger than the budget.
+            UsageError: an adapter is of another kind.
         """
         for adapter in adapters.values():
             if found := adapter.lora.unusual():
                 raise UsageError(
                     f"engine=multilora can't serve {adapter.name} ({', '.join(found)}); "
                     "use engine=peft_hotswap"
-                )
-            needed = packed_bytes(adapter.lora.shapes.values(), self.adapter_dtype)
-            if self.adapter_bytes is not None and needed > self.adapter_bytes:
-                raise UsageError(
-                    f"engine.adapter_memory_mb={self.adapter_memory_mb:g}: {adapter.name} alone "
-                    f"needs {needed / MEGABYTE:.3g}; raise it"
                 )

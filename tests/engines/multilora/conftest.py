@@ -1,6 +1,10 @@
-"""A decoder driven by hand: sequences that grow, as a scheduler would let them."""
+"""A decoder driven by hand: sequences that grow, as a scheduler would let them.
+
+And for the scheduler: requests, and loads that end when a test says so.
+"""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,8 +13,10 @@ import torch
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.batch import Batch, Segment
 from pipeline.engines.multilora.decoder import Decoder
+from pipeline.engines.multilora.sequence import Sequence as Waiting
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.workload.request import Request
 from tests.conftest import ROOT
 
 TINY = ROOT / "pipeline" / "assets" / "tiny"
@@ -113,3 +119,50 @@ def random_ids(count: int, vocabulary: int, seed: int) -> list[int]:
 @pytest.fixture
 def ids() -> Callable[[int, Architecture, int], list[int]]:
     return lambda count, shape, seed: random_ids(count, shape.vocabulary, seed)
+
+
+class ManualExecutor(Executor):
+    """Runs what it was given only when told to."""
+
+    def __init__(self):
+        self.pending = []
+
+    def submit(self, function, /, *arguments, **_):
+        future = Future()
+        self.pending.append((future, function, arguments))
+        return future
+
+    def run(self, index=0):
+        future, function, arguments = self.pending.pop(index)
+        try:
+            future.set_result(function(*arguments))
+        except OSError as error:
+            future.set_exception(error)
+
+
+@pytest.fixture
+def executor():
+    return ManualExecutor()
+
+
+@pytest.fixture
+def request_of():
+    """Makes requests; ids rise unless given."""
+    made = []
+
+    def make(adapter=None, prompt="", new_tokens=4, ids=(5, 6, 7), at=0.0):
+        made.append(None)
+        return Request(len(made) - 1, 0, adapter, prompt, tuple(ids), new_tokens, at)
+
+    return make
+
+
+@pytest.fixture
+def sequence_of(request_of):
+    """Makes sequences that wait."""
+
+    def make(*arguments, **named):
+        request = request_of(*arguments, **named)
+        return Waiting(request, list(request.prompt_ids))
+
+    return make

@@ -31,9 +31,7 @@ def land(executor, adapters):
 
 def test_decodes_go_first_then_prompts_in_order_of_admission(scheduler_of, sequence_of):
     scheduler, _ = scheduler_of()
-    first, second, third = add(
-        scheduler, *(sequence_of(ids=range(length)) for length in (3, 6, 9))
-    )
+    first, second, third = add(scheduler, *(sequence_of(ids=range(length)) for length in (3, 6, 9)))
     scheduler.admit()
     first.computed, first.output = 3, [7]
     assert [(each.sequence, each.count) for each in scheduler.plan()] == [
