@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import RunConfig, load
+from pipeline.engines.failure import out_of_memory
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.tracking.run_directory import RunDirectory
@@ -181,7 +182,6 @@ def _guarded(
 
 def _failure(error: Exception, config: RunConfig) -> Outcome:
     line = " ".join(str(error).split()) or traceback.format_exception_only(error)[-1].strip()
-    starved = isinstance(error, MemoryError) or "can't allocate memory" in line
-    if starved or "Cannot allocate memory" in line or "bad_alloc" in line:
+    if out_of_memory(error):
         return Outcome(State.OUT_OF_MEMORY, f"over limits.memory_gb={config.limits.memory_gb}")
     return Outcome(State.FAILED, f"{type(error).__name__}: {line}"[:500])

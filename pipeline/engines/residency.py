@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pipeline.errors import UsageError
 from pipeline.metrics.timeline import AdapterCounts
 
+_UNKNOWN = object()
+
 
 class AdapterResidency:
     """Keeps at most `capacity` adapters resident and counts what that costs."""
@@ -18,7 +20,7 @@ class AdapterResidency:
     ) -> None:
         self._capacity, self._load, self._unload = capacity, load, unload
         self._resident: OrderedDict[str, None] = OrderedDict()
-        self._active: str | None = None
+        self._active: str | object | None = None
         self._switches = self._loads = self._evictions = self._hits = self._lookups = 0
 
     @property
@@ -27,11 +29,6 @@ class AdapterResidency:
         return AdapterCounts(
             self._switches, self._loads, self._evictions, self._hits, self._lookups
         )
-
-    @property
-    def active(self) -> str | None:
-        """The adapter now in effect; None for the base model."""
-        return self._active
 
     def preload(self, names: Iterable[str]) -> None:
         """Load the first adapters of `names`, as many as fit."""
@@ -67,6 +64,10 @@ class AdapterResidency:
         self._active = name
         return changed
 
+    def deactivate(self) -> None:
+        """Note that it isn't known what is in effect, so that the next to be is put there anew."""
+        self._active = _UNKNOWN
+
     def _bring(self, name: str, pinned: frozenset[str]) -> None:
         if name not in self._resident:
             while self._capacity is not None and len(self._resident) >= self._capacity:
@@ -80,6 +81,6 @@ class AdapterResidency:
         oldest = next(each for each in self._resident if each not in pinned)
         del self._resident[oldest]
         if oldest == self._active:
-            self._active = None
+            self.deactivate()
         self._unload(oldest)
         self._evictions += 1

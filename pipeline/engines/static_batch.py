@@ -19,6 +19,7 @@ from pipeline.engines.engine import (
     Serving,
     Token,
 )
+from pipeline.engines.failure import failed, refusal
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts
@@ -111,8 +112,17 @@ class StaticBatchEngine(Engine):
         )
         chosen = {request.id for request in batch}
         self._waiting = [request for request in self._waiting if request.id not in chosen]
-        admitted: list[Event] = [Admitted(request.id, perf_counter()) for request in batch]
-        return admitted + self._serve(batch)
+        events: list[Event] = [Admitted(request.id, perf_counter()) for request in batch]
+        refused = {request.id: refusal(request, self.serving.adapters) for request in batch}
+        events += [Finished(id_, perf_counter(), error=why) for id_, why in refused.items() if why]
+        batch = [request for request in batch if not refused[request.id]]
+        try:
+            return events + (self._serve(batch) if batch else [])
+        except Exception as error:
+            self.residency.deactivate()
+            return [*events, *failed(batch, error)]
+        finally:
+            self.clock.enter("other")
 
     def _serve(self, batch: list[Request]) -> list[Event]:
         prompts = self._tokenize(batch)

@@ -1,0 +1,46 @@
+"""What becomes of requests that can't be answered."""
+
+import logging
+from collections.abc import Collection, Iterable
+from time import perf_counter
+
+from pipeline.engines.engine import Finished
+from pipeline.errors import UsageError
+from pipeline.workload.request import Request
+
+_log = logging.getLogger(__name__)
+
+
+def refusal(request: Request, adapters: Collection[str]) -> str | None:
+    """Why a request can't be served, where its adapter was never given to the engine.
+
+    Answering with the base model instead would be a wrong answer that looks like a right one.
+    """
+    if request.adapter is None or request.adapter in adapters:
+        return None
+    return f"adapter {request.adapter!r} was never given to this engine"
+
+
+def failed(requests: Iterable[Request], error: Exception) -> list[Finished]:
+    """The end of requests that an exception stopped; its traceback goes into the log.
+
+    Call it where the exception is caught.
+
+    Raises:
+        Exception: the one given, where it is more than these requests' own: the run was asked
+            for something impossible, or memory ran out.
+    """
+    if isinstance(error, UsageError) or out_of_memory(error):
+        raise error
+    ended = list(requests)
+    ids = ", ".join(str(request.id) for request in ended)
+    _log.exception("requests %s failed", ids)
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    at = perf_counter()
+    return [Finished(request.id, at, error=line) for request in ended]
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether it says that memory ran out; libraries say so in several ways."""
+    said = ("can't allocate memory", "Cannot allocate memory", "bad_alloc")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in said)

@@ -1,0 +1,51 @@
+"""The GGUF files of a run: ready-made ones, or written from the same safetensors."""
+
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from pipeline.engines.engine import Serving
+from pipeline.engines.llama_cpp.settings import Settings
+
+
+@dataclass(frozen=True)
+class Files:
+    """GGUF files of the base model and of the adapters by name."""
+
+    base: Path
+    adapters: Mapping[str, Path]
+
+
+def files_of(settings: Settings, serving: Serving) -> Files:
+    """The files, checked or written.
+
+    They are written by a process of its own: what that takes of memory isn't the engine's.
+
+    Raises:
+        UsageError: a ready-made file doesn't fit, or llama.cpp has no equal of the model.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as writer:
+        return writer.submit(_files, settings, serving).result()
+
+
+def _files(settings: Settings, serving: Serving) -> Files:
+    from pipeline.adapters.gguf import gguf_adapter_of
+    from pipeline.adapters.gguf_file import check_adapter_gguf
+    from pipeline.models.gguf import gguf_of
+    from pipeline.models.gguf_file import check_base_gguf
+
+    ready = settings.adapters_gguf or {}
+    architecture = serving.checkpoint.architecture
+    if settings.gguf is not None:
+        base = check_base_gguf(settings.gguf, architecture)
+    else:
+        base = gguf_of(serving.checkpoint, settings.precision, settings.cache)
+    adapters = {
+        name: check_adapter_gguf(ready[name], architecture)
+        if name in ready
+        else gguf_adapter_of(adapter, architecture, settings.cache)
+        for name, adapter in serving.adapters.items()
+    }
+    return Files(base, adapters)

@@ -1,0 +1,70 @@
+"""Model and context together: adapters come, go and take effect; tokens go in, logits come out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.engines.llama_cpp.batch import Chunk
+from pipeline.engines.llama_cpp.context import Context
+from pipeline.engines.llama_cpp.files import Files
+from pipeline.engines.llama_cpp.model import Model
+from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.residency import AdapterResidency
+from pipeline.engines.stage_clock import StageClock
+
+
+class Runner:
+    """What the engine needs of llama.cpp."""
+
+    def __init__(self, settings: Settings, threads: int, files: Files, clock: StageClock) -> None:
+        """Load the model and allocate the context."""
+        self._files, self._clock = files, clock
+        self._model = Model(files.base)
+        self._context = Context(
+            self._model, threads, settings.max_batch_size, settings.context, settings.exact
+        )
+        self.residency = AdapterResidency(settings.resident_adapters, self._load, self._unload)
+
+    def switch(self, adapter: str | None) -> None:
+        """Put a resident adapter, or the bare base model, into effect."""
+        self._clock.enter("adapter_switch")
+        if self.residency.activate(adapter):
+            self._context.apply(adapter)
+
+    def decode(self, chunks: Sequence[Chunk]) -> NDArray[np.float32]:
+        """Logits of the chunks, under the adapter in effect."""
+        return self._context.decode(chunks)
+
+    def forget(self, slot: int) -> None:
+        """Free the KV cache of a sequence."""
+        self._context.forget(slot)
+
+    def score(
+        self, adapter: str | None, slot: int, prompt: Sequence[int], continuation: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Log-probabilities of every token at each position of the continuation, in a free slot."""
+        self.residency.require([adapter])
+        self.switch(adapter)
+        try:
+            tokens = [*prompt, *continuation[:-1]]
+            logits = self.decode([Chunk(slot, 0, tokens, len(continuation))])
+        finally:
+            self.forget(slot)
+            self._clock.enter("other")
+        exact = logits.astype(np.float64)
+        exact -= exact.max(axis=1, keepdims=True)
+        exact -= np.log(np.exp(exact).sum(axis=1, keepdims=True))
+        return exact.astype(np.float32)
+
+    def close(self) -> None:
+        """Free everything."""
+        self._context.close()
+        self._model.close()
+
+    def _load(self, name: str) -> None:
+        self._model.load_adapter(name, self._files.adapters[name])
+
+    def _unload(self, name: str) -> None:
+        self._context.withdraw(name)
+        self._model.unload_adapter(name)

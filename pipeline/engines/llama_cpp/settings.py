@@ -1,0 +1,82 @@
+"""Settings of `engine=llama_cpp`."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.engine import Engine, EngineSettings, Serving
+from pipeline.engines.llama_cpp.scheduler import Policy
+from pipeline.errors import UsageError
+from pipeline.models.gguf_quantise import INSTALL
+from pipeline.settings import STRICT
+
+MOST = 256
+"""llama.cpp's limit of sequences in a context, LLAMA_MAX_SEQ."""
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Settings(EngineSettings):
+    """Which weights, which policy, and how much room.
+
+    Attributes:
+        name: what the user typed.
+        precision: of the weights in the GGUF file; with f32 the KV cache is in f32 too, else in
+            f16. `file` takes a ready-made file as it is.
+        policy: `grouped` or `interleaved`.
+        max_batch_size: most requests at once; a row of logits is kept ready for each.
+        resident_adapters: most adapters in memory; None keeps all.
+        context: places in the KV cache, which all running requests share.
+        gguf: a ready-made base file, in place of one written from the checkpoint.
+        adapters_gguf: ready-made adapter files by the adapter's name.
+        cache: where written files are kept.
+    """
+
+    name: str
+    cache: Path
+    precision: Literal["f32", "f16", "q8_0", "q4_0", "q4_k_m", "file"] = "f16"
+    policy: Policy = Policy.GROUPED
+    max_batch_size: Annotated[int, Field(ge=1, le=MOST)] = 64
+    resident_adapters: PositiveInt | None = None
+    context: PositiveInt = 4096
+    gguf: Path | None = None
+    adapters_gguf: Mapping[str, Path] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.gguf is None) == (self.precision == "file"):
+            raise UsageError(
+                f"engine.precision={self.precision}: engine.gguf=… and engine.precision=file "
+                "belong together; give both or neither"
+            )
+
+    @property
+    def exact(self) -> bool:
+        """Whether keys and values are kept in float32, as the weights are."""
+        return self.precision == "f32"
+
+    def build(self, serving: Serving) -> Engine:
+        """The engine, not yet entered."""
+        from pipeline.engines.llama_cpp.engine import LlamaCpp
+
+        return LlamaCpp(self, serving)
+
+    def check(self, adapters: Mapping[str, Adapter]) -> None:
+        """llama.cpp applies plain LoRA alone, and has to be installed."""
+        ready = self.adapters_gguf or {}
+        if find_spec("llama_cpp") is None:
+            raise UsageError(f"engine=llama_cpp needs llama-cpp-python; install it: {INSTALL}")
+        if unknown := sorted(ready.keys() - adapters.keys()):
+            raise UsageError(
+                f"engine.adapters_gguf: no adapter is called {unknown[0]}; "
+                f"use one of {', '.join(adapters)}"
+            )
+        for name, adapter in adapters.items():
+            if name not in ready and (found := adapter.lora.unusual()):
+                raise UsageError(
+                    f"engine=llama_cpp can't serve {name} ({', '.join(found)}); "
+                    "use engine=peft_hotswap"
+                )

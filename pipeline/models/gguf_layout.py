@@ -1,0 +1,63 @@
+"""How llama.cpp names and orders what transformers calls by other names."""
+
+from typing import TYPE_CHECKING
+
+import gguf
+
+from pipeline.models.architecture import Architecture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GGUF_ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
+"""llama.cpp's architecture by transformers' model type."""
+
+
+def gguf_architecture(architecture: Architecture) -> str:
+    """llama.cpp's name of the family: Mistral runs as a Llama."""
+    return GGUF_ARCHITECTURES[architecture.family]
+
+
+class TensorNames:
+    """Names of tensors in a GGUF file, by their names in the checkpoint."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        wanted = gguf_architecture(architecture)
+        kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted)
+        self._names = gguf.get_tensor_name_map(kind, architecture.layers)
+
+    def get(self, name: str) -> str | None:
+        """`blk.0.attn_q.weight` for `model.layers.0.self_attn.q_proj.weight`; None if unknown."""
+        found: str | None = self._names.get_name(name, try_suffixes=(".weight", ".bias"))
+        return found
+
+
+def rotated_heads(name: str, architecture: Architecture) -> int | None:
+    """Number of heads whose rows llama.cpp orders differently in that tensor; None if in none.
+
+    Only its Llama rotates neighbouring pairs, so only there are queries and keys affected.
+
+    Args:
+        name: of the tensor or module in the checkpoint.
+        architecture: the model's.
+    """
+    if gguf_architecture(architecture) == "llama":
+        if ".q_proj" in name:
+            return architecture.heads
+        if ".k_proj" in name:
+            return architecture.kv_heads
+    return None
+
+
+def interleave(rows: "Tensor", heads: int) -> "Tensor":
+    """Rows of each head reordered from halves to pairs: 0, h, 1, h + 1, … with 2h rows a head.
+
+    Rotary embedding turns row i together with row i + h in transformers, and row 2i together
+    with row 2i + 1 in llama.cpp's Llama (Su et al. 2021 leaves the pairing open).
+
+    Args:
+        rows: (heads · 2h, …), a weight, a bias or a LoRA B.
+        heads: how many heads the rows belong to.
+    """
+    halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
+    return halves.transpose(1, 2).reshape(rows.shape)

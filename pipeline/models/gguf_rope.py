@@ -1,0 +1,71 @@
+"""Rotary embedding in GGUF: base frequency, and the ways of stretching it."""
+
+from typing import TYPE_CHECKING, Any
+
+import gguf
+
+from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
+from pipeline.models.gguf_layout import gguf_architecture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_YARN = {"factor", "original_max_position_embeddings", "beta_fast", "beta_slow"}
+
+
+def write_rope(writer: gguf.GGUFWriter, config: Any, architecture: Architecture) -> None:
+    """Write what llama.cpp needs to rotate as transformers does.
+
+    Raises:
+        UsageError: llama.cpp has no equal of this model's scaling.
+    """
+    rope = config.rope_parameters
+    kind = _supported(rope, architecture)
+    writer.add_rope_dimension_count(architecture.head_dim)
+    writer.add_rope_freq_base(rope["rope_theta"])
+    if kind == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    if kind == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_beta_fast(rope.get("beta_fast") or 32.0)
+        writer.add_rope_scaling_yarn_beta_slow(rope.get("beta_slow") or 1.0)
+
+
+def frequency_divisors(config: Any) -> "Tensor | None":
+    """What llama.cpp divides each frequency by, (head_dim / 2,); None where it is 1 for all.
+
+    Only Llama 3's scaling is stored so; both sets of frequencies are transformers' own.
+    """
+    import torch
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    rope = config.rope_parameters
+    if rope.get("rope_type") != "llama3":
+        return None
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    plain = rope["rope_theta"] ** -(torch.arange(0, width, 2, dtype=torch.float32) / width)
+    scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))
+    divisors: Tensor = plain / scaled
+    return divisors
+
+
+def _supported(rope: dict[str, Any], architecture: Architecture) -> str:
+    kind = str(rope.get("rope_type", "default"))
+    here = gguf_architecture(architecture)
+    extra = {key for key, value in rope.items() if value is not None} - {"rope_type", "rope_theta"}
+    known = {"default": set(), "linear": {"factor"}, "yarn": _YARN}
+    if here == "llama":
+        known["llama3"] = extra
+    if kind not in known:
+        raise UsageError(
+            f"rope_type {kind!r} can't be written as GGUF for {here}; use a PEFT engine"
+        )
+    if unknown := sorted(extra - known[kind]):
+        raise UsageError(
+            f"rope_parameters.{unknown[0]} can't be written as GGUF; use a PEFT engine"
+        )
+    return kind

@@ -1,0 +1,67 @@
+"""The tokenizer inside a GGUF file, so that text goes in and out of any llama.cpp program."""
+
+import json
+
+import gguf
+from tokenizers import Tokenizer
+
+from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.gguf_byte_level import byte_level
+from pipeline.models.gguf_sentencepiece import sentencepiece
+from pipeline.models.gguf_vocabulary import Vocabulary
+
+
+def write_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
+    """Write vocabulary, merges or scores, special tokens and chat template.
+
+    Raises:
+        UsageError: llama.cpp has no equal of the tokenizer.
+    """
+    path = checkpoint.folder / "tokenizer.json"
+    document = json.loads(path.read_text("utf-8"))
+    read = sentencepiece if document["model"].get("byte_fallback") else byte_level
+    vocabulary = read(document, checkpoint.architecture.vocabulary, str(path))
+    _write_vocabulary(writer, vocabulary)
+    special = gguf.SpecialVocab(
+        checkpoint.folder,
+        special_token_types=("bos", "eos", "unk", "pad"),
+        n_vocab=checkpoint.architecture.vocabulary,
+    )
+    before, after = _surroundings(checkpoint.tokenizer(), str(path))
+    special.add_special_token = {"bos": bool(before), "eos": bool(after)}
+    special.special_token_ids |= {"bos": before[0]} if before else {}
+    special.special_token_ids |= {"eos": after[0]} if after else {}
+    special.special_token_ids.setdefault("eos", _silent(vocabulary, str(path)))
+    special.add_to_gguf(writer, quiet=True)
+
+
+def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
+    writer.add_tokenizer_model(vocabulary.model)
+    writer.add_tokenizer_pre(vocabulary.pre)
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.types)
+    if vocabulary.scores is not None:
+        writer.add_token_scores(vocabulary.scores)
+    if vocabulary.merges is not None:
+        writer.add_token_merges(vocabulary.merges)
+    writer.add_add_space_prefix(vocabulary.space_prefix)
+
+
+def _surroundings(tokenizer: Tokenizer, where: str) -> tuple[list[int], list[int]]:
+    """Ids the tokenizer puts before and after a text: none or one each."""
+    plain = tokenizer.encode("a", add_special_tokens=False).ids
+    whole = tokenizer.encode("a").ids
+    for start in range(len(whole) - len(plain) + 1):
+        before, after = whole[:start], whole[start + len(plain) :]
+        if whole[start : start + len(plain)] == plain and len(before) < 2 and len(after) < 2:
+            return before, after
+    raise UsageError(f"{where}: llama.cpp adds at most one token before and one after a text")
+
+
+def _silent(vocabulary: Vocabulary, where: str) -> int:
+    """An id that ends a text in a model without one: llama.cpp would take 11, an ordinary token."""
+    for wanted in (gguf.TokenType.CONTROL, gguf.TokenType.UNUSED):
+        if wanted in vocabulary.types:
+            return vocabulary.types.index(wanted)
+    raise UsageError(f"{where}: no eos token; name one in config.json as eos_token_id")

@@ -1,0 +1,99 @@
+"""Engines of the embedded model, entered."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.engine import Engine, Event, Finished, Serving, Token
+from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.sampling import Sampling
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.workload.request import Request
+
+TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
+NAMES = sorted(path.name for path in (TINY / "adapters").iterdir())
+PROMPTS = (
+    (TINY.parents[1] / "workload" / "prompts" / "builtin.txt").read_text("utf-8").splitlines()
+)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the session's GGUF files are written, once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> Checkpoint:
+    """The embedded base model."""
+    return Checkpoint.open(TINY / "base")
+
+
+@pytest.fixture(scope="session")
+def adapters(checkpoint: Checkpoint) -> dict[str, Adapter]:
+    """The embedded adapters by name."""
+    folder = TINY / "adapters"
+    return {name: Adapter.open(name, folder / name, checkpoint.architecture) for name in NAMES}
+
+
+@pytest.fixture(scope="session")
+def llama(
+    cache: Path, checkpoint: Checkpoint, adapters: dict[str, Adapter]
+) -> Callable[..., AbstractContextManager[Engine]]:
+    """Enters llama.cpp with settings of one's own, on one thread."""
+
+    @contextmanager
+    def entered(sampling: Sampling | None = None, **settings: object) -> Iterator[Engine]:
+        chosen = Settings(name="llama_cpp", cache=cache, **{"precision": "f32", **settings})
+        serving = Serving(checkpoint, adapters, sampling or Sampling(), threads=1, text=True)
+        with chosen.build(serving) as engine:
+            yield engine
+
+    return entered
+
+
+@pytest.fixture(scope="session")
+def request_of(checkpoint: Checkpoint) -> Callable[..., Request]:
+    """Makes a request for an adapter, with one of the built-in prompts."""
+    tokenizer = checkpoint.tokenizer()
+
+    def made(id_: int, adapter: str | None, new_tokens: int = 6, prompt: int = 0) -> Request:
+        text = PROMPTS[prompt % len(PROMPTS)]
+        ids = tuple(tokenizer.encode(text).ids)
+        return Request(id_, 0, adapter, text, ids, new_tokens, 0.0)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def drain() -> Callable[..., list[Event]]:
+    """Submits requests and steps until nothing is left; all events in their order."""
+
+    def drained(engine: Engine, *requests: Request) -> list[Event]:
+        for request in requests:
+            engine.submit(request)
+        events = []
+        while engine.busy:
+            events += engine.step()
+        return events
+
+    return drained
+
+
+@pytest.fixture(scope="session")
+def outputs() -> Callable[[list[Event]], dict[int, list[int]]]:
+    """Token ids by request, from events."""
+
+    def of(events: list[Event]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {
+            event.request_id: [] for event in events if isinstance(event, Finished)
+        }
+        for event in events:
+            if isinstance(event, Token):
+                found[event.request_id].append(event.token_id)
+        return found
+
+    return of

@@ -1,0 +1,82 @@
+"""What llama.cpp refuses before anything is loaded."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.engines.llama_cpp import settings as module
+from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.errors import UsageError
+
+
+def chosen(**values):
+    return Settings(name="llama_cpp", cache=Path("unused"), **values)
+
+
+def refusal(settings, adapters):
+    with pytest.raises(UsageError) as refused:
+        settings.check(adapters)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.fixture
+def unusual(adapters):
+    """An adapter that says it has what only PEFT can serve."""
+    from dataclasses import replace
+
+    def with_(**extra):
+        lora = adapters["sql"].lora
+        changed = replace(lora, config={**lora.config, **extra})
+        return {"odd": replace(adapters["sql"], name="odd", lora=changed)}
+
+    return with_
+
+
+@pytest.mark.parametrize(
+    "extra", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}, {"bias": "all"}], ids=str
+)
+def test_more_than_plain_lora_is_refused_with_who_can_serve_it(extra, unusual):
+    said = refusal(chosen(), unusual(**extra))
+    assert "odd" in said
+    assert next(iter(extra)) in said
+    assert "engine=peft_hotswap" in said
+
+
+def test_a_ready_made_file_lifts_that(unusual):
+    chosen(adapters_gguf={"odd": Path("odd.gguf")}).check(unusual(use_dora=True))
+
+
+def test_plain_adapters_are_let_through(adapters):
+    chosen().check(adapters)
+
+
+def test_without_llama_cpp_python_the_command_that_installs_it_is_named(monkeypatch, adapters):
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert "pip install llama-cpp-python" in refusal(chosen(), adapters)
+
+
+def test_a_file_for_an_adapter_that_isnt_there_is_refused(adapters):
+    assert "nobody" in refusal(chosen(adapters_gguf={"nobody": Path("x")}), adapters)
+
+
+@pytest.mark.parametrize("values", [{"precision": "file"}, {"gguf": Path("x.gguf")}], ids=str)
+def test_a_ready_made_base_and_its_precision_belong_together(values):
+    with pytest.raises(UsageError, match=r"engine\.gguf"):
+        chosen(**values)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["engine.max_batch_size=257", "engine.precision=q5_1", "engine.policy=fcfs", "engine.context=0"],
+)
+def test_impossible_settings_are_refused_by_name(override, config):
+    with pytest.raises(UsageError, match=override.split("=")[0]):
+        config("engine=llama_cpp", override)
+
+
+def test_a_broken_ready_made_file_is_refused_in_one_line(llama, tmp_path):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"no such thing")
+    with pytest.raises(UsageError, match=r"broken\.gguf"), llama(precision="file", gguf=broken):
+        pass
