@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
+from pipeline.engines.failure import failed
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
@@ -112,13 +113,16 @@ class Multilora(Engine):
         return self._adapters.counts
 
     def step(self) -> list[Event]:
-        """One forward pass over all that runs; waits for an adapter only if nothing runs."""
+        """One forward pass over all that runs; waits for an adapter only if nothing runs.
+
+        An error in it ends the requests it was for, not the engine.
+        """
         self._take_arrivals()
         self._take_loads()
         admitted = self._scheduler.admit()
         self._events += [Admitted(each.id, perf_counter()) for each in admitted]
         if plan := self._scheduler.plan():
-            self._advance(plan)
+            self._try(plan)
         elif self._scheduler.open and not self._events:
             self.clock.enter("adapter_load")
             self._adapters.wait()
@@ -170,6 +174,16 @@ class Multilora(Engine):
                 self._scheduler.drop(sequence)
                 self._fail(sequence.id, f"adapter {name} can't be loaded: {cause}")
 
+    def _try(self, plan: list[Chunk[LoadedAdapter]]) -> None:
+        try:
+            self._advance(plan)
+        except Exception as error:
+            running = [each.sequence for each in plan if each.sequence in self._scheduler.running]
+            self._events += failed([each.request for each in running], error)
+            for sequence in running:
+                self._scheduler.release(sequence)
+            self.clock.enter("other")
+
     def _advance(self, plan: list[Chunk[LoadedAdapter]]) -> None:
         step = by_adapter(plan)
         began = self._stages.begin(step)
@@ -196,8 +210,8 @@ class Multilora(Engine):
     def _finish(self, sequences: Rows[Sequence[LoadedAdapter]], at: float) -> None:
         self.clock.enter("detokenize")
         for sequence in sequences:
-            self._scheduler.release(sequence)
             self._events.append(Finished(sequence.id, at, self._intake.text(sequence.output)))
+            self._scheduler.release(sequence)
         self.clock.enter("other")
 
     def _fail(self, request_id: int, cause: str) -> None:

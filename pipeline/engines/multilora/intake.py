@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from pipeline.engines.engine import Serving
+from pipeline.engines.failure import refusal
 from pipeline.engines.multilora.sequence import Sequence
 from pipeline.errors import UsageError
 from pipeline.workload.request import Request
@@ -45,8 +46,8 @@ class Intake:
 
     def _problem(self, sequence: Sequence[T]) -> str | None:
         needed, model = sequence.positions, self._serving.checkpoint.architecture
-        if sequence.adapter is not None and sequence.adapter not in self._serving.adapters:
-            return f"the engine was given no adapter {sequence.adapter!r}"
+        if problem := refusal(sequence.request, self._serving.adapters):
+            return problem
         if not sequence.prompt or sequence.request.max_new_tokens < 1:
             return "an empty prompt, or no tokens asked for"
         if min(sequence.prompt) < 0 or max(sequence.prompt) >= model.vocabulary:

@@ -201,8 +201,19 @@ def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve)
     assert iteration.stage_seconds["adapter_load"] == 0
 
 
+def test_a_step_that_fails_ends_its_requests_not_the_engine(serve, monkeypatch):
+    engine, trace = serve(*DISTINCT)
+    first, second, *_ = trace.iterations[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(engine._sampler, "sample", lambda *_: 1 / 0)
+        _, rows = run(engine, [first, second])
+    assert {row.error for row in rows.values()} == {"ZeroDivisionError: division by zero"}
+    assert not engine.busy
+    assert run(engine, [first])[1][first.id].error is None
+
+
 def test_too_small_a_budget_is_refused_before_anything_is_loaded(serve):
-    with pytest.raises(UsageError, match="adapter_memory_mb=0.001: .* alone needs"):
+    with pytest.raises(UsageError, match=r"adapter_memory_mb=0.001: .* alone needs"):
         serve(*SMALL, "engine.adapter_memory_mb=0.001")
 
 

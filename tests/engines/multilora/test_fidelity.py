@@ -15,12 +15,8 @@ def reference(config, prepared):
     """The trace, and what `merged` answers to it."""
     ready = prepared(*SETUP, "engine=merged")
     with build(config(*SETUP, "engine=merged"), ready) as built:
-        rows = [
-            row
-            for batch in ready.trace.iterations
-            for row in Replay(built.engine, batch, None).run(0)[1]
-        ]
-    return ready, {row.id: row.output_ids for row in rows}
+        runs = [Replay(built.engine, batch, None).run(0) for batch in ready.trace.iterations]
+    return ready, {row.id: row.output_ids for _, rows in runs for row in rows}
 
 
 def test_fp32_chooses_as_merged_does_for_all_adapters(reference, config):

@@ -101,6 +101,17 @@ def test_a_loaded_adapter_is_kept_for_whom_it_was_loaded(scheduler_of, sequence_
     assert not executor.pending
 
 
+def test_an_adapter_stays_for_who_waits_first(scheduler_of, sequence_of, executor):
+    scheduler, adapters = scheduler_of(budget=1, max_batch_size=2)
+    first, second, _, _ = add(scheduler, *map(sequence_of, (None, None, "a", "b")))
+    assert scheduler.admit() == [first, second]
+    assert scheduler.admit() == []
+    land(executor, adapters)
+    assert scheduler.admit() == []
+    assert adapters.holds("a")
+    assert not adapters.loading
+
+
 def test_first_come_is_served_before_resident_ones_need_its_room(scheduler_of, sequence_of):
     scheduler, adapters = scheduler_of(budget=1)
     adapters.preload("a")
