@@ -15,7 +15,9 @@ from pipeline.workload.request import Request
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
 NAMES = sorted(path.name for path in (TINY / "adapters").iterdir())
-PROMPTS = (TINY.parents[1] / "workload" / "prompts" / "builtin.txt").read_text("utf-8").splitlines()
+PROMPTS = (
+    (TINY.parents[1] / "workload" / "prompts" / "builtin.txt").read_text("utf-8").splitlines()
+)
 
 
 @pytest.fixture(scope="session")
