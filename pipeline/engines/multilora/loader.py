@@ -5,8 +5,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import get_native_id
 
-import torch
-
 NICENESS = 10
 """The loader gets about a tenth of a core that computes, and all of one that idles."""
 
@@ -17,6 +15,5 @@ def background_loader() -> ThreadPoolExecutor:
 
 
 def _give_way() -> None:
-    torch.set_num_threads(1)
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
