@@ -3,10 +3,9 @@
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from threading import get_native_id
 
 NICENESS = 10
-"""The loader gets about a tenth of a core that computes, and all of one that idles."""
+"""Steps below the threads that compute: the loader gets about a tenth of a core that computes, and all of one that idles."""
 
 
 def background_loader() -> ThreadPoolExecutor:
@@ -15,5 +14,5 @@ def background_loader() -> ThreadPoolExecutor:
 
 
 def _give_way() -> None:
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
+    if sys.platform == "linux":  # Elsewhere the whole process would give way.
+        os.nice(NICENESS)

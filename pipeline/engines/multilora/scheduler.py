@@ -88,7 +88,8 @@ class Scheduler(Generic[T]):
                 if not full:
                     self._start(sequence)
                     admitted.append(sequence)
-        self._dequeue(admitted)
+        if admitted:
+            self._dequeue(admitted)
         return admitted
 
     def plan(self) -> list[Chunk[T]]:
