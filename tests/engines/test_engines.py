@@ -6,14 +6,20 @@ import torch
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
 
-ENGINES = ("peft_hotswap", "peft_mixed", "merged", "multilora")
+ENGINES = ("peft_hotswap", "peft_mixed", "merged", "llama_cpp", "multilora")
+EXACT = {"llama_cpp": ("engine.precision=f32", "threads=1")}
 SETUP = ("workload.iterations=2", "workload.max_new_tokens=12", "workload/popularity=distinct")
 NEAR_TIE = 1e-3
 
 
+def chosen(engine):
+    return (f"engine={engine}", *EXACT.get(engine, ()))
+
+
 @pytest.fixture
-def served(config, prepared):
+def served(config, prepared, cache):
     def serve(*overrides):
+        overrides = (*overrides, f"paths.cache={cache}")
         settings, ready = config(*overrides), prepared(*overrides)
         with build(settings, ready) as built:
             results = [
@@ -33,7 +39,7 @@ def test_all_engines_give_the_same_tokens_but_for_near_ties(served):
     ready, reference = served(*SETUP, "engine=merged")
     expected = tokens(reference)
     for engine in set(ENGINES) - {"merged"}:
-        _, results = served(*SETUP, f"engine={engine}")
+        _, results = served(*SETUP, *chosen(engine))
         for id_, ids in tokens(results).items():
             if ids != expected[id_]:
                 assert gap_at_difference(ready, id_, ids, expected[id_]) < NEAR_TIE
@@ -56,10 +62,10 @@ def gap_at_difference(ready, id_, one, other):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_adapter_writes_otherwise_than_the_base(engine, config, prepared):
+def test_each_adapter_writes_otherwise_than_the_base(engine, config, prepared, cache):
     from dataclasses import replace
 
-    overrides = (*SETUP, f"engine={engine}", "workload.iterations=1")
+    overrides = (*SETUP, *chosen(engine), "workload.iterations=1", f"paths.cache={cache}")
     settings, ready = config(*overrides), prepared(*overrides)
     with build(settings, ready) as built:
         batch = ready.trace.iterations[0]
@@ -71,7 +77,7 @@ def test_each_adapter_writes_otherwise_than_the_base(engine, config, prepared):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_stamps_are_in_order_and_stages_add_up(engine, served):
-    _, results = served(*SETUP, f"engine={engine}")
+    _, results = served(*SETUP, *chosen(engine))
     for iteration, rows in results:
         assert sum(iteration.stage_seconds.values()) == pytest.approx(iteration.wall_s, rel=0.01)
         for row in rows:
@@ -103,9 +109,16 @@ def test_sampling_is_repeatable_and_not_greedy(served):
     assert drawn[0] == drawn[1] != greedy
 
 
-def test_concurrency_holds_requests_back(served):
+CONTINUOUS = ("engine.policy=interleaved", "engine.precision=f32", "threads=1")
+
+
+@pytest.mark.parametrize("engine", [(), ("engine=llama_cpp", *CONTINUOUS)], ids=str)
+def test_concurrency_holds_requests_back(engine, served):
     ready, results = served(
-        "workload/arrivals=concurrency", "workload.requests=12", "workload.max_new_tokens=4"
+        "workload/arrivals=concurrency",
+        "workload.requests=12",
+        "workload.max_new_tokens=4",
+        *engine,
     )
     rows = results[0][1]
     assert len(rows) == 12

@@ -2,7 +2,7 @@
 
 import ctypes
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.llama_cpp.batch import Batch, Chunk, Flat
@@ -20,6 +20,7 @@ CHUNKS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(CHUNKS)
 def test_llama_cpp_reads_what_was_asked(chunks):
     batch = Batch(64)
@@ -39,6 +40,7 @@ def test_llama_cpp_reads_what_was_asked(chunks):
         )
 
 
+@settings(deadline=None)
 @given(CHUNKS, st.integers(1, 20))
 def test_pieces_laid_end_to_end_are_the_whole(chunks, size):
     whole = Flat.of(chunks)

@@ -1,6 +1,6 @@
 """Who joins, by policy and room."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.llama_cpp.scheduler import (
@@ -51,6 +51,7 @@ def test_nobody_overtakes_one_that_there_is_no_room_for():
     assert admissible(waiting, running, Policy.INTERLEAVED, room) == []
 
 
+@settings(deadline=None)
 @given(SHAPES, ROOMS, st.sampled_from(Policy))
 def test_everybody_is_served_once_within_the_room(shapes, room, policy):
     waiting, running, served = requests(shapes), [], []
@@ -68,6 +69,7 @@ def test_everybody_is_served_once_within_the_room(shapes, room, policy):
     assert sorted(ids(served)) == list(range(len(shapes)))
 
 
+@settings(deadline=None)
 @given(SHAPES)
 def test_groups_part_the_running_by_adapter(shapes):
     running = [Running(request, (), request.id) for request in requests(shapes)]

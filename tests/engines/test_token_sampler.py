@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.sampling import Sampling
@@ -20,6 +20,7 @@ def shares(tokens):
     return np.bincount(tokens, minlength=4) / len(tokens)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_greedy_is_pytorchs_argmax_lowest_id_first(seed):
     import torch
@@ -56,6 +57,7 @@ def test_the_nucleus_follows_rank_and_not_id():
     assert {*sampler.sample(rows, range(500), [0] * 500)} == {2, 3}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31), st.permutations(range(6)), st.sampled_from([0.7, 1.0]))
 def test_a_draw_depends_on_seed_request_and_place_alone(seed, order, top_p):
     logits = np.random.default_rng(seed).standard_normal((6, 50)).astype(np.float32)

@@ -5,7 +5,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 NICENESS = 10
-"""Steps below the threads that compute: the loader gets about a tenth of a core that computes, and all of one that idles."""
+"""Steps below the threads that compute: it gets a tenth of a busy core, and all of an idle one."""
 
 
 def background_loader() -> ThreadPoolExecutor:
