@@ -75,7 +75,7 @@ class Decoder:
             Logits of the rows `batch.outputs`, fp32 (outputs, vocabulary).
         """
         space = self._workspace(len(batch.tokens))
-        step = Step(batch, *self._hyper.rope.angles(batch.positions), pool)
+        step = self.kernels.begin(batch, *self._hyper.rope.angles(batch.positions), pool)
         space.residual.copy_(self._model.embedding[batch.tokens])
         delta = None
         for index, layer in enumerate(self._model.layers):

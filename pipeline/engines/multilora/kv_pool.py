@@ -19,7 +19,7 @@ class KvPool:
     Attributes:
         keys: fp32 (layers, blocks, kv_heads, head_dim, block_size): transposed, so that the
             scores of neighbouring positions are neighbours too.
-        values: fp32 (layers, blocks, kv_heads, block_size, head_dim).
+        values: fp32 (layers, blocks, kv_heads, block_size, head_dim filled up to two vectors).
     """
 
     keys: Tensor
@@ -30,8 +30,8 @@ class KvPool:
         """A pool for that many positions, rounded up to whole blocks."""
         blocks = -(-tokens // BLOCK_SIZE)
         outer = (architecture.layers, blocks, architecture.kv_heads)
-        head = architecture.head_dim
-        return cls(torch.zeros(*outer, head, BLOCK_SIZE), torch.zeros(*outer, BLOCK_SIZE, head))
+        head, padded = architecture.head_dim, -(-architecture.head_dim // 16) * 16
+        return cls(torch.zeros(*outer, head, BLOCK_SIZE), torch.zeros(*outer, BLOCK_SIZE, padded))
 
     @property
     def blocks(self) -> int:

@@ -99,6 +99,14 @@ class Kernels(ABC):
         """A buffer for the input of matrices of that precision."""
 
     @abstractmethod
+    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Step:
+        """What every layer of a forward pass shares."""
+
+    @abstractmethod
+    def fill(self, out: Activations, values: Tensor) -> None:
+        """Take values that no other kernel made."""
+
+    @abstractmethod
     def norm(
         self,
         residual: Tensor,

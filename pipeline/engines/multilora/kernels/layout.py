@@ -122,24 +122,16 @@ def _from_lanes_fp32(lanes: Tensor) -> Tensor:
 
 
 def _lanes_int8(levels: Tensor) -> Tensor:
-    """(R, groups, 64) → uint8 (units, groups, 1024).
-
-    Of four columns 0 1 2 3 a 32-bit lane holds the bytes 0 2 1 3: columns 0 and 1 in the low
-    halves of its two 16-bit parts, 128 added, and columns 2 and 3 in the high halves, signed.
-    """
+    """(R, groups, 64) → uint8 (units, groups, 1024): pair of columns, row, column of the pair."""
     count = levels.shape[1]
-    stored = levels.reshape(-1, 2, 8, count, 16, 2, 2).clone()  # unit, half, row, g, quad, pair, 2
-    stored[..., 0, :] += 128
-    lanes = stored.permute(0, 3, 4, 1, 2, 6, 5)
-    return (lanes.reshape(-1, count, 1024).to(torch.int32) & 255).to(torch.uint8)
+    lanes = levels.reshape(-1, UNIT, count, 32, 2).permute(0, 2, 3, 1, 4)
+    return _bytes(lanes.reshape(-1, count, 1024).to(torch.int8))
 
 
 def _from_lanes_int8(lanes: Tensor) -> Tensor:
     units, count, _ = lanes.shape
-    stored = lanes.reshape(units, count, 16, 2, 8, 2, 2).permute(0, 3, 4, 1, 2, 6, 5).float()
-    low, high = stored[..., 0, :] - 128, stored[..., 1, :]
-    high = torch.where(high > 127, high - 256, high)
-    return torch.stack([low, high], -2).reshape(-1, count, 64)
+    levels = lanes.contiguous().view(torch.int8).reshape(units, count, 32, UNIT, 2)
+    return levels.permute(0, 3, 1, 2, 4).reshape(-1, count, 64).float()
 
 
 def _lanes_int4(levels: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels import layout
 from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
 from pipeline.engines.multilora.kernels.layout import Matrix
@@ -30,6 +31,14 @@ class ReferenceKernels(Kernels):
     def activations(self, rows: int, columns: int, precision: Precision) -> Activations:
         """Values alone: what is to be quantised is quantised where it is used."""
         return Activations(precision, torch.zeros(rows, columns), torch.empty(0, dtype=torch.uint8))
+
+    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Step:
+        """Nothing but the parts."""
+        return Step(batch, cosines, sines, pool)
+
+    def fill(self, out: Activations, values: Tensor) -> None:
+        """A copy."""
+        out.values.copy_(values)
 
     def norm(
         self,
@@ -67,8 +76,9 @@ class ReferenceKernels(Kernels):
             if segment.adapter is None:
                 continue
             rows = slice(segment.start, segment.stop)
-            for column, a, b in segment.adapter.factors(site):
-                out[rows, column : column + len(b)] += x.values[rows] @ a.T @ b.T
+            for part in segment.adapter.packed.parts(site, x.values.shape[1]):
+                columns = slice(part.column, part.column + len(part.b))
+                out[rows, columns] += x.values[rows] @ part.a.T @ part.b.T
 
     def rotate_and_store(
         self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
@@ -82,7 +92,7 @@ class ReferenceKernels(Kernels):
             vectors.copy_(_rotated(vectors, step.cosines[:, None], step.sines[:, None]))
         block, offset = _places(step)
         step.pool.keys[layer, block, :, :, offset] = keys
-        step.pool.values[layer, block, :, offset] = values
+        step.pool.values[layer, block, :, offset, : heads.width] = values
 
     def attend(
         self,
@@ -137,5 +147,6 @@ def _context(pool: KvPool, layer: int, blocks: Tensor, length: int) -> tuple[Ten
     """Keys and values (kv heads, length, width) of one sequence."""
     mine = blocks[: -(-length // pool.block_size)].long()
     keys = pool.keys[layer, mine].permute(1, 0, 3, 2).flatten(1, 2)[:, :length]
-    values = pool.values[layer, mine].transpose(0, 1).flatten(1, 2)[:, :length]
+    width = pool.keys.shape[3]
+    values = pool.values[layer, mine, ..., :width].transpose(0, 1).flatten(1, 2)[:, :length]
     return keys, values
