@@ -29,6 +29,11 @@ class StageClock:
         self.marks += 1
         return now
 
+    def reassign(self, seconds: float, source: str, target: str) -> None:
+        """Book that much of `source` to `target` instead, for a stretch that served both."""
+        self._seconds[source] -= seconds
+        self._seconds[target] += seconds
+
     def restart(self) -> float:
         """Forget everything and begin in `other`; returns the stamp of now."""
         self._seconds = dict.fromkeys(STAGES, 0.0)

@@ -6,7 +6,7 @@ import torch
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
 
-ENGINES = ("peft_hotswap", "peft_mixed", "merged", "llama_cpp")
+ENGINES = ("peft_hotswap", "peft_mixed", "merged", "llama_cpp", "multilora")
 EXACT = {"llama_cpp": ("engine.precision=f32", "threads=1")}
 SETUP = ("workload.iterations=2", "workload.max_new_tokens=12", "workload/popularity=distinct")
 NEAR_TIE = 1e-3

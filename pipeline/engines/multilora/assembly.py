@@ -1,0 +1,68 @@
+"""From the chunks of a step to the tensors the decoder reads."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence as Rows
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.engines.multilora.batch import Batch, Segment
+from pipeline.engines.multilora.lora import LoadedAdapter
+from pipeline.engines.multilora.sequence import Chunk
+
+Step = Rows[Chunk[LoadedAdapter]]
+
+
+def by_adapter(plan: Step) -> list[Chunk[LoadedAdapter]]:
+    """The chunks with those of one adapter beside each other, else in their order."""
+    groups: dict[str | None, list[Chunk[LoadedAdapter]]] = {}
+    for chunk in plan:
+        groups.setdefault(chunk.sequence.adapter, []).append(chunk)
+    return [chunk for group in groups.values() for chunk in group]
+
+
+def assemble(step: Step) -> Batch:
+    """The batch of chunks that `by_adapter` has put in order.
+
+    Its outputs are the last rows of the chunks that yield a token, in the order of the chunks.
+    """
+    tokens: list[int] = []
+    positions: list[int] = []
+    stops: list[int] = []
+    for chunk in step:
+        start = chunk.sequence.computed
+        tokens += chunk.sequence.next_tokens(chunk.count)
+        positions += range(start, start + chunk.count)
+        stops.append(len(tokens))
+    counts = [chunk.count for chunk in step]
+    outputs = [stop - 1 for chunk, stop in zip(step, stops, strict=True) if chunk.yields]
+    return Batch(
+        tokens=_ints(tokens),
+        positions=_ints(positions),
+        sequences=torch.from_numpy(np.repeat(np.arange(len(step), dtype=np.int32), counts)),
+        block_table=_table([chunk.sequence.blocks for chunk in step]),
+        segments=list(_segments(step)),
+        outputs=_ints(outputs),
+    )
+
+
+def _ints(values: list[int]) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.int32))
+
+
+def _table(rows: Rows[tuple[int, ...]]) -> Tensor:
+    table = np.zeros((len(rows), max(map(len, rows))), dtype=np.int32)
+    for row, blocks in zip(table, rows, strict=True):
+        row[: len(blocks)] = blocks
+    return torch.from_numpy(table)
+
+
+def _segments(step: Step) -> Iterable[Segment]:
+    start = 0
+    for _, group in groupby(step, key=lambda chunk: chunk.sequence.adapter):
+        chunks = list(group)
+        stop = start + sum(chunk.count for chunk in chunks)
+        yield Segment(chunks[0].sequence.weights, start, stop)
+        start = stop

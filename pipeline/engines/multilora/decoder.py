@@ -1,0 +1,124 @@
+"""A Llama-family decoder over a ragged batch of tokens."""
+
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from pipeline.engines.multilora.batch import Batch
+from pipeline.engines.multilora.hyperparameters import Hyperparameters
+from pipeline.engines.multilora.kernels.choice import kernels_for
+from pipeline.engines.multilora.kernels.kernels import Activations, Heads, Kernels, Step
+from pipeline.engines.multilora.kernels.layout import PANEL, panels
+from pipeline.engines.multilora.kernels.precision import Precision
+from pipeline.engines.multilora.kv_pool import KvPool
+from pipeline.engines.multilora.packing import Layer, Model, pack_checkpoint
+from pipeline.engines.multilora.sites import SITES
+from pipeline.engines.multilora.workspace import Workspace
+from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
+
+QKV, OUTPUT, GATE_UP, DOWN = range(len(SITES))
+
+
+class Decoder:
+    """The order in which a step uses the weights.
+
+    Attributes:
+        architecture: dimensions of the model.
+        kernels: what computes.
+        weight_bytes: packed weights that a step reads.
+    """
+
+    def __init__(
+        self,
+        shape: Architecture,
+        hyperparameters: Hyperparameters,
+        model: Model,
+        precision: Precision,
+        kernels: Kernels,
+    ) -> None:
+        self.architecture, self.kernels = shape, kernels
+        self.weight_bytes = model.bytes
+        self._hyper, self._model, self._precision = hyperparameters, model, precision
+        self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
+        self._space = Workspace.of(0, shape, precision, kernels)
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, precision: Precision, threads: int) -> Self:
+        """Read and pack a checkpoint.
+
+        Args:
+            checkpoint: the base model.
+            precision: how the weights are stored.
+            threads: that compute, the caller's included.
+
+        Raises:
+            UsageError: the checkpoint has something that this decoder doesn't compute.
+        """
+        hyperparameters = Hyperparameters.read(checkpoint)
+        kernels = kernels_for(threads)
+        model = pack_checkpoint(checkpoint, precision, hyperparameters.epsilon, kernels)
+        return cls(checkpoint.architecture, hyperparameters, model, precision, kernels)
+
+    def new_pool(self, tokens: int) -> KvPool:
+        """Room for the keys and values of that many positions."""
+        return KvPool.for_tokens(tokens, self.architecture)
+
+    @torch.inference_mode()
+    def forward(self, batch: Batch, pool: KvPool) -> Tensor:
+        """One step over all tokens of the batch.
+
+        Keys and values of the tokens are written into the pool.
+
+        Returns:
+            Logits of the rows `batch.outputs`, fp32 (outputs, vocabulary).
+        """
+        space = self._workspace(len(batch.tokens))
+        step = self.kernels.begin(batch, *self._hyper.rope.angles(batch.positions), pool)
+        space.residual.copy_(self._model.embedding[batch.tokens])
+        delta = None
+        for index, layer in enumerate(self._model.layers):
+            self._attention(index, layer, step, space, delta)
+            self._feed_forward(index, layer, step, space)
+            delta = space.delta
+        return self._logits(batch.outputs, space)
+
+    def _attention(
+        self, index: int, layer: Layer, step: Step, space: Workspace, delta: Tensor | None
+    ) -> None:
+        kernels, normed, epsilon = self.kernels, space.normed, self._hyper.epsilon
+        kernels.norm(space.residual, delta, layer.attention_norm, epsilon, normed)
+        self._multiply(index, QKV, layer, step, normed, space.qkv)
+        kernels.rotate_and_store(space.qkv, step, index, self._heads, layer.head_norms)
+        window = self._hyper.windows[index]
+        kernels.attend(space.qkv, step, index, self._heads, window, space.attended)
+        self._multiply(index, OUTPUT, layer, step, space.attended, space.delta)
+
+    def _feed_forward(self, index: int, layer: Layer, step: Step, space: Workspace) -> None:
+        kernels, normed, epsilon = self.kernels, space.normed, self._hyper.epsilon
+        kernels.norm(space.residual, space.delta, layer.feed_forward_norm, epsilon, normed)
+        self._multiply(index, GATE_UP, layer, step, normed, space.gate_up)
+        kernels.gate(space.gate_up, space.gated)
+        self._multiply(index, DOWN, layer, step, space.gated, space.delta)
+
+    def _multiply(
+        self, index: int, site: int, layer: Layer, step: Step, x: Activations, out: Tensor
+    ) -> None:
+        self.kernels.linear(x, layer.matrices[site], out)
+        self.kernels.add_lora(x, step, index * len(SITES) + site, out)
+
+    def _logits(self, outputs: Tensor, space: Workspace) -> Tensor:
+        """Of the wanted rows alone; the last block's output is still to be added to them."""
+        model, shape = self._model, self.architecture
+        rows, delta = space.residual[outputs], space.delta[outputs]
+        normed = self.kernels.activations(len(outputs), shape.hidden, self._precision)
+        self.kernels.norm(rows, delta, model.final_norm, self._hyper.epsilon, normed)
+        logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
+        self.kernels.linear(normed, model.head, logits)
+        return logits[:, : shape.vocabulary]
+
+    def _workspace(self, tokens: int) -> Workspace:
+        if len(self._space.residual) != tokens:
+            self._space = Workspace.of(tokens, self.architecture, self._precision, self.kernels)
+        return self._space

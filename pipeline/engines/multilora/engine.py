@@ -1,0 +1,218 @@
+"""Our own engine: admit, plan, forward, sample, emit."""
+
+from collections.abc import Sequence as Rows
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import torch
+
+from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
+from pipeline.engines.failure import failed
+from pipeline.engines.multilora.assembly import assemble, by_adapter
+from pipeline.engines.multilora.decoder import Decoder
+from pipeline.engines.multilora.intake import Intake
+from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.loader import background_loader
+from pipeline.engines.multilora.lora import LoadedAdapter, adapter_bytes, load_adapter
+from pipeline.engines.multilora.pool_size import pool_tokens
+from pipeline.engines.multilora.residency import Residency
+from pipeline.engines.multilora.scheduler import Scheduler
+from pipeline.engines.multilora.scoring import score
+from pipeline.engines.multilora.sequence import Chunk, Sequence
+from pipeline.engines.multilora.settings import MEGABYTE, Settings
+from pipeline.engines.multilora.step_stages import StepStages
+from pipeline.engines.stage_clock import StageClock
+from pipeline.engines.token_sampler import TokenSampler
+from pipeline.errors import UsageError
+from pipeline.metrics.timeline import AdapterCounts
+from pipeline.workload.request import Request
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Multilora(Engine):
+    """Continuous batching, all adapters in one forward pass.
+
+    Stages: `adapter_load` is the time in which nothing else could be done; loads behind a running
+    forward pass cost no stage. How mixed steps are booked says `StepStages`.
+    """
+
+    def __init__(self, settings: Settings, serving: Serving) -> None:
+        self.settings, self.serving = settings, serving
+        self.clock = StageClock()
+        self._stages = StepStages(self.clock)
+        self._sizes: dict[str, int] = {}
+        self._arrived: list[Request] = []
+        self._events: list[Event] = []
+
+    def __enter__(self) -> Self:
+        settings, serving = self.settings, self.serving
+        self._check_budget()
+        torch.set_num_threads(serving.threads)
+        self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
+        self._sampler = TokenSampler(serving.sampling)
+        self._decoder = Decoder.load(serving.checkpoint, settings.precision, serving.threads)
+        self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.architecture))
+        blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
+        self._intake = Intake(serving, blocks.capacity)
+        self._loader = background_loader()
+        self._adapters = Residency(self._load, self._size, settings.adapter_bytes, self._loader)
+        self._adapters.preload(serving.adapters)
+        self._scheduler: Scheduler[LoadedAdapter] = Scheduler(
+            blocks,
+            self._adapters,
+            max_batch_size=settings.max_batch_size,
+            prefill_tokens=settings.prefill_tokens,
+            policy=settings.policy,
+            patience=settings.patience,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loader.shutdown(cancel_futures=True)
+        del self._scheduler, self._adapters, self._pool, self._decoder
+
+    def submit(self, request: Request) -> None:
+        """Note the request; the next step tokenises it."""
+        self._arrived.append(request)
+
+    def cancel(self, request_id: int) -> bool:
+        """End a request wherever it is; the next step reports it with the error `cancelled`.
+
+        Its blocks and its hold on its adapter are free at once.
+
+        Returns:
+            Whether the engine had it; it may have been finished before.
+        """
+        before = len(self._arrived)
+        self._arrived = [request for request in self._arrived if request.id != request_id]
+        found = len(self._arrived) < before
+        for sequence in [each for each in self._scheduler.open if each.id == request_id]:
+            self._scheduler.drop(sequence)
+            found = True
+        if found:
+            self._fail(request_id, "cancelled")
+        return found
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits, runs, or is still to be reported."""
+        return bool(self._arrived or self._events or self._scheduler.open)
+
+    @property
+    def adapter_counts(self) -> AdapterCounts:
+        """How adapters came and went; a hit had its adapter in memory when first looked at."""
+        return self._adapters.counts
+
+    def step(self) -> list[Event]:
+        """One forward pass over all that runs; waits for an adapter only if nothing runs.
+
+        An error in it ends the requests it was for, not the engine.
+        """
+        self._take_arrivals()
+        self._take_loads()
+        admitted = self._scheduler.admit()
+        self._events += [Admitted(each.id, perf_counter()) for each in admitted]
+        if plan := self._scheduler.plan():
+            self._try(plan)
+        elif self._scheduler.open and not self._events:
+            self.clock.enter("adapter_load")
+            self._adapters.wait()
+            self.clock.enter("other")
+        events, self._events = self._events, []
+        return events
+
+    def score(
+        self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
+    ) -> "NDArray[np.float32] | None":
+        """By one forward pass over prompt and continuation, in a pool of its own."""
+        weights = None
+        if adapter is not None:
+            weights = self._adapters.weights(adapter) or self._load(adapter)
+        return score(self._decoder, weights, prompt_ids, continuation_ids)
+
+    def _check_budget(self) -> None:
+        budget = self.settings.adapter_bytes
+        largest = max(self.serving.adapters, key=self._size, default=None)
+        if budget is not None and largest is not None and self._size(largest) > budget:
+            raise UsageError(
+                f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {largest} alone needs "
+                f"{self._size(largest) / MEGABYTE:.3g}; raise it"
+            )
+
+    def _size(self, name: str) -> int:
+        if name not in self._sizes:
+            architecture = self.serving.checkpoint.architecture
+            adapter, dtype = self.serving.adapters[name], self.settings.adapter_dtype
+            self._sizes[name] = adapter_bytes(adapter, architecture, dtype)
+        return self._sizes[name]
+
+    def _load(self, name: str) -> LoadedAdapter:
+        return load_adapter(self.serving.adapters[name], self._decoder, self.settings.adapter_dtype)
+
+    def _take_arrivals(self) -> None:
+        self.clock.enter("tokenize")
+        for request in self._arrived:
+            try:
+                self._scheduler.add(self._intake.sequence(request))
+            except UsageError as error:
+                self._fail(request.id, str(error))
+        self._arrived = []
+        self.clock.enter("other")
+
+    def _take_loads(self) -> None:
+        for name, cause in self._adapters.collect().items():
+            for sequence in [each for each in self._scheduler.waiting if each.adapter == name]:
+                self._scheduler.drop(sequence)
+                self._fail(sequence.id, f"adapter {name} can't be loaded: {cause}")
+
+    def _try(self, plan: list[Chunk[LoadedAdapter]]) -> None:
+        try:
+            self._advance(plan)
+        except Exception as error:
+            running = [each.sequence for each in plan if each.sequence in self._scheduler.running]
+            self._events += failed([each.request for each in running], error)
+            for sequence in running:
+                self._scheduler.release(sequence)
+            self.clock.enter("other")
+
+    def _advance(self, plan: list[Chunk[LoadedAdapter]]) -> None:
+        step = by_adapter(plan)
+        began = self._stages.begin(step)
+        logits = self._decoder.forward(assemble(step), self._pool)
+        self._stages.end(step, began)
+        sequences = [chunk.sequence for chunk in step if chunk.yields]
+        ids = self._sampler.sample(
+            logits.numpy(),
+            [each.id for each in sequences],
+            [len(each.output) for each in sequences],
+        )
+        at = self.clock.enter("other")
+        for chunk in step:
+            chunk.sequence.computed += chunk.count
+        for sequence, id_ in zip(sequences, ids, strict=True):
+            sequence.output.append(id_)
+            self._events.append(Token(sequence.id, at, id_))
+        self._finish([each for each in sequences if self._is_over(each)], at)
+
+    def _is_over(self, sequence: Sequence[LoadedAdapter]) -> bool:
+        full = len(sequence.output) == sequence.request.max_new_tokens
+        return full or sequence.output[-1] in self._ends
+
+    def _finish(self, sequences: Rows[Sequence[LoadedAdapter]], at: float) -> None:
+        self.clock.enter("detokenize")
+        for sequence in sequences:
+            self._events.append(Finished(sequence.id, at, self._intake.text(sequence.output)))
+            self._scheduler.release(sequence)
+        self.clock.enter("other")
+
+    def _fail(self, request_id: int, cause: str) -> None:
+        self._events.append(Finished(request_id, perf_counter(), error=cause))

@@ -1,0 +1,61 @@
+"""From a request to a sequence, or to the reason why it can't be served."""
+
+from typing import TypeVar
+
+from pipeline.engines.engine import Serving
+from pipeline.engines.failure import refusal
+from pipeline.engines.multilora.sequence import Sequence
+from pipeline.errors import UsageError
+from pipeline.workload.request import Request
+
+T = TypeVar("T")
+
+
+class Intake:
+    """Tokenises what arrives and refuses what can never run."""
+
+    def __init__(self, serving: Serving, capacity: int) -> None:
+        """Reads the tokenizer.
+
+        Args:
+            serving: model, adapters, and whether prompts are text.
+            capacity: positions in the KV pool.
+        """
+        self._serving, self._capacity = serving, capacity
+        self._tokenizer = serving.checkpoint.tokenizer()
+
+    def sequence(self, request: Request) -> Sequence[T]:
+        """The request, tokenised.
+
+        Raises:
+            UsageError: it can never be served; the message says why in one line.
+        """
+        prompt = list(request.prompt_ids)
+        if self._serving.text:
+            prompt = self._tokenizer.encode(request.prompt).ids
+        sequence: Sequence[T] = Sequence(request, prompt)
+        if problem := self._problem(sequence):
+            raise UsageError(f"request {request.id}: {problem}")
+        return sequence
+
+    def text(self, output: list[int]) -> str | None:
+        """An output as text, special tokens included; None where ids alone are replayed."""
+        if not self._serving.text:
+            return None
+        return self._tokenizer.decode(output, skip_special_tokens=False)
+
+    def _problem(self, sequence: Sequence[T]) -> str | None:
+        needed, model = sequence.positions, self._serving.checkpoint.architecture
+        if problem := refusal(sequence.request, self._serving.adapters):
+            return problem
+        if not sequence.prompt or sequence.request.max_new_tokens < 1:
+            return "an empty prompt, or no tokens asked for"
+        if min(sequence.prompt) < 0 or max(sequence.prompt) >= model.vocabulary:
+            return f"token ids beyond the model's vocabulary of {model.vocabulary}"
+        if needed > model.positions:
+            return f"needs {needed} positions, the model has {model.positions}"
+        if needed > self._capacity:
+            return (
+                f"needs {needed} positions, the pool has {self._capacity}; raise engine.kv_tokens"
+            )
+        return None

@@ -1,0 +1,272 @@
+"""The kernels of this machine."""
+
+import ctypes
+from collections.abc import Iterable
+from ctypes import Structure, c_float, c_int, c_int64, c_void_p
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.engines.multilora.batch import Batch
+from pipeline.engines.multilora.kernels import layout
+from pipeline.engines.multilora.kernels.huge_pages import huge_bytes
+from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
+from pipeline.engines.multilora.kernels.layout import BITS, Matrix
+from pipeline.engines.multilora.kernels.library import library
+from pipeline.engines.multilora.kernels.lora_layout import BITS as ADAPTER_BITS
+from pipeline.engines.multilora.kernels.precision import GROUP, Precision
+from pipeline.engines.multilora.kv_pool import KvPool
+
+
+class CInput(Structure):
+    """`Input` of activations.h."""
+
+    _fields_ = (
+        ("bits", c_int),
+        ("values", c_void_p),
+        ("packed", c_void_p),
+        ("tokens", c_int64),
+        ("columns", c_int64),
+    )
+
+
+class CHeads(Structure):
+    """`Heads` of kernels.h."""
+
+    _fields_ = (("queries", c_int64), ("keys", c_int64), ("width", c_int64))
+
+
+class CHeadNorms(Structure):
+    """`HeadNorms` of kernels.h."""
+
+    _fields_ = (("query", c_void_p), ("key", c_void_p), ("epsilon", c_float))
+
+
+class CStep(Structure):
+    """`Step` of kernels.h."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("positions", "sequences", "block_table")),
+        *((name, c_void_p) for name in ("cosines", "sines", "keys", "values")),
+        *((name, c_int64) for name in ("tokens", "table_width", "blocks")),
+    )
+
+
+class CSegment(Structure):
+    """`LoraSegment` of kernels.h."""
+
+    _fields_ = (
+        ("data", c_void_p),
+        ("sites", c_void_p),
+        ("bits", c_int64),
+        ("start", c_int64),
+        ("stop", c_int64),
+    )
+
+
+SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "kernel_pack": (c_int, c_void_p, c_int64, c_int64, c_void_p),
+    "kernel_linear": (c_void_p, c_void_p, c_void_p, c_int64, c_void_p),
+    "kernel_norm": (c_void_p, c_void_p, c_int64, c_void_p, c_float, c_void_p),
+    "kernel_gate": (c_void_p, c_int64, c_void_p),
+    "kernel_pack_input": (c_void_p,),
+    "kernel_rotate_and_store": (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
+    "kernel_attend": (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p),
+    "kernel_add_lora": (c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_int64),
+}
+"""Arguments after the pool."""
+
+
+@dataclass(frozen=True, eq=False)
+class NativeActivations(Activations):
+    """With what C sees of them."""
+
+    native: CInput
+    address: int
+
+
+@dataclass(frozen=True, eq=False)
+class NativeStep(Step):
+    """With what C sees of it; the tensors that it points to are kept here."""
+
+    native: CStep
+    address: int
+    segments: Any
+    kept: tuple[Tensor, ...]
+
+
+class NativeKernels(Kernels):
+    """C++ behind ctypes, which releases the GIL; one pool of threads."""
+
+    def __init__(self, threads: int, *flags: str) -> None:
+        """Compile unless that was done before.
+
+        Args:
+            threads: that compute, the caller's included.
+            flags: further flags of the compiler.
+
+        Raises:
+            BuildError: there is no compiler, or it failed.
+        """
+        self._library = library(*flags)
+        self._library.pool_new.restype = c_void_p
+        self._pool = c_void_p(self._library.pool_new(threads))
+        for name, arguments in SIGNATURES.items():
+            function = getattr(self._library, name)
+            function.argtypes, function.restype = (c_void_p, *arguments), None
+        self._heads: dict[Heads, CHeads] = {}
+
+    def __del__(self) -> None:
+        if hasattr(self, "_pool"):
+            self._library.pool_free(self._pool)
+
+    def pack(
+        self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision
+    ) -> Tensor:
+        """Each piece by all threads, straight to its place."""
+        panel = layout.panel_bytes(columns, precision)
+        data = huge_bytes(layout.panels(rows) * panel).view(-1, panel)
+        done = 0
+        for piece in pieces:
+            piece = piece.contiguous()
+            bits, to = BITS[precision], data[done:].data_ptr()
+            self._library.kernel_pack(
+                self._pool, bits, piece.data_ptr(), len(piece), columns, to
+            )
+            done += layout.panels(len(piece))
+        return data
+
+    def activations(self, rows: int, columns: int, precision: Precision) -> NativeActivations:
+        """Values, and room for them as the matrices want them."""
+        values = torch.zeros(rows, columns)
+        groups = -(-columns // GROUP[precision])
+        number = {"fp32": 4, "int8": 2, "int4": 1}[precision]
+        size = rows * groups * (GROUP[precision] * number + 8)
+        packed = torch.zeros(size, dtype=torch.uint8)
+        native = CInput(BITS[precision], values.data_ptr(), packed.data_ptr(), rows, columns)
+        return NativeActivations(precision, values, packed, native, ctypes.addressof(native))
+
+    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> NativeStep:
+        """Addresses of everything that the layers share."""
+        tensors = (batch.positions, batch.sequences, batch.block_table, cosines, sines)
+        kept = tuple(each.contiguous() for each in tensors)
+        native = CStep(
+            *(each.data_ptr() for each in kept),
+            pool.keys.data_ptr(),
+            pool.values.data_ptr(),
+            len(batch.tokens),
+            batch.block_table.shape[1],
+            pool.blocks,
+        )
+        found = [each for each in batch.segments if each.adapter is not None]
+        segments = (CSegment * len(found))()
+        for to, segment in zip(segments, found, strict=True):
+            packed = segment.adapter.packed
+            to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
+            to.bits = ADAPTER_BITS[packed.dtype]
+            to.start, to.stop = segment.start, segment.stop
+        address = ctypes.addressof(native)
+        return NativeStep(batch, cosines, sines, pool, native, address, segments, kept)
+
+    def norm(
+        self,
+        residual: Tensor,
+        delta: Tensor | None,
+        weight: Tensor,
+        epsilon: float,
+        out: Activations,
+    ) -> None:
+        """Token by token; the norm is packed where it is made."""
+        self._library.kernel_norm(
+            self._pool,
+            residual.data_ptr(),
+            None if delta is None else delta.data_ptr(),
+            0 if delta is None else delta.shape[1],
+            weight.data_ptr(),
+            epsilon,
+            _address(out),
+        )
+
+    def gate(self, gate_up: Tensor, out: Activations) -> None:
+        """Some columns of a token at a time."""
+        self._library.kernel_gate(
+            self._pool, gate_up.data_ptr(), gate_up.shape[1], _address(out)
+        )
+
+    def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
+        """A panel of the matrix at a time, read once for all tokens."""
+        bias = None if matrix.bias is None else matrix.bias.data_ptr()
+        self._library.kernel_linear(
+            self._pool, _address(x), matrix.data.data_ptr(), bias, matrix.rows, out.data_ptr()
+        )
+
+    def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
+        """All segments in one call."""
+        assert isinstance(step, NativeStep)
+        if step.segments:
+            self._library.kernel_add_lora(
+                self._pool,
+                _address(x),
+                ctypes.addressof(step.segments),
+                len(step.segments),
+                site,
+                out.data_ptr(),
+                out.shape[1],
+            )
+
+    def rotate_and_store(
+        self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
+    ) -> None:
+        """Token by token."""
+        assert isinstance(step, NativeStep)
+        native = CHeadNorms(None, None, 0.0)
+        if norms is not None:
+            native = CHeadNorms(norms.query.data_ptr(), norms.key.data_ptr(), norms.epsilon)
+        self._library.kernel_rotate_and_store(
+            self._pool,
+            qkv.data_ptr(),
+            qkv.shape[1],
+            step.address,
+            layer,
+            self._heads_address(heads),
+            ctypes.addressof(native),
+        )
+
+    def attend(
+        self,
+        qkv: Tensor,
+        step: Step,
+        layer: int,
+        heads: Heads,
+        window: int | None,
+        out: Activations,
+    ) -> None:
+        """A token and a key head at a time; query heads that share it read it together."""
+        assert isinstance(step, NativeStep)
+        self._library.kernel_attend(
+            self._pool,
+            qkv.data_ptr(),
+            qkv.shape[1],
+            step.address,
+            layer,
+            self._heads_address(heads),
+            window or 0,
+            _address(out),
+        )
+
+    def fill(self, out: Activations, values: Tensor) -> None:
+        """Pack values that no other kernel made."""
+        out.values.copy_(values)
+        self._library.kernel_pack_input(self._pool, _address(out))
+
+    def _heads_address(self, heads: Heads) -> int:
+        if heads not in self._heads:
+            self._heads[heads] = CHeads(heads.queries, heads.keys, heads.width)
+        return ctypes.addressof(self._heads[heads])
+
+
+def _address(activations: Activations) -> int:
+    assert isinstance(activations, NativeActivations)
+    return activations.address

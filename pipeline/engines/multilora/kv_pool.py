@@ -1,0 +1,49 @@
+"""Keys and values of all running sequences, in memory taken once."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from pipeline.models.architecture import Architecture
+
+BLOCK_SIZE = 16
+"""Positions in a block: two vectors of eight lanes, so scores come out side by side."""
+
+
+@dataclass(frozen=True, eq=False)
+class KvPool:
+    """Blocks of `block_size` positions; a sequence's block table says which are its own.
+
+    Attributes:
+        keys: fp32 (layers, blocks, kv_heads, head_dim, block_size): transposed, so that the
+            scores of neighbouring positions are neighbours too.
+        values: fp32 (layers, blocks, kv_heads, block_size, head_dim filled up to two vectors).
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    @classmethod
+    def for_tokens(cls, tokens: int, architecture: Architecture) -> Self:
+        """A pool for that many positions, rounded up to whole blocks."""
+        blocks = -(-tokens // BLOCK_SIZE)
+        outer = (architecture.layers, blocks, architecture.kv_heads)
+        head, padded = architecture.head_dim, -(-architecture.head_dim // 16) * 16
+        return cls(torch.zeros(*outer, head, BLOCK_SIZE), torch.zeros(*outer, BLOCK_SIZE, padded))
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the pool."""
+        return self.keys.shape[1]
+
+    @property
+    def block_size(self) -> int:
+        """Positions in a block."""
+        return self.keys.shape[-1]
+
+    @property
+    def bytes(self) -> int:
+        """Memory it takes."""
+        return self.keys.nbytes + self.values.nbytes

@@ -1,0 +1,147 @@
+"""Continuous batching: who is admitted, and what each step computes."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import islice
+from typing import Generic, TypeVar
+
+from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.residency import Readiness, Residency
+from pipeline.engines.multilora.sequence import Chunk, Sequence
+
+T = TypeVar("T")
+"""A loaded adapter."""
+
+
+class Policy(StrEnum):
+    """First come, first served; or those first whose adapter is in memory."""
+
+    FCFS = "fcfs"
+    ADAPTER_AWARE = "adapter_aware"
+
+
+class Scheduler(Generic[T]):
+    """A queue that waits and a set that runs.
+
+    A request is admitted when a place in the batch, blocks for all its positions and its adapter
+    are there. What runs is never preempted: its blocks are its own and its adapter is pinned.
+
+    Nobody starves. A request is overtaken only while its adapter is being loaded, which ends, and
+    under ADAPTER_AWARE also by up to `patience` requests whose adapters are in memory. Past that
+    nobody is admitted before it: what runs comes to its end and leaves blocks, a place and room
+    for its adapter.
+    """
+
+    def __init__(
+        self,
+        kv: BlockAllocator,
+        adapters: Residency[T],
+        *,
+        max_batch_size: int,
+        prefill_tokens: int,
+        policy: Policy = Policy.FCFS,
+        patience: int = 0,
+    ) -> None:
+        """Nothing waits and nothing runs.
+
+        Args:
+            kv: the blocks to be reserved.
+            adapters: the adapters to be pinned.
+            max_batch_size: most sequences that run together.
+            prefill_tokens: most prompt tokens in a step, beside the decodes.
+            policy: in which order the waiting are looked at.
+            patience: requests that may overtake one for their adapter's sake.
+        """
+        self._kv, self._adapters = kv, adapters
+        self._max_batch_size, self._prefill_tokens = max_batch_size, prefill_tokens
+        self._policy, self._patience = policy, patience
+        self.waiting: list[Sequence[T]] = []
+        self.running: list[Sequence[T]] = []
+
+    @property
+    def open(self) -> list[Sequence[T]]:
+        """All that waits or runs."""
+        return self.waiting + self.running
+
+    def add(self, sequence: Sequence[T]) -> None:
+        """Put it at the end of the queue; it must fit the pool, and its adapter the budget."""
+        self.waiting.append(sequence)
+
+    def admit(self) -> list[Sequence[T]]:
+        """Move from waiting to running whatever may run now, and send for adapters ahead of need.
+
+        As many of the waiting are looked at as could run together, in the policy's order. Each
+        protects its adapter from those behind it. The first that lacks a place or blocks ends
+        the admissions, not the loading; the first whose adapter finds no room ends both.
+        """
+        admitted: list[Sequence[T]] = []
+        wanted: set[str | None] = set()
+        full = False
+        for sequence in self._ahead():
+            readiness = self._adapters.want(sequence.adapter, wanted)
+            wanted.add(sequence.adapter)
+            sequence.missed |= readiness is not Readiness.READY
+            if readiness is Readiness.NO_ROOM:
+                break
+            if readiness is Readiness.READY and not full:
+                full = not self._has_place(sequence)
+                if not full:
+                    self._start(sequence)
+                    admitted.append(sequence)
+        if admitted:
+            self._dequeue(admitted)
+        return admitted
+
+    def plan(self) -> list[Chunk[T]]:
+        """The next step: a token of every output, then prompts in order of admission."""
+        decodes = [Chunk(each, 1) for each in self.running if each.output]
+        prefills, budget = [], self._prefill_tokens
+        for each in self.running:
+            if budget and not each.output:
+                prefills.append(Chunk(each, min(each.pending, budget)))
+                budget -= prefills[-1].count
+        return decodes + prefills
+
+    def release(self, sequence: Sequence[T]) -> None:
+        """A running sequence is done: its blocks and its adapter are free."""
+        self.running.remove(sequence)
+        self._kv.release(sequence.blocks)
+        self._adapters.unpin(sequence.adapter)
+        sequence.blocks, sequence.weights = (), None
+
+    def drop(self, sequence: Sequence[T]) -> None:
+        """Forget a sequence, wherever it is."""
+        if sequence in self.running:
+            self.release(sequence)
+        else:
+            self.waiting.remove(sequence)
+
+    def _ahead(self) -> Iterable[Sequence[T]]:
+        queue = self.waiting
+        if self._policy is Policy.ADAPTER_AWARE:
+            queue = sorted(queue, key=self._rank)
+        return list(islice(queue, self._max_batch_size))
+
+    def _rank(self, sequence: Sequence[T]) -> tuple[bool, bool]:
+        patient = sequence.overtaken < self._patience
+        return patient, patient and not self._adapters.holds(sequence.adapter)
+
+    def _has_place(self, sequence: Sequence[T]) -> bool:
+        return len(self.running) < self._max_batch_size and self._kv.can_allocate(
+            sequence.positions
+        )
+
+    def _start(self, sequence: Sequence[T]) -> None:
+        sequence.blocks = self._kv.allocate(sequence.positions)
+        sequence.weights = self._adapters.pin(sequence.adapter, sequence.missed)
+        self.running.append(sequence)
+
+    def _dequeue(self, admitted: list[Sequence[T]]) -> None:
+        gone, still = set(admitted), []
+        for sequence in reversed(self.waiting):
+            if sequence in gone:
+                gone.remove(sequence)
+            else:
+                sequence.overtaken += len(admitted) - len(gone)
+                still.append(sequence)
+        self.waiting = still[::-1]

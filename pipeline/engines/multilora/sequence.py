@@ -1,0 +1,83 @@
+"""A request as it is being answered."""
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pipeline.workload.request import Request
+
+T = TypeVar("T")
+"""A loaded adapter."""
+
+
+@dataclass(slots=True, eq=False)
+class Sequence(Generic[T]):
+    """Prompt, output so far, and what the sequence holds while it runs.
+
+    Attributes:
+        request: what was asked.
+        prompt: its token ids.
+        output: ids generated so far.
+        computed: leading tokens whose keys and values are in the pool.
+        blocks: blocks of the pool that it holds, in order; none before it is admitted.
+        weights: its adapter's weights while it runs; None for the base model.
+        missed: its adapter wasn't in memory when the scheduler first looked.
+        overtaken: later requests that were admitted before it.
+    """
+
+    request: Request
+    prompt: list[int]
+    output: list[int] = field(default_factory=list)
+    computed: int = 0
+    blocks: tuple[int, ...] = ()
+    weights: T | None = None
+    missed: bool = False
+    overtaken: int = 0
+
+    @property
+    def id(self) -> int:
+        """The request's."""
+        return self.request.id
+
+    @property
+    def adapter(self) -> str | None:
+        """Name of its adapter; None for the base model."""
+        return self.request.adapter
+
+    @property
+    def positions(self) -> int:
+        """Positions it can ever need."""
+        return len(self.prompt) + self.request.max_new_tokens
+
+    @property
+    def pending(self) -> int:
+        """Known tokens that haven't been through the model: of the prompt, or the newest one."""
+        return len(self.prompt) + len(self.output) - self.computed
+
+    def next_tokens(self, count: int) -> list[int]:
+        """The first `count` pending ones."""
+        if self.output:
+            return self.output[-1:]
+        return self.prompt[self.computed : self.computed + count]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk(Generic[T]):
+    """The tokens of one sequence in one step.
+
+    Attributes:
+        sequence: whose.
+        count: how many of its pending tokens.
+    """
+
+    sequence: Sequence[T]
+    count: int
+
+    @property
+    def decodes(self) -> bool:
+        """Whether it continues an output; else it reads a prompt."""
+        return bool(self.sequence.output)
+
+    @property
+    def yields(self) -> bool:
+        """Whether the step gives the sequence a token: nothing is pending behind the chunk."""
+        return self.count == self.sequence.pending

@@ -1,0 +1,75 @@
+"""Settings of our own engine."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.engine import Engine, EngineSettings, Serving
+from pipeline.engines.multilora.scheduler import Policy
+from pipeline.errors import UsageError
+from pipeline.settings import STRICT
+
+MEGABYTE = 10**6
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Settings(EngineSettings):
+    """Settings of `engine=multilora`.
+
+    Attributes:
+        name: what the user typed.
+        precision: of the base model's weights; keys and values are always fp32.
+        adapter_precision: of the adapters in memory; None takes fp32 beside fp32, else fp16, which
+            loses nothing of adapters that were saved in fp16.
+        max_batch_size: most sequences that run together.
+        prefill_tokens: most prompt tokens in a step. Smaller ones disturb running requests less,
+            larger ones read the weights less often.
+        kv_tokens: positions in the KV pool; None takes what `max_batch_size` sequences of 1024
+            need, and at least one sequence of the model's full length, within a quarter of the
+            free memory.
+        policy: `fcfs`, or `adapter_aware`: those first whose adapter is in memory.
+        patience: most requests that may overtake one for their adapter's sake.
+        adapter_memory_mb: most memory for adapters, in 10⁶ bytes; None keeps all.
+    """
+
+    name: str
+    precision: Literal["fp32", "int8", "int4"] = "fp32"
+    adapter_precision: Literal["fp32", "fp16", "int8"] | None = None
+    max_batch_size: PositiveInt = 32
+    prefill_tokens: PositiveInt = 256
+    kv_tokens: PositiveInt | None = None
+    policy: Policy = Policy.FCFS
+    patience: NonNegativeInt = 32
+    adapter_memory_mb: PositiveFloat | None = None
+
+    @property
+    def adapter_dtype(self) -> Literal["fp32", "fp16", "int8"]:
+        """The adapters' precision, the default resolved."""
+        return self.adapter_precision or ("fp32" if self.precision == "fp32" else "fp16")
+
+    @property
+    def adapter_bytes(self) -> int | None:
+        """The budget for adapters in bytes."""
+        return None if self.adapter_memory_mb is None else round(self.adapter_memory_mb * MEGABYTE)
+
+    def build(self, serving: Serving) -> Engine:
+        """The engine, not yet entered."""
+        from pipeline.engines.multilora.engine import Multilora
+
+        return Multilora(self, serving)
+
+    def check(self, adapters: Mapping[str, Adapter]) -> None:
+        """Only plain LoRA is served.
+
+        Raises:
+            UsageError: an adapter is of another kind.
+        """
+        for adapter in adapters.values():
+            if found := adapter.lora.unusual():
+                raise UsageError(
+                    f"engine=multilora can't serve {adapter.name} ({', '.join(found)}); "
+                    "use engine=peft_hotswap"
+                )

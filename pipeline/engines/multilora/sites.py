@@ -1,0 +1,22 @@
+"""Where a layer multiplies: projections of the same input are one matrix."""
+
+from collections.abc import Iterator
+
+from pipeline.models.architecture import PROJECTIONS, Architecture
+
+SITES = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
+"""The four sites of a layer, in the order of computation."""
+
+
+def module_of(layer: int, projection: str) -> str:
+    """Path of a projection inside the model."""
+    block = "self_attn" if projection in PROJECTIONS[:4] else "mlp"
+    return f"model.layers.{layer}.{block}.{projection}"
+
+
+def columns_of(site: tuple[str, ...], architecture: Architecture) -> Iterator[tuple[str, int]]:
+    """Each projection of a site with its first output column."""
+    column = 0
+    for projection in site:
+        yield projection, column
+        column += architecture.projection_shape(projection)[0]

@@ -1,0 +1,59 @@
+"""Buffers of a step, taken once and shared by all layers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline.engines.multilora.kernels.kernels import Activations, Kernels
+from pipeline.engines.multilora.kernels.layout import PANEL, panels
+from pipeline.engines.multilora.kernels.precision import Precision
+from pipeline.models.architecture import Architecture
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """What flows through the layers for a batch of M tokens.
+
+    Attributes:
+        residual: the residual stream (M, hidden).
+        normed: its norm, input of q, k and v, of gate and up, and of the head.
+        qkv: their outputs.
+        attended: input of the output projection.
+        gate_up: outputs of gate and up.
+        gated: input of the down projection.
+        delta: what a block adds to the residual stream.
+    """
+
+    residual: Tensor
+    normed: Activations
+    qkv: Tensor
+    attended: Activations
+    gate_up: Tensor
+    gated: Activations
+    delta: Tensor
+
+    @classmethod
+    def of(
+        cls, tokens: int, architecture: Architecture, precision: Precision, kernels: Kernels
+    ) -> "Workspace":
+        """Buffers for that many tokens; outputs of matrices are whole panels wide."""
+        shape = architecture
+        queries = shape.heads * shape.head_dim
+        qkv = queries + 2 * shape.kv_heads * shape.head_dim
+
+        def activations(columns: int) -> Activations:
+            return kernels.activations(tokens, columns, precision)
+
+        def output(columns: int) -> Tensor:
+            return torch.zeros(tokens, panels(columns) * PANEL)
+
+        return cls(
+            residual=torch.zeros(tokens, shape.hidden),
+            normed=activations(shape.hidden),
+            qkv=output(qkv),
+            attended=activations(queries),
+            gate_up=output(2 * shape.intermediate),
+            gated=activations(shape.intermediate),
+            delta=output(shape.hidden),
+        )

@@ -1,0 +1,168 @@
+"""A decoder driven by hand: sequences that grow, as a scheduler would let them.
+
+And for the scheduler: requests, and loads that end when a test says so.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.multilora.batch import Batch, Segment
+from pipeline.engines.multilora.decoder import Decoder
+from pipeline.engines.multilora.sequence import Sequence as Waiting
+from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.workload.request import Request
+from tests.conftest import ROOT
+
+TINY = ROOT / "pipeline" / "assets" / "tiny"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Checkpoint:
+    return Checkpoint.open(TINY / "base")
+
+
+@pytest.fixture(scope="session")
+def tiny_adapters(tiny: Checkpoint) -> dict[str, Adapter]:
+    folders = sorted((TINY / "adapters").iterdir())
+    return {each.name: Adapter.open(each.name, each, tiny.architecture) for each in folders}
+
+
+@dataclass
+class Sequence_:
+    """One request by hand: its adapter, its blocks, and how far it has come."""
+
+    ids: list[int]
+    blocks: list[int]
+    adapter: object = None
+    done: int = 0
+
+
+@dataclass
+class Driver:
+    """Runs steps of chosen chunks; keeps the logits of every position of every sequence."""
+
+    decoder: Decoder
+    tokens: int = 2048
+    sequences: list[Sequence_] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.pool = self.decoder.new_pool(self.tokens)
+        # Blocks are handed out from both ends in turn, so that no sequence's are neighbours.
+        order = torch.arange(self.pool.blocks)
+        self._free = torch.stack([order, order.flip(0)], 1).flatten()[: len(order)].tolist()
+        self.logits: dict[int, list[torch.Tensor]] = {}
+
+    def add(self, ids: Sequence[int], adapter: object = None) -> int:
+        needed = -(-len(ids) // self.pool.block_size)
+        blocks, self._free = self._free[:needed], self._free[needed:]
+        self.sequences.append(Sequence_(list(ids), blocks, adapter))
+        self.logits[len(self.sequences) - 1] = []
+        return len(self.sequences) - 1
+
+    def step(self, chunks: dict[int, int]) -> None:
+        """Advance each named sequence by so many tokens, in one batch."""
+        order = sorted(chunks, key=lambda index: id(self.sequences[index].adapter))
+        tokens, positions, rows, segments = [], [], [], []
+        for row, index in enumerate(order):
+            sequence, count = self.sequences[index], chunks[index]
+            span = range(sequence.done, sequence.done + count)
+            start = len(tokens)
+            tokens += [sequence.ids[at] for at in span]
+            positions += span
+            rows += [row] * count
+            if segments and segments[-1].adapter is sequence.adapter:
+                segments[-1] = Segment(sequence.adapter, segments[-1].start, len(tokens))
+            else:
+                segments.append(Segment(sequence.adapter, start, len(tokens)))
+            sequence.done += count
+        logits = self.decoder.forward(
+            self._batch(tokens, positions, rows, order, segments), self.pool
+        )
+        for row, index in zip(rows, logits, strict=True):
+            self.logits[order[row]].append(index.clone())
+
+    def _batch(self, tokens, positions, rows, order, segments) -> Batch:
+        width = max(len(self.sequences[index].blocks) for index in order)
+        table = torch.zeros(len(order), width, dtype=torch.int32)
+        for row, index in enumerate(order):
+            blocks = self.sequences[index].blocks
+            table[row, : len(blocks)] = torch.tensor(blocks)
+        return Batch(
+            tokens=torch.tensor(tokens, dtype=torch.int32),
+            positions=torch.tensor(positions, dtype=torch.int32),
+            sequences=torch.tensor(rows, dtype=torch.int32),
+            block_table=table,
+            segments=segments,
+            outputs=torch.arange(len(tokens), dtype=torch.int32),
+        )
+
+    def result(self, index: int) -> torch.Tensor:
+        return torch.stack(self.logits[index])
+
+
+@pytest.fixture
+def drive() -> Callable[[Decoder], Driver]:
+    return Driver
+
+
+def random_ids(count: int, vocabulary: int, seed: int) -> list[int]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(vocabulary, (count,), generator=generator).tolist()
+
+
+@pytest.fixture
+def ids() -> Callable[[int, Architecture, int], list[int]]:
+    return lambda count, shape, seed: random_ids(count, shape.vocabulary, seed)
+
+
+class ManualExecutor(Executor):
+    """Runs what it was given only when told to."""
+
+    def __init__(self):
+        self.pending = []
+
+    def submit(self, function, /, *arguments, **_):
+        future = Future()
+        self.pending.append((future, function, arguments))
+        return future
+
+    def run(self, index=0):
+        future, function, arguments = self.pending.pop(index)
+        try:
+            future.set_result(function(*arguments))
+        except OSError as error:
+            future.set_exception(error)
+
+
+@pytest.fixture
+def executor():
+    return ManualExecutor()
+
+
+@pytest.fixture
+def request_of():
+    """Makes requests; ids rise unless given."""
+    made = []
+
+    def make(adapter=None, prompt="", new_tokens=4, ids=(5, 6, 7), at=0.0):
+        made.append(None)
+        return Request(len(made) - 1, 0, adapter, prompt, tuple(ids), new_tokens, at)
+
+    return make
+
+
+@pytest.fixture
+def sequence_of(request_of):
+    """Makes sequences that wait."""
+
+    def make(*arguments, **named):
+        request = request_of(*arguments, **named)
+        return Waiting(request, list(request.prompt_ids))
+
+    return make

@@ -1,0 +1,188 @@
+"""The scheduler against a simple model, under whatever comes and goes."""
+
+from collections import Counter
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.residency import Residency
+from pipeline.engines.multilora.scheduler import Policy, Scheduler
+from pipeline.engines.multilora.sequence import Sequence
+from pipeline.workload.request import Request
+from tests.engines.multilora.conftest import ManualExecutor
+
+SIZES = {"a": 1, "b": 2, "c": 3, "d": 1, "e": 2, "f": 4}
+VOCABULARY = 97
+
+
+def next_token(tokens):
+    """A model: its answer depends on every token before, and on their order."""
+    value = 0
+    for token in tokens:
+        value = (value * 31 + token + 1) % VOCABULARY
+    return value
+
+
+def alone(request):
+    """What the request is answered when it is served by itself."""
+    tokens = list(request.prompt_ids)
+    for _ in range(request.max_new_tokens):
+        tokens.append(next_token(tokens))
+    return tokens[len(request.prompt_ids) :]
+
+
+class Serving(RuleBasedStateMachine):
+    """Random arrivals, cancellations, loads that end late or fail, and evictions."""
+
+    @initialize(
+        policy=st.sampled_from(Policy),
+        patience=st.integers(0, 4),
+        batch=st.integers(1, 5),
+        prefill=st.integers(1, 9),
+        blocks=st.integers(4, 12),
+        budget=st.integers(4, 8) | st.none(),
+    )
+    def begin(self, policy, patience, batch, prefill, blocks, budget):
+        self.executor, self.budget, self.policy, self.patience = (
+            ManualExecutor(),
+            budget,
+            policy,
+            patience,
+        )
+        self.kv, self.batch, self.prefill = BlockAllocator(blocks, 4), batch, prefill
+        self.adapters = Residency(str.upper, SIZES.__getitem__, budget, self.executor)
+        self.scheduler = Scheduler(
+            self.kv,
+            self.adapters,
+            max_batch_size=batch,
+            prefill_tokens=prefill,
+            policy=policy,
+            patience=patience,
+        )
+        self.asked, self.answered, self.pool, self.ended = {}, {}, {}, Counter()
+
+    @rule(
+        adapter=st.sampled_from([None, *SIZES]),
+        prompt=st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=9),
+        new=st.integers(1, 7),
+    )
+    def arrive(self, adapter, prompt, new):
+        request = Request(len(self.asked), 0, adapter, "", tuple(prompt), new, 0.0)
+        self.asked[request.id] = request
+        self.scheduler.add(Sequence(request, prompt))
+
+    @rule()
+    def step(self):
+        """One step of an engine whose model is `next_token`."""
+        self._admit()
+        plan = self.scheduler.plan()
+        assert sum(chunk.count for chunk in plan if not chunk.decodes) <= self.prefill
+        assert Counter(chunk.sequence for chunk in plan if chunk.decodes) == Counter(
+            each for each in self.scheduler.running if each.output
+        )
+        for chunk in plan:
+            self._compute(chunk)
+        for sequence in [chunk.sequence for chunk in plan]:
+            if len(sequence.output) == sequence.request.max_new_tokens:
+                self.scheduler.release(sequence)
+                self._end(sequence)
+                self.answered[sequence.id] = sequence.output
+
+    @precondition(lambda self: self.executor.pending)
+    @rule(data=st.data(), broken=st.sampled_from([False, False, False, True]))
+    def a_load_ends(self, data, broken):
+        index = data.draw(st.integers(0, len(self.executor.pending) - 1))
+        if broken:
+            future, _, (name,) = self.executor.pending.pop(index)
+            future.set_exception(OSError("gone"))
+            assert self.adapters.collect() == {name: "gone"}
+            for sequence in [e for e in self.scheduler.waiting if e.adapter == name]:
+                self.scheduler.drop(sequence)
+                self._end(sequence)
+        else:
+            self.executor.run(index)
+            assert self.adapters.collect() == {}
+
+    @precondition(lambda self: self.scheduler.waiting or self.scheduler.running)
+    @rule(data=st.data())
+    def cancel(self, data):
+        open_ = self.scheduler.waiting + self.scheduler.running
+        sequence = data.draw(st.sampled_from(open_))
+        self.scheduler.drop(sequence)
+        self._end(sequence)
+
+    @invariant()
+    def blocks_are_never_over_booked(self):
+        held = [block for each in self.scheduler.running for block in each.blocks]
+        assert len(held) == len(set(held)) == self.kv.blocks - self.kv.free
+        for each in self.scheduler.running:
+            assert len(each.blocks) * self.kv.block_size >= each.positions
+            assert each.computed <= each.positions
+
+    @invariant()
+    def the_budget_holds_and_what_runs_has_its_adapter(self):
+        assert self.budget is None or self.adapters.used <= self.budget
+        for each in self.scheduler.running:
+            assert self.adapters.holds(each.adapter)
+            assert each.weights == (each.adapter and each.adapter.upper())
+        assert len(self.scheduler.running) <= self.batch
+
+    @invariant()
+    def everyone_is_somewhere_exactly_once(self):
+        here = Counter(each.id for each in self.scheduler.waiting + self.scheduler.running)
+        assert here + self.ended == Counter(self.asked.keys())
+
+    def teardown(self):
+        """Without new arrivals everything comes to its end, and with the right tokens."""
+        if not hasattr(self, "asked"):
+            return
+        work = sum(len(each.prompt_ids) + each.max_new_tokens for each in self.asked.values())
+        for _ in range(2 * work + 2 * len(self.asked) + 1):
+            while self.executor.pending:
+                self.executor.run()
+            self.adapters.collect()
+            self.step()
+        assert not self.scheduler.waiting
+        assert not self.scheduler.running
+        assert self.kv.free == self.kv.blocks
+        for id_, output in self.answered.items():
+            assert output == alone(self.asked[id_])
+
+    def _end(self, sequence):
+        self.ended[sequence.id] += 1
+        self.pool = {key: value for key, value in self.pool.items() if key[0] != sequence.id}
+
+    def _compute(self, chunk):
+        sequence = chunk.sequence
+        for token in sequence.next_tokens(chunk.count):
+            assert (sequence.id, sequence.computed) not in self.pool
+            self.pool[sequence.id, sequence.computed] = token
+            sequence.computed += 1
+        if not sequence.pending:
+            seen = [self.pool[sequence.id, place] for place in range(sequence.computed)]
+            sequence.output.append(next_token(seen))
+
+    def _admit(self):
+        queue = list(self.scheduler.waiting)
+        patient = {each for each in queue if each.overtaken < self.patience}
+        held = {each for each in queue if self.adapters.holds(each.adapter)}
+        admitted = self.scheduler.admit()
+        loading = {name for _, _, (name,) in self.executor.pending}
+        for later in admitted:
+            for earlier in queue[: queue.index(later)]:
+                if earlier in admitted or earlier.adapter in loading:
+                    continue
+                assert self.policy is Policy.ADAPTER_AWARE
+                assert later not in patient or (earlier in patient and earlier not in held)
+
+
+Serving.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestServing = Serving.TestCase
