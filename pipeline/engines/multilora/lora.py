@@ -33,9 +33,7 @@ class LoadedAdapter:
         return self.packed.bytes
 
 
-def load_adapter(
-    adapter: Adapter, decoder: Decoder, dtype: AdapterDtype = "fp16"
-) -> LoadedAdapter:
+def load_adapter(adapter: Adapter, decoder: Decoder, dtype: AdapterDtype = "fp16") -> LoadedAdapter:
     """Read an adapter from disk; safe to call beside a running step."""
     return LoadedAdapter(adapter.name, pack_adapter(_sites(adapter, decoder.architecture), dtype))
 
