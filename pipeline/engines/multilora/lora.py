@@ -51,7 +51,8 @@ def adapter_bytes(
                 if f"{name}.lora_A.weight" in adapter.lora.shapes:
                     rank, columns = adapter.lora.shapes[f"{name}.lora_A.weight"]
                     ranks += rank
-                    size += packed_bytes(*adapter.lora.shapes[f"{name}.lora_B.weight"], dtype)
+                    rows, rank = adapter.lora.shapes[f"{name}.lora_B.weight"]
+                    size += packed_bytes(rows, rank, dtype)
             size += packed_bytes(ranks, columns, dtype)
     return size
 

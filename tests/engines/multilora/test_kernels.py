@@ -1,5 +1,7 @@
 """Every native kernel against its reference, over random shapes, and alone against in company."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +17,8 @@ from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.engines.multilora.lora import LoadedAdapter
 
-NATIVE, REFERENCE = NativeKernels(2), ReferenceKernels()
+NATIVE = NativeKernels(2, *os.environ.get("KERNEL_FLAGS", "").split())
+REFERENCE = ReferenceKernels()
 PRECISIONS = st.sampled_from(["fp32", "int8", "int4"])
 TOKENS = st.integers(0, 14)
 SEEDS = st.integers(0, 2**31)

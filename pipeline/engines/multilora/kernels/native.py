@@ -158,10 +158,9 @@ class NativeKernels(Kernels):
             batch.block_table.shape[1],
             pool.blocks,
         )
-        found = [each for each in batch.segments if each.adapter is not None]
+        found = [(each, each.adapter.packed) for each in batch.segments if each.adapter]
         segments = (CSegment * len(found))()
-        for to, segment in zip(segments, found, strict=True):
-            packed = segment.adapter.packed
+        for to, (segment, packed) in zip(segments, found, strict=True):
             to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
             to.bits = ADAPTER_BITS[packed.dtype]
             to.start, to.stop = segment.start, segment.stop
