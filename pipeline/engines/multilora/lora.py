@@ -33,9 +33,7 @@ class LoadedAdapter:
         return self.packed.bytes
 
 
-def load_adapter(
-    adapter: Adapter, decoder: Decoder, dtype: AdapterDtype = "fp16"
-) -> LoadedAdapter:
+def load_adapter(adapter: Adapter, decoder: Decoder, dtype: AdapterDtype = "fp16") -> LoadedAdapter:
     """Read an adapter from disk; safe to call beside a running step."""
     return LoadedAdapter(adapter.name, pack_adapter(_sites(adapter, decoder.architecture), dtype))
 
@@ -53,7 +51,8 @@ def adapter_bytes(
                 if f"{name}.lora_A.weight" in adapter.lora.shapes:
                     rank, columns = adapter.lora.shapes[f"{name}.lora_A.weight"]
                     ranks += rank
-                    size += packed_bytes(*adapter.lora.shapes[f"{name}.lora_B.weight"], dtype)
+                    rows, rank = adapter.lora.shapes[f"{name}.lora_B.weight"]
+                    size += packed_bytes(rows, rank, dtype)
             size += packed_bytes(ranks, columns, dtype)
     return size
 

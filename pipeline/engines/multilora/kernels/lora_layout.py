@@ -19,6 +19,7 @@ from pipeline.engines.multilora.kernels.precision import AdapterDtype
 
 BITS: dict[AdapterDtype, int] = {"fp32": 32, "fp16": 16, "int8": 8}
 TORCH = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.int8}
+NUMPY = {"fp32": np.float32, "fp16": np.float16, "int8": np.int8}
 MOST_PARTS = 3
 PART = np.dtype([("b", "i8"), *((name, "i4") for name in ("rank", "first", "column", "columns"))])
 SITE = np.dtype([("a", "i8"), ("ranks", "i4"), ("parts", "i4"), ("part", PART, (MOST_PARTS,))])
@@ -107,14 +108,17 @@ def packed_bytes(rows: int, columns: int, dtype: AdapterDtype) -> int:
 
 
 def _packed(matrix: Tensor, dtype: AdapterDtype) -> Tensor:
-    matrix = torch.nn.functional.pad(matrix, (0, 0, 0, -len(matrix) % UNIT))
-    head = torch.empty(0, dtype=torch.uint8)
+    """In NumPy, which keeps to the calling thread: adapters are loaded beside running steps."""
+    numbers = matrix.numpy()
+    numbers = np.pad(numbers, ((0, -len(numbers) % UNIT), (0, 0)))
+    head = np.empty(0, np.uint8)
     if dtype == "int8":
-        scales = matrix.abs().amax(1) / 127
-        inverse = torch.where(scales > 0, 1 / scales, 0.0)
-        matrix, head = (matrix * inverse[:, None]).round(), scales.view(torch.uint8)
-    units = matrix.to(TORCH[dtype]).view(-1, UNIT, matrix.shape[1]).transpose(1, 2).contiguous()
-    return torch.cat([head, units.view(-1).view(torch.uint8)])
+        scales = np.abs(numbers).max(1) / np.float32(127)
+        inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales > 0)
+        numbers, head = np.rint(numbers * inverse[:, None]), scales.view(np.uint8)
+    stored = numbers.astype(NUMPY[dtype]).reshape(-1, UNIT, numbers.shape[1])
+    units = np.ascontiguousarray(stored.transpose(0, 2, 1)).reshape(-1).view(np.uint8)
+    return torch.from_numpy(np.concatenate([head, units]))
 
 
 def _unpacked(data: Tensor, at: int, rows: int, columns: int, dtype: AdapterDtype) -> Tensor:

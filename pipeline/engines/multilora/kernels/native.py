@@ -132,9 +132,7 @@ class NativeKernels(Kernels):
         for piece in pieces:
             piece = piece.contiguous()
             bits, to = BITS[precision], data[done:].data_ptr()
-            self._library.kernel_pack(
-                self._pool, bits, piece.data_ptr(), len(piece), columns, to
-            )
+            self._library.kernel_pack(self._pool, bits, piece.data_ptr(), len(piece), columns, to)
             done += layout.panels(len(piece))
         return data
 
@@ -160,10 +158,9 @@ class NativeKernels(Kernels):
             batch.block_table.shape[1],
             pool.blocks,
         )
-        found = [each for each in batch.segments if each.adapter is not None]
+        found = [(each, each.adapter.packed) for each in batch.segments if each.adapter]
         segments = (CSegment * len(found))()
-        for to, segment in zip(segments, found, strict=True):
-            packed = segment.adapter.packed
+        for to, (segment, packed) in zip(segments, found, strict=True):
             to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
             to.bits = ADAPTER_BITS[packed.dtype]
             to.start, to.stop = segment.start, segment.stop
@@ -191,9 +188,7 @@ class NativeKernels(Kernels):
 
     def gate(self, gate_up: Tensor, out: Activations) -> None:
         """Some columns of a token at a time."""
-        self._library.kernel_gate(
-            self._pool, gate_up.data_ptr(), gate_up.shape[1], _address(out)
-        )
+        self._library.kernel_gate(self._pool, gate_up.data_ptr(), gate_up.shape[1], _address(out))
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """A panel of the matrix at a time, read once for all tokens."""

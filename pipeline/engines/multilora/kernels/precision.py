@@ -22,7 +22,7 @@ def grouped(rows: Tensor, precision: Precision) -> Tensor:
     """(R, groups, group) view of (R, K), the last group filled up with zeros."""
     size = GROUP[precision]
     padded = torch.nn.functional.pad(rows, (0, -rows.shape[1] % size))
-    return padded.reshape(len(rows), -1, size)
+    return padded.reshape(len(rows), padded.shape[1] // size, size)
 
 
 def quantised_activations(values: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:

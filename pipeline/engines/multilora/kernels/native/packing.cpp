@@ -16,30 +16,38 @@ struct Levels {
 
 float as_half(float value) { return (float)(_Float16)value; }
 
-float level_of(float weight, float inverse, float least, float most) {
-    return std::min(std::max(std::nearbyint(weight * inverse), least), most);
-}
-
 float inverse_of(float scale) { return scale != 0 ? 1 / scale : 0; }
 
+// Eight whole numbers between `least` and `most`, as floats.
+ALWAYS_INLINE f32x8 levels_of(f32x8 weights, f32x8 inverse, float least, float most) {
+    const f32x8 shift = broadcast(12582912.0f), low = broadcast(least), high = broadcast(most);
+    f32x8 level = weights * inverse + shift - shift;
+    level = level < low ? low : level;
+    return level > high ? high : level;
+}
+
+template <int GROUP>
+void set_levels(const float* w, float least, float most, Levels& to) {
+    const f32x8 inverse = broadcast(inverse_of(to.scale));
+    for (int i = 0; i < GROUP; i += 8) {
+        const f32x8 level = levels_of(load<f32x8>(w + i), inverse, least, most);
+        for (int lane = 0; lane < 8; ++lane) to.level[i + lane] = (int8_t)level[lane];
+    }
+}
+
 void quantise_int8(const float* w, Levels& to) {
-    float most = 0;
-    for (int i = 0; i < 64; ++i) most = std::max(most, std::fabs(w[i]));
-    to.scale = as_half(most / 127);
-    const float inverse = inverse_of(to.scale);
-    for (int i = 0; i < 64; ++i) to.level[i] = (int8_t)level_of(w[i], inverse, -127, 127);
+    f32x8 most{};
+    for (int i = 0; i < 64; i += 8) most = maximum(most, magnitude(load<f32x8>(w + i)));
+    to.scale = as_half(maximum_of(most) / 127);
+    set_levels<64>(w, -127, 127, to);
 }
 
 float squared_error(const float* w, float scale) {
     const f32x8 inverse = broadcast(inverse_of(scale)), by = broadcast(scale);
-    const f32x8 shift = broadcast(12582912.0f), least = broadcast(-8.0f), most = broadcast(7.0f);
     f32x8 sum{};
     for (int i = 0; i < 32; i += 8) {
         const f32x8 weights = load<f32x8>(w + i);
-        f32x8 level = weights * inverse + shift - shift;
-        level = level < least ? least : level;
-        level = level > most ? most : level;
-        const f32x8 error = level * by - weights;
+        const f32x8 error = levels_of(weights, inverse, -8, 7) * by - weights;
         sum += error * error;
     }
     return sum_of(sum);
@@ -57,8 +65,7 @@ void quantise_int4(const float* w, Levels& to) {
             to.scale = scale;
         }
     }
-    const float inverse = inverse_of(to.scale);
-    for (int i = 0; i < 32; ++i) to.level[i] = (int8_t)level_of(w[i], inverse, -8, 7);
+    set_levels<32>(w, -8, 7, to);
 }
 
 void lay_int8(const Levels* rows, uint8_t* to) {
