@@ -46,10 +46,13 @@ def test_every_precision_is_an_engine_that_can_serve_it(name, config):
     assert built.model.quantization in built.engine.quantizations
 
 
-def test_the_table_of_precisions_names_those_that_are_there():
-    sweep = yaml.safe_load((CONF / "experiment" / "precisions.yaml").read_text())
+@pytest.mark.parametrize("experiment", ["precisions", "bench"])
+def test_sweeps_over_precisions_name_those_that_are_there(experiment):
+    sweep = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())
     names = sweep["hydra"]["sweeper"]["params"]["precision"].split(",")
-    assert {*names} <= {p.stem for p in YAMLS if p.parent.name == "precision"}
+    assert {name.strip() for name in names} <= {
+        p.stem for p in YAMLS if p.parent.name == "precision"
+    }
     assert len({*names}) == len(names) >= 8
 
 

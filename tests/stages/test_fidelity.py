@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch as torch_files
 from safetensors.numpy import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
@@ -14,6 +15,8 @@ from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.engines.engine import Engine
 from pipeline.metrics.floors import missed
 from pipeline.metrics.timeline import Iteration, Timeline
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.gguf_layout import interleave
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
 from pipeline.stages.fidelity import examine
@@ -128,6 +131,30 @@ def test_a_planted_fault_is_caught_and_named(
     assert reason.startswith("mean_kl misses fidelity.max_kl=0.0001: html ")
     assert "csv" not in reason
     assert found.adapters["csv"]["mean_kl"] < 1e-9 < found.adapters["html"]["mean_kl"]
+
+
+def wrongly_permuted(good: Prepared, folder: Any) -> Prepared:
+    """The same run on a checkpoint whose query rows are reordered once more than they should."""
+    path = folder / "base"
+    shutil.copytree(good.checkpoint.folder, path)
+    tensors = torch_files.load_file(path / "model.safetensors")
+    heads = good.checkpoint.architecture.heads
+    changed = {
+        name: interleave(tensor, heads).contiguous() if ".q_proj" in name else tensor
+        for name, tensor in tensors.items()
+    }
+    torch_files.save_file(changed, path / "model.safetensors", {"format": "pt"})
+    return replace(good, checkpoint=Checkpoint.open(path))
+
+
+def test_a_gguf_that_is_right_passes_and_a_wrongly_permuted_one_is_caught(
+    judged: Any, tmp_path: Any
+) -> None:
+    llama = ("engine=llama_cpp", "engine.precision=f32")
+    assert missed(judged(*llama).findings, **FLOORS) == ()
+    found = judged(*llama, spoil=lambda good: wrongly_permuted(good, tmp_path)).findings
+    assert any(reason.startswith("mean_kl misses") for reason in missed(found, **FLOORS))
+    assert found.overall["token_agreement"] < 0.9
 
 
 def test_an_adapter_without_effect_is_invalid_whatever_the_floors(
