@@ -4,7 +4,7 @@ SHELL := /bin/bash -o pipefail
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test sweep ui bench lint clean help
+.PHONY: run test sweep ui bench bench-kernels lint clean help
 
 run: $(READY) ## one Zipf experiment on the embedded model
 	$(BIN)/python -m pipeline +experiment=zipf
@@ -20,8 +20,11 @@ ui: $(READY) ## MLflow's pages over the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db \
 	  --artifacts-destination $(CURDIR)/mlruns/artifacts --host 127.0.0.1 --port 5000
 
-bench: $(READY) ## the engines side by side, interleaved, three times each
-	$(BIN)/python -m pipeline +experiment=zipf_sweep 'hydra.sweeper.params.repeat="0,1,2"'
+bench: $(READY) ## the engines side by side at TinyLlama's size, interleaved, three times each
+	$(BIN)/python -m pipeline +experiment=bench
+
+bench-kernels: $(READY) ## our kernels alone, against torch and the memory limit
+	$(BIN)/python -m pipeline.engines.multilora.kernels.bench
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy pipeline
@@ -30,7 +33,7 @@ clean: ## remove the virtualenv and caches; runs and mlruns stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis runs/.cache
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 $(READY): requirements.txt llama.cmake
 	@command -v c++ > /dev/null || { echo "llama.cpp needs a C++ compiler: apt-get install g++"; exit 1; }

@@ -54,6 +54,16 @@ class GgufFile:
             raise UsageError(f"{self.path}: {key} is {found!r}, this model needs {wanted!r}")
 
 
+def read_bytes(path: Path) -> int:
+    """Bytes of the tensors a decode step reads: all but an embedding that isn't the head too."""
+    import gguf
+
+    sizes = {each.name: int(each.n_bytes) for each in gguf.GGUFReader(path).tensors}
+    if "output.weight" in sizes:
+        del sizes["token_embd.weight"]
+    return sum(sizes.values())
+
+
 def check_base_gguf(path: Path, architecture: Architecture) -> Path:
     """The path, if the file holds a base model of that shape and vocabulary.
 

@@ -22,6 +22,7 @@ PARAMS = {
     "max_new_tokens": "workload.max_new_tokens",
     "threads": "threads",
     "repeat": "repeat",
+    "profiler": "profiler.name",
 }
 """Where in the configuration each param stands; one that isn't there is left out."""
 

@@ -75,6 +75,11 @@ class LlamaCpp(Engine):
         return self._runner.residency.counts
 
     @property
+    def weight_bytes(self) -> int:
+        """All tensors of the GGUF file but an embedding that isn't the output layer too."""
+        return self._files.read_bytes
+
+    @property
     def model_bytes(self) -> int:
         """Size of the GGUF file, which is mapped into memory."""
         return self._files.base.stat().st_size

@@ -12,10 +12,17 @@ from pipeline.engines.llama_cpp.settings import Settings
 
 @dataclass(frozen=True)
 class Files:
-    """GGUF files of the base model and of the adapters by name."""
+    """GGUF files of the base model and of the adapters by name.
+
+    Attributes:
+        base: the base model's.
+        adapters: by the adapter's name.
+        read_bytes: of the base's tensors, those that a decode step reads.
+    """
 
     base: Path
     adapters: Mapping[str, Path]
+    read_bytes: int
 
 
 def files_of(settings: Settings, serving: Serving) -> Files:
@@ -34,7 +41,7 @@ def _files(settings: Settings, serving: Serving) -> Files:
     from pipeline.adapters.gguf import gguf_adapter_of
     from pipeline.adapters.gguf_file import check_adapter_gguf
     from pipeline.models.gguf import gguf_of
-    from pipeline.models.gguf_file import check_base_gguf
+    from pipeline.models.gguf_file import check_base_gguf, read_bytes
 
     ready = settings.adapters_gguf or {}
     architecture = serving.checkpoint.architecture
@@ -48,4 +55,4 @@ def _files(settings: Settings, serving: Serving) -> Files:
         else gguf_adapter_of(adapter, architecture, settings.cache)
         for name, adapter in serving.adapters.items()
     }
-    return Files(base, adapters)
+    return Files(base, adapters, read_bytes(base))

@@ -28,6 +28,7 @@ class Decoder:
         architecture: dimensions of the model.
         kernels: what computes.
         weight_bytes: packed weights that a step reads.
+        model_bytes: all weights in memory.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Decoder:
         kernels: Kernels,
     ) -> None:
         self.architecture, self.kernels = shape, kernels
-        self.weight_bytes = model.bytes
+        self.weight_bytes, self.model_bytes = model.bytes, model.resident_bytes
         self._hyper, self._model, self._precision = hyperparameters, model, precision
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
         self._space = Workspace.of(0, shape, precision, kernels)

@@ -108,6 +108,16 @@ class Multilora(Engine):
         return bool(self._arrived or self._events or self._scheduler.open)
 
     @property
+    def weight_bytes(self) -> int:
+        """The packed matrices; of the embedding a step reads a few rows."""
+        return self._decoder.weight_bytes
+
+    @property
+    def model_bytes(self) -> int:
+        """The packed matrices and the embedding."""
+        return self._decoder.model_bytes
+
+    @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went; a hit had its adapter in memory when first looked at."""
         return self._adapters.counts

@@ -58,6 +58,11 @@ class Model:
         matrices = [matrix for layer in self.layers for matrix in layer.matrices]
         return sum(matrix.bytes for matrix in [*matrices, self.head])
 
+    @property
+    def resident_bytes(self) -> int:
+        """All weights in memory, the input embedding included."""
+        return self.bytes + self.embedding.nbytes
+
 
 def pack_checkpoint(
     checkpoint: Checkpoint, precision: Precision, epsilon: float, kernels: Kernels

@@ -21,13 +21,13 @@ class Weights:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._folder = checkpoint.folder
         try:
-            opened: list[Any] = [
-                safe_open(path, framework="pt") for path in _files(checkpoint.folder)
-            ]
+            self._files = {
+                name: path
+                for path in _files(checkpoint.folder)
+                for name in _opened(path).keys()  # noqa: SIM118
+            }
         except (OSError, SafetensorError) as error:
             raise UsageError(f"{self._folder}: unreadable weights ({error})") from error
-        names = [(name, file) for file in opened for name in file.keys()]  # noqa: SIM118
-        self._files: dict[str, Any] = dict(names)
 
     def __contains__(self, name: str) -> bool:
         return name in self._files
@@ -48,12 +48,14 @@ class Weights:
     def rows(self, name: str) -> Any:
         """A tensor to be sliced by rows, each slice read from disk as it is taken.
 
+        Its file is mapped for this tensor alone: pages once read would else stay in memory.
+
         Raises:
             UsageError: the checkpoint has no such tensor.
         """
         if name not in self._files:
             raise UsageError(f"{self._folder}: no tensor {name}; fetch the checkpoint again")
-        return self._files[name].get_slice(name)
+        return _opened(self._files[name]).get_slice(name)
 
 
 def stacked(matrices: Sequence[Any], rows: int) -> Iterator[Tensor]:
@@ -72,6 +74,10 @@ def stacked(matrices: Sequence[Any], rows: int) -> Iterator[Tensor]:
                 pending, missing = [], rows
     if pending:
         yield torch.cat(pending)
+
+
+def _opened(path: Path) -> Any:
+    return safe_open(path, framework="pt")
 
 
 def _files(folder: Path) -> list[Path]:
