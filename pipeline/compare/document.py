@@ -24,7 +24,9 @@ def document(comparison: Comparison) -> dict[str, Any]:
 
 
 def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
-    return asdict(ratio) | {"mean": ratio.mean, "pairs": ratio.pairs} if ratio else None
+    if ratio is None:
+        return None
+    return asdict(ratio) | {"mean": ratio.mean, "interval": ratio.interval, "pairs": ratio.pairs}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -28,7 +28,11 @@ def finding(comparison: Comparison) -> str:
 
 
 def _pairs(ratio: Ratio) -> str:
-    return f"{ratio.pairs}{SPACE}pair{'s' if ratio.pairs != 1 else ''}"
+    pairs = f"{ratio.pairs}{SPACE}pair{'s' if ratio.pairs != 1 else ''}"
+    if ratio.interval is None:
+        return pairs
+    low, high = ratio.interval
+    return f"{low:.2f}{DASH}{high:.2f}, {pairs}"
 
 
 def _alone(comparison: Comparison) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pipeline.compare.run import Run
 
+RESAMPLES = 9999
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -23,6 +25,23 @@ class Ratio:
     def mean(self) -> float:
         """Geometric mean of the paired ratios."""
         return geometric_mean(self.values)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % bootstrap interval of the mean over the pairs; None of a single pair.
+
+        Percentiles of the means of resampled pairs (Efron 1979), seeded: the same pairs give the
+        same interval.
+        """
+        import numpy as np
+
+        if self.pairs < 2:
+            return None
+        logs = np.log(self.values)
+        rng = np.random.default_rng(0)
+        means = rng.choice(logs, (RESAMPLES, self.pairs)).mean(axis=1)
+        low, high = np.exp(np.quantile(means, (0.025, 0.975)))
+        return float(low), float(high)
 
 
 def pairs(runs: Iterable[Run], baseline: Iterable[Run]) -> list[tuple[Run, Run]]:

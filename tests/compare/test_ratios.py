@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from pipeline.compare.ratios import pairs, ratio
+from pipeline.compare.ratios import Ratio, pairs, ratio
 from pipeline.compare.run import Run
 
 METRIC = "output_tokens_per_s"
@@ -57,3 +58,22 @@ def test_never_paired(other: Run) -> None:
 
 def test_no_trace_is_no_common_trace() -> None:
     assert ratio([run(20, trace=None)], [run(10, trace=None)], METRIC) is None
+
+
+def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:
+    values = (1.8, 2.0, 2.1, 2.3, 1.9)
+    found = Ratio(values)
+    low, high = found.interval or (0, 0)
+    assert min(values) < low < found.mean < high < max(values)
+    assert found.interval == Ratio(values).interval
+    assert Ratio((2.0,)).interval is None
+    assert Ratio((2.0, 2.0)).interval == pytest.approx((2, 2))
+
+
+def test_most_intervals_of_noise_hold_the_truth() -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(200):
+        low, high = Ratio(tuple(np.exp(rng.normal(0, 0.1, 12)))).interval or (2, 0)
+        held += low <= 1 <= high
+    assert held >= 170
