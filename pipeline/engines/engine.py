@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pipeline.adapters.adapter import Adapter
@@ -81,13 +80,12 @@ class Engine(ABC):
     @abstractmethod
     def __enter__(self) -> Self: ...
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def close(self) -> None:
+        """Free what entering loaded."""
 
     @abstractmethod
     def submit(self, request: Request) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic.dataclasses import dataclass
@@ -49,12 +48,8 @@ class Merged(TransformersEngine):
         self.residency.preload(self.serving.adapters)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Free the model."""
         del self._weights, self._factors, self.base
 
     def load_adapter(self, name: str) -> None:

@@ -1,6 +1,5 @@
 """What the engines built on PEFT have in common."""
 
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic.dataclasses import dataclass
@@ -35,12 +34,8 @@ class PeftEngine(TransformersEngine):
         self.residency.preload(self.serving.adapters)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Free the model."""
         del self.peft, self.base
 
     def load_adapter(self, name: str) -> None:

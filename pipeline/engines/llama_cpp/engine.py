@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Sequence
 from time import perf_counter
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
@@ -49,12 +48,8 @@ class LlamaCpp(Engine):
         self._free = list(range(most))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Free the model."""
         self._runner.close()
 
     def submit(self, request: Request) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence as Rows
 from time import perf_counter
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -71,12 +70,8 @@ class Multilora(Engine):
         )
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Free the model."""
         self._loader.shutdown(cancel_futures=True)
         del self._scheduler, self._adapters, self._pool, self._decoder
 
