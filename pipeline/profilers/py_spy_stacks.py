@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import getpid
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, default_int_handler, signal
 from threading import Timer
 from time import perf_counter
 
@@ -18,6 +18,8 @@ from pipeline.profilers.programs import find
 from pipeline.settings import STRICT
 
 SPEEDSCOPE, FLAMES = "py_spy.speedscope.json", "py_spy.svg"
+STOP_S = 120
+"""How long it may take to write what it has seen."""
 START_S = 120
 """Longest that py-spy may take to begin; reading a large library's symbols takes a while."""
 PR_SET_PTRACER, ANY, NOBODY = 0x59616D61, -1, 0
@@ -69,7 +71,7 @@ def _sampling(command: Sequence[str]) -> Iterator[None]:
         _wait(spy)
         yield
         spy.send_signal(SIGINT)
-        said = spy.communicate()[0]
+        said = spy.communicate(timeout=STOP_S)[0]
     if spy.returncode:
         raise RuntimeError(f"py-spy: {' '.join(said.split())}")
 
@@ -104,13 +106,24 @@ def _why(said: str) -> str:
 @contextmanager
 def _started(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
     """The program runs, and is ended if the block fails."""
-    spy = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with _interruptible():
+        spy = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield spy
     finally:
         if spy.poll() is None:
             spy.kill()
             spy.communicate()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Children begun inside heed SIGINT even where this process ignores it, as jobs do."""
+    before = signal(SIGINT, default_int_handler)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)
 
 
 @contextmanager
