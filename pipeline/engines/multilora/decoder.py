@@ -113,7 +113,7 @@ class Decoder:
         """Of the wanted rows alone; the last block's output is still to be added to them."""
         model, shape = self._model, self.architecture
         rows, delta = space.residual[outputs], space.delta[outputs]
-        normed = self.kernels.activations(len(outputs), shape.hidden, self._precision)
+        normed = self.kernels.activations(len(outputs), shape.hidden, model.head.precision)
         self.kernels.norm(rows, delta, model.final_norm, self._hyper.epsilon, normed)
         logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
         self.kernels.linear(normed, model.head, logits)

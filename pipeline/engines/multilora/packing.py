@@ -1,7 +1,7 @@
 """A checkpoint's weights, packed for the kernels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -64,6 +64,10 @@ class Model:
         return self.bytes + self.embedding.nbytes
 
 
+HEAD_PRECISION: dict[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
+"""Of the output layer: its errors reach the logits undamped, so it is never kept in 4 bits."""
+
+
 def pack_checkpoint(
     checkpoint: Checkpoint, precision: Precision, epsilon: float, kernels: Kernels
 ) -> Model:
@@ -74,12 +78,13 @@ def pack_checkpoint(
     """
     weights = Weights(checkpoint)
     packer = _Packer(weights, precision, kernels)
+    head_packer = replace(packer, precision=HEAD_PRECISION[precision])
     layers = range(checkpoint.architecture.layers)
     return Model(
         embedding=weights.rows(EMBEDDING)[:].clone(),
         layers=tuple(_layer(packer, index, epsilon) for index in layers),
         final_norm=weights.vector("model.norm.weight"),
-        head=packer.matrix([HEAD if HEAD in weights else EMBEDDING]),
+        head=head_packer.matrix([HEAD if HEAD in weights else EMBEDDING]),
     )
 
 
