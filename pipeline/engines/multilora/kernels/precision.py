@@ -39,23 +39,27 @@ def quantised_activations(values: Tensor, precision: Precision) -> tuple[Tensor,
 def quantised_weights(rows: Tensor, precision: Precision) -> tuple[Tensor, Tensor]:
     """Integers (R, groups, group) and fp16-exact scales (R, groups) of weights.
 
-    int8: −127…127 by the group's largest magnitude. int4: −8…7, by the scale of `CANDIDATES` whose
-    squared error is least.
+    int8: −127…127 by the group's largest magnitude. int4: −8…7 by the scale of `CANDIDATES`
+    and the least-squares scale of those levels, whichever pair's squared error is least.
     """
     groups = grouped(rows, precision)
     if precision == "int8":
         scales = _half(groups.abs().amax(-1) / 127)
         return _levels(groups, scales, -127, 127), scales
     extreme = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))[..., 0]
-    best = torch.full(extreme.shape, torch.inf)
-    chosen = torch.zeros_like(extreme)
-    for level in CANDIDATES:
-        scales = _half(extreme / level)
-        error = (_levels(groups, scales, -8, 7) * scales[..., None] - groups).square().sum(-1)
-        better = error < best
-        best = torch.where(better, error, best)
-        chosen = torch.where(better, scales, chosen)
-    return _levels(groups, chosen, -8, 7), chosen
+    fits = [_fit(groups, _half(extreme / level)) for level in CANDIDATES]
+    levels, scales, errors = (torch.stack(each) for each in zip(*fits, strict=True))
+    best = errors.argmin(0, keepdim=True)
+    chosen = levels.gather(0, best[..., None].expand(1, *groups.shape))[0]
+    return chosen, scales.gather(0, best)[0]
+
+
+def _fit(groups: Tensor, scales: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """int4 levels that scales lead to, the scales that then fit them best, and what these err."""
+    levels = _levels(groups, scales, -8, 7)
+    squares = levels.square().sum(-1)
+    fitted = _half(torch.where(squares > 0, (levels * groups).sum(-1) / squares, 0.0))
+    return levels, fitted, (levels * fitted[..., None] - groups).square().sum(-1)
 
 
 CANDIDATES = tuple(-8.0 + 0.25 * step for step in range(-3, 7))

@@ -22,9 +22,8 @@ GroupScale quantise(const float* from, Value* to) {
         typedef Value Packed __attribute__((vector_size(8 * sizeof(Value))));
         store(to + i, __builtin_convertvector(levels, Packed));
     }
-    int32_t total = 0;
-    for (int lane = 0; lane < 8; ++lane) total += sum[lane];
-    return {scale, -OFFSET * total};
+    const uint16_t half = (uint16_t)(-OFFSET / 2 * sum_of(sum));
+    return {scale, (int32_t)(half * 0x10001u)};
 }
 
 template <int GROUP, class PackGroup>

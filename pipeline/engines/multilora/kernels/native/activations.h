@@ -8,8 +8,8 @@
 #include <cstdint>
 
 struct GroupScale {
-    float scale;     // of the integers
-    int32_t offset;  // takes back what the weights' offset has added to the integer sum
+    float scale;    // of the integers
+    int32_t start;  // of a lane's two 16-bit sums: takes off what the weights' offset will bring in
 };
 
 template <class Value, int GROUP_>

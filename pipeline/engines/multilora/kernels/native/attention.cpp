@@ -22,7 +22,15 @@ Place block_of(const Step& step, int64_t layer, int64_t block, const Heads& head
 }
 
 void rotate(float* head, int64_t width, const float* cosines, const float* sines) {
-    for (int64_t i = 0, half = width / 2; i < half; ++i) {
+    const int64_t half = width / 2;
+    int64_t i = 0;
+    for (; i + 8 <= half; i += 8) {
+        const f32x8 a = load<f32x8>(head + i), b = load<f32x8>(head + half + i);
+        const f32x8 cosine = load<f32x8>(cosines + i), sine = load<f32x8>(sines + i);
+        store(head + i, a * cosine - b * sine);
+        store(head + half + i, b * cosine + a * sine);
+    }
+    for (; i < half; ++i) {
         const float a = head[i], b = head[half + i];
         head[i] = a * cosines[i] - b * sines[i];
         head[half + i] = b * cosines[i] + a * sines[i];

@@ -38,7 +38,11 @@ void gate_columns(const float* gate, const float* up, float* out, int64_t column
 
 void rms_norm(const float* x, const float* weight, float epsilon, int64_t columns, float* out) {
     const float scale = 1 / std::sqrt(sum_of_squares(x, columns) / columns + epsilon);
-    for (int64_t i = 0; i < columns; ++i) out[i] = x[i] * scale * weight[i];
+    const f32x8 by = broadcast(scale);
+    int64_t i = 0;
+    for (; i + 8 <= columns; i += 8)
+        store(out + i, load<f32x8>(x + i) * by * load<f32x8>(weight + i));
+    for (; i < columns; ++i) out[i] = x[i] * scale * weight[i];
 }
 
 void norm(
@@ -46,8 +50,7 @@ void norm(
     const float* weight, float epsilon, const Input& out) {
     pool.run(out.tokens, [&](uint32_t token) {
         float* x = residual + token * out.columns;
-        if (delta)
-            for (int64_t i = 0; i < out.columns; ++i) x[i] += delta[token * delta_width + i];
+        if (delta) add_to(x, delta + token * delta_width, out.columns);
         rms_norm(x, weight, epsilon, out.columns, out.row(token));
         out.pack(token);
     });

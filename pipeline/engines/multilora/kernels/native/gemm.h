@@ -28,7 +28,7 @@ struct Tile {
     int64_t group;   // first group of the block
     int groups;      // of the block
     int64_t token;   // first token
-    float* out;      // of that token and of the unit's first row
+    float* out;      // (tokens of the tile, UNIT)
 };
 
 // Sums of T tokens for the two halves of a unit. Recursion instead of an array: compilers keep named
@@ -37,6 +37,13 @@ template <class Vector, int T>
 struct Sums {
     Vector low{}, high{};
     Sums<Vector, T - 1> rest;
+
+    Sums() = default;
+
+    // Sums that begin with start(token) instead of zero.
+    template <class Start>
+    ALWAYS_INLINE explicit Sums(const Start& start, int token = 0)
+        : low(start(token)), high(low), rest(start, token + 1) {}
 
     // Adds `w0` and `w1` times what stands at `x` for the first token, at x + stride for the next.
     template <class Weights, class Value>
@@ -54,7 +61,11 @@ struct Sums {
 };
 
 template <class Vector>
-struct Sums<Vector, 0> {};
+struct Sums<Vector, 0> {
+    Sums() = default;
+    template <class Start>
+    explicit Sums(const Start&, int) {}
+};
 
 // Weights are read once from memory, faster than the hardware foresees: the first tile of a unit asks
 // for what comes this much later.
@@ -107,14 +118,20 @@ struct Multiply {
                 out[row] = gemm.bias ? gemm.bias[panel * PANEL + row] : 0.0f;
     }
 
-    // Tiles of nearly equal size: 8 tokens are two tiles of 4 rather than one of 6 and one of 2.
+    // Tiles of nearly equal size: 8 tokens are two tiles of 4 rather than one of 6 and one of 2. Their
+    // sums lie side by side meanwhile, as rows of the output may lie at distances that all fall into
+    // one set of the cache.
     static void multiply_unit(
         const Gemm& gemm, const uint8_t* weights, int64_t group, int groups, float* out) {
+        alignas(64) float sums[MOST_TOKENS][UNIT];
         for (int64_t token = 0; token < gemm.tokens;) {
             const int64_t left = gemm.tokens - token;
             const int64_t tiles = (left + MOST_TOKENS - 1) / MOST_TOKENS;
             const int64_t size = (left + tiles - 1) / tiles;
-            TILES[size](weights, Tile{gemm, group, groups, token, out + token * gemm.width()});
+            float* rows = out + token * gemm.width();
+            for (int64_t i = 0; i < size; ++i) memcpy(sums[i], rows + i * gemm.width(), sizeof sums[i]);
+            TILES[size](weights, Tile{gemm, group, groups, token, sums[0]});
+            for (int64_t i = 0; i < size; ++i) memcpy(rows + i * gemm.width(), sums[i], sizeof sums[i]);
             token += size;
         }
     }

@@ -20,9 +20,8 @@ struct KernelFp32 {
             for (int column = 0; column < GROUP; ++column, weights += UNIT * 4)
                 sums.add(load<f32x8>(weights), load<f32x8>(weights + 32), x + column, GROUP);
         }
-        const int64_t width = gemm.width();
         sums.each([&](int token, f32x8 low, f32x8 high) {
-            float* out = tile.out + token * width;
+            float* out = tile.out + token * UNIT;
             store(out, load<f32x8>(out) + low);
             store(out + 8, load<f32x8>(out + 8) + high);
         });

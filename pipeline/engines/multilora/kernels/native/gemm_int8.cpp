@@ -14,7 +14,6 @@ struct KernelInt8 {
     static void tile(const uint8_t* weights, const Tile& tile) {
         const Gemm& gemm = tile.gemm;
         const ActivationsInt16 input(gemm.activations, gemm.tokens, gemm.columns);
-        const int64_t width = gemm.width();
         for (int group = 0; group < tile.groups; ++group, weights += BYTES) {
             const Pair* x = (const Pair*)input.at(tile.group + group, tile.token);
             if (tile.token == 0) prefetch<BYTES>(weights + AHEAD);
@@ -25,7 +24,7 @@ struct KernelInt8 {
                 sums.add(widen(load<i8x16>(w)), widen(load<i8x16>(w + 16)), x + pair, GROUP / 2);
             const f32x8 s0 = load_half(weights), s1 = load_half(weights + 16);
             sums.each([&](int token, i32x8 low, i32x8 high) {
-                float* out = tile.out + token * width;
+                float* out = tile.out + token * UNIT;
                 const f32x8 by = broadcast(scales[token].scale);
                 store(out, multiply_add(to_float(low) * by, s0, load<f32x8>(out)));
                 store(out + 8, multiply_add(to_float(high) * by, s1, load<f32x8>(out + 8)));

@@ -83,7 +83,7 @@ struct Expand {
             store(result, scaled<BITS>(low, b, row));
             store(result + 8, scaled<BITS>(high, b, row + 8));
             float* to = out + (segment.start + token + t) * width + part.column + row;
-            for (int64_t i = 0; i < count; ++i) to[i] += result[i];
+            add_to(to, result, count);
         });
     }
 };

@@ -27,8 +27,8 @@ ALWAYS_INLINE f32x8 levels_of(f32x8 weights, f32x8 inverse, float least, float m
 }
 
 template <int GROUP>
-void set_levels(const float* w, float least, float most, Levels& to) {
-    const f32x8 inverse = broadcast(inverse_of(to.scale));
+void set_levels(const float* w, float least, float most, float scale, Levels& to) {
+    const f32x8 inverse = broadcast(inverse_of(scale));
     for (int i = 0; i < GROUP; i += 8) {
         const f32x8 level = levels_of(load<f32x8>(w + i), inverse, least, most);
         for (int lane = 0; lane < 8; ++lane) to.level[i + lane] = (int8_t)level[lane];
@@ -39,33 +39,42 @@ void quantise_int8(const float* w, Levels& to) {
     f32x8 most{};
     for (int i = 0; i < 64; i += 8) most = maximum(most, magnitude(load<f32x8>(w + i)));
     to.scale = as_half(maximum_of(most) / 127);
-    set_levels<64>(w, -127, 127, to);
+    set_levels<64>(w, -127, 127, to.scale, to);
 }
 
-float squared_error(const float* w, float scale) {
-    const f32x8 inverse = broadcast(inverse_of(scale)), by = broadcast(scale);
-    f32x8 sum{};
-    for (int i = 0; i < 32; i += 8) {
-        const f32x8 weights = load<f32x8>(w + i);
-        const f32x8 error = levels_of(weights, inverse, -8, 7) * by - weights;
-        sum += error * error;
+// Levels that a scale leads to, and the scale that then fits them best.
+struct Fit {
+    float rounded_by = 0, scale = 0, error = std::numeric_limits<float>::infinity();
+};
+
+Fit fit(const float* w, float scale) {
+    const f32x8 inverse = broadcast(inverse_of(scale));
+    f32x8 levels[4], products{}, squares{}, errors{};
+    for (int i = 0; i < 4; ++i) {
+        levels[i] = levels_of(load<f32x8>(w + 8 * i), inverse, -8, 7);
+        products += levels[i] * load<f32x8>(w + 8 * i);
+        squares += levels[i] * levels[i];
     }
-    return sum_of(sum);
+    const float best = as_half(sum_of(products) * inverse_of(sum_of(squares)));
+    for (int i = 0; i < 4; ++i) {
+        const f32x8 error = levels[i] * broadcast(best) - load<f32x8>(w + 8 * i);
+        errors += error * error;
+    }
+    return {scale, best, sum_of(errors)};
 }
 
 // The extreme weight falls on one of the levels −8.75, −8.5, … −6.5: whichever errs least.
 void quantise_int4(const float* w, Levels& to) {
-    float extreme = 0, best = std::numeric_limits<float>::infinity();
+    float extreme = 0;
     for (int i = 0; i < 32; ++i)
         if (std::fabs(w[i]) > std::fabs(extreme)) extreme = w[i];
+    Fit best;
     for (float level = -8.75f; level <= -6.5f; level += 0.25f) {
-        const float scale = as_half(extreme / level), error = squared_error(w, scale);
-        if (error < best) {
-            best = error;
-            to.scale = scale;
-        }
+        const Fit found = fit(w, as_half(extreme / level));
+        if (found.error < best.error) best = found;
     }
-    set_levels<32>(w, -8, 7, to);
+    set_levels<32>(w, -8, 7, best.rounded_by, to);
+    to.scale = best.scale;
 }
 
 void lay_int8(const Levels* rows, uint8_t* to) {

@@ -145,14 +145,27 @@ ALWAYS_INLINE f32x8 load_bytes(const void* from) {
 ALWAYS_INLINE f32x8 maximum(f32x8 a, f32x8 b) { return a > b ? a : b; }
 ALWAYS_INLINE f32x8 magnitude(f32x8 a) { return (f32x8)((i32x8)a & 0x7fffffff); }
 
-ALWAYS_INLINE float sum_of(f32x8 v) {
-    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+// One result of eight lanes, by halves: lanes 0 to 3 with 4 to 7, and so on.
+template <class V, class Combine>
+ALWAYS_INLINE auto reduce(V v, const Combine& combine) {
+    v = combine(v, __builtin_shuffle(v, i32x8{4, 5, 6, 7, 0, 1, 2, 3}));
+    v = combine(v, __builtin_shuffle(v, i32x8{2, 3, 0, 1, 6, 7, 4, 5}));
+    v = combine(v, __builtin_shuffle(v, i32x8{1, 0, 3, 2, 5, 4, 7, 6}));
+    return v[0];
 }
 
-ALWAYS_INLINE float maximum_of(f32x8 v) {
-    float most = v[0];
-    for (int lane = 1; lane < 8; ++lane) most = v[lane] > most ? v[lane] : most;
-    return most;
+template <class V>
+ALWAYS_INLINE auto sum_of(V v) {
+    return reduce(v, [](V a, V b) { return a + b; });
+}
+
+ALWAYS_INLINE float maximum_of(f32x8 v) { return reduce(v, maximum); }
+
+// x += delta, for as many numbers as there are.
+ALWAYS_INLINE void add_to(float* x, const float* delta, int64_t count) {
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) store(x + i, load<f32x8>(x + i) + load<f32x8>(delta + i));
+    for (; i < count; ++i) x[i] += delta[i];
 }
 
 // eˣ: 2ⁿ times a polynomial of the remainder, good to 2 units in the last place; 0 below −87.
