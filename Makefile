@@ -20,8 +20,13 @@ ui: $(READY) ## MLflow's pages over the runs, at http://127.0.0.1:5000
 	$(BIN)/mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db \
 	  --artifacts-destination $(CURDIR)/mlruns/artifacts --host 127.0.0.1 --port 5000
 
-bench: $(READY) ## the engines side by side at TinyLlama's size, interleaved, three times each
-	$(BIN)/python -m pipeline +experiment=bench
+BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
+  bench_seven bench_batches bench_adapters
+
+bench: $(READY) ## the engines side by side at TinyLlama's size: hours; goes on where it was stopped
+	failed=0; for each in $(BENCH); do $(BIN)/python -m pipeline +experiment=$$each \
+	  hydra.sweep.dir=runs/bench/$$each || failed=1; done; \
+	$(BIN)/python -m pipeline.compare runs/bench && exit $$failed
 
 bench-kernels: $(READY) ## our kernels alone, against torch and the memory limit
 	$(BIN)/python -m pipeline.engines.multilora.kernels.bench
