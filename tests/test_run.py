@@ -27,7 +27,7 @@ def ran(config, tmp_path, monkeypatch):
 
 
 def test_speed_and_fidelity_stand_side_by_side(ran):
-    reasons, metrics, fidelity = ran()
+    reasons, metrics, fidelity = ran("engine=peft_hotswap")
     assert reasons == ()
     assert metrics["output_tokens_per_s"] > 0
     assert metrics["token_agreement"] == metrics["free_running_agreement"] == 1
@@ -39,7 +39,9 @@ def test_speed_and_fidelity_stand_side_by_side(ran):
 
 
 def test_a_missed_floor_is_a_reason(ran):
-    reasons, metrics, _ = ran("model.quantization=nf4", "fidelity.max_kl=1e-9")
+    reasons, metrics, _ = ran(
+        "engine=peft_hotswap", "model.quantization=nf4", "fidelity.max_kl=1e-9"
+    )
     (reason,) = reasons
     assert reason.startswith("mean_kl misses fidelity.max_kl=1e-09: ")
     assert metrics["mean_kl"] > 1e-6

@@ -167,7 +167,7 @@ def test_an_adapter_without_effect_is_invalid_whatever_the_floors(
 
 @pytest.mark.parametrize("quantization", ["nf4", "int8"])
 def test_quantised_bases_are_near_but_not_the_same(judged: Any, quantization: str) -> None:
-    found = judged(f"model.quantization={quantization}").findings
+    found = judged("engine=peft_hotswap", f"model.quantization={quantization}").findings
     assert 1e-6 < found.overall["mean_kl"] < 0.5
     assert found.overall["token_agreement"] > 0.7
     assert missed(found, None, None) == ()

@@ -9,7 +9,8 @@
 #include "thread_pool.h"
 #include "vector.h"
 
-constexpr int PANEL = 64, UNIT = 16, BLOCK = 512, MOST_TOKENS = 6;
+constexpr int PANEL = 64, UNIT = 16, BLOCK = 512;
+constexpr int MOST_TOKENS = 6, MOST_TILES = 8;  // of a tile, and that share what was unpacked
 
 struct Gemm {
     const uint8_t* weights;
@@ -20,15 +21,6 @@ struct Gemm {
 
     int64_t panels() const { return (rows + PANEL - 1) / PANEL; }
     int64_t width() const { return panels() * PANEL; }
-};
-
-// Neighbouring tokens of one block of columns, and where their sums are kept.
-struct Tile {
-    const Gemm& gemm;
-    int64_t group;   // first group of the block
-    int groups;      // of the block
-    int64_t token;   // first token
-    float* out;      // (tokens of the tile, UNIT)
 };
 
 // Sums of T tokens for the two halves of a unit. Recursion instead of an array: compilers keep named
@@ -67,7 +59,7 @@ struct Sums<Vector, 0> {
     explicit Sums(const Start&, int) {}
 };
 
-// Weights are read once from memory, faster than the hardware foresees: the first tile of a unit asks
+// Weights are read once from memory, faster than the hardware foresees: the first tokens of a unit ask
 // for what comes this much later.
 constexpr int AHEAD = 4096;
 
@@ -76,21 +68,19 @@ ALWAYS_INLINE void prefetch(const uint8_t* from) {
     for (int line = 0; line < BYTES; line += 64) __builtin_prefetch(from + line);
 }
 
-// A kernel says how many columns form a group, how many bytes a unit's group takes, and adds to
-// Tile::out, for T tokens, the 16 sums over the block's groups one group after another. A sum
-// depends on its own row and token alone, whatever T is.
+// out (UNIT) += sums · scale of the activations · scales of the rows.
+ALWAYS_INLINE void add_scaled(
+    i32x8 low, i32x8 high, float scale, const f32x8 (&rows)[2], float* out) {
+    const f32x8 by = broadcast(scale);
+    store(out, multiply_add(to_float(low) * by, rows[0], load<f32x8>(out)));
+    store(out + 8, multiply_add(to_float(high) * by, rows[1], load<f32x8>(out + 8)));
+}
+
+// A kernel says how many columns form a group, how many bytes a unit's group takes, how to unpack
+// them, and adds to `out` (T tokens, UNIT) what the unpacked weights make of one group of T tokens. A
+// sum depends on its own row and token alone, whatever T is.
 template <class Kernel>
 struct Multiply {
-    using Function = void (*)(const uint8_t* weights, const Tile& tile);
-    static constexpr Function TILES[MOST_TOKENS + 1] = {
-        nullptr,
-        Kernel::template tile<1>,
-        Kernel::template tile<2>,
-        Kernel::template tile<3>,
-        Kernel::template tile<4>,
-        Kernel::template tile<5>,
-        Kernel::template tile<6>,
-    };
     static constexpr int BLOCK_GROUPS = BLOCK / Kernel::GROUP;
 
     static void run(ThreadPool& pool, const Gemm& gemm) {
@@ -106,7 +96,7 @@ struct Multiply {
         for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
             const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
             for (int unit = 0; unit < PANEL / UNIT; ++unit) {
-                multiply_unit(gemm, weights, group, here, out + unit * UNIT);
+                multiply_unit(gemm, Block{weights, group, here}, out + unit * UNIT);
                 weights += here * (int64_t)Kernel::BYTES;
             }
         }
@@ -118,21 +108,48 @@ struct Multiply {
                 out[row] = gemm.bias ? gemm.bias[panel * PANEL + row] : 0.0f;
     }
 
-    // Tiles of nearly equal size: 8 tokens are two tiles of 4 rather than one of 6 and one of 2. Their
-    // sums lie side by side meanwhile, as rows of the output may lie at distances that all fall into
-    // one set of the cache.
-    static void multiply_unit(
-        const Gemm& gemm, const uint8_t* weights, int64_t group, int groups, float* out) {
-        alignas(64) float sums[MOST_TOKENS][UNIT];
+    // The groups of a unit that lie together.
+    struct Block {
+        const uint8_t* weights;
+        int64_t group;
+        int groups;
+    };
+
+    // Tiles of nearly equal size, the larger ones first: 8 tokens are two tiles of 4 rather than one
+    // of 6 and one of 2.
+    static void multiply_unit(const Gemm& gemm, const Block& block, float* out) {
         for (int64_t token = 0; token < gemm.tokens;) {
             const int64_t left = gemm.tokens - token;
             const int64_t tiles = (left + MOST_TOKENS - 1) / MOST_TOKENS;
-            const int64_t size = (left + tiles - 1) / tiles;
-            float* rows = out + token * gemm.width();
-            for (int64_t i = 0; i < size; ++i) memcpy(sums[i], rows + i * gemm.width(), sizeof sums[i]);
-            TILES[size](weights, Tile{gemm, group, groups, token, sums[0]});
-            for (int64_t i = 0; i < size; ++i) memcpy(rows + i * gemm.width(), sums[i], sizeof sums[i]);
-            token += size;
+            const int64_t size = (left + tiles - 1) / tiles, larger = left - (size - 1) * tiles;
+            const int64_t count = std::min<int64_t>(larger, MOST_TILES);
+            TILES[size](gemm, block, token, count, out + token * gemm.width());
+            token += count * size;
         }
     }
+
+    // The sums lie side by side meanwhile, as rows of the output may lie at distances that all fall
+    // into one set of the cache.
+    template <int T>
+    static void multiply_tiles(
+        const Gemm& gemm, const Block& block, int64_t token, int64_t count, float* out) {
+        const typename Kernel::Operand input(gemm.activations, gemm.tokens, gemm.columns);
+        alignas(64) float sums[MOST_TILES * T][UNIT];
+        for (int64_t i = 0; i < count * T; ++i) memcpy(sums[i], out + i * gemm.width(), sizeof sums[i]);
+        const uint8_t* weights = block.weights;
+        for (int group = 0; group < block.groups; ++group, weights += Kernel::BYTES) {
+            if (token == 0) prefetch<Kernel::BYTES>(weights + AHEAD);
+            const typename Kernel::Unpacked unpacked(weights);
+            for (int64_t i = 0; i < count * T; i += T)
+                Kernel::template add<T>(unpacked, input, block.group + group, token + i, sums[i]);
+        }
+        for (int64_t i = 0; i < count * T; ++i) memcpy(out + i * gemm.width(), sums[i], sizeof sums[i]);
+    }
+
+    using Function = void (*)(
+        const Gemm& gemm, const Block& block, int64_t token, int64_t count, float* out);
+    static constexpr Function TILES[MOST_TOKENS + 1] = {
+        nullptr,           multiply_tiles<1>, multiply_tiles<2>, multiply_tiles<3>,
+        multiply_tiles<4>, multiply_tiles<5>, multiply_tiles<6>,
+    };
 };

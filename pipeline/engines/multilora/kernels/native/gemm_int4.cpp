@@ -11,36 +11,35 @@ namespace {
 struct KernelInt4 {
     static constexpr int GROUP = 32, SCALES = 2 * UNIT, BYTES = SCALES + GROUP * UNIT / 2;
     using Quad = int8_t[4];
+    using Operand = ActivationsInt8;
+
+    struct Unpacked {
+        u8x32 quads[GROUP / 4][2];
+        f32x8 scales[2];
+
+        ALWAYS_INLINE explicit Unpacked(const uint8_t* from)
+            : scales{load_half(from), load_half(from + UNIT)} {
+            const uint8_t* w = from + SCALES;
+            for (int quad = 0; quad < GROUP / 4; quad += 2)
+                for (int half = 0; half < 2; ++half, w += 32) {
+                    quads[quad][half] = load<u8x32>(w) & 15;
+                    quads[quad + 1][half] = (u8x32)(load<i16x16>(w) >> 4) & 15;
+                }
+        }
+    };
 
     template <int T>
-    static void tile(const uint8_t* weights, const Tile& tile) {
-        const Gemm& gemm = tile.gemm;
-        const ActivationsInt8 input(gemm.activations, gemm.tokens, gemm.columns);
-        for (int group = 0; group < tile.groups; ++group, weights += BYTES) {
-            const Quad* x = (const Quad*)input.at(tile.group + group, tile.token);
-            if (tile.token == 0) prefetch<BYTES>(weights + AHEAD);
-            const GroupScale* scales = &input.scale(tile.group + group, tile.token);
-            Sums<i16x16, T> sums([&](int token) { return (i16x16)broadcast(scales[token].start); });
-            const uint8_t* w = weights + SCALES;
-            for (int quad = 0; quad < GROUP / 4; quad += 2, w += 4 * UNIT) {
-                sums.add(low_half(w), low_half(w + 32), x + quad, GROUP / 4);
-                sums.add(high_half(w), high_half(w + 32), x + quad + 1, GROUP / 4);
-            }
-            const f32x8 s0 = load_half(weights), s1 = load_half(weights + 16);
-            sums.each([&](int token, i16x16 low, i16x16 high) {
-                float* out = tile.out + token * UNIT;
-                const f32x8 by = broadcast(scales[token].scale);
-                const f32x8 v0 = to_float(pair_sums(low)) * by;
-                const f32x8 v1 = to_float(pair_sums(high)) * by;
-                store(out, multiply_add(v0, s0, load<f32x8>(out)));
-                store(out + 8, multiply_add(v1, s1, load<f32x8>(out + 8)));
-            });
-        }
-    }
-
-    static ALWAYS_INLINE u8x32 low_half(const uint8_t* w) { return load<u8x32>(w) & 15; }
-    static ALWAYS_INLINE u8x32 high_half(const uint8_t* w) {
-        return (u8x32)(load<i16x16>(w) >> 4) & 15;
+    static ALWAYS_INLINE void add(
+        const Unpacked& weights, const Operand& input, int64_t group, int64_t token, float* out) {
+        const Quad* x = (const Quad*)input.at(group, token);
+        const GroupScale* scales = &input.scale(group, token);
+        Sums<i16x16, T> sums([&](int t) { return (i16x16)broadcast(scales[t].start); });
+        for (int quad = 0; quad < GROUP / 4; ++quad)
+            sums.add(weights.quads[quad][0], weights.quads[quad][1], x + quad, GROUP / 4);
+        sums.each([&](int t, i16x16 low, i16x16 high) {
+            add_scaled(
+                pair_sums(low), pair_sums(high), scales[t].scale, weights.scales, out + t * UNIT);
+        });
     }
 };
 

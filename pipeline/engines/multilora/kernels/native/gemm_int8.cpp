@@ -9,27 +9,32 @@ namespace {
 struct KernelInt8 {
     static constexpr int GROUP = 64, SCALES = 2 * UNIT, BYTES = SCALES + GROUP * UNIT;
     using Pair = int16_t[2];
+    using Operand = ActivationsInt16;
+
+    struct Unpacked {
+        i16x16 pairs[GROUP / 2][2];
+        f32x8 scales[2];
+
+        ALWAYS_INLINE explicit Unpacked(const uint8_t* from)
+            : scales{load_half(from), load_half(from + UNIT)} {
+            const uint8_t* w = from + SCALES;
+            for (int pair = 0; pair < GROUP / 2; ++pair)
+                for (int half = 0; half < 2; ++half, w += 16)
+                    pairs[pair][half] = widen(load<i8x16>(w));
+        }
+    };
 
     template <int T>
-    static void tile(const uint8_t* weights, const Tile& tile) {
-        const Gemm& gemm = tile.gemm;
-        const ActivationsInt16 input(gemm.activations, gemm.tokens, gemm.columns);
-        for (int group = 0; group < tile.groups; ++group, weights += BYTES) {
-            const Pair* x = (const Pair*)input.at(tile.group + group, tile.token);
-            if (tile.token == 0) prefetch<BYTES>(weights + AHEAD);
-            const GroupScale* scales = &input.scale(tile.group + group, tile.token);
-            Sums<i32x8, T> sums;
-            const uint8_t* w = weights + SCALES;
-            for (int pair = 0; pair < GROUP / 2; ++pair, w += 2 * UNIT)
-                sums.add(widen(load<i8x16>(w)), widen(load<i8x16>(w + 16)), x + pair, GROUP / 2);
-            const f32x8 s0 = load_half(weights), s1 = load_half(weights + 16);
-            sums.each([&](int token, i32x8 low, i32x8 high) {
-                float* out = tile.out + token * UNIT;
-                const f32x8 by = broadcast(scales[token].scale);
-                store(out, multiply_add(to_float(low) * by, s0, load<f32x8>(out)));
-                store(out + 8, multiply_add(to_float(high) * by, s1, load<f32x8>(out + 8)));
-            });
-        }
+    static ALWAYS_INLINE void add(
+        const Unpacked& weights, const Operand& input, int64_t group, int64_t token, float* out) {
+        const Pair* x = (const Pair*)input.at(group, token);
+        const GroupScale* scales = &input.scale(group, token);
+        Sums<i32x8, T> sums;
+        for (int pair = 0; pair < GROUP / 2; ++pair)
+            sums.add(weights.pairs[pair][0], weights.pairs[pair][1], x + pair, GROUP / 2);
+        sums.each([&](int t, i32x8 low, i32x8 high) {
+            add_scaled(low, high, scales[t].scale, weights.scales, out + t * UNIT);
+        });
     }
 };
 
