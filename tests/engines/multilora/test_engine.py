@@ -166,6 +166,7 @@ def test_an_adapter_that_cannot_be_read_fails_its_requests_only(serve, tmp_path)
     engine, trace = serve(*DISTINCT)
     name = trace.iterations[0][0].adapter
     engine._adapters._resident.clear()
+    engine._plans.clear()
     adapter = engine.serving.adapters[name]
     engine.serving.adapters[name] = replace(adapter, lora=replace(adapter.lora, folder=tmp_path))
     _, rows = run(engine, trace.iterations[0])
