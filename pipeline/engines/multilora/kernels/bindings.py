@@ -69,16 +69,13 @@ ADAPTER_READ = (c_int, c_void_p, c_int64, c_int64, c_void_p, c_int64)
 """Arguments of `adapter_read`, which takes no pool and returns the number of tensors read."""
 
 
-def bound(*flags: str) -> ctypes.CDLL:
+def bound() -> ctypes.CDLL:
     """The library with every function declared; compiled unless that was done before.
-
-    Args:
-        flags: further flags of the compiler.
 
     Raises:
         BuildError: there is no compiler, or it failed.
     """
-    found = library(*flags)
+    found = library()
     found.pool_new.restype = c_void_p
     for name, arguments in SIGNATURES.items():
         function = getattr(found, name)

@@ -63,7 +63,8 @@ class Part:
     @property
     def shape(self) -> Shape:
         """Its dimensions."""
-        return Shape(self.column, *self.a.shape, len(self.b))
+        rank, inputs = self.a.shape
+        return Shape(self.column, rank, inputs, len(self.b))
 
 
 @dataclass(frozen=True, eq=False)

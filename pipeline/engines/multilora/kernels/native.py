@@ -50,17 +50,16 @@ class NativeStep(Step):
 class NativeKernels(Kernels):
     """C++ behind ctypes, which releases the GIL; one pool of threads."""
 
-    def __init__(self, threads: int, *flags: str) -> None:
+    def __init__(self, threads: int) -> None:
         """Compile unless that was done before.
 
         Args:
             threads: that compute, the caller's included.
-            flags: further flags of the compiler.
 
         Raises:
             BuildError: there is no compiler, or it failed.
         """
-        self._library = bound(*flags)
+        self._library = bound()
         self._pool = c_void_p(self._library.pool_new(threads))
         self._heads: dict[Heads, CHeads] = {}
 
