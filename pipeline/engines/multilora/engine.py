@@ -55,13 +55,13 @@ class Multilora(Engine):
         self._sampler = TokenSampler(serving.sampling)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, serving.threads)
         self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.architecture))
-        blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
-        self._intake = Intake(serving, blocks.capacity)
+        self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
+        self._intake = Intake(serving, self._blocks.capacity)
         self._loader = background_loader()
         self._adapters = Residency(self._load, self._size, settings.adapter_bytes, self._loader)
         self._adapters.preload(serving.adapters)
         self._scheduler: Scheduler[LoadedAdapter] = Scheduler(
-            blocks,
+            self._blocks,
             self._adapters,
             max_batch_size=settings.max_batch_size,
             prefill_tokens=settings.prefill_tokens,
@@ -111,6 +111,16 @@ class Multilora(Engine):
     def model_bytes(self) -> int:
         """The packed matrices and the embedding."""
         return self._decoder.model_bytes
+
+    @property
+    def kv_bytes(self) -> int:
+        """Of the blocks that were held; the rest of the pool has never been touched."""
+        return self._blocks.most * self._pool.block_bytes
+
+    @property
+    def adapter_bytes(self) -> int:
+        """Loads in flight included."""
+        return self._adapters.most
 
     @property
     def adapter_counts(self) -> AdapterCounts:

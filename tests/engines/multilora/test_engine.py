@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.engines.engine import Finished, Token
+from pipeline.engines.multilora.pool_size import bytes_per_token
 from pipeline.errors import UsageError
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
@@ -278,3 +279,15 @@ def test_neither_transformers_nor_peft_is_imported():
         check=True,
     )
     assert said.stdout.strip() == "set()"
+
+
+def test_memory_is_reported_by_what_holds_it(serve):
+    engine, trace = serve(*DISTINCT, "engine.max_batch_size=2")
+    assert engine.kv_bytes == 0
+    assert engine.adapter_bytes == sum(map(engine._size, engine.serving.adapters))
+    first, *_ = trace.iterations[0]
+    run(engine, [first])
+    blocks = -(-(len(first.prompt_ids) + first.max_new_tokens) // 16)
+    shape = engine.serving.checkpoint.architecture
+    assert engine.kv_bytes == blocks * 16 * bytes_per_token(shape)
+    assert engine.model_bytes > engine.weight_bytes > 0
