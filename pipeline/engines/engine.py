@@ -123,6 +123,16 @@ class Engine(ABC):
         """
         return None
 
+    @property
+    def kv_bytes(self) -> int | None:
+        """Bytes of keys and values at the moment when most were held; None where it can't tell."""
+        return None
+
+    @property
+    def adapter_bytes(self) -> int | None:
+        """Bytes of adapters at the moment when most were held; None where it can't tell."""
+        return None
+
     def score(
         self, adapter: str | None, prompt_ids: Sequence[int], continuation_ids: Sequence[int]
     ) -> "NDArray[np.float32] | None":

@@ -129,6 +129,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Size of the base model's weights as served: resident weights, or the file for GGUF",
         "lower",
     ),
+    "kv_bytes": Definition(
+        "bytes", "Keys and values at the moment when most of the cache was in use", "lower"
+    ),
+    "adapter_bytes": Definition(
+        "bytes", "Adapters in memory at the moment when they took most", "lower"
+    ),
     "token_agreement": Definition(
         "",
         "Share of positions where the most probable token is the reference's, teacher-forced",

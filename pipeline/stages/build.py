@@ -21,8 +21,13 @@ class Built:
     @property
     def figures(self) -> dict[str, Value]:
         """Metrics of the engine as it stands."""
-        size = self.engine.model_bytes
-        return {"model_bytes": NOT_MEASURED if size is None else size}
+        engine = self.engine
+        sizes = {
+            "model_bytes": engine.model_bytes,
+            "kv_bytes": engine.kv_bytes,
+            "adapter_bytes": engine.adapter_bytes,
+        }
+        return {name: NOT_MEASURED if size is None else size for name, size in sizes.items()}
 
 
 @contextmanager

@@ -76,7 +76,7 @@ PROFILERS = {
     "memray/peak_bytes",
     "perf",
 }
-ELSEWHERE = {*PROFILERS, "model_bytes", *NAMES}
+ELSEWHERE = {*PROFILERS, "model_bytes", "kv_bytes", "adapter_bytes", *NAMES}
 
 
 def test_by_hand(timeline: Timeline) -> None:

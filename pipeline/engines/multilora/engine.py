@@ -13,7 +13,7 @@ from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.loader import background_loader
-from pipeline.engines.multilora.lora import LoadedAdapter, adapter_bytes, load_adapter
+from pipeline.engines.multilora.lora import LoadedAdapter, Plan
 from pipeline.engines.multilora.pool_size import pool_tokens
 from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Scheduler
@@ -43,7 +43,7 @@ class Multilora(Engine):
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._stages = StepStages(self.clock)
-        self._sizes: dict[str, int] = {}
+        self._plans: dict[str, Plan] = {}
         self._arrived: list[Request] = []
         self._events: list[Event] = []
 
@@ -55,13 +55,13 @@ class Multilora(Engine):
         self._sampler = TokenSampler(serving.sampling)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, serving.threads)
         self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.architecture))
-        blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
-        self._intake = Intake(serving, blocks.capacity)
+        self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
+        self._intake = Intake(serving, self._blocks.capacity)
         self._loader = background_loader()
         self._adapters = Residency(self._load, self._size, settings.adapter_bytes, self._loader)
         self._adapters.preload(serving.adapters)
         self._scheduler: Scheduler[LoadedAdapter] = Scheduler(
-            blocks,
+            self._blocks,
             self._adapters,
             max_batch_size=settings.max_batch_size,
             prefill_tokens=settings.prefill_tokens,
@@ -113,6 +113,16 @@ class Multilora(Engine):
         return self._decoder.model_bytes
 
     @property
+    def kv_bytes(self) -> int:
+        """Of the blocks that were held; the rest of the pool has never been touched."""
+        return self._blocks.most * self._pool.block_bytes
+
+    @property
+    def adapter_bytes(self) -> int:
+        """Loads in flight included."""
+        return self._adapters.most
+
+    @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went; a hit had its adapter in memory when first looked at."""
         return self._adapters.counts
@@ -154,14 +164,17 @@ class Multilora(Engine):
             )
 
     def _size(self, name: str) -> int:
-        if name not in self._sizes:
+        return self._plan(name).bytes
+
+    def _plan(self, name: str) -> Plan:
+        if name not in self._plans:
             architecture = self.serving.checkpoint.architecture
             adapter, dtype = self.serving.adapters[name], self.settings.adapter_dtype
-            self._sizes[name] = adapter_bytes(adapter, architecture, dtype)
-        return self._sizes[name]
+            self._plans[name] = Plan.of(adapter, architecture, dtype)
+        return self._plans[name]
 
     def _load(self, name: str) -> LoadedAdapter:
-        return load_adapter(self.serving.adapters[name], self._decoder, self.settings.adapter_dtype)
+        return self._plan(name).load(self._decoder.kernels)
 
     def _take_arrivals(self) -> None:
         self.clock.enter("tokenize")

@@ -12,11 +12,13 @@ class BlockAllocator:
     Attributes:
         blocks: blocks of the pool.
         block_size: positions in a block.
+        most: blocks that were held when most were.
     """
 
     def __init__(self, blocks: int, block_size: int) -> None:
         self.blocks, self.block_size = blocks, block_size
         self._free = list(range(blocks - 1, -1, -1))
+        self.most = 0
 
     @property
     def free(self) -> int:
@@ -41,7 +43,9 @@ class BlockAllocator:
         needed = self._needed(tokens)
         if needed > len(self._free):
             raise ValueError(f"{needed} blocks asked for, {len(self._free)} free")
-        return tuple(self._free.pop() for _ in range(needed))
+        taken = tuple(self._free.pop() for _ in range(needed))
+        self.most = max(self.most, self.blocks - len(self._free))
+        return taken
 
     def release(self, blocks: Iterable[int]) -> None:
         """Give the blocks back."""

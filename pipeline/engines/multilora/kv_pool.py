@@ -1,11 +1,13 @@
 """Keys and values of all running sequences, in memory taken once."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from pipeline.engines.multilora.kernels.huge_pages import lazy_bytes
 from pipeline.models.architecture import Architecture
 
 BLOCK_SIZE = 16
@@ -31,7 +33,7 @@ class KvPool:
         blocks = -(-tokens // BLOCK_SIZE)
         outer = (architecture.layers, blocks, architecture.kv_heads)
         head, padded = architecture.head_dim, -(-architecture.head_dim // 16) * 16
-        return cls(torch.zeros(*outer, head, BLOCK_SIZE), torch.zeros(*outer, BLOCK_SIZE, padded))
+        return cls(_zeros(*outer, head, BLOCK_SIZE), _zeros(*outer, BLOCK_SIZE, padded))
 
     @property
     def blocks(self) -> int:
@@ -44,6 +46,10 @@ class KvPool:
         return self.keys.shape[-1]
 
     @property
-    def bytes(self) -> int:
-        """Memory it takes."""
-        return self.keys.nbytes + self.values.nbytes
+    def block_bytes(self) -> int:
+        """Memory of one block in all layers; the system gives none before it is written to."""
+        return (self.keys.nbytes + self.values.nbytes) // self.blocks
+
+
+def _zeros(*shape: int) -> Tensor:
+    return lazy_bytes(4 * prod(shape)).view(torch.float32).view(shape)

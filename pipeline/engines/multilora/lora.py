@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
-from safetensors import safe_open
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
-from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.kernels.lora_layout import (
-    SITE,
-    PackedAdapter,
-    Part,
-    pack_adapter,
-    packed_bytes,
-)
+from pipeline.engines.multilora.kernels.kernels import Kernels
+from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter, Shape
+from pipeline.engines.multilora.kernels.lora_source import sources
 from pipeline.engines.multilora.kernels.precision import AdapterDtype
 from pipeline.engines.multilora.sites import SITES, columns_of, module_of
 from pipeline.models.architecture import Architecture
@@ -33,39 +30,63 @@ class LoadedAdapter:
         return self.packed.bytes
 
 
-def load_adapter(adapter: Adapter, decoder: Decoder, dtype: AdapterDtype = "fp16") -> LoadedAdapter:
-    """Read an adapter from disk; safe to call beside a running step."""
-    return LoadedAdapter(adapter.name, pack_adapter(_sites(adapter, decoder.architecture), dtype))
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All about loading an adapter that can be known before: what remains is one call.
+
+    Attributes:
+        adapter: which.
+        layout: where its numbers will lie.
+        names: its tensors in the order of the layout's places.
+        factors: by which each is multiplied: B by the adapter's scaling.
+    """
+
+    adapter: Adapter
+    layout: Layout
+    names: tuple[str, ...]
+    factors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, adapter: Adapter, architecture: Architecture, dtype: AdapterDtype = "fp16") -> Self:
+        """From the shapes in the file's header."""
+        shapes: list[list[Shape]] = []
+        names: list[str] = []
+        factors: list[float] = []
+        for site in _sites(architecture):
+            shapes.append([])
+            for module, column in site:
+                a, b = f"{PREFIX}{module}.lora_A.weight", f"{PREFIX}{module}.lora_B.weight"
+                if a in adapter.lora.shapes:
+                    outputs, rank = adapter.lora.shapes[b]
+                    inputs = adapter.lora.shapes[a][1]
+                    shapes[-1].append(Shape(column, rank, inputs, outputs))
+                    names += [a, b]
+                    factors += [1.0, adapter.lora.scaling(module)]
+        return cls(adapter, Layout.of(shapes, dtype), tuple(names), np.array(factors, np.float32))
+
+    @property
+    def bytes(self) -> int:
+        """Memory the adapter will take."""
+        return self.layout.bytes
+
+    def load(self, kernels: Kernels) -> LoadedAdapter:
+        """Read the adapter from disk; safe to call beside a running step, which it leaves alone.
+
+        Raises:
+            OSError: its file can't be opened.
+            EOFError: its file is cut short.
+            ValueError: its file has changed, or is of a type that isn't known.
+        """
+        with (self.adapter.folder / WEIGHTS).open("rb") as file:
+            table = sources(file.fileno(), self.names, self.factors, self.layout)
+            packed = kernels.read_adapter(file.fileno(), table, self.layout)
+        return LoadedAdapter(self.adapter.name, packed)
 
 
-def adapter_bytes(
-    adapter: Adapter, architecture: Architecture, dtype: AdapterDtype = "fp16"
-) -> int:
-    """Memory the adapter will take, known before it is read."""
-    size = SITE.itemsize * architecture.layers * len(SITES)
+def _sites(architecture: Architecture) -> Iterator[list[tuple[str, int]]]:
+    """The modules of each site, counted through the layers, with their first output columns."""
     for layer in range(architecture.layers):
         for site in SITES:
-            ranks = columns = 0
-            for projection, _ in columns_of(site, architecture):
-                name = f"{PREFIX}{module_of(layer, projection)}"
-                if f"{name}.lora_A.weight" in adapter.lora.shapes:
-                    rank, columns = adapter.lora.shapes[f"{name}.lora_A.weight"]
-                    ranks += rank
-                    rows, rank = adapter.lora.shapes[f"{name}.lora_B.weight"]
-                    size += packed_bytes(rows, rank, dtype)
-            size += packed_bytes(ranks, columns, dtype)
-    return size
-
-
-def _sites(adapter: Adapter, architecture: Architecture) -> Iterator[list[Part]]:
-    with safe_open(adapter.folder / WEIGHTS, framework="pt") as file:
-        for layer in range(architecture.layers):
-            for site in SITES:
-                parts = []
-                for projection, column in columns_of(site, architecture):
-                    module = module_of(layer, projection)
-                    if f"{PREFIX}{module}.lora_A.weight" in adapter.lora.shapes:
-                        a = file.get_tensor(f"{PREFIX}{module}.lora_A.weight")
-                        b = file.get_tensor(f"{PREFIX}{module}.lora_B.weight").float()
-                        parts.append(Part(column, a, b * adapter.lora.scaling(module)))
-                yield parts
+            yield [
+                (module_of(layer, name), column) for name, column in columns_of(site, architecture)
+            ]

@@ -1,5 +1,6 @@
 """A checkpoint's weights, packed for the kernels."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -84,8 +85,14 @@ def pack_checkpoint(
         embedding=weights.rows(EMBEDDING)[:].clone(),
         layers=tuple(_layer(packer, index, epsilon) for index in layers),
         final_norm=weights.vector("model.norm.weight"),
-        head=head_packer.matrix([HEAD if HEAD in weights else EMBEDDING]),
+        head=head_packer.matrix([EMBEDDING if _tied(checkpoint) else HEAD]),
     )
+
+
+def _tied(checkpoint: Checkpoint) -> bool:
+    """Whether the output layer is the embedding; by default it isn't, in any of our families."""
+    config = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
+    return bool(config.get("tie_word_embeddings", False))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +104,7 @@ class _Packer:
     def matrix(self, names: Sequence[str]) -> Matrix:
         """One matrix of those tensors above one another, with their biases."""
         parts = [self.weights.rows(name) for name in names]
-        rows = sum(part.get_shape()[0] for part in parts)
-        columns = parts[0].get_shape()[1]
+        rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
         pieces = stacked(parts, ROWS_AT_ONCE)
         data = self.kernels.pack(pieces, rows, columns, self.precision)
         return Matrix(self.precision, rows, columns, data, self._bias(names, rows))

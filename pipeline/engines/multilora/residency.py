@@ -33,6 +33,9 @@ class Residency(Generic[T]):
     Room is made before a load begins, so the budget holds at every moment, loads in flight
     included. Adapters of running requests are pinned and never leave. Of the others the one goes
     that was wanted longest ago, by a waiting or a running request.
+
+    Attributes:
+        most: bytes used when most were.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Residency(Generic[T]):
         self._resident: OrderedDict[str, _Resident[T]] = OrderedDict()
         self._loading: dict[str, Future[T]] = {}
         self._loads = self._evictions = self._hits = self._lookups = 0
+        self.most = 0
 
     @property
     def counts(self) -> AdapterCounts:
@@ -88,6 +92,7 @@ class Residency(Generic[T]):
                 return
             self._resident[name] = _Resident(self._load(name))
             self._loads += 1
+            self.most = used
 
     def want(self, name: str | None, keep: Collection[str | None]) -> Readiness:
         """Begin to load an adapter unless it is here or on its way.
@@ -105,6 +110,7 @@ class Residency(Generic[T]):
             if not self._make_room(self._size(name), keep):
                 return Readiness.NO_ROOM
             self._loading[name] = self._executor.submit(self._load, name)
+            self.most = max(self.most, self.used)
         return Readiness.LOADING
 
     def pin(self, name: str | None, missed: bool) -> T | None:

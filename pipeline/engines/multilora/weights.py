@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from pipeline.engines.multilora.kernels.huge_pages import lazy_bytes
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
 
@@ -38,42 +40,70 @@ class Weights:
         Raises:
             UsageError: the checkpoint has no such tensor.
         """
-        vector: Tensor = self.rows(name)[:].float()
-        return vector
+        return self.rows(name)[:].float().clone()
 
     def optional_vector(self, name: str) -> Tensor | None:
         """The same, or None where the checkpoint has no such tensor."""
         return self.vector(name) if name in self else None
 
-    def rows(self, name: str) -> Any:
+    def rows(self, name: str) -> "Rows":
         """A tensor to be sliced by rows, each slice read from disk as it is taken.
-
-        Its file is mapped for this tensor alone: pages once read would else stay in memory.
 
         Raises:
             UsageError: the checkpoint has no such tensor.
         """
         if name not in self._files:
             raise UsageError(f"{self._folder}: no tensor {name}; fetch the checkpoint again")
-        return _opened(self._files[name]).get_slice(name)
+        return Rows(self._files[name], name)
 
 
-def stacked(matrices: Sequence[Any], rows: int) -> Iterator[Tensor]:
-    """The matrices above one another, fp32, `rows` rows at a time; the last may be fewer."""
-    pending: list[Tensor] = []
-    missing = rows
+@dataclass(frozen=True)
+class Rows:
+    """A stored tensor, to be sliced by rows.
+
+    The file is mapped for each slice anew, and only as long as that lives: pages once read would
+    else stay in memory, beside the packed weights.
+
+    Attributes:
+        path: its file.
+        name: of the tensor.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        return tuple(_opened(self.path).get_slice(self.name).get_shape())
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        found: Tensor = _opened(self.path).get_slice(self.name)[rows]
+        return found
+
+
+def stacked(matrices: Sequence[Rows], rows: int) -> Iterator[Tensor]:
+    """The matrices above one another, fp32, `rows` rows at a time; the last may be fewer.
+
+    Each piece takes the place of the one before. That place isn't in the heap, where whatever is
+    made in between would leave holes that no later piece fits.
+    """
+    columns = matrices[0].shape[1]
+    total = sum(matrix.shape[0] for matrix in matrices)
+    rows = min(rows, total)
+    piece = lazy_bytes(4 * rows * columns).view(torch.float32).view(rows, columns)
+    filled = 0
     for matrix in matrices:
-        count, start = matrix.get_shape()[0], 0
+        count, start = matrix.shape[0], 0
         while start < count:
-            taken = matrix[start : min(count, start + missing)].float()
-            pending.append(taken)
-            start += len(taken)
-            missing -= len(taken)
-            if missing == 0:
-                yield torch.cat(pending)
-                pending, missing = [], rows
-    if pending:
-        yield torch.cat(pending)
+            stop = min(count, start + rows - filled)
+            piece[filled : filled + stop - start] = matrix[start:stop]
+            filled, start = filled + stop - start, stop
+            if filled == rows:
+                yield piece
+                filled = 0
+    if filled:
+        yield piece[:filled]
 
 
 def _opened(path: Path) -> Any:

@@ -8,7 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.engines.lora_delta import FoldedWeights, read_factors
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.lora import load_adapter
+from pipeline.engines.multilora.lora import Plan
 from pipeline.models.checkpoint import Checkpoint
 
 
@@ -31,11 +31,15 @@ def expected(tiny):
     return logits
 
 
+def load(adapter, decoder, dtype="fp16"):
+    return Plan.of(adapter, decoder.architecture, dtype).load(decoder.kernels)
+
+
 def test_eight_adapters_in_one_ragged_batch(tiny, tiny_adapters, decoder, drive, ids, expected):
     driver = drive(decoder)
     names = [*tiny_adapters, None]
     for number, name in enumerate(names):
-        loaded = load_adapter(tiny_adapters[name], decoder, "fp32") if name else None
+        loaded = load(tiny_adapters[name], decoder, "fp32") if name else None
         driver.add(ids(20 + 7 * number, tiny.architecture, number), loaded)
     # Some sequences begin with long chunks, some with short ones, some wait; all end by decoding.
     lengths = [len(sequence.ids) for sequence in driver.sequences]
@@ -58,7 +62,7 @@ def test_eight_adapters_in_one_ragged_batch(tiny, tiny_adapters, decoder, drive,
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
 def test_a_request_is_the_same_alone_and_in_company(precision, tiny, tiny_adapters, drive, ids):
     decoder = Decoder.load(tiny, precision, threads=2)
-    loaded = [load_adapter(each, decoder) for each in tiny_adapters.values()]
+    loaded = [load(each, decoder) for each in tiny_adapters.values()]
     company, alone = drive(decoder), drive(decoder)
     for number, adapter in enumerate(loaded):
         company.add(ids(40, tiny.architecture, number), adapter)

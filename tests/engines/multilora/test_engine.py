@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.engines.engine import Finished, Token
+from pipeline.engines.multilora.pool_size import bytes_per_token
 from pipeline.errors import UsageError
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
@@ -166,6 +167,7 @@ def test_an_adapter_that_cannot_be_read_fails_its_requests_only(serve, tmp_path)
     engine, trace = serve(*DISTINCT)
     name = trace.iterations[0][0].adapter
     engine._adapters._resident.clear()
+    engine._plans.clear()
     adapter = engine.serving.adapters[name]
     engine.serving.adapters[name] = replace(adapter, lora=replace(adapter.lora, folder=tmp_path))
     _, rows = run(engine, trace.iterations[0])
@@ -277,3 +279,15 @@ def test_neither_transformers_nor_peft_is_imported():
         check=True,
     )
     assert said.stdout.strip() == "set()"
+
+
+def test_memory_is_reported_by_what_holds_it(serve):
+    engine, trace = serve(*DISTINCT, "engine.max_batch_size=2")
+    assert engine.kv_bytes == 0
+    assert engine.adapter_bytes == sum(map(engine._size, engine.serving.adapters))
+    first, *_ = trace.iterations[0]
+    run(engine, [first])
+    blocks = -(-(len(first.prompt_ids) + first.max_new_tokens) // 16)
+    shape = engine.serving.checkpoint.architecture
+    assert engine.kv_bytes == blocks * 16 * bytes_per_token(shape)
+    assert engine.model_bytes > engine.weight_bytes > 0

@@ -32,3 +32,25 @@ def test_fp32_chooses_as_merged_does_for_all_adapters(reference, config):
             assert (gaps[~same] < NEAR_TIE).all()
             equal, total = equal + same.sum(), total + len(ids)
     assert equal / total >= 0.995
+
+
+@pytest.mark.parametrize(
+    ("precision", "agreement", "divergence"),
+    [("fp32", 0.995, 1e-6), ("fp16", 0.995, 1e-5), ("int8", 0.98, 1e-3)],
+)
+def test_adapters_keep_their_habits_in_every_precision(
+    precision, agreement, divergence, reference, config
+):
+    """The base is fp32, so all that differs is how the adapters are stored."""
+    ready, answers = reference
+    overrides = (*SETUP, "engine=multilora", f"engine.adapter_precision={precision}")
+    exact, stored = (*SETUP, "engine=merged"), []
+    for setup in (exact, overrides):
+        with build(config(*setup), ready) as built:
+            ask = built.engine.score
+            stored.append(
+                [ask(r.adapter, r.prompt_ids, answers[r.id]) for r in ready.trace.requests]
+            )
+    wanted, found = (np.concatenate(each) for each in stored)
+    assert (wanted.argmax(1) == found.argmax(1)).mean() >= agreement
+    assert (np.exp(wanted) * (wanted - found)).sum(1).mean() <= divergence

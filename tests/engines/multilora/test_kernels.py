@@ -1,7 +1,5 @@
 """Every native kernel against its reference, over random shapes, and alone against in company."""
 
-import os
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,7 +15,7 @@ from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.engines.multilora.lora import LoadedAdapter
 
-NATIVE = NativeKernels(2, *os.environ.get("KERNEL_FLAGS", "").split())
+NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()
 PRECISIONS = st.sampled_from(["fp32", "int8", "int4"])
 TOKENS = st.integers(0, 14)

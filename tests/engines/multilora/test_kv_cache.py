@@ -29,3 +29,21 @@ def test_blocks_are_never_given_twice_and_never_lost(blocks, size, asks):
 
 def test_capacity_counts_positions():
     assert BlockAllocator(3, 16).capacity == 48
+
+
+def test_the_most_that_was_held_is_remembered():
+    pool = BlockAllocator(5, 16)
+    pool.release(pool.allocate(40))
+    held = pool.allocate(17)
+    assert (pool.most, len(held)) == (3, 2)
+
+
+def test_blocks_given_back_go_out_first_so_that_untouched_ones_cost_no_memory():
+    pool = BlockAllocator(100, 16)
+    seen = set()
+    for _ in range(20):
+        held = [pool.allocate(30), pool.allocate(16)]
+        seen |= {block for each in held for block in each}
+        for each in held:
+            pool.release(each)
+    assert len(seen) == pool.most == 3

@@ -15,7 +15,7 @@ def free(monkeypatch):
 
 def test_bytes_are_those_of_the_pool(tiny):
     pool = KvPool.for_tokens(160, tiny.architecture)
-    assert pool.bytes == 160 * bytes_per_token(tiny.architecture)
+    assert pool.blocks * pool.block_bytes == 160 * bytes_per_token(tiny.architecture)
 
 
 def test_the_default_holds_the_batch_and_at_least_one_full_sequence(tiny, free):

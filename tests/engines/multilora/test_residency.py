@@ -127,3 +127,13 @@ def test_waiting_ends_with_the_first_load(residency_of):
 def test_waiting_for_nothing_is_an_error_not_a_hang(residency_of):
     with pytest.raises(RuntimeError, match="no adapter is being loaded"):
         residency_of(8).wait()
+
+
+def test_the_most_bytes_are_remembered(residency_of, executor):
+    residency = residency_of(8)
+    residency.preload("a")
+    assert residency.most == 4
+    residency.want("c", ())
+    assert residency.most == 6
+    residency.want("b", ())
+    assert (residency.most, residency.used) == (6, 6)

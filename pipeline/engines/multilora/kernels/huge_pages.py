@@ -1,4 +1,7 @@
-"""Memory in huge pages where the system has them: fewer misses when weights are streamed."""
+"""Memory from the system itself: in huge pages where it has them, or page by page as it is used.
+
+Both are zero, are given back whole when the tensor is freed, and leave no holes in the heap.
+"""
 
 import mmap
 
@@ -9,10 +12,33 @@ HUGE = 2 << 20
 
 
 def huge_bytes(size: int) -> Tensor:
-    """`size` bytes, zero, uint8, beginning at a page; freed with the tensor."""
-    memory = mmap.mmap(-1, max(1, -(-size // HUGE)) * HUGE + HUGE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    whole = torch.frombuffer(memory, dtype=torch.uint8)
+    """`size` bytes, uint8, beginning at a huge page: fewer misses when weights are streamed.
+
+    What doesn't fill a huge page at the end is in small ones, or it would take a whole one.
+    """
+    memory, whole = _mapped(size + HUGE)
     start = -whole.data_ptr() % HUGE
+    rest = start + size // HUGE * HUGE
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        if rest > start:
+            memory.madvise(mmap.MADV_HUGEPAGE, start, rest - start)
+        memory.madvise(mmap.MADV_NOHUGEPAGE, rest)
     return whole[start : start + size]
+
+
+def lazy_bytes(size: int) -> Tensor:
+    """`size` bytes, uint8, in small pages, none of which is taken before it is written to."""
+    memory, whole = _mapped(size)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return whole[:size]
+
+
+def _mapped(size: int) -> tuple[mmap.mmap, Tensor]:
+    private = {} if not hasattr(mmap, "MAP_PRIVATE") else {"flags": _PRIVATE}
+    memory = mmap.mmap(-1, max(1, size), **private)
+    return memory, torch.frombuffer(memory, dtype=torch.uint8)
+
+
+_PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
+"""Shared memory, Python's default, gets no huge pages."""

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels.layout import Matrix
+from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter
 from pipeline.engines.multilora.kernels.precision import Precision
 from pipeline.engines.multilora.kv_pool import KvPool
 
@@ -92,6 +95,19 @@ class Kernels(ABC):
             rows: outputs of the matrix.
             columns: its inputs.
             precision: how its weights are stored.
+        """
+
+    @abstractmethod
+    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+        """Read and pack an adapter, on the calling thread alone and beside whatever runs.
+
+        Args:
+            file: descriptor of its safetensors file.
+            sources: its tensors, one row of `lora_source.SOURCE` each.
+            layout: where their numbers go.
+
+        Raises:
+            EOFError: the file is cut short.
         """
 
     @abstractmethod

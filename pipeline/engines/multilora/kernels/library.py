@@ -1,4 +1,8 @@
-"""The native kernels: compiled for this machine on first use, then kept."""
+"""The native kernels: compiled for this machine on first use, then kept.
+
+`CXX` names another compiler, and `MULTILORA_CXXFLAGS` further flags, which win over ours: such as
+`-march=x86-64` for a processor without AVX2, or a sanitizer.
+"""
 
 import ctypes
 import hashlib
@@ -20,19 +24,16 @@ class BuildError(Exception):
 
 
 @cache
-def library(*extra: str) -> ctypes.CDLL:
+def library() -> ctypes.CDLL:
     """The kernels, ready to be called.
-
-    Args:
-        extra: further flags of the compiler, such as a sanitizer's.
 
     Raises:
         BuildError: there is no compiler, or it failed.
     """
-    return ctypes.CDLL(str(built(*extra)))
+    return ctypes.CDLL(str(built()))
 
 
-def built(*extra: str) -> Path:
+def built() -> Path:
     """The shared library in the cache; compiled if need be, whole or not at all.
 
     Raises:
@@ -41,7 +42,7 @@ def built(*extra: str) -> Path:
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         raise BuildError("no C++ compiler; install one, such as: apt-get install g++")
-    command = [compiler, *FLAGS, *LINK, *extra]
+    command = [compiler, *FLAGS, *LINK, *os.environ.get("MULTILORA_CXXFLAGS", "").split()]
     path = _folder() / f"multilora-{_key(command)}.so"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,9 +55,11 @@ def built(*extra: str) -> Path:
 def _compile(command: list[str], to: Path) -> None:
     """All sources as one, which takes half the time and lets everything be inlined."""
     whole = "".join(f'#include "{each}"\n' for each in sorted(SOURCES.glob("*.cpp")))
-    finished = subprocess.run(
-        [*command, "-x", "c++", "-", "-o", str(to)], input=whole, capture_output=True, text=True
-    )
+    arguments = [*command, "-x", "c++", "-", "-o", str(to)]
+    try:
+        finished = subprocess.run(arguments, input=whole, capture_output=True, text=True)
+    except OSError as error:
+        raise BuildError(f"{command[0]} can't be run: {error.strerror}") from error
     if finished.returncode:
         errors = [line for line in finished.stderr.splitlines() if "error" in line]
         raise BuildError(f"{command[0]} failed: {(errors or ['no message'])[0]}")

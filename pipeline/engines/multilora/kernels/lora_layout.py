@@ -5,9 +5,9 @@ all projections of a site one after another; B is (units of 16 rows, rank, 16), 
 int8 numbers have an fp32 scale for each row, before the units.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -18,12 +18,32 @@ from pipeline.engines.multilora.kernels.layout import UNIT
 from pipeline.engines.multilora.kernels.precision import AdapterDtype
 
 BITS: dict[AdapterDtype, int] = {"fp32": 32, "fp16": 16, "int8": 8}
-TORCH = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.int8}
 NUMPY = {"fp32": np.float32, "fp16": np.float16, "int8": np.int8}
 MOST_PARTS = 3
 PART = np.dtype([("b", "i8"), *((name, "i4") for name in ("rank", "first", "column", "columns"))])
 SITE = np.dtype([("a", "i8"), ("ranks", "i4"), ("parts", "i4"), ("part", PART, (MOST_PARTS,))])
 """A row of the table of sites: offsets into the data, as kernels.h reads them."""
+
+PLACE = np.dtype([("to", "i8"), *((name, "i4") for name in ("first", "rows", "columns", "padded"))])
+"""Where a tensor's rows go: offset of their packed matrix, first row in it, rows, columns, and all
+the rows of the matrix, filled up to whole units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of what an adapter adds to one projection of a site.
+
+    Attributes:
+        column: first output column of the projection in the site.
+        rank: rows of A, columns of B.
+        inputs: columns of A.
+        outputs: rows of B.
+    """
+
+    column: int
+    rank: int
+    inputs: int
+    outputs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,25 +60,82 @@ class Part:
     a: Tensor
     b: Tensor
 
+    @property
+    def shape(self) -> Shape:
+        """Its dimensions."""
+        rank, inputs = self.a.shape
+        return Shape(self.column, rank, inputs, len(self.b))
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where the numbers of one adapter go; follows from the shapes of its tensors alone.
+
+    Attributes:
+        dtype: how its numbers are stored.
+        sites: one row of `SITE` a site, counted through the layers.
+        places: one row of `PLACE` a tensor: A and B of each part of each site in turn.
+        size: bytes of the numbers.
+    """
+
+    dtype: AdapterDtype
+    sites: NDArray[Any]
+    places: NDArray[Any]
+    size: int
+
+    @classmethod
+    def of(cls, sites: Iterable[Sequence[Shape]], dtype: AdapterDtype) -> Self:
+        """Site by site; an adapter that leaves a site alone has no shapes there."""
+        table: list[Any] = []
+        places: list[tuple[int, ...]] = []
+        size = 0
+        for shapes in sites:
+            ranks = _padded(sum(shape.rank for shape in shapes))
+            a, first, parts = size, 0, []
+            if shapes:
+                size += packed_bytes(ranks, shapes[0].inputs, dtype)
+            for shape in shapes:
+                parts.append((size, shape.rank, first, shape.column, shape.outputs))
+                places.append((a, first, shape.rank, shape.inputs, ranks))
+                places.append((size, 0, shape.outputs, shape.rank, _padded(shape.outputs)))
+                size += packed_bytes(shape.outputs, shape.rank, dtype)
+                first += shape.rank
+            parts += [(0, 0, 0, 0, 0)] * (MOST_PARTS - len(parts))
+            table.append((a, ranks, len(shapes), parts))
+        return cls(dtype, np.array(table, SITE), np.array(places, PLACE), size)
+
+    @property
+    def bytes(self) -> int:
+        """Memory the adapter takes."""
+        return self.size + self.sites.nbytes
+
 
 @dataclass(frozen=True, eq=False)
 class PackedAdapter:
     """All sites of an adapter.
 
     Attributes:
-        dtype: how its numbers are stored.
+        layout: what lies where.
         data: the bytes, uint8.
-        sites: one row of `SITE` a site, counted through the layers.
     """
 
-    dtype: AdapterDtype
+    layout: Layout
     data: Tensor
-    sites: NDArray[Any]
+
+    @property
+    def dtype(self) -> AdapterDtype:
+        """How its numbers are stored."""
+        return self.layout.dtype
+
+    @property
+    def sites(self) -> NDArray[Any]:
+        """One row of `SITE` a site."""
+        return self.layout.sites
 
     @property
     def bytes(self) -> int:
         """Memory it takes."""
-        return self.data.nbytes + self.sites.nbytes
+        return self.layout.bytes
 
     def parts(self, site: int, columns: int) -> Iterator[Part]:
         """What the packed numbers of a site of so many inputs stand for, fp32."""
@@ -72,60 +149,59 @@ class PackedAdapter:
             yield Part(int(part["column"]), a[first : first + rank], b)
 
 
-def pack_adapter(sites: Iterable[list[Part]], dtype: AdapterDtype) -> PackedAdapter:
-    """Pack site by site; an adapter that leaves a site alone has no parts there."""
-    pieces: list[Tensor] = []
-    rows: list[Any] = []
-    size = 0
+def pack_adapter(sites: Sequence[Sequence[Part]], dtype: AdapterDtype) -> PackedAdapter:
+    """Pack what is in memory, site by site."""
+    layout = Layout.of([[part.shape for part in parts] for parts in sites], dtype)
+    tensors = [tensor for parts in sites for part in parts for tensor in (part.a, part.b)]
+    return pack_tensors(layout, (tensor.float().numpy() for tensor in tensors))
 
-    def add(matrix: Tensor) -> int:
-        nonlocal size
-        at = size
-        pieces.append(_packed(matrix, dtype))
-        size += pieces[-1].nbytes
-        return at
 
-    for parts in sites:
-        row = np.zeros((), SITE)
-        if parts:
-            a = torch.cat([part.a.float() for part in parts])
-            row["a"], row["parts"] = add(a), len(parts)
-            row["ranks"] = -(-len(a) // UNIT) * UNIT
-        first = 0
-        for number, part in enumerate(parts):
-            rank = len(part.a)
-            row["part"][number] = (add(part.b.float()), rank, first, part.column, len(part.b))
-            first += rank
-        rows.append(row)
-    data = torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.uint8)
-    return PackedAdapter(dtype, data, np.array(rows))
+def pack_tensors(layout: Layout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:
+    """Put each tensor into its place; they come in the order of `Layout.places`."""
+    data = np.zeros(layout.size, np.uint8)
+    for place, tensor in zip(layout.places, tensors, strict=True):
+        _put(data, place, tensor, layout.dtype)
+    return PackedAdapter(layout, torch.from_numpy(data))
 
 
 def packed_bytes(rows: int, columns: int, dtype: AdapterDtype) -> int:
     """Bytes of a matrix once packed."""
-    padded = -(-rows // UNIT) * UNIT
-    return padded * columns * BITS[dtype] // 8 + (4 * padded if dtype == "int8" else 0)
+    padded = _padded(rows)
+    return padded * columns * BITS[dtype] // 8 + _scales(padded, dtype)
 
 
-def _packed(matrix: Tensor, dtype: AdapterDtype) -> Tensor:
-    """In NumPy, which keeps to the calling thread: adapters are loaded beside running steps."""
-    numbers = matrix.numpy()
-    numbers = np.pad(numbers, ((0, -len(numbers) % UNIT), (0, 0)))
-    head = np.empty(0, np.uint8)
+def _padded(rows: int) -> int:
+    return -(-rows // UNIT) * UNIT
+
+
+def _scales(padded: int, dtype: AdapterDtype) -> int:
+    return 4 * padded if dtype == "int8" else 0
+
+
+def _views(
+    data: NDArray[np.uint8], at: int, padded: int, columns: int, dtype: AdapterDtype
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Scales, or none, and units of a packed matrix."""
+    head, size = _scales(padded, dtype), packed_bytes(padded, columns, dtype)
+    units = data[at + head : at + size].view(NUMPY[dtype]).reshape(-1, columns, UNIT)
+    return data[at : at + head].view(np.float32), units
+
+
+def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], dtype: AdapterDtype) -> None:
+    at, first, count, columns, padded = (int(place[name]) for name in PLACE.names or ())
+    scales, units = _views(data, at, padded, columns, dtype)
+    index = first + np.arange(count)
     if dtype == "int8":
-        scales = np.abs(numbers).max(1) / np.float32(127)
-        inverse = np.divide(1, scales, out=np.zeros_like(scales), where=scales > 0)
-        numbers, head = np.rint(numbers * inverse[:, None]), scales.view(np.uint8)
-    stored = numbers.astype(NUMPY[dtype]).reshape(-1, UNIT, numbers.shape[1])
-    units = np.ascontiguousarray(stored.transpose(0, 2, 1)).reshape(-1).view(np.uint8)
-    return torch.from_numpy(np.concatenate([head, units]))
+        scale = np.abs(rows).max(1) / np.float32(127)
+        inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
+        scales[index], rows = scale, np.rint(rows * inverse[:, None])
+    units[index // UNIT, :, index % UNIT] = rows
 
 
 def _unpacked(data: Tensor, at: int, rows: int, columns: int, dtype: AdapterDtype) -> Tensor:
-    size, padded = packed_bytes(rows, columns, dtype), -(-rows // UNIT) * UNIT
-    head = 4 * padded if dtype == "int8" else 0
-    numbers = data[at + head : at + size].clone().view(TORCH[dtype]).float()
-    matrix = numbers.view(-1, columns, UNIT).transpose(1, 2).reshape(padded, columns)
+    padded = _padded(rows)
+    scales, units = _views(data.numpy(), at, padded, columns, dtype)
+    matrix = units.transpose(0, 2, 1).reshape(padded, columns).astype(np.float32)
     if dtype == "int8":
-        matrix = matrix * data[at : at + head].clone().view(torch.float32)[:, None]
-    return matrix[:rows]
+        matrix *= scales[:, None]
+    return torch.from_numpy(matrix)[:rows]

@@ -2,81 +2,31 @@
 
 import ctypes
 from collections.abc import Iterable
-from ctypes import Structure, c_float, c_int, c_int64, c_void_p
+from ctypes import c_void_p
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels import layout
+from pipeline.engines.multilora.kernels.bindings import (
+    CHeadNorms,
+    CHeads,
+    CInput,
+    CSegment,
+    CStep,
+    bound,
+)
 from pipeline.engines.multilora.kernels.huge_pages import huge_bytes
 from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
 from pipeline.engines.multilora.kernels.layout import BITS, Matrix
-from pipeline.engines.multilora.kernels.library import library
 from pipeline.engines.multilora.kernels.lora_layout import BITS as ADAPTER_BITS
+from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter
 from pipeline.engines.multilora.kernels.precision import GROUP, Precision
 from pipeline.engines.multilora.kv_pool import KvPool
-
-
-class CInput(Structure):
-    """`Input` of activations.h."""
-
-    _fields_ = (
-        ("bits", c_int),
-        ("values", c_void_p),
-        ("packed", c_void_p),
-        ("tokens", c_int64),
-        ("columns", c_int64),
-    )
-
-
-class CHeads(Structure):
-    """`Heads` of kernels.h."""
-
-    _fields_ = (("queries", c_int64), ("keys", c_int64), ("width", c_int64))
-
-
-class CHeadNorms(Structure):
-    """`HeadNorms` of kernels.h."""
-
-    _fields_ = (("query", c_void_p), ("key", c_void_p), ("epsilon", c_float))
-
-
-class CStep(Structure):
-    """`Step` of kernels.h."""
-
-    _fields_ = (
-        *((name, c_void_p) for name in ("positions", "sequences", "block_table")),
-        *((name, c_void_p) for name in ("cosines", "sines", "keys", "values")),
-        *((name, c_int64) for name in ("tokens", "table_width", "blocks")),
-    )
-
-
-class CSegment(Structure):
-    """`LoraSegment` of kernels.h."""
-
-    _fields_ = (
-        ("data", c_void_p),
-        ("sites", c_void_p),
-        ("bits", c_int64),
-        ("start", c_int64),
-        ("stop", c_int64),
-    )
-
-
-SIGNATURES: dict[str, tuple[Any, ...]] = {
-    "kernel_pack": (c_int, c_void_p, c_int64, c_int64, c_void_p),
-    "kernel_linear": (c_void_p, c_void_p, c_void_p, c_int64, c_void_p),
-    "kernel_norm": (c_void_p, c_void_p, c_int64, c_void_p, c_float, c_void_p),
-    "kernel_gate": (c_void_p, c_int64, c_void_p),
-    "kernel_pack_input": (c_void_p,),
-    "kernel_rotate_and_store": (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
-    "kernel_attend": (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p),
-    "kernel_add_lora": (c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_int64),
-}
-"""Arguments after the pool."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,22 +50,17 @@ class NativeStep(Step):
 class NativeKernels(Kernels):
     """C++ behind ctypes, which releases the GIL; one pool of threads."""
 
-    def __init__(self, threads: int, *flags: str) -> None:
+    def __init__(self, threads: int) -> None:
         """Compile unless that was done before.
 
         Args:
             threads: that compute, the caller's included.
-            flags: further flags of the compiler.
 
         Raises:
             BuildError: there is no compiler, or it failed.
         """
-        self._library = library(*flags)
-        self._library.pool_new.restype = c_void_p
+        self._library = bound()
         self._pool = c_void_p(self._library.pool_new(threads))
-        for name, arguments in SIGNATURES.items():
-            function = getattr(self._library, name)
-            function.argtypes, function.restype = (c_void_p, *arguments), None
         self._heads: dict[Heads, CHeads] = {}
 
     def __del__(self) -> None:
@@ -135,6 +80,15 @@ class NativeKernels(Kernels):
             self._library.kernel_pack(self._pool, bits, piece.data_ptr(), len(piece), columns, to)
             done += layout.panels(len(piece))
         return data
+
+    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+        """One call for the whole adapter, which holds the GIL at no time."""
+        data = torch.empty(layout.size, dtype=torch.uint8)
+        count, bits = len(sources), ADAPTER_BITS[layout.dtype]
+        at, to = sources.ctypes.data, data.data_ptr()
+        if self._library.adapter_read(file, at, count, bits, to, layout.size) < count:
+            raise EOFError("the file is cut short")
+        return PackedAdapter(layout, data)
 
     def activations(self, rows: int, columns: int, precision: Precision) -> NativeActivations:
         """Values, and room for them as the matrices want them."""

@@ -1,14 +1,18 @@
 """Each kernel in plain PyTorch: what the native ones must compute, and their stand-in."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels import layout
 from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
 from pipeline.engines.multilora.kernels.layout import Matrix
+from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter, pack_tensors
+from pipeline.engines.multilora.kernels.lora_source import tensors
 from pipeline.engines.multilora.kernels.precision import Precision, quantised_activations
 from pipeline.engines.multilora.kv_pool import KvPool
 
@@ -27,6 +31,10 @@ class ReferenceKernels(Kernels):
             data[done : done + count] = layout.pack(piece, precision)
             done += count
         return data
+
+    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+        """Tensor by tensor, in NumPy, which keeps to the calling thread."""
+        return pack_tensors(layout, tensors(file, sources))
 
     def activations(self, rows: int, columns: int, precision: Precision) -> Activations:
         """Values alone: what is to be quantised is quantised where it is used."""
