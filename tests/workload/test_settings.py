@@ -36,12 +36,23 @@ def composed():
         yield lambda *overrides: compose("config", [*overrides]).workload
 
 
+NEEDED = {
+    "arrivals/replay": f"workload.arrivals.path={golden.DATA}/stamps.txt",
+    "lengths/from_file": (
+        f"workload.lengths={{path: {golden.DATA}/azure.csv, column: GeneratedTokens}}"
+    ),
+    "prompts/jsonl": f"workload.prompts.path={golden.DATA}/prompts.jsonl",
+    "prompts/sharegpt": f"workload.prompts.path={golden.DATA}/sharegpt.json",
+}
+
+
 @pytest.mark.parametrize("file", LAWS, ids=lambda file: f"{file.parent.name}={file.stem}")
 def test_every_law_composes_and_draws(composed, file):
     override = f"workload/{file.parent.name}={file.stem}"
-    workload = instantiate(composed(override), _convert_="all")
+    needed = [NEEDED[key] for key in [f"{file.parent.name}/{file.stem}"] if key in NEEDED]
+    workload = instantiate(composed(override, *needed), _convert_="all")
     assert getattr(workload, file.parent.name).name == file.stem
-    trace = workload.trace(golden.ADAPTERS, lambda text: [len(word) for word in text.split()])
+    trace = workload.trace(golden.MORE_ADAPTERS, golden.encode_words)
     assert [request.id for request in trace.requests] == list(range(len(trace.requests)))
     assert file.read_text().startswith("# python -m pipeline ")
     assert override in file.read_text().splitlines()[0]
