@@ -16,6 +16,11 @@ NEEDED = {
     "adapters/folder": ["adapters.path=/somewhere"],
     "adapters/hub": ["adapters.ids={a: b/c}"],
     "workload/replay": ["workload.path=/somewhere"],
+    "workload/azure": ["workload.path=/somewhere"],
+    "workload/arrivals/replay": ["workload.arrivals.path=/somewhere"],
+    "workload/lengths/from_file": ["workload.lengths.path=/somewhere"],
+    "workload/prompts/jsonl": ["workload.prompts.path=/somewhere"],
+    "workload/prompts/sharegpt": ["workload.prompts.path=/somewhere"],
 }
 
 

@@ -38,6 +38,7 @@ class RequestRecord:
         output_ids: the generated token ids.
         text: the output as text; None when the workload replays ids alone.
         error: what went wrong, in one line; None when nothing did.
+        tenant: who asked; None where nobody is told apart.
     """
 
     id: int
@@ -53,6 +54,7 @@ class RequestRecord:
     output_ids: tuple[int, ...]
     text: str | None = None
     error: str | None = None
+    tenant: str | None = None
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:

@@ -32,6 +32,7 @@ class _Open:
             output_ids=tuple(token.token_id for token in self.tokens),
             text=end.text,
             error=end.error,
+            tenant=self.request.tenant,
         )
 
 

@@ -15,6 +15,7 @@ class Request:
         prompt_ids: the same text as token ids, for engines that replay ids alone.
         max_new_tokens: how many tokens to generate.
         scheduled_s: arrival, in seconds from the start of its iteration.
+        tenant: who asks; None where nobody is told apart.
     """
 
     id: int
@@ -24,3 +25,4 @@ class Request:
     prompt_ids: tuple[int, ...]
     max_new_tokens: int
     scheduled_s: float
+    tenant: str | None = None

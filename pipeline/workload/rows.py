@@ -19,7 +19,7 @@ _EXACT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class _Row(BaseModel):
-    """A line: the fields of `Request`, none missing, none more, nothing converted."""
+    """A line: the fields of `Request`; only the tenant may be missing, nothing is converted."""
 
     model_config = _EXACT
 
@@ -30,6 +30,7 @@ class _Row(BaseModel):
     prompt_ids: tuple[NonNegativeInt, ...]
     max_new_tokens: PositiveInt
     scheduled_s: NonNegativeFloat
+    tenant: str | None = None
 
 
 class Sidecar(BaseModel):

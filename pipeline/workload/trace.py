@@ -30,7 +30,7 @@ class Trace:
     def jsonl(self) -> str:
         """One request a line, in ASCII; the same bytes on every machine."""
         return "".join(
-            json.dumps(asdict(each), sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
+            json.dumps(_row(each), sort_keys=True, allow_nan=False, separators=(",", ":")) + "\n"
             for each in self.requests
         )
 
@@ -65,8 +65,15 @@ class Trace:
     def write(self, path: Path) -> None:
         """Write `trace.jsonl`, and `trace.json` beside it."""
         path.write_text(self.jsonl, "utf-8", newline="\n")
-        sidecar = json.dumps(self.sidecar(), indent=2, ensure_ascii=False) + "\n"
+        sidecar = json.dumps(self.sidecar(), indent=2, ensure_ascii=False, default=str) + "\n"
         path.with_suffix(".json").write_text(sidecar, "utf-8", newline="\n")
+
+
+def _row(request: Request) -> dict[str, Any]:
+    row = asdict(request)
+    if request.tenant is None:
+        del row["tenant"]
+    return row
 
 
 def read_trace(path: Path) -> Trace:

@@ -103,7 +103,7 @@ def test_a_wrong_field_is_refused_by_name(tmp_path, key, value):
     assert "line 1" in message and key in message and "changed" in message
 
 
-@pytest.mark.parametrize("key", Request.__slots__)
+@pytest.mark.parametrize("key", [name for name in Request.__slots__ if name != "tenant"])
 def test_a_missing_field_is_refused_by_name(tmp_path, key):
     path = tmp_path / "trace.jsonl"
     row = {name: value for name, value in vars_of(ROW).items() if name != key}

@@ -12,6 +12,10 @@ from pydantic import ValidationError
 from pipeline.errors import UsageError
 from pipeline.workload.arrivals.batch import Batch
 from pipeline.workload.arrivals.concurrency import Concurrency
+from pipeline.workload.arrivals.constant import Constant
+from pipeline.workload.arrivals.gamma import Gamma
+from pipeline.workload.arrivals.poisson import Poisson
+from pipeline.workload.arrivals.ramp import Ramp
 from pipeline.workload.lengths.fixed import Fixed
 from pipeline.workload.lengths.uniform import Uniform
 from pipeline.workload.popularity.zipf import Zipf
@@ -32,12 +36,23 @@ def composed():
         yield lambda *overrides: compose("config", [*overrides]).workload
 
 
+NEEDED = {
+    "arrivals/replay": f"workload.arrivals.path={golden.DATA}/stamps.txt",
+    "lengths/from_file": (
+        f"workload.lengths={{path: {golden.DATA}/azure.csv, column: GeneratedTokens}}"
+    ),
+    "prompts/jsonl": f"workload.prompts.path={golden.DATA}/prompts.jsonl",
+    "prompts/sharegpt": f"workload.prompts.path={golden.DATA}/sharegpt.json",
+}
+
+
 @pytest.mark.parametrize("file", LAWS, ids=lambda file: f"{file.parent.name}={file.stem}")
 def test_every_law_composes_and_draws(composed, file):
     override = f"workload/{file.parent.name}={file.stem}"
-    workload = instantiate(composed(override), _convert_="all")
+    needed = [NEEDED[key] for key in [f"{file.parent.name}/{file.stem}"] if key in NEEDED]
+    workload = instantiate(composed(override, *needed), _convert_="all")
     assert getattr(workload, file.parent.name).name == file.stem
-    trace = workload.trace(golden.ADAPTERS, lambda text: [len(word) for word in text.split()])
+    trace = workload.trace(golden.MORE_ADAPTERS, golden.encode_words)
     assert [request.id for request in trace.requests] == list(range(len(trace.requests)))
     assert file.read_text().startswith("# python -m pipeline ")
     assert override in file.read_text().splitlines()[0]
@@ -61,6 +76,12 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
         (Batch, {"batch_size": 1, "iterations": 0}),
         (Concurrency, {"concurrency": 0, "requests": 1}),
         (Concurrency, {"concurrency": 1, "requests": 0}),
+        (Poisson, {"rate": 0, "requests": 1}),
+        (Poisson, {"rate": math.inf, "requests": 1}),
+        (Poisson, {"rate": 1, "requests": 0}),
+        (Constant, {"rate": -1, "requests": 1}),
+        (Gamma, {"rate": 1, "cv": 0, "requests": 1}),
+        (Ramp, {"start_rate": 0, "end_rate": 1, "requests": 1}),
         (Fixed, {"max_new_tokens": 0}),
         (Uniform, {"low": 0, "high": 1}),
         (Given, {"prompts": ()}),
@@ -70,6 +91,14 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
 def test_nonsense_is_refused(settings, values):
     with pytest.raises(ValidationError):
         settings(name="x", **values)
+
+
+def test_open_arrivals_take_what_is_swept_from_the_workload(composed):
+    for process in ("constant", "poisson", "gamma", "ramp"):
+        swept = (f"workload/arrivals={process}", "workload.rate=7.5", "workload.requests=5")
+        arrivals = instantiate(composed(*swept), _convert_="all").arrivals
+        rate = arrivals.end_rate if process == "ramp" else arrivals.rate
+        assert (rate, arrivals.requests, arrivals.rescale) == (7.5, 5, False)
 
 
 def test_lengths_the_wrong_way_round_are_refused():

@@ -1,14 +1,17 @@
-"""The contract of a law of output lengths."""
+"""The contract of a law of lengths in tokens, of outputs or prompts."""
 
 from abc import ABC, abstractmethod
 from random import Random
 
 
 class Lengths(ABC):
-    """Says how many tokens each request asks for."""
+    """Says how many tokens each request asks for, or its prompt has."""
 
     name: str
 
     @abstractmethod
     def draw(self, count: int, rng: Random) -> list[int]:
-        """`max_new_tokens` of `count` requests."""
+        """`count` lengths, each at least 1."""
+
+    def check(self) -> None:  # noqa: B027
+        """Raise UsageError if it can't be drawn from, before anything heavy starts."""

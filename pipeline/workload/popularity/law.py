@@ -3,8 +3,17 @@
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a request gets: an adapter, and the tenant who asks where there are tenants."""
+
+    adapter: int
+    tenant: str | None = None
 
 
 class Popularity(ABC):
@@ -20,6 +29,10 @@ class Popularity(ABC):
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
         """One adapter a request; `groups` are the sizes of the batches handed over together."""
 
+    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Choice]:
+        """As `draw`, with the tenants; most laws know none."""
+        return [Choice(adapter) for adapter in self.draw(groups, n, rng)]
+
     def check(self, groups: Sequence[int], n: int) -> None:  # noqa: B027
         """Raise UsageError if the law can't serve such groups with `n` adapters."""
 
@@ -30,3 +43,8 @@ def draw_independently(probabilities: Sequence[float], count: int, rng: Random) 
     last = len(cumulative) - 1
     scale = cumulative[-1]
     return [min(bisect_right(cumulative, rng.random() * scale), last) for _ in range(count)]
+
+
+def rounded(probabilities: Sequence[float] | None) -> list[float] | None:
+    """The vector as it is written down; None where there is none."""
+    return None if probabilities is None else [round(each, 12) for each in probabilities]

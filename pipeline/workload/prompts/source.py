@@ -16,3 +16,10 @@ class Prompts(ABC):
     @abstractmethod
     def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
         """`count` prompts; `encode` is the model's tokenizer, for sources that count tokens."""
+
+    def draw_for(self, adapters: Sequence[int], rng: Random, encode: Encode) -> list[str]:
+        """A prompt a request, which names that adapter; most sources don't care."""
+        return self.draw(len(adapters), rng, encode)
+
+    def check(self) -> None:  # noqa: B027
+        """Raise UsageError if it can't be drawn from, before anything heavy starts."""

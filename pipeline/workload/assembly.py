@@ -1,0 +1,42 @@
+"""The requests of a trace, put together from what was drawn."""
+
+from collections.abc import Sequence
+
+from pipeline.workload.arrivals.process import Slot
+from pipeline.workload.popularity.law import Choice
+from pipeline.workload.prompts.source import Encode
+from pipeline.workload.request import Request
+
+
+def assemble(
+    slots: Sequence[Slot],
+    choices: Sequence[Choice],
+    prompts: Sequence[str],
+    lengths: Sequence[int],
+    adapters: Sequence[str | None],
+    encode: Encode,
+) -> tuple[Request, ...]:
+    """One request from each slot, choice, prompt and length.
+
+    Args:
+        slots: when.
+        choices: for which adapter, by whom.
+        prompts: with what words.
+        lengths: how many tokens are asked for.
+        adapters: names that the choices' numbers stand for.
+        encode: the model's tokenizer.
+    """
+    rows = zip(slots, choices, prompts, lengths, strict=True)
+    return tuple(
+        Request(
+            id=id_,
+            iteration=slot.iteration,
+            adapter=adapters[choice.adapter],
+            prompt=prompt,
+            prompt_ids=tuple(encode(prompt)),
+            max_new_tokens=length,
+            scheduled_s=slot.scheduled_s,
+            tenant=choice.tenant,
+        )
+        for id_, (slot, choice, prompt, length) in enumerate(rows)
+    )

@@ -1,0 +1,50 @@
+"""A prompt of an exact number of tokens: the words don't matter, their number does."""
+
+from functools import cache
+from random import Random
+
+from pipeline.errors import UsageError
+from pipeline.workload.prompts.builtin import FILE
+from pipeline.workload.prompts.source import Encode
+from pipeline.workload.randomness import below
+
+FILLER = " a"
+"""A word of one token in every tokenizer we know; brings a prompt to its exact length."""
+
+
+class ExactLength:
+    """Makes such prompts from the words of the builtin ones."""
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._words = _words()
+        self._longest = max(len(encode(f" {word}")) for word in set(self._words))
+
+    def prompt(self, tokens: int, rng: Random) -> str:
+        """Words in random order, as many as fit, then filler words.
+
+        Raises:
+            UsageError: the tokenizer doesn't count as expected, so the length can't be met.
+        """
+        text, length = "", len(self._encode(""))
+        while True:
+            longer = text + self._some(max(1, (tokens - length) // self._longest), rng)
+            length = len(self._encode(longer))
+            if length > tokens:
+                break
+            text = longer
+        text += FILLER * (tokens - len(self._encode(text)))
+        if (length := len(self._encode(text))) != tokens:
+            raise UsageError(
+                f"workload.prompts: {tokens} tokens: this tokenizer makes {length} of the nearest "
+                "text; choose another length"
+            )
+        return text
+
+    def _some(self, count: int, rng: Random) -> str:
+        return "".join(f" {self._words[below(rng, len(self._words))]}" for _ in range(count))
+
+
+@cache
+def _words() -> list[str]:
+    return FILE.read_text("utf-8").split()

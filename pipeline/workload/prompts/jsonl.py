@@ -1,0 +1,60 @@
+"""Prompts from a JSONL file: one object a line."""
+
+import json
+from pathlib import Path
+from random import Random
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UsageError
+from pipeline.settings import STRICT
+from pipeline.workload.prompts.source import Encode, Prompts
+from pipeline.workload.randomness import below
+from pipeline.workload.text_file import read_text
+
+KEY = "workload.prompts.path"
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Jsonl(Prompts):
+    """Settings of `workload/prompts=jsonl`.
+
+    Attributes:
+        name: what the user typed.
+        path: the file.
+        field: which field of each object is the prompt.
+    """
+
+    name: str
+    path: Path
+    field: str
+
+    def check(self) -> None:
+        """The file must be whole."""
+        self._prompts()
+
+    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
+        """Independent draws from the file."""
+        prompts = self._prompts()
+        return [prompts[below(rng, len(prompts))] for _ in range(count)]
+
+    def _prompts(self) -> list[str]:
+        lines = enumerate(read_text(KEY, self.path).split("\n"), 1)
+        prompts = [self._prompt(number, line) for number, line in lines if line.strip()]
+        if not prompts:
+            raise UsageError(f"{KEY}={self.path}: holds no prompts")
+        return prompts
+
+    def _prompt(self, number: int, line: str) -> str:
+        where = f"{KEY}: {self.path}:{number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{where}: isn't JSON ({error})") from error
+        prompt = row.get(self.field) if isinstance(row, dict) else None
+        if not isinstance(prompt, str) or not prompt:
+            raise UsageError(
+                f"{where}: has no text in the field {self.field!r}; name it by "
+                "workload.prompts.field"
+            )
+        return prompt

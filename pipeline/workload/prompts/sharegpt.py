@@ -1,0 +1,71 @@
+"""Prompts from conversations in the format of ShareGPT: what the person said first."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.errors import UsageError
+from pipeline.settings import STRICT
+from pipeline.workload.prompts.source import Encode, Prompts
+from pipeline.workload.randomness import below
+from pipeline.workload.text_file import read_text
+
+KEY = "workload.prompts.path"
+PEOPLE = ("human", "user")
+"""Who the format says is speaking, where it is a person."""
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class ShareGpt(Prompts):
+    """Settings of `workload/prompts=sharegpt`.
+
+    Attributes:
+        name: what the user typed.
+        path: a JSON list of objects, whose `conversations` is a list of `from` and `value`.
+    """
+
+    name: str
+    path: Path
+
+    def check(self) -> None:
+        """The file must be whole."""
+        self._prompts()
+
+    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
+        """Independent draws from those conversations that a person begins."""
+        prompts = self._prompts()
+        return [prompts[below(rng, len(prompts))] for _ in range(count)]
+
+    def _prompts(self) -> list[str]:
+        try:
+            rows = json.loads(read_text(KEY, self.path))
+        except json.JSONDecodeError as error:
+            where = f"{KEY}: {self.path}:{error.lineno}"
+            raise UsageError(f"{where}: isn't JSON ({error.msg})") from error
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{KEY}={self.path}: isn't JSON ({error})") from error
+        if not isinstance(rows, list):
+            raise UsageError(f"{KEY}: {self.path}:1: must be a list of conversations")
+        openings = [self._opening(number, row) for number, row in enumerate(rows)]
+        prompts = [each for each in openings if each]
+        if not prompts:
+            raise UsageError(f"{KEY}={self.path}: holds no conversation that a person begins")
+        return prompts
+
+    def _opening(self, number: int, row: Any) -> str | None:
+        turns = row.get("conversations") if isinstance(row, dict) else None
+        if not isinstance(turns, list) or not all(map(_is_turn, turns)):
+            raise UsageError(
+                f"{KEY}={self.path}: conversation {number}: `conversations` must be a list of "
+                "objects with the texts `from` and `value`"
+            )
+        return turns[0]["value"] if turns and turns[0]["from"] in PEOPLE else None
+
+
+def _is_turn(turn: Any) -> bool:
+    return isinstance(turn, dict) and all(
+        isinstance(turn.get(part), str) for part in ("from", "value")
+    )

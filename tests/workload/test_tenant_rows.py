@@ -1,0 +1,65 @@
+"""Who asked is in the rows of a run, and rows of before are still read."""
+
+from time import perf_counter
+
+from pipeline.engines.engine import Engine, Finished
+from pipeline.engines.stage_clock import StageClock
+from pipeline.metrics.timeline import AdapterCounts, RequestRecord
+from pipeline.stages.replay import Replay
+from pipeline.workload.trace import Trace, read_trace
+from tests.workload import golden
+
+
+class Instant(Engine):
+    """Answers everything with nothing, at once."""
+
+    def __init__(self):
+        self.clock, self._open = StageClock(), []
+
+    def __enter__(self):
+        return self
+
+    def close(self):
+        pass
+
+    def submit(self, request):
+        self._open.append(request.id)
+
+    def step(self):
+        done, self._open = self._open, []
+        return [Finished(each, perf_counter()) for each in done]
+
+    @property
+    def busy(self):
+        return bool(self._open)
+
+    @property
+    def adapter_counts(self):
+        return AdapterCounts()
+
+    def score(self, adapter, prompt_ids, continuation_ids):
+        return None
+
+
+def test_the_tenant_goes_from_the_trace_into_the_rows(tmp_path):
+    drawn = golden.workload("tenants").trace(golden.ADAPTERS, golden.encode)
+    drawn.write(tmp_path / "trace.jsonl")
+    trace = read_trace(tmp_path / "trace.jsonl")
+    assert trace.requests == drawn.requests
+    with Instant() as engine:
+        _, records = Replay(engine, trace.iterations[0], None).run(0)
+    asked = {request.id: request.tenant for request in trace.requests}
+    assert len({record.tenant for record in records}) == 2
+    for record in records:
+        assert record.tenant == asked[record.id]
+        assert RequestRecord.from_json(record.to_json()) == record
+
+
+def test_rows_of_before_have_no_tenant(tmp_path):
+    with Instant() as engine:
+        trace = golden.workload().trace(golden.ADAPTERS, golden.encode)
+        _, records = Replay(engine, trace.iterations[0], None).run(0)
+    row = records[0].to_json()
+    assert row.pop("tenant") is None
+    assert RequestRecord.from_json(row) == records[0]
+    assert isinstance(trace, Trace) and all(each.tenant is None for each in trace.requests)
