@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
@@ -30,8 +30,8 @@ class Seeds:
 class Generated(Workload):
     """Settings of `workload=generated`.
 
-    `alpha`, `batch_size`, `iterations`, `requests` and `max_new_tokens` are what is most often
-    swept; the laws' own files take them from here.
+    `alpha`, `batch_size`, `iterations`, `requests`, `rate` and `max_new_tokens` are what is most
+    often swept; the laws' own files take them from here.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Generated(Workload):
     batch_size: PositiveInt
     iterations: PositiveInt
     requests: PositiveInt
+    rate: PositiveFloat
     max_new_tokens: PositiveInt
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None

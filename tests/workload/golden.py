@@ -74,6 +74,7 @@ def workload(popularity="zipf 1.0", arrivals="batch", seeds=(0, 0, 0)):
         batch_size=8,
         iterations=20,
         requests=64,
+        rate=1.0,
         max_new_tokens=24,
         warmup_iterations=1,
         text=True,

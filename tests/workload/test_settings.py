@@ -12,6 +12,10 @@ from pydantic import ValidationError
 from pipeline.errors import UsageError
 from pipeline.workload.arrivals.batch import Batch
 from pipeline.workload.arrivals.concurrency import Concurrency
+from pipeline.workload.arrivals.constant import Constant
+from pipeline.workload.arrivals.gamma import Gamma
+from pipeline.workload.arrivals.poisson import Poisson
+from pipeline.workload.arrivals.ramp import Ramp
 from pipeline.workload.lengths.fixed import Fixed
 from pipeline.workload.lengths.uniform import Uniform
 from pipeline.workload.popularity.zipf import Zipf
@@ -61,6 +65,12 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
         (Batch, {"batch_size": 1, "iterations": 0}),
         (Concurrency, {"concurrency": 0, "requests": 1}),
         (Concurrency, {"concurrency": 1, "requests": 0}),
+        (Poisson, {"rate": 0, "requests": 1}),
+        (Poisson, {"rate": math.inf, "requests": 1}),
+        (Poisson, {"rate": 1, "requests": 0}),
+        (Constant, {"rate": -1, "requests": 1}),
+        (Gamma, {"rate": 1, "cv": 0, "requests": 1}),
+        (Ramp, {"start_rate": 0, "end_rate": 1, "requests": 1}),
         (Fixed, {"max_new_tokens": 0}),
         (Uniform, {"low": 0, "high": 1}),
         (Given, {"prompts": ()}),
@@ -70,6 +80,14 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
 def test_nonsense_is_refused(settings, values):
     with pytest.raises(ValidationError):
         settings(name="x", **values)
+
+
+def test_open_arrivals_take_what_is_swept_from_the_workload(composed):
+    for process in ("constant", "poisson", "gamma", "ramp"):
+        swept = (f"workload/arrivals={process}", "workload.rate=7.5", "workload.requests=5")
+        arrivals = instantiate(composed(*swept), _convert_="all").arrivals
+        rate = arrivals.end_rate if process == "ramp" else arrivals.rate
+        assert (rate, arrivals.requests, arrivals.rescale) == (7.5, 5, False)
 
 
 def test_lengths_the_wrong_way_round_are_refused():

@@ -25,7 +25,7 @@ class Distinct(Popularity):
         if max(groups) > n:
             raise UsageError(
                 f"workload/popularity=distinct: {max(groups)} requests at a time need as many "
-                f"adapters, and there are {n}; lower workload.batch_size or raise adapters.count"
+                f"adapters, and there are {n}; ask for fewer requests or raise adapters.count"
             )
 
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:

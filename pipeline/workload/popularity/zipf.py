@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from decimal import Context, Decimal
 from random import Random
 
 from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
+from pipeline.workload.exact import power
 from pipeline.workload.popularity.law import Popularity, draw_independently
 
 
@@ -21,21 +21,10 @@ class Zipf(Popularity):
 
     def probabilities(self, n: int) -> tuple[float, ...]:
         """i^-alpha over ranks i = 1..n, normalised."""
-        weights = [_power(rank, self.alpha) for rank in range(1, n + 1)]
+        weights = [power(rank, -self.alpha) for rank in range(1, n + 1)]
         total = math.fsum(weights)
         return tuple(weight / total for weight in weights)
 
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
         """Independent draws."""
         return draw_independently(self.probabilities(n), sum(groups), rng)
-
-
-def _power(rank: int, alpha: float) -> float:
-    """rank^-alpha as exp(-alpha·ln rank) in decimal arithmetic.
-
-    `**` takes the C library's pow, which may differ in its last bit from machine to machine;
-    decimal's ln and exp are specified to be rounded correctly, hence the same everywhere.
-    """
-    context = Context(prec=40, traps=[])
-    exponent = context.multiply(Decimal(alpha), context.ln(Decimal(rank)))
-    return float(context.exp(context.minus(exponent)))

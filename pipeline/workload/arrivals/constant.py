@@ -1,0 +1,27 @@
+"""A request every 1/rate seconds."""
+
+from random import Random
+
+from pydantic import PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
+from pipeline.workload.arrivals.open_loop import OpenLoop
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Constant(OpenLoop):
+    """Settings of `workload/arrivals=constant`; `rate` is in requests a second."""
+
+    name: str
+    rate: PositiveFloat
+    requests: PositiveInt
+    rescale: bool = False
+
+    def gaps(self, rng: Random) -> list[float]:
+        """All the same."""
+        return [1.0] * self.requests
+
+    def seconds(self, expected: float) -> float:
+        """At a constant rate."""
+        return expected / self.rate

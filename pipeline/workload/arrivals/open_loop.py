@@ -1,0 +1,42 @@
+"""Requests that come whether or not the engine keeps up: what such processes share."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from random import Random
+
+from pipeline.workload.arrivals.process import Arrivals, Slot
+
+
+class OpenLoop(Arrivals):
+    """Gaps of mean 1, summed up, then turned into seconds by the rate.
+
+    Attributes:
+        requests: how many come.
+        rescale: stretch the timeline so that the last request comes exactly when so many are
+            expected (n / rate), as vLLM's benchmark does; what was offered is then the same for
+            every seed.
+    """
+
+    requests: int
+    rescale: bool
+
+    @abstractmethod
+    def gaps(self, rng: Random) -> Iterable[float]:
+        """Times between requests, the first from the start, in units of the mean."""
+
+    @abstractmethod
+    def seconds(self, expected: float) -> float:
+        """When so many requests are expected to have come."""
+
+    def slots(self, rng: Random) -> tuple[Slot, ...]:
+        """One iteration; the first request comes after the first gap."""
+        expected = list(accumulate(self.gaps(rng)))
+        if self.rescale and expected[-1] > 0:
+            factor = self.requests / expected[-1]
+            expected = [*(each * factor for each in expected[:-1]), float(self.requests)]
+        return tuple(Slot(0, self.seconds(each)) for each in expected)
+
+    def groups(self) -> Sequence[int]:
+        """Nobody knows which will be in the engine together: all of them may."""
+        return [self.requests]

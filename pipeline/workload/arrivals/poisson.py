@@ -1,0 +1,28 @@
+"""A Poisson process: gaps are exponential, of mean 1/rate."""
+
+from random import Random
+
+from pydantic import PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
+from pipeline.workload.arrivals.open_loop import OpenLoop
+from pipeline.workload.variates import exponential
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Poisson(OpenLoop):
+    """Settings of `workload/arrivals=poisson`; `rate` is in requests a second."""
+
+    name: str
+    rate: PositiveFloat
+    requests: PositiveInt
+    rescale: bool = False
+
+    def gaps(self, rng: Random) -> list[float]:
+        """Independent and exponential."""
+        return [exponential(rng) for _ in range(self.requests)]
+
+    def seconds(self, expected: float) -> float:
+        """At a constant rate."""
+        return expected / self.rate
