@@ -7,6 +7,7 @@ search, nothing measured is lost: started again, it takes the finished runs as t
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict
+from math import ceil
 
 from rich.console import Console
 
@@ -40,8 +41,7 @@ def search(job: Job, id_: str, console: Console) -> Status:
 
 
 def _searched(job: Job, id_: str, console: Console) -> Outcome:
-    settings = job.config.capacity
-    assert settings is not None
+    settings = _settings(job)
     trials: list[Probe] = []
     reasons: list[str] = []
     for run in _runs(job, trials):
@@ -58,17 +58,19 @@ def _searched(job: Job, id_: str, console: Console) -> Outcome:
 
 def _runs(job: Job, trials: list[Probe]) -> Iterator[Job]:
     """The next run, as long as what `trials` has grown to asks for one."""
-    settings = job.config.capacity
-    assert settings is not None
+    settings = _settings(job)
     while (rate := following(trials, settings)) is not None:
         repeat = sum(trial.rate == rate for trial in trials)
         yield _at(job, rate, repeat, number=len(trials))
 
 
 def _at(job: Job, rate: float, repeat: int, number: int) -> Job:
-    values = deepcopy(job.values)
+    values, settings = deepcopy(job.values), _settings(job)
     workload = values["workload"]
+    lasting = ceil(rate * settings.seconds) if number else 0
     workload["rate"] = workload["arrivals"]["rate"] = rate
+    for section in (workload, workload["arrivals"]):
+        section["requests"] = max(section["requests"], lasting)
     workload["seeds"]["arrivals"] += repeat
     values["capacity"] = None
     return Job(
@@ -77,6 +79,11 @@ def _at(job: Job, rate: float, repeat: int, number: int) -> Job:
         directory=RunDirectory(job.directory.path / PROBES / f"{number:02}"),
         overrides=(f"workload.rate={rate:g}", f"repeat {repeat}"),
     )
+
+
+def _settings(job: Job) -> Search:
+    assert job.config.capacity is not None
+    return job.config.capacity
 
 
 def _probe(run: Job, id_: str) -> Status:

@@ -28,6 +28,8 @@ class Search:
     Attributes:
         attainment: share of the requests that must keep every limit of `slo`.
         start: first rate, requests a second; so high that it tells the throughput under overload.
+        seconds: how long a run lasts at least, but for the first: by so much more than the limits
+            that a queue which grows is seen growing.
         precision: the search ends when missed ÷ kept rate is at most 1 + this.
         repeats: most runs at a rate, each with other arrivals; fewer where the first is clear.
         rates: most rates to try.
@@ -36,6 +38,7 @@ class Search:
 
     attainment: Annotated[float, Field(gt=0, le=1)] = 0.99
     start: PositiveFloat = 1000.0
+    seconds: PositiveFloat = 6.0
     precision: PositiveFloat = 0.1
     repeats: PositiveInt = 2
     rates: PositiveInt = 16
@@ -171,7 +174,7 @@ def _outwards(found: Capacity) -> list[float]:
         return [_rounded(found.probes[-1].rate * 2)]
     lowest, served = found.probes[0], max(probe.served_rps for probe in found.probes)
     lower = _rounded(min(lowest.rate / 2, served))
-    return [lower] if lower * HOPELESS >= served else []
+    return [lower] if lower * HOPELESS >= served > 0 else []
 
 
 def _bracket(probes: Sequence[Probe], wanted: float) -> tuple[float, float | None]:
