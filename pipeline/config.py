@@ -22,6 +22,7 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.engines.engine import EngineSettings
 from pipeline.engines.sampling import Sampling
 from pipeline.errors import UsageError
+from pipeline.metrics.capacity import Search
 from pipeline.metrics.slo import Slo
 from pipeline.models.source import ModelSource
 from pipeline.profilers.profiler import Profiler
@@ -87,6 +88,7 @@ class RunConfig:
         limits: time and memory of the job.
         sampling: how tokens are chosen.
         slo: service-level objectives, for goodput.
+        capacity: search for the highest rate at which `slo` is kept; None for one run as it is.
     """
 
     model: ModelSource
@@ -103,6 +105,18 @@ class RunConfig:
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)
     slo: Slo = field(default_factory=Slo)
+    capacity: Search | None = None
+
+    def __post_init__(self) -> None:
+        if self.capacity is None:
+            return
+        if not self.slo.is_set:
+            raise UsageError("capacity: needs a limit to keep; set slo.ttft, slo.tpot or slo.e2e")
+        if not hasattr(getattr(self.workload, "arrivals", None), "rate"):
+            raise UsageError(
+                "capacity: searches over workload.rate, and these arrivals have none; "
+                "use workload/arrivals=poisson"
+            )
 
     @property
     def compute_threads(self) -> int:

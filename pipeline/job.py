@@ -64,11 +64,11 @@ def execute(job: Job, status: Status) -> Status:
     try:
         outcome = _inline(job) if job.config.isolation == "inline" else _isolated(job)
     except KeyboardInterrupt:
-        job.directory.write_status(_ended(status, Outcome(State.FAILED, "interrupted")))
+        job.directory.write_status(ended(status, Outcome(State.FAILED, "interrupted")))
         raise
-    ended = _ended(status, outcome)
-    job.directory.write_status(ended)
-    return ended
+    status = ended(status, outcome)
+    job.directory.write_status(status)
+    return status
 
 
 def now() -> str:
@@ -76,7 +76,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _ended(status: Status, outcome: Outcome) -> Status:
+def ended(status: Status, outcome: Outcome) -> Status:
+    """The last status of a job that ended so, now."""
     finished = outcome.state is State.FINISHED
     validity = ("INVALID" if outcome.reasons else "VALID") if finished else None
     return replace(

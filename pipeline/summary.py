@@ -26,6 +26,13 @@ HEADLINES = {
     "weights, bytes": "model_bytes",
     "peak memory, bytes": "peak_rss_bytes",
     "roofline fraction": "roofline_fraction",
+    "goodput, requests/s": "goodput_rps",
+    "SLO attainment": "slo_attainment",
+    "capacity, requests/s": "capacity_rps",
+    "  kept at": "capacity_rps/low",
+    "  missed at": "capacity_rps/high",
+    "  attainment at 0.9 x": "capacity_attainment/below",
+    "  attainment at 1.1 x": "capacity_attainment/above",
 }
 LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}
 COLUMNS = ("mean", "p50", "p90", "p95", "p99")
@@ -40,8 +47,9 @@ def print_summary(directory: RunDirectory, console: Console) -> None:
         return
     metrics = directory.json("metrics.json")
     console.print(_headlines(metrics))
-    console.print(_latencies(metrics))
-    console.print(_breakdown(metrics))
+    if "wall_s" in metrics:
+        console.print(_latencies(metrics))
+        console.print(_breakdown(metrics))
     if profiles := directory.json("profile/README.json"):
         console.print(_profiles(profiles))
     console.print(f"{status.validity}{''.join(f'; {each}' for each in status.reasons)}")

@@ -1,19 +1,18 @@
 """Jobs in order: skip what is finished, run what is not, compare at the end."""
 
-import shutil
 import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
+from pipeline.attempt import attempt, finished
+from pipeline.capacity import search
 from pipeline.errors import UsageError
-from pipeline.job import Job, execute, now
+from pipeline.job import Job, now
 from pipeline.summary import print_summary
 from pipeline.tracking.files import write_json
-from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep
 from pipeline.tracking.tracker import Tracker, TrackingUnavailable
@@ -33,7 +32,7 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     ended = []
     for job in jobs:
         console.print(f"[{job.number + 1}/{job.total}] {job.label}", markup=False)
-        if _finished(job.directory):
+        if finished(job.directory):
             console.print("  already FINISHED; skipped")
             ended.append(job.directory.status())
             continue
@@ -66,10 +65,6 @@ def refuse_strangers(jobs: Sequence[Job]) -> None:
             )
 
 
-def _finished(directory: RunDirectory) -> bool:
-    return directory.has("status.json") and directory.status().state is State.FINISHED
-
-
 def _sheet(jobs: Sequence[Job], root: Path) -> SweepDirectory:
     if not is_sweep(root):
         sheet = {
@@ -85,25 +80,9 @@ def _sheet(jobs: Sequence[Job], root: Path) -> SweepDirectory:
 
 
 def _start(job: Job, id_: str, console: Console) -> Status:
-    attempt = _set_aside(job.directory)
-    job.directory.write_config(yaml.safe_dump(job.values, sort_keys=False, allow_unicode=True))
-    status = execute(job, Status(id_, State.RUNNING, now(), attempt=attempt))
+    status = search(job, id_, console) if job.config.capacity else attempt(job, id_)
     print_summary(job.directory, console)
     return status
-
-
-def _set_aside(directory: RunDirectory) -> int:
-    """Move an unfinished attempt's files into a folder of their own; the new attempt's number."""
-    directory.path.mkdir(parents=True, exist_ok=True)
-    if not directory.has("status.json"):
-        return 1
-    attempt = directory.status().attempt
-    aside = directory.path / "earlier" / str(attempt)
-    aside.mkdir(parents=True, exist_ok=True)
-    for each in directory.path.iterdir():
-        if each.name not in ("earlier", "mlflow.json"):
-            shutil.move(each, aside / each.name)
-    return attempt + 1
 
 
 def _compare(root: Path, console: Console) -> None:

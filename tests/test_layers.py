@@ -9,7 +9,9 @@ ROOT = Path(__file__).parents[1] / "pipeline"
 FLOORS = [
     {"__main__"},
     {"sweep"},
-    {"job", "summary"},
+    {"capacity"},
+    {"attempt", "summary"},
+    {"job"},
     {"run"},
     {"progress"},
     {"stages"},

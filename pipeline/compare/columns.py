@@ -96,6 +96,14 @@ COLUMNS = (
         keep=6,
     ),
     Column(
+        "capacity",
+        "low / found / high, 1/s",
+        ("capacity_rps/low", "capacity_rps", "capacity_rps/high"),
+        "Highest rate of arrivals at which enough requests keep every limit, between the highest "
+        "rate that kept them and the lowest that missed them.",
+        keep=10,
+    ),
+    Column(
         "TTFT",
         "p50 / p90, ms",
         ("ttft_s/p50", "ttft_s/p90"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.metrics.per_adapter import PREFIX
+from pipeline.metrics import deciles, per_adapter
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,32 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Lateness of handing requests over, beyond what the engine's busy step explains",
         "lower",
     ),
+    "target_rps": Definition("1/s", "Requests that fell due a second, by the schedule"),
+    "achieved_rps": Definition(
+        "1/s", "Requests that could be handed over a second, the engine's busy steps left out"
+    ),
+    "harness_s_per_token": Definition(
+        "s", "Seconds of the measuring loop itself ÷ generated tokens", "lower"
+    ),
+    "harness_s_per_request": Definition(
+        "s", "Seconds of the measuring loop itself ÷ requests", "lower"
+    ),
+    "harness_share": Definition(
+        "", "Seconds of the measuring loop itself ÷ measured wall time", "lower"
+    ),
     "adapter_switches": Definition("", "Changes of the active adapter", "lower"),
     "adapter_loads": Definition("", "Adapters read from disk", "lower"),
     "adapter_evictions": Definition("", "Adapters dropped to make room", "lower"),
     "adapter_hit_rate": Definition(
         "", "Share of requests whose adapter was resident when they were admitted", "higher"
     ),
+    "jain_index": Definition(
+        "",
+        "Jain's index over the speeds users see, output tokens ÷ seconds from arrival to end: 1 is "
+        "fair",
+        "higher",
+    ),
+    "adapters": Definition("", "Adapters in this tenth of those asked for, by popularity"),
     "stage_seconds/tokenize": Definition("s", "Time spent turning prompts into ids", "lower"),
     "stage_seconds/adapter_load": Definition("s", "Time spent reading adapters", "lower"),
     "stage_seconds/adapter_switch": Definition("s", "Time spent changing adapters", "lower"),
@@ -107,6 +127,18 @@ DEFINITIONS: Mapping[str, Definition] = {
         "s", "Processor time of the engine's process in the measured time", "lower"
     ),
     "cpu_utilisation": Definition("", "cpu_seconds ÷ (wall time x threads)"),
+    "capacity_rps": Definition(
+        "1/s", "Highest rate of arrivals at which enough requests keep every limit", "higher"
+    ),
+    "capacity_rps/low": Definition(
+        "1/s", "Highest rate kept, below the lowest that was missed", "higher"
+    ),
+    "capacity_rps/high": Definition(
+        "1/s", "Lowest rate missed, above the highest that was kept", "higher"
+    ),
+    "capacity_attainment": Definition(
+        "", "Share of requests that kept every limit at 0.9 x capacity_rps, and at 1.1 x"
+    ),
     "roofline_fraction": Definition(
         "", "Lower bound of the step time by bandwidth and arithmetic ÷ its measured time", "higher"
     ),
@@ -158,13 +190,14 @@ DEFINITIONS: Mapping[str, Definition] = {
 }
 """By metric; the statistics of a distribution (`/mean`, `/p50` …) share its definition.
 
-From `roofline_fraction` on they aren't functions of a timeline: `summarise` gives all the others.
+From `capacity_rps` on they aren't functions of a timeline: `summarise` gives all the others.
 """
 
 
 def definition(metric: str) -> Definition | None:
-    """The definition of any name `summarise` gives, adapters' ones included; else None."""
-    name = metric.removeprefix(PREFIX)
-    if name != metric:
-        name = name.partition("/")[2]
+    """The definition of any name `summarise` gives, adapters' and deciles' included; else None."""
+    name = metric
+    for prefix in (per_adapter.PREFIX, deciles.PREFIX):
+        if metric.startswith(prefix):
+            name = metric.removeprefix(prefix).partition("/")[2]
     return DEFINITIONS.get(name) or DEFINITIONS.get(name.rpartition("/")[0])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from pipeline.metrics.counts import finished
-from pipeline.metrics.percentiles import Value, distribution, percentile
+from pipeline.metrics.percentiles import Value, distribution
 from pipeline.metrics.timeline import RequestRecord
 
 
@@ -79,9 +79,3 @@ def latency(
     for name in names:
         found |= distribution(name, sample(name, requests))
     return found | {"tpot_s/undefined": sum(tpot_s(each) is None for each in finished(requests))}
-
-
-def dispatch_lag(requests: Sequence[RequestRecord]) -> dict[str, Value]:
-    """How late the harness handed requests over, failed ones included: `dispatch_lag_s/*`."""
-    lags = [each.lag for each in requests]
-    return {"dispatch_lag_s/p50": percentile(lags, 50), "dispatch_lag_s/p99": percentile(lags, 99)}

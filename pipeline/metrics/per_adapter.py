@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pipeline.metrics.counts import counts
 from pipeline.metrics.latency import latency
 from pipeline.metrics.percentiles import Value
-from pipeline.metrics.slo import Slo, service
+from pipeline.metrics.slo import Slo, service, slora
 from pipeline.metrics.throughput import throughput
 from pipeline.metrics.timeline import RequestRecord
 
@@ -35,17 +35,19 @@ def per_adapter(requests: Sequence[RequestRecord], slo: Slo, wall_s: float) -> d
     return {
         f"{PREFIX}{names[adapter]}/{name}": value
         for adapter, own in asked.items()
-        for name, value in _numbers(own, slo, wall_s).items()
+        for name, value in numbers(own, slo, wall_s).items()
     }
 
 
-def _numbers(requests: Sequence[RequestRecord], slo: Slo, wall_s: float) -> dict[str, Value]:
+def numbers(requests: Sequence[RequestRecord], slo: Slo, wall_s: float) -> dict[str, Value]:
+    """Counts, rates, latencies and service levels of some of a run's requests."""
     number, rate = counts(requests), throughput(requests, wall_s)
     return {
         **{name: number[name] for name in COUNTS},
         **{name: rate[name] for name in RATES},
         **latency(requests, LATENCIES),
         **service(requests, slo, wall_s),
+        **slora(requests),
     }
 
 

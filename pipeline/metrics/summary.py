@@ -5,7 +5,11 @@ from math import isfinite
 
 from pipeline.metrics.adapters import residency
 from pipeline.metrics.counts import counts
-from pipeline.metrics.latency import dispatch_lag, latency
+from pipeline.metrics.deciles import deciles
+from pipeline.metrics.dispatch import dispatch
+from pipeline.metrics.fairness import fairness
+from pipeline.metrics.harness import harness
+from pipeline.metrics.latency import latency
 from pipeline.metrics.per_adapter import per_adapter
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.resources import resources
@@ -41,11 +45,14 @@ def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
         "iterations": len(iterations),
         "wall_s": wall_s,
         **latency(requests),
-        **dispatch_lag(requests),
+        **dispatch(requests),
+        **harness(timeline),
         **residency(iterations),
         **stage_seconds(iterations),
         **resources(timeline),
+        **fairness(requests),
         **per_adapter(requests, slo, wall_s),
+        **deciles(requests, slo, wall_s),
     }
 
 

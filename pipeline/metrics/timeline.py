@@ -109,6 +109,8 @@ class Iteration:
         stage_seconds: seconds by stage; the values add up to `ended - started`.
         adapters: residency counts of this stretch.
         cpu_seconds: CPU time the engine's process used, user and system.
+        harness_seconds: wall time of the measuring loop itself: neither in a call of the engine
+            nor waiting for an arrival.
     """
 
     index: int
@@ -117,6 +119,7 @@ class Iteration:
     stage_seconds: Mapping[str, float]
     adapters: AdapterCounts
     cpu_seconds: float
+    harness_seconds: float = 0.0
 
     @property
     def wall_s(self) -> float:

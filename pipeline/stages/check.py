@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.metrics.dispatch import late
 from pipeline.metrics.timeline import RequestRecord, Timeline
 from pipeline.tracking.environment import missing
 from pipeline.workload.trace import Trace
-
-LAG_SHARE = 0.01
-"""Dispatch may cost the harness at most this share of the measured time."""
 
 
 def check(
@@ -30,15 +28,12 @@ def check(
         for record in timeline.requests
         if not record.error and not _complete(record, asked[record.id].max_new_tokens, eos)
     ]
-    lag = sum(record.lag for record in timeline.requests)
     reasons = {
         f"{len(failed)} requests failed, first: {failed[0].error}" if failed else "",
         f"{len(short)} outputs don't have the tokens asked for" if short else "",
         "" if len(timeline.requests) == len(asked) else "not every request was answered once",
         "" if trace.sha256 == written_sha256 else "the trace's hash changed during the run",
-        f"dispatch lag: {lag:.3g} s of {timeline.wall_s:.3g} s measured"
-        if lag > LAG_SHARE * timeline.wall_s
-        else "",
+        *late(timeline.requests),
         *(f"environment record lacks {name}" for name in missing(environment)),
     }
     return tuple(sorted(reasons - {""}))

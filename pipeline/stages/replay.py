@@ -8,6 +8,9 @@ from pipeline.engines.engine import Admitted, Engine, Event, Finished, Token
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.workload.request import Request
 
+AWAKE_S = 2e-4
+"""The last stretch before an arrival is waited awake, because a sleep ends late by about that."""
+
 
 class _Open:
     """A request in the engine."""
@@ -15,7 +18,8 @@ class _Open:
     def __init__(self, request: Request, scheduled: float, submitted: float, lag: float) -> None:
         self.request, self.scheduled, self.submitted, self.lag = request, scheduled, submitted, lag
         self.admitted: float | None = None
-        self.tokens: list[Token] = []
+        self.stamps: list[float] = []
+        self.ids: list[int] = []
 
     def close(self, end: Finished, index: int) -> RequestRecord:
         return RequestRecord(
@@ -27,9 +31,9 @@ class _Open:
             submitted=self.submitted,
             lag=self.lag,
             admitted=self.admitted,
-            tokens=tuple(token.at for token in self.tokens),
+            tokens=tuple(self.stamps),
             finished=end.at,
-            output_ids=tuple(token.token_id for token in self.tokens),
+            output_ids=tuple(self.ids),
             text=end.text,
             error=end.error,
             tenant=self.request.tenant,
@@ -45,6 +49,7 @@ class Replay:
         self._done: list[tuple[_Open, Finished]] = []
         self._freed: deque[float] = deque()
         self._idle_since = 0.0
+        self._elsewhere_s = 0.0
 
     def run(self, index: int) -> tuple[Iteration, list[RequestRecord]]:
         """Serve all of it; the stretch's totals and a record a request, as they finished."""
@@ -53,10 +58,12 @@ class Replay:
         while self._waiting or self._open:
             self._submit_due(started)
             if self._engine.busy:
-                self._take(self._engine.step())
-                self._idle_since = perf_counter()
+                begun = perf_counter()
+                events = self._engine.step()
+                self._engine_had(begun)
+                self._take(events)
             elif self._waiting:
-                sleep(max(0.0, started + self._waiting[0].scheduled_s - perf_counter()))
+                self._wait_until(started + self._waiting[0].scheduled_s)
             elif self._open:
                 raise RuntimeError(f"the engine is idle but owes {len(self._open)} requests")
         ended, seconds = self._engine.clock.read()
@@ -67,6 +74,7 @@ class Replay:
             stage_seconds=seconds,
             adapters=self._engine.adapter_counts - counts,
             cpu_seconds=process_time() - cpu,
+            harness_seconds=ended - started - self._elsewhere_s,
         )
         return iteration, [opened.close(end, index) for opened, end in self._done]
 
@@ -80,14 +88,27 @@ class Replay:
                 scheduled = max(scheduled, self._freed.popleft())
             request = self._waiting.popleft()
             lag = now - max(scheduled, self._idle_since)
-            self._engine.submit(request)
             self._open[request.id] = _Open(request, scheduled, now, max(0.0, lag))
+            begun = perf_counter()
+            self._engine.submit(request)
+            self._engine_had(begun)
+
+    def _engine_had(self, begun: float) -> None:
+        """From `begun` until now the engine had the processor; nothing could be handed over."""
+        self._idle_since = perf_counter()
+        self._elsewhere_s += self._idle_since - begun
+
+    def _wait_until(self, due: float) -> None:
+        begun = perf_counter()
+        sleep(max(0.0, due - begun - AWAKE_S))
+        self._elsewhere_s += perf_counter() - begun
 
     def _take(self, events: Sequence[Event]) -> None:
         for event in events:
             opened = self._open[event.request_id]
             if isinstance(event, Token):
-                opened.tokens.append(event)
+                opened.stamps.append(event.at)
+                opened.ids.append(event.token_id)
             elif isinstance(event, Admitted):
                 opened.admitted = event.at
             else:

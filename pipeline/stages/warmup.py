@@ -10,9 +10,15 @@ from pipeline.stages.replay import Replay
 from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
+OPENING = 32
+"""Requests of an open run that warm the engine up."""
+
 
 def warmup(config: RunConfig, trace: Trace, engine: Engine) -> float:
     """Serve each adapter's longest prompt, then the first iteration as often as asked.
+
+    Where requests come by the clock, only the first of them are served, at once: nothing would be
+    gained by waiting for them.
 
     Returns:
         The seconds it took; 0 when `workload.warmup_iterations` is 0, and then nothing is served.
@@ -21,10 +27,16 @@ def warmup(config: RunConfig, trace: Trace, engine: Engine) -> float:
     if not config.workload.warmup_iterations:
         return 0.0
     Replay(engine, _one_of_each(trace), trace.max_in_flight).run(0)
-    first = [_capped(request, config.workload.warmup_tokens) for request in trace.iterations[0]]
+    first = [_capped(each, config.workload.warmup_tokens) for each in _opening(trace)]
     for _ in range(config.workload.warmup_iterations):
         Replay(engine, first, trace.max_in_flight).run(0)
     return perf_counter() - started
+
+
+def _opening(trace: Trace) -> list[Request]:
+    first = trace.iterations[0]
+    timed = any(request.scheduled_s for request in first)
+    return [replace(each, scheduled_s=0.0) for each in first[: OPENING if timed else None]]
 
 
 def _one_of_each(trace: Trace) -> list[Request]:

@@ -89,8 +89,8 @@ def iterations() -> tuple[Iteration, ...]:
     }
     second = {"prefill": 0.5, "decode": 1.25, "sample": 0.25}
     return (
-        Iteration(0, 100.0, 104.0, first, AdapterCounts(2, 2, 1, 1, 2), 6.0),
-        Iteration(1, 200.0, 202.0, second, AdapterCounts(0, 0, 0, 1, 1), 2.0),
+        Iteration(0, 100.0, 104.0, first, AdapterCounts(2, 2, 1, 1, 2), 6.0, 0.25),
+        Iteration(1, 200.0, 202.0, second, AdapterCounts(0, 0, 0, 1, 1), 2.0, 0.125),
     )
 
 

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-import pytest
-
 from pipeline.metrics.latency import (
     LATENCIES,
-    dispatch_lag,
     e2e_s,
     itl_s,
     latency,
@@ -65,11 +62,3 @@ def test_requests_without_a_tpot_are_counted(make: Make) -> None:
     assert found["tpot_s/undefined"] == 1
     assert found["tpot_s/mean"] == 1.0
     assert latency([single])["tpot_s/p50"] == N_TOO_SMALL
-
-
-def test_dispatch_lag_counts_every_request(make: Make) -> None:
-    lags = [make(lag=0.5, error="boom"), *(make(lag=0.0) for _ in range(661))]
-    found = dispatch_lag(lags)
-    assert found == {"dispatch_lag_s/p50": 0.0, "dispatch_lag_s/p99": pytest.approx(0.0)}
-    assert dispatch_lag(lags[1:])["dispatch_lag_s/p99"] == N_TOO_SMALL
-    assert dispatch_lag(lags[:1])["dispatch_lag_s/p50"] == 0.5

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.metrics import deciles, per_adapter
 from pipeline.metrics.definitions import DEFINITIONS, definition
-from pipeline.metrics.per_adapter import PREFIX
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
@@ -18,7 +18,7 @@ from pipeline.metrics.timeline import STAGES, AdapterCounts, Iteration, RequestR
 
 Make = Callable[..., RequestRecord]
 
-STATISTICS = {"mean", "p50", "p90", "p95", "p99"}
+STATISTICS = {"mean", "p50", "p90", "p95", "p99"} | {"adapters", "tenants"}
 
 stamp = st.floats(min_value=0, max_value=1e6)
 duration = st.floats(min_value=1e-6, max_value=1e5)
@@ -57,7 +57,7 @@ def timelines(draw: st.DrawFn) -> Timeline:
 
 def defined(name: str) -> bool:
     """Stricter than `definition`: what follows a family's name must be a statistic."""
-    if name.startswith(PREFIX):
+    if name.startswith((per_adapter.PREFIX, deciles.PREFIX)):
         name = name.split("/", 2)[2]
     family, _, last = name.rpartition("/")
     return name in DEFINITIONS or (family in DEFINITIONS and last in STATISTICS)

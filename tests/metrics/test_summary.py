@@ -49,6 +49,10 @@ BY_HAND = {
     "queue_s/mean": 0.5,
     "queue_s/p50": 0.5,
     "dispatch_lag_s/p50": 0.0,
+    "harness_s_per_token": 0.375 / 9,
+    "harness_s_per_request": 0.375 / 4,
+    "harness_share": 0.375 / 6,
+    "jain_index/adapters": (3 / 4.5 + 1 / 4 + 4 / 2) ** 2 / (3 * ((3 / 4.5) ** 2 + 1 / 16 + 4)),
     "adapter_switches": 2,
     "adapter_loads": 2,
     "adapter_evictions": 1,
@@ -76,7 +80,8 @@ PROFILERS = {
     "memray/peak_bytes",
     "perf",
 }
-ELSEWHERE = {*PROFILERS, "model_bytes", "kv_bytes", "adapter_bytes", *NAMES}
+CAPACITY = {"capacity_rps", "capacity_rps/low", "capacity_rps/high", "capacity_attainment"}
+ELSEWHERE = {*PROFILERS, *CAPACITY, "model_bytes", "kv_bytes", "adapter_bytes", *NAMES}
 
 
 def test_by_hand(timeline: Timeline) -> None:
@@ -87,7 +92,11 @@ def test_by_hand(timeline: Timeline) -> None:
         if not isinstance(value, str) and not name.startswith("adapters/")
     }
     assert numbers == pytest.approx(BY_HAND)
-    assert {value for value in found.values() if isinstance(value, str)} == {N_TOO_SMALL}
+    assert {value for value in found.values() if isinstance(value, str)} == {
+        N_TOO_SMALL,
+        NOT_MEASURED,
+    }
+    assert found["target_rps"] == found["achieved_rps"] == NOT_MEASURED
 
 
 def test_limits_are_named_only_where_set(timeline: Timeline) -> None:
@@ -151,7 +160,9 @@ def test_names_are_legal_in_mlflow(timeline: Timeline) -> None:
 
 
 def test_every_metric_is_defined_and_every_definition_used(timeline: Timeline) -> None:
-    found = summarise(timeline, Slo(ttft=1.5))
+    adapters = (f"adapter {number}" for number in range(10))
+    ten = [replace(timeline.requests[0], adapter=name) for name in adapters]
+    found = summarise(replace(timeline, requests=(*timeline.requests, *ten)), Slo(ttft=1.5))
     assert not [name for name in found if definition(name) is None]
     used = {id(definition(name)) for name in found}
     assert {name for name, each in DEFINITIONS.items() if id(each) not in used} == ELSEWHERE

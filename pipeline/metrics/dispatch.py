@@ -1,0 +1,80 @@
+"""Did the harness keep the schedule? What is late by its fault would be blamed on the engine.
+
+While an engine is in a step, nothing can be handed over; that wait is the engine's, it is in the
+latency, and a record's `lag` leaves it out.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pipeline.metrics.latency import e2e_s
+from pipeline.metrics.percentiles import NOT_MEASURED, Value, percentile
+from pipeline.metrics.timeline import RequestRecord
+
+LAG_SHARE = 0.01
+"""Lateness may make up at most this share of the latency that was measured."""
+
+TAIL_SHARE = 0.1
+"""The same for the 99th percentiles of both."""
+
+RATE_SHARE = 0.98
+"""The achieved rate must reach this share of the target."""
+
+INSTANT_S = 1e-9
+"""No clock tells apart what lies closer together."""
+
+
+def dispatch(requests: Sequence[RequestRecord]) -> dict[str, Value]:
+    """`dispatch_lag_s/*`, `target_rps` and `achieved_rps`; failed requests count.
+
+    Both rates are (n - 1) ÷ (last - first) over the same requests, so neither the wait for the
+    first arrival nor the draining after the last is in them: the target by the schedule, the
+    achieved one by when the harness was ready to hand over. They aren't measured where all
+    requests fall due at once, as in closed batches.
+    """
+    lags = [each.lag for each in requests]
+    target, achieved = _rates(requests)
+    return {
+        "dispatch_lag_s/p50": percentile(lags, 50),
+        "dispatch_lag_s/p99": percentile(lags, 99),
+        "target_rps": target,
+        "achieved_rps": achieved,
+    }
+
+
+def late(requests: Sequence[RequestRecord]) -> tuple[str, ...]:
+    """Why the schedule was not kept, one line each; empty when it was."""
+    lags, latencies = [each.lag for each in requests], [e2e_s(each) for each in requests]
+    lag, tail = sum(lags), percentile(lags, 99)
+    slowest = percentile(latencies, 99)
+    target, achieved = _rates(requests)
+    reasons = []
+    if lag > LAG_SHARE * sum(latencies):
+        share = lag / sum(latencies)
+        reasons.append(f"dispatch lag is {share:.2g} of the latency, more than {LAG_SHARE:g}")
+    if _numbers(tail, slowest) and tail > TAIL_SHARE * slowest:  # type: ignore[operator]
+        reasons.append(f"dispatch lag's p99 is {tail:.3g} s, the latency's {slowest:.3g} s")
+    if _numbers(target, achieved) and achieved < RATE_SHARE * target:  # type: ignore[operator]
+        reasons.append(f"{achieved:.4g} requests/s were handed over, {target:.4g} fell due")
+    return tuple(reasons)
+
+
+def _numbers(*values: Value) -> bool:
+    return not any(isinstance(value, str) for value in values)
+
+
+def _rates(requests: Sequence[RequestRecord]) -> tuple[Value, Value]:
+    """Requests falling due a second, and requests that could be handed over a second."""
+    together: dict[int, list[RequestRecord]] = defaultdict(list)
+    for each in requests:
+        together[each.iteration].append(each)
+    gaps = len(requests) - len(together)
+    due = sum(_span([each.scheduled for each in own]) for own in together.values())
+    sent = sum(_span([each.scheduled + each.lag for each in own]) for own in together.values())
+    if min(due, sent) < INSTANT_S:
+        return NOT_MEASURED, NOT_MEASURED
+    return gaps / due, gaps / sent
+
+
+def _span(stamps: Sequence[float]) -> float:
+    return max(stamps) - min(stamps)

@@ -1,0 +1,71 @@
+"""Compute a run's metrics again from its raw rows: `python -m pipeline.tracking.recompute RUN`.
+
+Exit codes: 0 all are as they were stored; 1 some differ, and are printed; 2 no finished run there.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from math import isclose
+from pathlib import Path
+
+from pipeline.metrics.percentiles import Value
+from pipeline.metrics.slo import Slo
+from pipeline.metrics.summary import summarise
+from pipeline.metrics.timeline import Timeline
+from pipeline.tracking.run_directory import RunDirectory
+
+READINGS = ("load_s", "warmup_s", "peak_rss_bytes")
+"""Read once a run, so `metrics.json` is where they are kept."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Recompute the given runs; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.tracking.recompute", description=__doc__
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory")
+    wrong = False
+    for path in parser.parse_args(arguments).runs:
+        run = RunDirectory(path)
+        if not (run.has("requests.jsonl") and run.has("metrics.json") and run.has("config.yaml")):
+            print(f"{path}: no run with requests.jsonl, metrics.json and config.yaml there")
+            return 2
+        again = recompute(run)
+        differing = differences(again, run.json("metrics.json"))
+        wrong |= bool(differing)
+        print(f"{path}: {len(again)} metrics recomputed, {len(differing)} differ")
+        print(*(f"  {each}" for each in differing), sep="\n", end="\n" if differing else "")
+    return 1 if wrong else 0
+
+
+def recompute(run: RunDirectory) -> dict[str, Value]:
+    """Every metric that is a function of what was measured, from the rows and the limits alone."""
+    stored, config = run.json("metrics.json"), run.config()
+    timeline = Timeline(
+        requests=run.requests(),
+        iterations=run.iterations(),
+        threads=run.json("environment.json")["threads"],
+        **{name: stored[name] for name in READINGS},
+    )
+    return summarise(timeline, Slo(**config["slo"]))
+
+
+def differences(again: Mapping[str, Value], stored: Mapping[str, Value]) -> list[str]:
+    """The metrics that aren't stored as they come out, a line each."""
+    return [
+        f"{name}: stored {stored.get(name, 'nowhere')}, recomputed {value}"
+        for name, value in again.items()
+        if name not in stored or not _same(value, stored[name])
+    ]
+
+
+def _same(one: Value, other: Value) -> bool:
+    """Equal but for the last digit, which numpy's version may decide."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    return isclose(one, other, rel_tol=1e-12, abs_tol=1e-15)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

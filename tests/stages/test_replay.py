@@ -1,0 +1,126 @@
+"""The measuring loop: absolute deadlines, lateness told apart, stalls that can't hide."""
+
+from dataclasses import replace
+from time import perf_counter, sleep
+
+import pytest
+
+from pipeline.engines.engine import Serving
+from pipeline.engines.noop import Noop
+from pipeline.metrics.latency import e2e_s, latency, ttft_from_submit_s, ttft_s
+from pipeline.stages.replay import Replay
+from pipeline.workload.request import Request
+
+STALL_S = 1.0
+GAP_S = 0.002
+
+
+class Stalling(Noop):
+    """Stops for a second in its n-th step, as a garbage collector or a page fault would have it."""
+
+    def __init__(self, serving, step):
+        super().__init__(serving)
+        self.left, self.stalled, self.resumed = step, None, None
+
+    def step(self):
+        self.left -= 1
+        if self.left == 0:
+            self.stalled = perf_counter()
+            sleep(STALL_S)
+            self.resumed = perf_counter()
+        return super().step()
+
+
+class Slow(Noop):
+    """Takes its time for every step, and to accept a request."""
+
+    def __init__(self, serving, step_s, submit_s):
+        super().__init__(serving)
+        self.step_s, self.submit_s = step_s, submit_s
+
+    def submit(self, request):
+        sleep(self.submit_s)
+        super().submit(request)
+
+    def step(self):
+        sleep(self.step_s)
+        return super().step()
+
+
+@pytest.fixture
+def serving(prepared, config):
+    ready = prepared("adapters.count=1")
+    adapters = {each.name: each for each in ready.adapters}
+    return Serving(ready.checkpoint, adapters, config().sampling, threads=1, text=False)
+
+
+def requests(count, gap_s, tokens=2):
+    return [Request(k, 0, None, "", (5, 6, 7), tokens, k * gap_s) for k in range(count)]
+
+
+def test_a_stall_shows_in_the_requests_that_should_have_arrived_meanwhile(serving):
+    with Stalling(serving, step=20) as engine:
+        _, rows = Replay(engine, requests(700, GAP_S), None).run(0)
+    hit = [row for row in rows if engine.stalled <= row.scheduled <= engine.resumed]
+    assert len(hit) >= STALL_S / GAP_S - 1
+    for row in hit:
+        waited = engine.resumed - row.scheduled
+        assert ttft_s(row) >= waited and e2e_s(row) >= waited
+        assert ttft_from_submit_s(row) <= ttft_s(row) - waited
+    slowest = engine.resumed - min(row.scheduled for row in hit)
+    assert slowest > STALL_S - 2 * GAP_S
+    found = latency(rows)
+    assert found["ttft_s/p99"] >= slowest - 8 * GAP_S
+    assert found["e2e_s/p99"] >= slowest - 8 * GAP_S
+
+
+def test_a_stall_is_the_engines_and_no_lag_of_the_harness(serving):
+    with Stalling(serving, step=20) as engine:
+        _, rows = Replay(engine, requests(200, GAP_S), None).run(0)
+    late = [row for row in rows if row.submitted - row.scheduled > STALL_S / 2]
+    assert late
+    assert all(row.lag < row.submitted - row.scheduled for row in late)
+    assert sum(row.lag for row in late) < sum(row.submitted - row.scheduled for row in late) / 2
+
+
+def test_nothing_is_handed_over_before_it_is_due_and_deadlines_do_not_drift(serving):
+    asked = requests(50, 0.003)
+    with Noop(serving) as engine:
+        iteration, rows = Replay(engine, asked, None).run(0)
+    for row, request in zip(sorted(rows, key=lambda row: row.id), asked, strict=True):
+        assert row.scheduled == iteration.started + request.scheduled_s
+        assert row.submitted >= row.scheduled
+
+
+def test_the_loop_is_charged_neither_with_the_engine_nor_with_waiting(serving):
+    with Slow(serving, step_s=0.01, submit_s=0.01) as engine:
+        iteration, rows = Replay(engine, requests(5, 0.1), None).run(0)
+    engines = 5 * 0.01 + 10 * 0.01
+    assert 0 < iteration.harness_seconds < iteration.wall_s - engines
+    assert sum(iteration.stage_seconds.values()) == pytest.approx(iteration.wall_s)
+    assert len(rows) == 5
+
+
+def test_accepting_a_request_is_the_engines_time(serving):
+    """Eight at once, each accepted in 20 ms: the last waits 140 ms for the engine."""
+    with Slow(serving, step_s=0.0, submit_s=0.02) as engine:
+        _, rows = Replay(engine, requests(8, 0.0), None).run(0)
+    last = max(rows, key=lambda row: row.submitted)
+    assert last.submitted - last.scheduled >= 7 * 0.02
+    assert last.lag < (last.submitted - last.scheduled) / 2
+
+
+def test_the_null_engine_keeps_the_contract(serving, prepared):
+    ready = prepared("adapters.count=2", "workload.iterations=1", "workload.max_new_tokens=4")
+    for text in (False, True):
+        with Noop(replace(serving, text=text)) as engine:
+            iteration, rows = Replay(engine, ready.trace.iterations[0], None).run(0)
+        assert len(rows) == len(ready.trace.iterations[0])
+        for row in rows:
+            prompt = ready.trace.requests[row.id].prompt_ids
+            assert row.output_ids == (prompt * 4)[:4] and row.error is None
+            assert (row.text is not None) is text
+            stamps = [row.scheduled, row.submitted, row.admitted, *row.tokens, row.finished]
+            assert stamps == sorted(stamps)
+        seconds = iteration.stage_seconds
+        assert (seconds["detokenize"] > 0) is text

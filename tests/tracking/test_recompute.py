@@ -1,0 +1,73 @@
+"""Every stored aggregate is what the raw rows give."""
+
+import json
+
+import pytest
+import yaml
+
+from pipeline.metrics.findings import NAMES
+from pipeline.metrics.slo import met
+from pipeline.progress import Progress
+from pipeline.run import run
+from pipeline.tracking.recompute import differences, main, recompute
+from pipeline.tracking.run_directory import RunDirectory
+
+OWN = {"model_bytes", "stage_clock_overhead"}
+"""Not functions of the rows: read from the engine, or from a replay of their own."""
+
+
+@pytest.fixture(params=["batch", "poisson"])
+def ran(request, values, config, tmp_path):
+    """A real run of the embedded model, with limits that some requests miss."""
+    overrides = (
+        *("+experiment=smoke", "workload.requests=16", "workload.rate=200", "slo.ttft=0.02"),
+        *(f"workload/arrivals={request.param}", "fidelity.enabled=false", "adapters.count=8"),
+    )
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    directory.write_config(yaml.safe_dump(values(*overrides)))
+    with Progress(0, 1, "test") as progress:
+        run(config(*overrides), directory, progress)
+    return directory
+
+
+def test_every_aggregate_is_what_the_rows_give(ran, capsys):
+    stored, again = dict(ran.json("metrics.json")), recompute(ran)
+    assert differences(again, stored) == []
+    assert stored.keys() - again.keys() == {*OWN, *NAMES}
+    assert {"ttft_s/p50", "goodput_rps", "harness_share", "jain_index/adapters"} <= set(again)
+    assert main([str(ran.path)]) == 0
+    assert f"{len(again)} metrics recomputed, 0 differ" in capsys.readouterr().out
+
+
+def test_a_few_by_hand(ran, config):
+    rows, stored = ran.requests(), ran.json("metrics.json")
+    wall = sum(each.ended - each.started for each in ran.iterations())
+    assert stored["output_tokens_per_s"] == sum(len(row.output_ids) for row in rows) / wall
+    ttft = sorted(row.tokens[0] - row.scheduled for row in rows)
+    middle = (ttft[(len(ttft) - 1) // 2] + ttft[len(ttft) // 2]) / 2
+    assert stored["ttft_s/p50"] == pytest.approx(middle)
+    slo = config("slo.ttft=0.02").slo
+    assert stored["slo_attainment"] == sum(met(row, slo) for row in rows) / len(rows)
+
+
+def test_a_changed_number_is_named(ran, capsys):
+    metrics = dict(ran.json("metrics.json"))
+    ran.write_json("metrics.json", metrics | {"ttft_s/mean": 42.0})
+    assert main([str(ran.path)]) == 1
+    assert "ttft_s/mean: stored 42.0, recomputed " in capsys.readouterr().out
+
+
+def test_a_changed_row_is_found(ran):
+    path = ran.path / "requests.jsonl"
+    first, *rest = path.read_text().splitlines()
+    row = json.loads(first)
+    changed = json.dumps(row | {"finished": row["finished"] + 1.0})
+    path.write_text("\n".join([changed, *rest]) + "\n")
+    stored = ran.json("metrics.json")
+    assert any(each.startswith("e2e_s/mean") for each in differences(recompute(ran), stored))
+
+
+def test_a_folder_without_a_run_is_said_to_be_none(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert "no run with requests.jsonl" in capsys.readouterr().out
