@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor, log10
 
-from pipeline.metrics.definitions import definition
-
 Numbers = Callable[[str], float | None]
 """Looks a metric up, of a run or of a cell."""
 
@@ -51,6 +49,8 @@ class Column:
 
 def meaning(metric: str) -> str:
     """A metric's definition as a sentence, with its unit and which way is better."""
+    from pipeline.metrics.definitions import definition  # it brings numpy along
+
     found = definition(metric)
     if found is None:
         return ""

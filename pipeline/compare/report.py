@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from pipeline.compare.columns import meaning
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
@@ -43,6 +44,7 @@ def page(comparison: Comparison) -> str:
     lines = rows(comparison)
     columns = measured(lines)
     settings = differing([row.condition for row in lines])
+    script = (HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
         lead=lead(comparison),
@@ -58,7 +60,8 @@ def page(comparison: Comparison) -> str:
         csv=as_csv(lines, comparison.columns),
         facts=provenance(comparison),
         shown=shown,
-        script_hash=_hash(HERE / "report.js"),
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         directory=lambda run: os.path.relpath(run.path, comparison.report.parent),
     )
 
@@ -81,8 +84,3 @@ def _kept(lines: Sequence[Row], settings: Sequence[str]) -> list[list[str]]:
     for key in settings:
         columns.append([short(key), *(shown(dict(row.condition)[key]) for row in lines)])
     return columns
-
-
-def _hash(script: Path) -> str:
-    """What a browser compares the page's one script with, and runs no other."""
-    return b64encode(sha256(script.read_bytes()).digest()).decode()

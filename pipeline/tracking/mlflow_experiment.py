@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.tracking.projection import PASSING_TAGS, Projection
+from pipeline.tracking.projection import PASSING_TAGS, Projection, TraceInput
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
 BATCH = 1000
 """MLflow takes no more metrics in one call."""
@@ -87,6 +87,8 @@ class MlflowExperiment:
             params=[Param(key, value) for key, value in params.items() if key not in known],
             tags=[RunTag(key, value) for key, value in _cut(tags).items()],
         )
+        if projection.trace:
+            self.client.log_inputs(run_id, [_dataset(projection.trace)])
         stamp = projection.finished_ms or projection.started_ms
         metrics = [Metric(p.name, p.value, stamp, p.step) for p in projection.metrics]
         for start in range(0, len(metrics), BATCH):
@@ -102,6 +104,21 @@ class MlflowExperiment:
         self.client.update_run(run_id, "RUNNING", projection.name)
         if projection.status != "RUNNING":
             self.client.set_terminated(run_id, projection.status, projection.finished_ms)
+
+
+def _dataset(trace: TraceInput) -> "DatasetInput":
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    return DatasetInput(
+        Dataset(
+            name=trace.name,
+            digest=trace.digest,
+            source_type="local",
+            source=json.dumps({"uri": "trace.jsonl"}),
+            profile=json.dumps({"sha256": trace.sha256, "requests": trace.requests}),
+        ),
+        [InputTag("mlflow.data.context", "workload")],
+    )
 
 
 def _cut(values: Mapping[str, str]) -> dict[str, str]:

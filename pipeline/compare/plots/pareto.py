@@ -16,6 +16,7 @@ from pipeline.compare.plots.style import INK, Mark, panel, quiet, tip
 FAITHFUL = 1e-7
 """Nats below which a divergence is rounding: drawn here, whatever it is."""
 HEIGHT = 2.7
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Point = tuple[float, float]
 """Divergence in nats, and output tokens a second."""
@@ -76,7 +77,11 @@ def _divergence(axes: Axes, most: float) -> None:
 
 
 def _power(value: float) -> str:
-    return "0" if value <= FAITHFUL else f"{value:g}"
+    """0, 0.001 or 10⁻⁵."""
+    if value <= FAITHFUL:
+        return "0"
+    power = round(log10(value))
+    return f"{value:g}" if power > -4 else "10" + str(power).translate(RAISED)
 
 
 def _point(cell: Cell) -> Point | None:

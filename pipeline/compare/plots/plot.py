@@ -24,11 +24,12 @@ class Panel(NamedTuple):
 
 
 class Key(NamedTuple):
-    """An entry of a legend."""
+    """An entry of a legend; `metric` is what explains it, where one does."""
 
     name: str
     colour: str
     glyph: str
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Plot:
     Attributes:
         heading: what is shown, with its unit.
         caption: how to read it.
-        metrics: those whose definitions belong to it.
+        metrics: those whose definitions stand below it, the legend's own apart.
         panels: the figures, all of one width.
         legend: what the colours and marks stand for.
     """
@@ -48,6 +49,12 @@ class Plot:
     metrics: tuple[str, ...]
     panels: tuple[Panel, ...]
     legend: tuple[Key, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The heading without its unit, for a link."""
+        first, *others = self.heading.split(", ")
+        return " ".join((first, *(words for words in others if words.startswith("by "))))
 
 
 def legend(marks: Mapping[str, Mark], arms: Iterable[str]) -> tuple[Key, ...]:

@@ -50,7 +50,7 @@ def forest(ratios: Mapping[str, Ratio], marks: Mapping[str, Mark]) -> Figure:
         (dot,) = axes.plot(ratio.mean, row, mark.marker, color=mark.colour, markersize=6.5)
         tip(dot, f"{arm}: {words(ratio)}")
         axes.annotate(
-            f"{ratio.mean:.2f}",
+            f"{ratio.mean:.2f} {TIMES}",
             (1, row),
             (6, 0),
             xycoords=("axes fraction", "data"),
@@ -71,4 +71,4 @@ def _logarithmic(axes: Axes, values: Sequence[float]) -> None:
     axes.set_xlim(low, high)
     axes.set_xticks(ticks(low, high))
     axes.minorticks_off()
-    axes.xaxis.set_major_formatter(f"{{x:g}} {TIMES}")
+    axes.xaxis.set_major_formatter("{x:g}")

@@ -35,12 +35,15 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
         yield Plot(
             "Where the time goes",
             "Shares of the measured wall time, mean of the valid runs; its length at the end.",
-            tuple(f"stage_seconds/{stage}" for stage in stages_used(timed)),
+            (),
             tuple(
                 Panel(name, stages(some), _said(some))
                 for name, some in zip(titles(apart), apart.values(), strict=True)
             ),
-            tuple(Key(_words(stage), COLOURS[stage], "■") for stage in stages_used(timed)),
+            tuple(
+                Key(_words(stage), COLOURS[stage], "■", f"stage_seconds/{stage}")
+                for stage in stages_used(timed)
+            ),
         )
 
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.plots.panels import some, titles
+from pipeline.compare.plots.panels import some, split, title
 from pipeline.compare.plots.plot import Key, Panel, Plot
 from pipeline.compare.plots.served import label, popularity, served
 from pipeline.compare.plots.style import INK, SERIES, Mark, panel, tip
@@ -24,7 +24,7 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
     """The first repeat of each arm, under the last of the conditions that has most arms."""
     apart = list(some(comparison.cells).items())
     where, cells = max(reversed(apart), key=lambda each: len(each[1]))
-    (name,) = titles([where])
+    name = title(where, list(split(comparison.cells)))
     requests = {cell.arm: beginning(served(cell.runs[0])) for cell in cells}
     requests = {arm: own for arm, own in requests.items() if own}
     colours = _colours([each for own in requests.values() for each in own])
