@@ -88,11 +88,19 @@ class MlflowExperiment:
             tags=[RunTag(key, value) for key, value in _cut(tags).items()],
         )
         if projection.trace:
-            self.client.log_inputs(run_id, [_dataset(projection.trace)])
+            self._log_trace(run_id, projection.trace)
         stamp = projection.finished_ms or projection.started_ms
         metrics = [Metric(p.name, p.value, stamp, p.step) for p in projection.metrics]
         for start in range(0, len(metrics), BATCH):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+
+    def _log_trace(self, run_id: str, trace: TraceInput) -> None:
+        from mlflow import MlflowException
+
+        try:
+            self.client.log_inputs(run_id, [_dataset(trace)])
+        except MlflowException:  # another process has just made the same dataset: now it is found
+            self.client.log_inputs(run_id, [_dataset(trace)])
 
     def _upload(self, run_id: str, directory: Path, leaving: Collection[str]) -> None:
         for entry in sorted(directory.iterdir()):
