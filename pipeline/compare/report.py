@@ -15,7 +15,7 @@ from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.fold import unfolded
 from pipeline.compare.headline import tally
-from pipeline.compare.lead import certainty, lead
+from pipeline.compare.lead import lead
 from pipeline.compare.plots.gallery import gallery
 from pipeline.compare.provenance import provenance
 from pipeline.compare.rows import Row, differing, measured, rows, shown
@@ -40,7 +40,7 @@ def page(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": short, "meaning": meaning, "certainty": certainty}
+    environment.filters |= {"short": short, "meaning": meaning}
     lines = rows(comparison)
     columns = measured(lines)
     settings = differing([row.condition for row in lines])

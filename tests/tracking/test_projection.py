@@ -44,7 +44,6 @@ def test_metrics_are_numbers_with_legal_names_then_series(make_run: MakeRun) -> 
     points = [(p.name, p.value, p.step) for p in of_run(make_run()).metrics]
     assert points == [
         ("output_tokens_per_s", 6.0, 0),
-        ("adapters/a_b_/ttft_s", 1.0, 0),
         ("iteration/latency_s", 1.0, 0),
         ("iteration/output_tokens_per_s", 6.0, 0),
         ("iteration/latency_s", 1.0, 1),

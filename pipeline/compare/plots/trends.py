@@ -11,6 +11,7 @@ from pipeline.compare.plots.lines import lines, said
 from pipeline.compare.plots.panels import Axis, axes, lined, position, split, title, titles
 from pipeline.compare.plots.plot import Panel, Plot, legend
 from pipeline.compare.plots.style import Mark
+from pipeline.compare.run import Condition
 
 HEADINGS = {
     HEADLINE_METRIC: "Throughput, output tokens per second",
@@ -52,7 +53,7 @@ def _trends(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> It
 
 
 def _along(
-    apart: Mapping[tuple[tuple[str, object], ...], Sequence[Cell]],
+    apart: Mapping[Condition, Sequence[Cell]],
     metric: str,
     axis: Axis,
     marks: Mapping[str, Mark],
