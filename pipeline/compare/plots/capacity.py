@@ -30,7 +30,7 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
         yield Plot(
             f"Capacity: {what.lower()} and attainment by rate",
             f"Above: {what.lower()} per second against those that come; on the diagonal nothing "
-            "is lost. Below: the share of requests within the limits, with a line at 99 %.",
+            "is lost. Below: the share of requests within the limits, with a line at 99\u00a0%.",
             (served, kept),
             tuple(
                 Panel(name, curves(some, served, kept, marks), said(some, served, RATE))
@@ -52,7 +52,7 @@ def curves(cells: Sequence[Cell], served: str, kept: str, marks: Mapping[str, Ma
     below.axhline(0.99, color=INK, alpha=0.35, linewidth=1, dashes=(4, 3))
     draw(below, cells, kept, RATE, marks)
     below.set_ylim(-0.04, 1.06)
-    below.set_yticks((0, 0.5, 1), ("0", "50 %", "100 %"))
+    below.set_yticks((0, 0.5, 1), ("0", "50\u00a0%", "100\u00a0%"))
     along(below, RATE, places)
     quiet(below)
     return figure
