@@ -17,9 +17,6 @@ from pipeline.tracking.tracker import TrackingUnavailable
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Makes MLflow open the list of runs, and leave out the pages about prompts and judges."""
-
 
 @contextmanager
 def connected(uri: str, timeout_s: int) -> "Iterator[MlflowClient]":
@@ -56,7 +53,7 @@ def experiment_id(client: "MlflowClient", name: str, artifact_location: str | No
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location, KIND))
+            return str(client.create_experiment(name, artifact_location))
         except MlflowException:
             found = client.get_experiment_by_name(name)
             if found is None:

@@ -21,7 +21,7 @@ HEADINGS = {
 LATENCIES = ("latency_per_iteration_s", "e2e_s/p50")
 """The first that was measured is drawn: open workloads have no batches to speak of."""
 
-DOTS = "Means of the valid runs with 95\u00a0% intervals over the repeats, which are the fainter dots."
+DOTS = "Means of the valid runs; lines: 95\u00a0% intervals over the repeats, the fainter dots."
 
 
 def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
@@ -79,5 +79,5 @@ def _barred(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> Pl
         )
         for cell in cells
     ]
-    caption = "Mean of the valid runs; the line at a bar's end is the 95\u00a0% interval over repeats."
+    caption = "Mean of the valid runs; the line at a bar's end: its 95\u00a0% interval."
     return Plot(HEADINGS[metric], caption, (metric,), (Panel("", bars(rows), said_of_bars(rows)),))
