@@ -22,7 +22,7 @@ class Column:
         title: what stands above it.
         unit: what stands below the title: percentiles and unit, unless the title says them.
         metrics: one, or the percentiles that share the column.
-        meaning: one sentence, shown on hover.
+        note: what is to be said beyond the metric's definition.
         scale: from the metric's unit to the column's.
         keep: the lower, the sooner it gives way on a narrow terminal.
     """
@@ -30,9 +30,14 @@ class Column:
     title: str
     unit: str
     metrics: tuple[str, ...]
-    meaning: str
+    note: str = ""
     scale: float = 1.0
     keep: int = 0
+
+    @property
+    def meaning(self) -> str:
+        """The metric's definition, and the note."""
+        return " ".join(filter(None, (meaning(self.metrics[0]), self.note)))
 
     def text(self, number: Numbers) -> str:
         """The figures, those of one column parted by a slash."""
@@ -40,6 +45,18 @@ class Column:
         if all(value is None for value in values):
             return MISSING
         return " / ".join(MISSING if v is None else significant(v * self.scale) for v in values)
+
+
+def meaning(metric: str) -> str:
+    """A metric's definition as a sentence, with its unit and which way is better."""
+    from pipeline.metrics.definitions import definition  # it brings numpy along
+
+    found = definition(metric)
+    if found is None:
+        return ""
+    sense = f"{found.better} is better" if found.better else ""
+    about = "; ".join(filter(None, (found.unit, sense)))
+    return f"{found.meaning}{f' ({about})' if about else ''}."
 
 
 def significant(value: float) -> str:
@@ -55,20 +72,15 @@ def significant(value: float) -> str:
     return f"{value:.{min(max(decimals, 0), 6)}f}"
 
 
+PERCENTILES = "A percentile is missing where too few requests carry it."
+
 COLUMNS = (
-    Column(
-        "output tokens/s",
-        "",
-        ("output_tokens_per_s",),
-        "Generated tokens ÷ measured wall time, prefill included; mean of the repeats.",
-        keep=11,
-    ),
+    Column("output tokens/s", "", ("output_tokens_per_s",), "Mean of the repeats.", keep=11),
     Column(
         "agree",
         "%",
         ("token_agreement",),
-        "Fidelity: share of positions at which the engine finds the same token the most probable "
-        "as the reference does (by default merged fp32), both given the reference's tokens so far.",
+        "The reference is merged fp32 unless another was chosen.",
         scale=100,
         keep=10,
     ),
@@ -76,88 +88,33 @@ COLUMNS = (
         "mean KL",
         "nats",
         ("mean_kl",),
-        "Fidelity: Kullback-Leibler divergence of the engine's token probabilities from the "
-        "reference's, mean over the same positions; 0 where they are equal.",
+        "Kullback-Leibler divergence; 0 where both are equal.",
         keep=9,
     ),
-    Column(
-        "sequences/s",
-        "",
-        ("sequences_per_s",),
-        "Requests finished without error ÷ measured wall time.",
-        keep=1,
-    ),
+    Column("sequences/s", "", ("sequences_per_s",), keep=1),
     Column(
         "s/iteration",
         "",
         ("latency_per_iteration_s",),
-        "Wall time of one closed batch, mean over iterations. ⚠ marks a coefficient of variation "
-        "of 10 % or more between iterations.",
+        "⚠ marks a coefficient of variation of 10 % or more between iterations.",
         keep=6,
     ),
     Column(
         "capacity",
         "low / found / high, 1/s",
         ("capacity_rps/low", "capacity_rps", "capacity_rps/high"),
-        "Highest rate of arrivals at which enough requests keep every limit, between the highest "
-        "rate that kept them and the lowest that missed them.",
+        "Between the highest rate that kept the limits and the lowest that missed them.",
         keep=10,
     ),
-    Column(
-        "TTFT",
-        "p50 / p90, ms",
-        ("ttft_s/p50", "ttft_s/p90"),
-        "Time to first token: from the scheduled arrival to the first output token. "
-        "A percentile is missing where too few requests carry it.",
-        scale=1e3,
-        keep=5,
-    ),
-    Column(
-        "TPOT",
-        "p50 / p90, ms",
-        ("tpot_s/p50", "tpot_s/p90"),
-        "Time per output token after the first, per request: (finished - first token) ÷ (n - 1).",
-        scale=1e3,
-        keep=4,
-    ),
-    Column(
-        "ITL",
-        "p50, ms",
-        ("itl_s/p50",),
-        "Inter-token latency: every gap between neighbouring tokens, pooled over requests.",
-        scale=1e3,
-        keep=2,
-    ),
-    Column(
-        "weights",
-        "MB",
-        ("model_bytes",),
-        "Size of the base model's weights as the engine serves them: resident weights, or the "
-        "file for GGUF.",
-        scale=1e-6,
-        keep=8,
-    ),
-    Column(
-        "peak memory",
-        "MB",
-        ("peak_rss_bytes",),
-        "Highest resident memory of the engine's process, load included.",
-        scale=1e-6,
-        keep=7,
-    ),
-    Column(
-        "adapter switches",
-        "",
-        ("adapter_switches",),
-        "Changes of the active adapter during the measured time.",
-        keep=3,
-    ),
-    Column(
-        "hit rate",
-        "",
-        ("adapter_hit_rate",),
-        "Share of requests whose adapter was already resident when they were admitted.",
-        keep=0,
-    ),
+    Column("TTFT", "p50 / p90, ms", ("ttft_s/p50", "ttft_s/p90"), PERCENTILES, scale=1e3, keep=5),
+    Column("TPOT", "p50 / p90, ms", ("tpot_s/p50", "tpot_s/p90"), PERCENTILES, scale=1e3, keep=4),
+    Column("ITL", "p50, ms", ("itl_s/p50",), scale=1e3, keep=2),
+    Column("weights", "MB", ("model_bytes",), scale=1e-6, keep=8),
+    Column("peak memory", "MB", ("peak_rss_bytes",), scale=1e-6, keep=7),
+    Column("adapter switches", "", ("adapter_switches",), keep=3),
+    Column("hit rate", "", ("adapter_hit_rate",), keep=0),
+    Column("goodput", "requests/s", ("goodput_rps",), keep=7),
+    Column("within limits", "%", ("slo_attainment",), scale=100, keep=7),
+    Column("roofline", "%", ("roofline_fraction",), scale=100, keep=5),
 )
 """In the order they are shown; one that no run has a figure for is left out."""

@@ -15,12 +15,15 @@ def provenance(comparison: Comparison) -> list[Fact]:
     """Commands, machine, versions, source and traces; what no run recorded is left out."""
     readers: dict[str, Callable[[Run], str | None]] = {
         "Command": lambda run: run.command,
+        "Measured": lambda run: (run.environment.get("time") or "")[:10],
         "CPU": _cpu,
         "Threads": lambda run: _text(run.environment.get("threads", run.settings.get("threads"))),
         "Memory": _memory,
         "System": _system,
         "Versions": _versions,
         "Git commit": _commit,
+        "Model (SHA-256)": lambda run: _hash(run, "model"),
+        "Adapters (SHA-256)": lambda run: _hash(run, "adapters"),
         "Traces (SHA-256)": lambda run: run.trace,
     }
     facts = [(term, _distinct(map(read, comparison.runs))) for term, read in readers.items()]
@@ -65,3 +68,7 @@ def _commit(run: Run) -> str | None:
     if not git.get("commit"):
         return None
     return f"{git['commit']}{' with uncommitted changes' if git.get('dirty') else ''}"
+
+
+def _hash(run: Run, name: str) -> str | None:
+    return _text((run.environment.get("hashes") or {}).get(name))

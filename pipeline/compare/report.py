@@ -1,19 +1,28 @@
 """The page: everything in one file, readable without a network, on any screen."""
 
 import os
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from pipeline.compare.columns import meaning
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.document import document
-from pipeline.compare.headline import finding, tally
+from pipeline.compare.export import as_csv, as_markdown
+from pipeline.compare.fold import unfolded
+from pipeline.compare.headline import tally
+from pipeline.compare.lead import lead
 from pipeline.compare.plots.gallery import gallery
 from pipeline.compare.provenance import provenance
-from pipeline.compare.rows import Row, measured, rows
+from pipeline.compare.rows import Row, differing, measured, rows, shown
 from pipeline.compare.settings import short
 from pipeline.tracking.files import write_json, write_text
+
+HERE = Path(__file__).parent
 
 
 def write(comparison: Comparison) -> None:
@@ -25,23 +34,34 @@ def write(comparison: Comparison) -> None:
 def page(comparison: Comparison) -> str:
     """The page as HTML; every text in it is escaped, for none of it can be trusted."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"short": short, "meaning": meaning}
     lines = rows(comparison)
-    environment.filters["short"] = short
+    columns = measured(lines)
+    settings = differing([row.condition for row in lines])
+    script = (HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
-        finding=finding(comparison),
+        lead=lead(comparison),
         tally=tally(comparison),
-        columns=measured(lines),
+        throughout=_throughout(lines, settings),
+        settings=settings,
+        columns=columns,
+        unfolded=unfolded(columns, lines, _kept(lines, settings)),
         rows=lines,
-        plots=gallery(comparison),
+        sections=gallery(comparison),
         share=_share(comparison),
+        markdown=as_markdown(lines, comparison.columns, columns),
+        csv=as_csv(lines, comparison.columns),
         facts=provenance(comparison),
+        shown=shown,
+        script=Markup(script),
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         directory=lambda run: os.path.relpath(run.path, comparison.report.parent),
     )
 
@@ -50,3 +70,17 @@ def _share(comparison: Comparison) -> Callable[[Row], int]:
     """The length of a row's bar: its throughput in percent of the highest one."""
     most = max((cell.mean(HEADLINE_METRIC) or 0.0 for cell in comparison.cells), default=0.0)
     return lambda row: round(100 * (row.number(HEADLINE_METRIC) or 0.0) / most) if most else 0
+
+
+def _throughout(lines: Sequence[Row], settings: Sequence[str]) -> str:
+    """What is the same in every row, and so needs no column."""
+    same = ((key, value) for key, value in lines[0].condition if key not in settings)
+    return ", ".join(f"{short(key)} {shown(value)}" for key, value in same)
+
+
+def _kept(lines: Sequence[Row], settings: Sequence[str]) -> list[list[str]]:
+    """Texts of the columns that are never folded away, by column."""
+    columns = [["engine", *(row.arm for row in lines)], ["repeat"]]
+    for key in settings:
+        columns.append([short(key), *(shown(dict(row.condition)[key]) for row in lines)])
+    return columns

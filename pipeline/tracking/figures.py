@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.metrics.per_adapter import PREFIX
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 
@@ -23,9 +24,13 @@ class Point:
 
 
 def points(run: RunDirectory) -> Iterator[Point]:
-    """Every number of `metrics.json`, then two series over the iterations."""
+    """Every number of the whole run, then two series over the iterations.
+
+    Those of single adapters stay in `metrics.json`, an artifact: MLflow would put several sections
+    of charts for each adapter before all others.
+    """
     for name, value in run.json("metrics.json").items():
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and not name.startswith(PREFIX):
             yield Point(_legal(name), float(value))
     tokens: dict[int, int] = {}
     for request in run.requests():

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.tracking.projection import PASSING_TAGS, Projection
+from pipeline.tracking.projection import PASSING_TAGS, Projection, TraceInput
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
 BATCH = 1000
 """MLflow takes no more metrics in one call."""
@@ -87,10 +87,20 @@ class MlflowExperiment:
             params=[Param(key, value) for key, value in params.items() if key not in known],
             tags=[RunTag(key, value) for key, value in _cut(tags).items()],
         )
+        if projection.trace:
+            self._log_trace(run_id, projection.trace)
         stamp = projection.finished_ms or projection.started_ms
         metrics = [Metric(p.name, p.value, stamp, p.step) for p in projection.metrics]
         for start in range(0, len(metrics), BATCH):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+
+    def _log_trace(self, run_id: str, trace: TraceInput) -> None:
+        from mlflow import MlflowException
+
+        try:
+            self.client.log_inputs(run_id, [_dataset(trace)])
+        except MlflowException:  # another process has just made the same dataset: now it is found
+            self.client.log_inputs(run_id, [_dataset(trace)])
 
     def _upload(self, run_id: str, directory: Path, leaving: Collection[str]) -> None:
         for entry in sorted(directory.iterdir()):
@@ -102,6 +112,21 @@ class MlflowExperiment:
         self.client.update_run(run_id, "RUNNING", projection.name)
         if projection.status != "RUNNING":
             self.client.set_terminated(run_id, projection.status, projection.finished_ms)
+
+
+def _dataset(trace: TraceInput) -> "DatasetInput":
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    return DatasetInput(
+        Dataset(
+            name=trace.name,
+            digest=trace.digest,
+            source_type="local",
+            source=json.dumps({"uri": "trace.jsonl"}),
+            profile=json.dumps({"sha256": trace.sha256, "requests": trace.requests}),
+        ),
+        [InputTag("mlflow.data.context", "workload")],
+    )
 
 
 def _cut(values: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.tracking.figures import Point, points
+from pipeline.tracking.files import read_json
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.sweep_directory import SweepDirectory
@@ -15,10 +16,13 @@ PARAMS = {
     "precision": "engine.precision",
     "model": "model.name",
     "adapters": "adapters.name",
+    "adapter_count": "adapters.count",
     "popularity": "workload.popularity.name",
     "arrivals": "workload.arrivals.name",
     "alpha": "workload.alpha",
     "batch_size": "workload.batch_size",
+    "rate": "workload.arrivals.rate",
+    "concurrency": "workload.arrivals.concurrency",
     "max_new_tokens": "workload.max_new_tokens",
     "threads": "threads",
     "repeat": "repeat",
@@ -28,6 +32,38 @@ PARAMS = {
 
 PASSING_TAGS = ("cause", "validity", "trace_sha256")
 """Tags that one attempt may have and the next may not."""
+
+
+CELL = (
+    ("\N{GREEK SMALL LETTER ALPHA}", "alpha"),
+    ("b", "batch_size"),
+    ("rate", "rate"),
+    ("c", "concurrency"),
+)
+"""How the params that make up a cell are written in names, in that order."""
+
+DIGEST = 36
+"""Characters that MLflow allows a dataset's digest: as much of the trace's SHA-256 is shown."""
+
+
+@dataclass(frozen=True)
+class TraceInput:
+    """The trace as MLflow's dataset, so that runs of equal traces can be found and grouped.
+
+    Attributes:
+        name: the law that drew it, or the file that was replayed.
+        sha256: its whole hash.
+        requests: how many it holds; None where the run doesn't say.
+    """
+
+    name: str
+    sha256: str
+    requests: int | None
+
+    @property
+    def digest(self) -> str:
+        """The beginning of the hash."""
+        return self.sha256[:DIGEST]
 
 
 @dataclass(frozen=True)
@@ -44,6 +80,7 @@ class Projection:
         tags: what runs are searched by, and the description.
         metrics: of a finished run only. MLflow can't take a value back, so those of a failed
             attempt would stay among those of the next.
+        trace: what was served; None of a sweep, and of a run that died before it had one.
     """
 
     key: str
@@ -54,6 +91,7 @@ class Projection:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[Point, ...] = ()
+    trace: TraceInput | None = None
 
 
 def of_run(run: RunDirectory) -> Projection:
@@ -69,6 +107,7 @@ def of_run(run: RunDirectory) -> Projection:
         params=params,
         tags=_tags(run, status, params),
         metrics=tuple(points(run)) if status.state == State.FINISHED else (),
+        trace=_trace(run, params),
     )
 
 
@@ -86,9 +125,25 @@ def of_sweep(sweep: SweepDirectory) -> Projection:
         finished_ms=max(ends, default=None),
         tags={
             "command": sweep.command,
-            "mlflow.note.content": f"`{sweep.command}`\n\n{len(sweep.jobs)} jobs: {counts}",
+            "mlflow.note.content": "\n\n".join(
+                filter(
+                    None,
+                    [
+                        _found(sweep),
+                        f"`{sweep.command}`",
+                        f"{len(sweep.jobs)} jobs: {counts}",
+                    ],
+                )
+            ),
         },
     )
+
+
+def _found(sweep: SweepDirectory) -> str | None:
+    """What the comparison of its jobs says; None before there is one."""
+    path = sweep.path / "comparison.json"
+    headline: str | None = read_json(path).get("headline") if path.is_file() else None
+    return headline and f"**{headline}**"
 
 
 def _overall(states: list[State], jobs: int) -> str:
@@ -114,15 +169,33 @@ def _look_up(config: Mapping[str, Any], path: str) -> Any:
 
 
 def _name(params: Mapping[str, str]) -> str:
-    """The cell: engine, alpha, batch size and repeat, as far as there are any."""
-    engine = " ".join(params[key] for key in ("engine", "precision") if key in params)
-    cell = (("\N{GREEK SMALL LETTER ALPHA}", "alpha"), ("b", "batch_size"), ("r", "repeat"))
-    return " · ".join([engine, *(f"{sign} {params[key]}" for sign, key in cell if key in params)])
+    """The arm, its cell and the repeat, as far as there are any."""
+    repeat = f"r {params['repeat']}" if "repeat" in params else ""
+    return " · ".join(filter(None, (_arm(params), _cell(params), repeat)))
+
+
+def _arm(params: Mapping[str, str]) -> str:
+    return " ".join(params[key] for key in ("engine", "precision") if key in params)
+
+
+def _cell(params: Mapping[str, str]) -> str:
+    return " · ".join(f"{sign} {params[key]}" for sign, key in CELL if key in params)
+
+
+def _trace(run: RunDirectory, params: Mapping[str, str]) -> TraceInput | None:
+    trace = run.json("trace.json")
+    if not trace.get("sha256"):
+        return None
+    name = " · ".join(filter(None, (params.get("popularity", "replayed"), _cell(params))))
+    requests = trace.get("requests")
+    return TraceInput(name, trace["sha256"], requests if isinstance(requests, int) else None)
 
 
 def _tags(run: RunDirectory, status: Status, params: Mapping[str, str]) -> dict[str, str]:
     tags = {
         **{key: params.get(key) for key in ("engine", "model", "adapters")},
+        "arm": _arm(params),
+        "cell": _cell(params),
         "state": status.state.value,
         "cause": status.cause,
         "validity": status.validity,

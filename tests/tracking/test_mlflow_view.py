@@ -108,7 +108,7 @@ def test_a_redone_job_stays_one_run(settings: MlflowSettings, make_run: MakeRun)
 
 def test_many_metrics_and_long_values(settings: MlflowSettings, make_run: MakeRun) -> None:
     run = make_run(state=State.FINISHED, cause="x" * 9000, engine="e" * 9000)
-    run.write_json("metrics.json", {f"adapters/{k}/ttft_s": k for k in range(2100)})
+    run.write_json("metrics.json", {f"stage_seconds/{k}": k for k in range(2100)})
     for _ in range(2):
         settings.tracker().project(run.path)
     [shown] = all_runs(settings)

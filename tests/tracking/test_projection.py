@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.tracking.figures import request_table
+from pipeline.tracking.files import write_json
 from pipeline.tracking.projection import of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
@@ -23,11 +24,26 @@ def test_a_finished_run(make_run: MakeRun) -> None:
     assert shown.tags["mlflow.note.content"] == "**6 output tokens/s** · FINISHED · VALID"
 
 
+def test_tags_group_repeats_and_the_trace_is_the_dataset(make_run: MakeRun) -> None:
+    shown = of_run(make_run())
+    assert shown.tags["arm"] == "noop"
+    assert shown.tags["cell"] == "\N{GREEK SMALL LETTER ALPHA} 1.0 · b 2"
+    assert shown.trace is not None
+    assert shown.trace.name == "zipf · \N{GREEK SMALL LETTER ALPHA} 1.0 · b 2"
+    assert shown.trace.sha256 == "ab" * 32 and shown.trace.digest == "ab" * 18
+
+
+def test_a_sweep_says_what_its_comparison_found(make_sweep: MakeSweep) -> None:
+    path = make_sweep((State.FINISHED, State.FINISHED))
+    write_json(path / "comparison.json", {"headline": "noop made 6 output tokens/s."})
+    note = of_sweep(SweepDirectory.read(path)).tags["mlflow.note.content"]
+    assert note.startswith("**noop made 6 output tokens/s.**")
+
+
 def test_metrics_are_numbers_with_legal_names_then_series(make_run: MakeRun) -> None:
     points = [(p.name, p.value, p.step) for p in of_run(make_run()).metrics]
     assert points == [
         ("output_tokens_per_s", 6.0, 0),
-        ("adapters/a_b_/ttft_s", 1.0, 0),
         ("iteration/latency_s", 1.0, 0),
         ("iteration/output_tokens_per_s", 6.0, 0),
         ("iteration/latency_s", 1.0, 1),

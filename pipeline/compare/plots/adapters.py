@@ -1,93 +1,109 @@
 """Latency by adapter: popular and rare ones differ; that is the point of Zipf."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.compare.cells import Cell
-from pipeline.compare.plots.style import Mark, panel, rows_only
-from pipeline.tracking.run_directory import RunDirectory
+from pipeline.compare.columns import DASH, significant
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.plots.panels import some, titles
+from pipeline.compare.plots.plot import Key, Panel, Plot
+from pipeline.compare.plots.scale import seconds
+from pipeline.compare.plots.served import e2e, label, pooled, popularity, ttft
+from pipeline.compare.plots.style import Mark, panel, rows_only, tip
+from pipeline.metrics.timeline import RequestRecord
 
 SHOWN = 10
 """Most popular adapters with a row of their own; the others share one."""
 
-
-class Served(NamedTuple):
-    """What is drawn of one request: seconds from the scheduled arrival, by its adapter."""
-
-    adapter: str | None
-    ttft: float
-    e2e: float
+LATENCIES = (("first token", ttft, "#d4610f", "s"), ("last token", e2e, "#2b7fc4", "o"))
+LIFT = 0.17
+"""How far a row's two latencies stand from its middle."""
 
 
-Latency = Callable[[Served], float]
-
-
-def served(cell: Cell) -> list[Served]:
-    """The requests of all repeats that brought tokens and no error."""
-    return [
-        Served(each.adapter, each.tokens[0] - each.scheduled, each.finished - each.scheduled)
-        for run in cell.runs
-        for each in RunDirectory(run.path).requests()
-        if each.tokens and each.error is None
-    ]
-
-
-def popularity(requests: Iterable[Served]) -> list[str | None]:
-    """The adapters that were asked for, the popular ones first."""
-    return [name for name, _ in Counter(each.adapter for each in requests).most_common()]
+def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+    """A panel an arm, for some conditions; all of one scale."""
+    apart = some(comparison.cells)
+    requests = {
+        (name, cell.arm): found
+        for name, cells in zip(titles(apart), apart.values(), strict=True)
+        for cell in cells
+        if (found := pooled(cell))
+    }
+    everything = [each for found in requests.values() for each in found]
+    names = popularity(everything)
+    if len(names) < 2:
+        return
+    ends = min(map(ttft, everything)), max(map(e2e, everything))
+    yield Plot(
+        "Latency by adapter",
+        "Adapters by popularity, time from the scheduled arrival. The mark is the median, the "
+        "thick line the middle half, the thin one the range of the requests of all valid runs.",
+        ("ttft_s", "e2e_s"),
+        tuple(
+            Panel(" · ".join(filter(None, (arm, name))), adapters(found, names, ends), _said(found))
+            for (name, arm), found in requests.items()
+        ),
+        tuple(
+            Key(name, colour, glyph)
+            for (name, _, colour, _), glyph in zip(LATENCIES, "■●", strict=True)
+        ),
+    )
 
 
 def adapters(
-    requests: Mapping[str, Sequence[Served]],
+    requests: Sequence[RequestRecord],
     names: Sequence[str | None],
-    latency: Latency,
-    marks: Mapping[str, Mark],
+    ends: tuple[float, float],
 ) -> Figure:
-    """One panel: a row an adapter, and in it each arm's median and quartiles.
+    """One panel: a row an adapter, and in it both latencies.
 
     Args:
-        requests: what each arm served, all under one condition.
+        requests: what one arm served under one condition.
         names: adapters in the order of their rows; those beyond `SHOWN` share the last one.
-        latency: what is drawn, in seconds.
-        marks: how each arm is drawn.
+        ends: the shortest and the longest latency of all panels, seconds.
     """
-    asked = {each.adapter for some in requests.values() for each in some}
+    asked = {each.adapter for each in requests}
     present = [name for name in names if name in asked]
     shown, others = present[:SHOWN], len(present[SHOWN:])
-    labels = [_label(name) for name in shown] + ([f"{others} others"] if others else [])
-    figure, axes = panel(0.6 + len(labels) * (0.13 + min(0.1 * len(requests), 0.6)))
+    labels = [label(name) for name in shown] + ([f"{others} others"] if others else [])
+    figure, axes = panel(0.55 + len(labels) * 0.26)
     rows_only(axes, labels)
-    for place, (arm, some) in enumerate(requests.items()):
-        offset = (place - (len(requests) - 1) / 2) * 0.72 / len(requests)
-        for row, values in _by_row(some, shown, latency).items():
-            _summary(axes, row + offset, values, marks[arm])
-    axes.set_xlim(left=0)
-    axes.set_xlabel("seconds")
+    for (what, latency, colour, marker), lift in zip(LATENCIES, (-LIFT, LIFT), strict=True):
+        for row, own in _by_row(requests, shown).items():
+            values = [latency(each) for each in own]
+            _summary(axes, row + lift, values, colour, marker, f"{labels[row]}, {what}")
+    seconds(axes, *ends)
     return figure
 
 
-def _label(adapter: str | None) -> str:
-    return "base model" if adapter is None else adapter
-
-
 def _by_row(
-    requests: Iterable[Served], shown: Sequence[str | None], latency: Latency
-) -> dict[int, list[float]]:
-    rows: dict[int, list[float]] = defaultdict(list)
+    requests: Iterable[RequestRecord], shown: Sequence[str | None]
+) -> dict[int, list[RequestRecord]]:
+    rows: dict[int, list[RequestRecord]] = defaultdict(list)
     for each in requests:
-        row = shown.index(each.adapter) if each.adapter in shown else len(shown)
-        rows[row].append(latency(each))
+        rows[shown.index(each.adapter) if each.adapter in shown else len(shown)].append(each)
     return rows
 
 
-def _summary(axes: Axes, height: float, values: Sequence[float], mark: Mark) -> None:
+def _summary(
+    axes: Axes, height: float, values: Sequence[float], colour: str, marker: str, what: str
+) -> None:
     """Tufte's quartile plot: a dot at the median, a line over the middle half, whiskers."""
     low, lower, median, upper, high = np.percentile(values, (0, 25, 50, 75, 100))
-    axes.plot((low, high), (height, height), color=mark.colour, linewidth=0.7, alpha=0.6)
-    axes.plot((lower, upper), (height, height), color=mark.colour, linewidth=2.4)
-    axes.plot(median, height, color=mark.colour, marker=mark.marker, markersize=4.5)
+    axes.plot((low, high), (height, height), color=colour, linewidth=0.7, alpha=0.6)
+    axes.plot((lower, upper), (height, height), color=colour, linewidth=2.4)
+    (dot,) = axes.plot(median, height, marker, color=colour, markersize=4)
+    half = f"{significant(lower)}{DASH}{significant(upper)}"
+    tip(dot, f"{what}: median {significant(median)} s, half of them {half} s, n {len(values)}")
+
+
+def _said(requests: Sequence[RequestRecord]) -> str:
+    own: dict[str, list[float]] = defaultdict(list)
+    for each in requests:
+        own[label(each.adapter)].append(e2e(each))
+    medians = (f"{name} {significant(float(np.median(v)))} s" for name, v in own.items())
+    return f"median time to the last token: {', '.join(medians)}"

@@ -1,30 +1,60 @@
-"""A metric as one bar a cell, where there is nothing to draw a line along."""
+"""A value as one bar an arm or a cell, where there is nothing to draw a line along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from pipeline.compare.cells import Cell
 from pipeline.compare.columns import significant
-from pipeline.compare.plots.panels import title
-from pipeline.compare.plots.style import Mark, panel, rows_only
+from pipeline.compare.plots.style import INK, panel, rows_only
 
 ROW = 0.27
 """Inches a bar takes."""
 
 
-def bars(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> Figure:
-    """One panel: a bar a cell with its value at the end; every cell has the metric."""
-    figure, axes = panel(0.35 + ROW * len(cells))
-    conditions = [cell.condition for cell in cells]
-    labels = [" · ".join(filter(None, (c.arm, title(c.condition, conditions)))) for c in cells]
-    values = [cell.mean(metric) or 0.0 for cell in cells]
-    drawn = axes.barh(
-        range(len(cells)), values, height=0.62, color=[marks[cell.arm].colour for cell in cells]
-    )
-    axes.bar_label(drawn, [significant(value) for value in values], padding=4)
-    rows_only(axes, labels)
-    axes.set_xlim(0, max(values, default=1.0) * 1.15 or 1.0)
+class Bar(NamedTuple):
+    """A bar.
+
+    Attributes:
+        label: what stands before it.
+        value: how long it is.
+        colour: of the whole bar.
+        reach: the ends of the value's interval.
+        part: how much of it is filled; the rest is fainter. None fills all.
+    """
+
+    label: str
+    value: float
+    colour: str
+    reach: tuple[float, float] | None = None
+    part: float | None = None
+
+
+def bars(rows: Sequence[Bar], top: float | None = None) -> Figure:
+    """One panel: bars with their values at the end, as long as `top` allows or the longest asks."""
+    figure, axes = panel(0.3 + ROW * len(rows))
+    top = top or max((row.value for row in rows), default=0.0) or 1.0
+    for place, row in enumerate(rows):
+        (whole,) = axes.barh(place, row.value, height=0.62, color=row.colour)
+        if row.part is not None:
+            whole.set_alpha(0.4)
+            axes.barh(place, min(row.part, row.value), height=0.62, color=row.colour)
+        if row.reach:
+            axes.plot(row.reach, (place, place), color=INK, linewidth=1)
+        axes.annotate(
+            significant(row.value),
+            (max(row.value, *(row.reach or (0.0,))), place),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    rows_only(axes, [row.label for row in rows])
+    axes.set_xlim(0, top * 1.2)
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
     return figure
+
+
+def said(rows: Sequence[Bar]) -> str:
+    """The bars in words."""
+    return "; ".join(f"{row.label}: {significant(row.value)}" for row in rows)

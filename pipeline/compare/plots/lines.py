@@ -1,4 +1,4 @@
-"""A metric against the popularity's alpha or the batch size, a line an arm."""
+"""A metric along a setting, a line an arm, each mean with its interval."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,85 +6,92 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.plots.panels import position
-from pipeline.compare.plots.style import Mark, panel
-from pipeline.compare.settings import short
+from pipeline.compare.columns import DASH, significant
+from pipeline.compare.plots.interval import interval, repeats
+from pipeline.compare.plots.panels import Axis, position
+from pipeline.compare.plots.style import Mark, panel, quiet, tip
 
-HEIGHT = 2.7
-SPACING = 0.075
-"""Least distance of two labels, as a share of the axes' height."""
-
-Point = tuple[float, float]
+HEIGHT = 2.5
+NUMBERS = 7
+"""More values than that on an axis would run into each other."""
 
 
 def lines(
-    cells: Iterable[Cell], metric: str, along: str, marks: Mapping[str, Mark], top: float
+    cells: Iterable[Cell], metric: str, axis: Axis, marks: Mapping[str, Mark], top: float
 ) -> Figure:
-    """One panel: means joined by lines, repeats as fainter dots, names at the lines' ends.
+    """One panel.
 
     Args:
-        cells: all under one condition, but for `along`.
-        metric: what is drawn; every cell has it.
-        along: the setting on the x axis; every cell has it.
+        cells: all under one condition, but for the axis; every one has the metric.
+        metric: what is drawn.
+        axis: the setting on the x axis; every cell has it.
         marks: how each arm is drawn.
         top: the largest value of all panels, which share their scale.
     """
     figure, axes = panel(HEIGHT)
     cells = list(cells)
-    axes.set_ylim(0, top * 1.05)
-    axes.set_xticks(sorted({_x(cell, along) for cell in cells}))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel(short(along))
-    ends: dict[str, Point] = {}
-    for arm, mark in marks.items():
-        mine = sorted((cell for cell in cells if cell.arm == arm), key=lambda c: _x(c, along))
-        if mine:
-            ends[arm] = _line(axes, mine, metric, along, mark)
-    _name(axes, ends, marks)
+    axes.set_ylim(0, top * 1.06)
+    along(axes, axis, {_x(cell, axis) for cell in cells})
+    draw(axes, cells, metric, axis, marks)
     return figure
 
 
-def _x(cell: Cell, along: str) -> float:
-    found = position(cell, along)
-    assert found is not None, f"{cell} has no {along}"
+def draw(
+    axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, marks: Mapping[str, Mark]
+) -> None:
+    """The line of each arm that has the metric."""
+    for arm, mark in marks.items():
+        mine = [cell for cell in cells if cell.arm == arm and cell.mean(metric) is not None]
+        if mine:
+            _line(axes, sorted(mine, key=lambda cell: _x(cell, axis)), metric, axis, mark)
+    quiet(axes)
+
+
+def along(axes: Axes, axis: Axis, places: Iterable[float]) -> None:
+    """The x axis with a number at each value that was measured, as far as there is room."""
+    values = sorted(places)
+    doubling = axis.doubling and values[0] > 0
+    if doubling:
+        axes.set_xscale("log", base=2)
+    every = -(-len(values) // NUMBERS)
+    axes.set_xticks(values[::every])
+    axes.minorticks_off()
+    margin = (values[-1] / values[0]) ** 0.06 if doubling else 0.06 * (values[-1] - values[0])
+    ends = (values[0] / margin, values[-1] * margin)
+    axes.set_xlim(ends if doubling else (values[0] - margin, values[-1] + margin))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel(axis.label)
+
+
+def said(cells: Sequence[Cell], metric: str, axis: Axis) -> str:
+    """The lines in words."""
+    values: dict[str, list[str]] = {}
+    for cell in sorted(cells, key=lambda cell: _x(cell, axis)):
+        mean = significant(cell.mean(metric) or 0.0)
+        values.setdefault(cell.arm, []).append(f"{mean} at {_x(cell, axis):g}")
+    return "; ".join(f"{arm}: {', '.join(points)}" for arm, points in values.items())
+
+
+def _x(cell: Cell, axis: Axis) -> float:
+    found = position(cell, axis.key)
+    assert found is not None, f"{cell} has no {axis.key}"
     return found
 
 
-def _line(axes: Axes, cells: Sequence[Cell], metric: str, along: str, mark: Mark) -> Point:
-    for cell in cells:
-        repeats = [value for run in cell.runs if (value := run.number(metric)) is not None]
-        where = [_x(cell, along)] * len(repeats)
-        axes.plot(where, repeats, ".", color=mark.colour, alpha=0.45, markersize=4)
-    points = [(_x(cell, along), cell.mean(metric) or 0.0) for cell in cells]
-    axes.plot(*zip(*points, strict=True), color=mark.colour, marker=mark.marker)
-    return points[-1]
+def _line(axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, mark: Mark) -> None:
+    points = [(_x(cell, axis), cell.mean(metric) or 0.0) for cell in cells]
+    axes.plot(*zip(*points, strict=True), color=mark.colour)
+    for cell, (x, y) in zip(cells, points, strict=True):
+        values = repeats(cell, metric)
+        reach = interval(values)
+        if reach:
+            axes.plot((x, x), reach, color=mark.colour, linewidth=1)
+            axes.plot([x] * len(values), values, ".", color=mark.colour, alpha=0.45, markersize=3.5)
+        (dot,) = axes.plot(x, y, mark.marker, color=mark.colour)
+        tip(dot, f"{cell.arm}, {axis.label} {x:g}: {_figures(y, reach)}")
 
 
-def _name(axes: Axes, ends: Mapping[str, Point], marks: Mapping[str, Mark]) -> None:
-    """Write each arm's name beside the end of its line, no two over each other."""
-    _, top = axes.get_ylim()
-    last = max(x for x, _ in ends.values())
-    rising = sorted(ends.items(), key=lambda item: item[1][1])
-    heights = spread([y / top for _, (_, y) in rising], SPACING)
-    for (arm, (x, _)), height in zip(rising, heights, strict=True):
-        axes.annotate(
-            arm,
-            xy=(x if x == last else last, height * top),
-            xytext=(7, 0),
-            textcoords="offset points",
-            color=marks[arm].colour,
-            va="center",
-            annotation_clip=False,
-        )
-
-
-def spread(heights: Sequence[float], least: float) -> list[float]:
-    """Rising heights in 0…1, moved as little as may be so that neighbours keep their distance."""
-    moved = list(heights)
-    for i in range(1, len(moved)):
-        moved[i] = max(moved[i], moved[i - 1] + least)
-    ceiling = 1.0
-    for i in reversed(range(len(moved))):
-        moved[i] = min(moved[i], ceiling)
-        ceiling = moved[i] - least
-    return moved
+def _figures(mean: float, reach: tuple[float, float] | None) -> str:
+    if reach is None:
+        return significant(mean)
+    return f"{significant(mean)} ({DASH.join(significant(end) for end in reach)})"

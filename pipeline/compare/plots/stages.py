@@ -1,12 +1,15 @@
 """Where the time goes: a stacked bar a cell, by stage."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.columns import significant
-from pipeline.compare.plots.style import panel, rows_only
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.plots.panels import split, titles
+from pipeline.compare.plots.plot import Key, Panel, Plot
+from pipeline.compare.plots.style import Mark, panel, rows_only, tip
 from pipeline.metrics.timeline import STAGES
 
 COLOURS: Mapping[str, str] = {
@@ -24,6 +27,26 @@ COLOURS: Mapping[str, str] = {
 ROW = 0.27
 
 
+def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+    """A panel a condition."""
+    timed = [cell for cell in comparison.cells if seconds(cell)]
+    apart = split(timed)
+    if timed:
+        yield Plot(
+            "Where the time goes",
+            "Shares of the measured wall time, mean of the valid runs; its length at the end.",
+            (),
+            tuple(
+                Panel(name, stages(some), _said(some))
+                for name, some in zip(titles(apart), apart.values(), strict=True)
+            ),
+            tuple(
+                Key(_words(stage), COLOURS[stage], "■", f"stage_seconds/{stage}")
+                for stage in stages_used(timed)
+            ),
+        )
+
+
 def seconds(cell: Cell) -> dict[str, float]:
     """Seconds by stage, those that took any; empty when the runs kept no stages."""
     found = {stage: cell.mean(f"stage_seconds/{stage}") or 0.0 for stage in STAGES}
@@ -38,17 +61,33 @@ def stages_used(cells: Iterable[Cell]) -> list[str]:
 
 def stages(cells: Sequence[Cell]) -> Figure:
     """One panel: the measured time of each arm as shares, its length in seconds at the end."""
-    figure, axes = panel(0.35 + ROW * len(cells))
+    figure, axes = panel(0.3 + ROW * len(cells))
     for row, cell in enumerate(cells):
         spent = seconds(cell)
         total = sum(spent.values())
         left = 0.0
         for stage, value in spent.items():
-            axes.barh(row, value / total, left=left, height=0.62, color=COLOURS[stage])
-            left += value / total
+            share = value / total
+            (bar,) = axes.barh(row, share, left=left, height=0.62, color=COLOURS[stage])
+            tip(bar, f"{cell.arm}, {_words(stage)}: {share:.1%}, {significant(value)} s")
+            left += share
         axes.text(1.02, row, f"{significant(total)} s", va="center")
     rows_only(axes, [cell.arm for cell in cells])
     axes.set_xlim(0, 1)
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
     return figure
+
+
+def _words(stage: str) -> str:
+    return stage.replace("_", " ")
+
+
+def _said(cells: Iterable[Cell]) -> str:
+    listed = []
+    for cell in cells:
+        spent = seconds(cell)
+        total = sum(spent.values())
+        shares = (f"{_words(stage)} {value / total:.0%}" for stage, value in spent.items())
+        listed.append(f"{cell.arm}: {', '.join(shares)}")
+    return "; ".join(listed)

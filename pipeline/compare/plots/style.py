@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -21,13 +22,16 @@ GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "★")
 """So that no series is known by its colour alone; the same shapes in figures and in text."""
 
 WIDTH = 4.2
-"""Inches of a panel; the page scales it, one beside the other or one below the other."""
+"""Inches of a panel. On a phone it is 350 pixels wide, and ten points of text then 11.6 of them."""
+
+TIP = "tip:"
+"""Begins the id of what has a text to be shown on hover; see `svg.inline`."""
 
 RC: Any = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
-    "font.size": 9,
+    "font.size": 10,
     "text.color": INK,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -78,6 +82,27 @@ def panel(height: float) -> tuple[Figure, Axes]:
     """An empty figure with one set of axes, as wide as a panel."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def pair(height: float, shares: tuple[int, int]) -> tuple[Figure, tuple[Axes, Axes]]:
+    """An empty figure with two sets of axes, one above the other, over the same x axis."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=shares)
+    above.tick_params(axis="x", length=0)
+    return figure, (above, below)
+
+
+def tip(artist: Artist, text: str) -> None:
+    """Show `text` when the pointer rests on what was drawn."""
+    artist.set_gid(f"{TIP}{text}")
+
+
+def quiet(axes: Axes) -> None:
+    """Faint horizontal lines to read values by, behind everything."""
+    axes.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
 def rows_only(axes: Axes, labels: Sequence[str]) -> None:

@@ -1,0 +1,48 @@
+"""The table of figures as text to paste: Markdown as it is shown, CSV with every digit."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from pipeline.compare.columns import COLUMNS, MISSING, Column
+from pipeline.compare.rows import Row
+from pipeline.compare.settings import short
+
+
+def as_markdown(rows: Sequence[Row], settings: Sequence[str], columns: Sequence[Column]) -> str:
+    """A Markdown table of what counts and what doesn't, rounded as on the page."""
+    titles = [f"{each.title}, {each.unit}" if each.unit else each.title for each in columns]
+    header = ["engine", *map(short, settings), "repeats", *titles[:1], "ratio", *titles[1:]]
+    lines = [header, ["---", *("---:" for _ in header[1:])]]
+    for row in rows:
+        figures = [column.text(row.number) for column in columns]
+        head = [row.arm, *row.settings(), row.repeats or MISSING]
+        lines.append([*head, *figures[:1], _ratio(row), *figures[1:]])
+    return "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines) + "\n"
+
+
+def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
+    """One line a row of `comparison.json`, its numbers to the last digit; empty where missing."""
+    metrics = [metric for column in COLUMNS for metric in column.metrics]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    ratio = ("ratio", "ratio_low", "ratio_high", "pairs")
+    writer.writerow(["engine", *settings, "verdict", "repeats", *ratio, *metrics])
+    for row in rows:
+        low, high = (row.ratio.interval if row.ratio else None) or (None, None)
+        found = (row.ratio.mean, low, high, row.ratio.pairs) if row.ratio else (None,) * 4
+        repeats = " ".join(str(run.repeat) for run in row.runs if run.repeat is not None)
+        values = [value for _, value in row.condition]
+        numbers = [row.number(metric) for metric in metrics]
+        writer.writerow([row.arm, *values, row.verdict, repeats, *found, *numbers])
+    return buffer.getvalue()
+
+
+def _ratio(row: Row) -> str:
+    if not row.counts:
+        return row.verdict
+    return f"{row.ratio.mean:.2f}" if row.ratio else MISSING
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

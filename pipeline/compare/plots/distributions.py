@@ -1,0 +1,85 @@
+"""Latencies of single requests, as cumulative distributions: means hide their tails."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pipeline.compare.columns import significant
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.plots.panels import chosen, some, titles
+from pipeline.compare.plots.plot import Panel, Plot, legend
+from pipeline.compare.plots.scale import seconds
+from pipeline.compare.plots.served import e2e, pooled, tpot, ttft
+from pipeline.compare.plots.style import Mark, panel, quiet, tip
+from pipeline.metrics.timeline import RequestRecord
+
+FEWEST = 8
+"""Requests below which a distribution would show a shape that isn't there."""
+POINTS = 120
+"""Steps of a curve: more can't be seen, and make the page heavy."""
+HEIGHT = 2.3
+
+Latency = Callable[[RequestRecord], float | None]
+LATENCIES: tuple[tuple[str, str, Latency], ...] = (
+    ("TTFT", "ttft_s", ttft),
+    ("TPOT", "tpot_s", tpot),
+    ("E2E", "e2e_s", e2e),
+)
+
+
+def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+    """Three panels a condition, for some conditions."""
+    apart = some(comparison.cells)
+    panels: list[Panel] = []
+    arms: set[str] = set()
+    for name, cells in zip(titles(apart), apart.values(), strict=True):
+        requests = {cell.arm: pooled(cell) for cell in cells}
+        arms |= requests.keys()
+        for short, _, latency in LATENCIES:
+            values = {arm: _values(own, latency) for arm, own in requests.items()}
+            values = {arm: found for arm, found in values.items() if len(found) >= FEWEST}
+            if values:
+                title = " · ".join(filter(None, (short, name)))
+                panels.append(Panel(title, curves(values, marks), _said(values)))
+    if panels:
+        yield Plot(
+            "Latency distributions",
+            "Share of the requests of all valid runs that took at most so long."
+            + chosen(comparison.cells),
+            tuple(metric for _, metric, _ in LATENCIES),
+            tuple(panels),
+            legend(marks, arms),
+        )
+
+
+def curves(values: Mapping[str, Sequence[float]], marks: Mapping[str, Mark]) -> Figure:
+    """One panel: an empirical distribution an arm, a mark at its median.
+
+    Args:
+        values: seconds by arm, sorted.
+        marks: how each arm is drawn.
+    """
+    figure, axes = panel(HEIGHT)
+    for arm, own in values.items():
+        mark = marks[arm]
+        shares = np.linspace(0, 1, min(len(own), POINTS) + 1)
+        times = np.quantile(own, shares, method="inverted_cdf")
+        axes.step(times, shares, where="post", color=mark.colour)
+        median = float(np.median(own))
+        (dot,) = axes.plot(median, 0.5, mark.marker, color=mark.colour)
+        tip(dot, f"{arm}: median {significant(median)} s, n {len(own)}")
+    seconds(axes, min(own[0] for own in values.values()), max(own[-1] for own in values.values()))
+    axes.set_ylim(0, 1.03)
+    axes.set_yticks((0, 0.5, 0.9, 1), ("0", "50 %", "90 %", "100 %"))
+    quiet(axes)
+    return figure
+
+
+def _values(requests: Sequence[RequestRecord], latency: Latency) -> list[float]:
+    return sorted(value for each in requests if (value := latency(each)) is not None)
+
+
+def _said(values: Mapping[str, Sequence[float]]) -> str:
+    medians = (f"{arm} {significant(float(np.median(own)))} s" for arm, own in values.items())
+    return f"medians: {', '.join(medians)}"
