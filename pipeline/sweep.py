@@ -124,9 +124,11 @@ def _set_aside(directory: RunDirectory) -> int:
 
 
 def _compare(root: Path, console: Console) -> None:
-    from pipeline.compare import compare, print_table
+    from pipeline.compare import compare, print_cautions, print_table
 
-    print_table(compare([root]), console)
+    comparison = compare([root])
+    print_table(comparison, console)
+    print_cautions(comparison, console)
 
 
 def _show_elsewhere(tracker: Tracker, path: Path, console: Console, *, sweep: bool) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.compare import compare, print_table
-from pipeline.compare.cautions import cautions
+from pipeline.compare import compare, print_cautions, print_table
 from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.gate import Condition, Finding, evaluate
 from pipeline.errors import UsageError
@@ -29,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen.sources, chosen.out, chosen.baseline, chosen.metric, chosen.axis
         )
         print_table(comparison, console)
-        for caution in cautions(comparison):
-            console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
+        print_cautions(comparison, console)
         findings = evaluate(conditions, comparison)
     except UsageError as error:
         print(error, file=sys.stderr)

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.text import Text
+
 from pipeline.compare.cells import Cell
 from pipeline.compare.interleaving import parted
 from pipeline.compare.ratios import pairs
@@ -31,6 +34,12 @@ def cautions(comparison: "Comparison") -> list[str]:
         *_noisy(comparison),
         *_cold(comparison.runs),
     ]
+
+
+def print_cautions(comparison: "Comparison", console: Console) -> None:
+    """Print them, a line each."""
+    for caution in cautions(comparison):
+        console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
 
 
 def _parted(comparison: "Comparison") -> Iterator[str]:

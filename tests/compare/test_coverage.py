@@ -22,7 +22,7 @@ SWEEPS = 400
 def simulated(seed: int, repeats: int, alphas: tuple[float, ...], change: float) -> list[list[Run]]:
     """The runs of engines a and b, b being `change` times as fast, in a shuffled sweep.
 
-    The machine has another speed in every repeat, by 15 % or so; within a repeat it gets steadily
+    The machine has another speed in every repeat, by a fifth or so; within one it gets steadily
     faster or slower and walks at random on top of it.
     """
     rng = np.random.default_rng(seed)
@@ -42,7 +42,7 @@ def simulated(seed: int, repeats: int, alphas: tuple[float, ...], change: float)
 
 
 def _drift(rng: np.random.Generator, jobs: int) -> np.ndarray:
-    steady = rng.normal(0, 0.15) + rng.normal(0, 0.01) * np.arange(jobs)
+    steady = rng.normal(0, 0.2) + rng.normal(0, 0.01) * np.arange(jobs)
     return steady + np.cumsum(rng.normal(0, 0.01, jobs))
 
 

@@ -124,9 +124,7 @@ def test_a_slow_first_iteration_is_a_warning(tmp_path: Path, make_run: MakeRun) 
     comparison = doubled(tmp_path, make_run, [("peft_hotswap", n, 50.0) for n in range(3)])
     run = RunDirectory(tmp_path / "1")
     (whole,) = run.iterations()
-    for index, seconds in enumerate((1.5, 1.0, 1.01)):
-        run.append(replace(whole, index=index, started=0.0, ended=seconds), [])
-    assert not any("first iteration" in each for each in cautions(comparison))
+    assert cautions(comparison) == []
     (run.path / "iterations.jsonl").unlink()
     for index, seconds in enumerate((1.5, 1.0, 1.01)):
         run.append(replace(whole, index=index, started=0.0, ended=seconds), [])
