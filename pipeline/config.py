@@ -84,6 +84,7 @@ class RunConfig:
         paths: where things are.
         threads: compute threads; None takes the CPUs this process may use.
         repeat: number of the repetition.
+        shuffle: seed that orders a sweep's jobs within each repeat; None keeps them as given.
         isolation: a process of its own, or this one.
         limits: time and memory of the job.
         sampling: how tokens are chosen.
@@ -101,6 +102,7 @@ class RunConfig:
     paths: dict[str, str]
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0
+    shuffle: NonNegativeInt | None = None
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)

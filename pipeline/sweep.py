@@ -1,5 +1,6 @@
 """Jobs in order: skip what is finished, run what is not, compare at the end."""
 
+import random
 import sys
 import uuid
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     sweep = _sheet(jobs, root)
     tracker = jobs[0].config.tracking.tracker()
     ended = []
-    for job in jobs:
+    for job in running_order(jobs):
         console.print(f"[{job.number + 1}/{job.total}] {job.label}", markup=False)
         if finished(job.directory):
             console.print("  already FINISHED; skipped")
@@ -46,7 +47,22 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     return 1 if unfinished else 0
 
 
-BESIDE = ("limits", "isolation", "tracking", "paths")
+def running_order(jobs: Sequence[Job]) -> list[Job]:
+    """Repeat by repeat, so that engines interleave and the machine's drift cancels in pairs.
+
+    With `shuffle=SEED`, each repeat in an order of its own: drift within a repeat then favours no
+    engine twice. The same seed gives the same order, so a sweep goes on as it began.
+    """
+    blocks: dict[int, list[Job]] = {}
+    for job in jobs:
+        blocks.setdefault(job.config.repeat, []).append(job)
+    for repeat, block in blocks.items():
+        if (seed := block[0].config.shuffle) is not None:
+            random.Random(f"{seed}/{repeat}").shuffle(block)
+    return [job for _, block in sorted(blocks.items()) for job in block]
+
+
+BESIDE = ("limits", "isolation", "tracking", "paths", "shuffle")
 """Sections that don't decide what is measured: a job may be redone with, say, more memory."""
 
 
@@ -71,6 +87,7 @@ def _sheet(jobs: Sequence[Job], root: Path) -> SweepDirectory:
             "id": str(uuid.uuid4()),
             "command": " ".join(["python -m pipeline", *sys.argv[1:]]),
             "started": now(),
+            "order": [job.number for job in running_order(jobs)],
             "jobs": [
                 {"path": job.directory.path.name, "overrides": list(job.overrides)} for job in jobs
             ],
@@ -86,9 +103,11 @@ def _start(job: Job, id_: str, console: Console) -> Status:
 
 
 def _compare(root: Path, console: Console) -> None:
-    from pipeline.compare import compare, print_table
+    from pipeline.compare import compare, print_cautions, print_table
 
-    print_table(compare([root]), console)
+    comparison = compare([root])
+    print_table(comparison, console)
+    print_cautions(comparison, console)
 
 
 def _show_elsewhere(tracker: Tracker, path: Path, console: Console, *, sweep: bool) -> None:

@@ -1,4 +1,8 @@
-"""Command line: `python -m pipeline.compare PATH [PATH…] [--baseline ENGINE] [--out FILE]`."""
+"""Command line: `python -m pipeline.compare SOURCE [SOURCE…]`.
+
+Exit codes: 0 compared, and no `--fail-if` holds; 1 one holds; 2 the request itself was wrong, or a
+`--fail-if` can't be evaluated.
+"""
 
 import argparse
 import sys
@@ -6,30 +10,71 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
-from pipeline.compare import compare, print_table
+from pipeline.compare import compare, print_cautions, print_table
+from pipeline.compare.comparison import HEADLINE_METRIC
+from pipeline.compare.gate import Condition, Finding, evaluate
 from pipeline.errors import UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print, and say where the page is; 2 when the request itself was wrong."""
+    """Compare, print, say where the page is and what fails; returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        conditions = [Condition.parse(text) for text in chosen.fail_if]
+        comparison = compare(
+            chosen.sources, chosen.out, chosen.baseline, chosen.metric, chosen.axis
+        )
+        print_table(comparison, console)
+        print_cautions(comparison, console)
+        findings = evaluate(conditions, comparison)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return _judge(findings, console)
+
+
+def _judge(findings: Sequence[Finding], console: Console) -> int:
+    for finding in findings:
+        style = "bold red" if finding.holds else "green"
+        console.print(Text(finding.said, style=style), soft_wrap=True)
+    return int(any(finding.holds for finding in findings))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.compare",
         description="Put runs side by side: a table here, a page and comparison.json on disk.",
     )
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", type=Path, help="a sweep, a run, or a folder of them"
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help="a sweep, a run, a folder of them, or mlflow:[EXPERIMENT?]FILTER",
     )
-    parser.add_argument("--baseline", metavar="ENGINE", help="what ratios refer to (the first run)")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the page (report.html in PATH)")
-    chosen = parser.parse_args(arguments)
-    try:
-        comparison = compare(chosen.paths, chosen.out, chosen.baseline)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print_table(comparison, Console())
-    return 0
+    parser.add_argument(
+        "--baseline", metavar="ARM", help="the engine, or arm, that ratios refer to (the first)"
+    )
+    parser.add_argument(
+        "--metric",
+        default=HEADLINE_METRIC,
+        help="what ratios are of, such as ttft_s/p99 (%(default)s)",
+    )
+    parser.add_argument(
+        "--axis", metavar="SETTING", help="what plots run along, such as workload.alpha"
+    )
+    parser.add_argument(
+        "--fail-if",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="exit with 1 if it holds: 'ratio(ARM/ARM, METRIC) < 1.0', 'ARM.METRIC < 0.99'; "
+        "ratio_low and ratio_high are the ends of the 95 %% interval; may be repeated",
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the page (report.html in SOURCE)")
+    return parser
 
 
 if __name__ == "__main__":

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.compare.axis import axis_of
 from pipeline.compare.cells import Cell, cells, place
 from pipeline.compare.load import load
+from pipeline.compare.noise import Twins, twins
+from pipeline.compare.query import is_query
 from pipeline.compare.ratios import Ratio, ratio
-from pipeline.compare.run import Run
+from pipeline.compare.run import Condition, Run
+from pipeline.compare.verdict import Verdict, judged
 from pipeline.errors import UsageError
 
 HEADLINE_METRIC = "output_tokens_per_s"
-"""The metric whose ratio to the baseline is the comparison's result."""
+"""The metric whose ratio to the baseline is the comparison's result, unless another is chosen."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,15 @@ class Comparison:
         runs: every run found, whatever became of it.
         baseline: the arm that is 1; None when no run counts.
         report: where the page is.
+        metric: what the ratios are of.
+        axis: the setting that plots run along; None where no number was varied.
     """
 
     runs: tuple[Run, ...]
     baseline: str | None
     report: Path
+    metric: str = HEADLINE_METRIC
+    axis: str | None = None
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -57,59 +65,111 @@ class Comparison:
             return self.report.with_name("comparison.json")
         return self.report.with_suffix(".json")
 
-    def ratio(self, runs: Sequence[Run], metric: str = HEADLINE_METRIC) -> Ratio | None:
+    def of(self, arm: str | None) -> tuple[Run, ...]:
+        """The runs of an arm."""
+        return tuple(run for run in self.runs if run.arm == arm)
+
+    def ratio(self, runs: Sequence[Run], metric: str | None = None) -> Ratio | None:
         """Those runs against the baseline's runs of the same trace, condition and repeat."""
-        return ratio(runs, [run for run in self.runs if run.arm == self.baseline], metric)
+        return ratio(runs, self.of(self.baseline), metric or self.metric)
 
     def overall(self, arm: str) -> Ratio | None:
         """An arm against the baseline, over all that can be paired."""
-        return self.ratio([run for run in self.runs if run.arm == arm])
+        verdict = self.verdicts.get(arm)
+        return verdict.ratio if verdict else None
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Each arm's ratio to the baseline over all that can be paired: one family."""
+        found = {arm: self.ratio(self.of(arm)) for arm in self.arms[1:]}
+        return judged({arm: each for arm, each in found.items() if each}, self.metric)
+
+    @cached_property
+    def cell_verdicts(self) -> dict[tuple[str, Condition], Verdict]:
+        """Each configuration's ratio, by arm and condition: another, larger family."""
+        others = [cell for cell in self.cells if cell.arm != self.baseline]
+        found = {(cell.arm, cell.condition): self.ratio(cell.runs) for cell in others}
+        return judged({key: each for key, each in found.items() if each}, self.metric)
+
+    @cached_property
+    def twins(self) -> tuple[Twins, ...]:
+        """The A/A comparisons: engines that were entered twice."""
+        return tuple(twins(self.runs, self.metric))
 
 
 def compare(
-    paths: Sequence[Path], out: Path | None = None, baseline: str | None = None
+    sources: Sequence[Path | str],
+    out: Path | None = None,
+    baseline: str | None = None,
+    metric: str = HEADLINE_METRIC,
+    axis: str | None = None,
 ) -> Comparison:
-    """Compare the runs under `paths` and write the page and `comparison.json`.
+    """Compare the runs under `sources` and write the page and `comparison.json`.
 
     Args:
-        paths: sweeps, run directories or folders of them.
+        sources: sweeps, run directories, folders of them, or queries (`mlflow:FILTER`).
         out: where the page goes; `report.html` in the one path, or beside the first of several.
-        baseline: engine to which ratios refer; the first one found unless given.
+        baseline: arm or engine to which ratios refer; the first one found unless given.
+        metric: what the ratios are of.
+        axis: setting that the plots run along; the first number that was varied unless given.
 
     Raises:
-        UsageError: a path holds no runs, or the baseline or `out` can't be.
+        UsageError: a source holds no runs, or another argument can't be.
     """
     from pipeline.compare.report import write  # matplotlib: slow to import, needed here alone
 
-    comparison = assemble(paths, out, baseline)
+    comparison = assemble(sources, out, baseline, metric, axis)
     write(comparison)
     return comparison
 
 
 def assemble(
-    paths: Sequence[Path], out: Path | None = None, baseline: str | None = None
+    sources: Sequence[Path | str],
+    out: Path | None = None,
+    baseline: str | None = None,
+    metric: str = HEADLINE_METRIC,
+    axis: str | None = None,
 ) -> Comparison:
     """What `compare` compares, with nothing written."""
-    runs = place(load(paths))
-    return Comparison(runs, _baseline(runs, baseline), _report(paths, out))
+    runs = place(load(sources))
+    if metric != HEADLINE_METRIC and not any(run.number(metric) is not None for run in runs):
+        raise UsageError(f"--metric {metric}: no run has a figure for it; docs/metrics.md has all")
+    return Comparison(
+        runs, _baseline(runs, baseline), _report(sources, out), metric, axis_of(runs, axis)
+    )
 
 
-def _baseline(runs: Sequence[Run], wanted: str | None) -> str | None:
+def arm_named(runs: Sequence[Run], wanted: str) -> str:
+    """The arm of that name, or the only one of the engine of that name.
+
+    Raises:
+        UsageError: no arm is meant, or several are.
+    """
     arms = dict.fromkeys(run.arm for run in runs if run.counts)
-    if wanted is None:
-        return next(iter(arms), None)
     named = [run.arm for run in runs if run.counts and run.settings.get("engine.name") == wanted]
     matching = [wanted] if wanted in arms else list(dict.fromkeys(named))
     if len(matching) == 1:
         return matching[0]
     known = ", ".join(matching or arms) or "no valid run at all"
-    raise UsageError(f"--baseline {wanted}: name exactly one of those compared: {known}")
+    raise UsageError(f"{wanted}: name exactly one of those compared: {known}")
 
 
-def _report(paths: Sequence[Path], out: Path | None) -> Path:
+def _baseline(runs: Sequence[Run], wanted: str | None) -> str | None:
+    if wanted is None:
+        return next((run.arm for run in runs if run.counts), None)
+    try:
+        return arm_named(runs, wanted)
+    except UsageError as error:
+        raise UsageError(f"--baseline {error}") from error
+
+
+def _report(sources: Sequence[Path | str], out: Path | None) -> Path:
+    paths = [Path(source) for source in sources if not is_query(str(source))]
     if out is not None:
         page = (out / "report.html" if out.is_dir() else out).resolve()
-    elif len(paths) == 1:
+    elif not paths:
+        page = Path("report.html").resolve()
+    elif len(sources) == 1:
         page = paths[0].resolve() / "report.html"
     else:
         page = paths[0].resolve().parent / "report.html"

@@ -1,14 +1,15 @@
 """`comparison.json`: the numbers of the page, for machines."""
 
-from dataclasses import asdict
 from typing import Any
 
+from pipeline.compare.cautions import cautions
 from pipeline.compare.columns import COLUMNS
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.comparison import Comparison
 from pipeline.compare.headline import headline
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.rows import Row, rows
 from pipeline.compare.run import Run
+from pipeline.compare.verdict import Verdict
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
@@ -16,20 +17,38 @@ def document(comparison: Comparison) -> dict[str, Any]:
     return {
         "headline": headline(comparison),
         "baseline": comparison.baseline,
-        "ratio_of": HEADLINE_METRIC,
-        "overall": {arm: _ratio(comparison.overall(arm)) for arm in comparison.arms[1:]},
-        "rows": [_row(row) for row in rows(comparison)],
+        "ratio_of": comparison.metric,
+        "axis": comparison.axis,
+        "overall": {arm: _verdict(comparison.verdicts.get(arm)) for arm in comparison.arms[1:]},
+        "noise": [
+            {"arm": each.arm, "twin": each.twin, "floor": each.floor, "ratio": _ratio(each.ratio)}
+            for each in comparison.twins
+        ],
+        "warnings": cautions(comparison),
+        "rows": [_row(row, comparison) for row in rows(comparison)],
         "runs": [_run(run) for run in comparison.runs],
     }
 
 
-def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
-    if ratio is None:
+def _ratio(ratio: Ratio) -> dict[str, Any]:
+    return {
+        "mean": ratio.mean,
+        "interval": ratio.interval,
+        "method": ratio.method,
+        "pairs": ratio.pairs,
+        "values": ratio.values,
+        "p_value": ratio.p_value,
+    }
+
+
+def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
         return None
-    return asdict(ratio) | {"mean": ratio.mean, "interval": ratio.interval, "pairs": ratio.pairs}
+    judged = {"p_value_holm": verdict.p_adjusted, "verdict": verdict.word}
+    return _ratio(verdict.ratio) | judged
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, comparison: Comparison) -> dict[str, Any]:
     return {
         "arm": row.arm,
         "condition": dict(row.condition),
@@ -39,7 +58,9 @@ def _row(row: Row) -> dict[str, Any]:
         "repeats": [run.repeat for run in row.runs],
         "mean": {name: row.number(name) for column in COLUMNS for name in column.metrics},
         "noisy_cv": row.variation,
-        "ratio": _ratio(row.ratio),
+        "ratio": _verdict(comparison.cell_verdicts.get((row.arm, row.condition)))
+        if row.counts
+        else None,
     }
 
 
@@ -49,6 +70,7 @@ def _run(run: Run) -> dict[str, Any]:
         "arm": run.arm,
         "verdict": run.verdict,
         "why": run.why,
+        "started": run.started,
         "trace": run.trace,
         "settings": dict(run.settings),
         "metrics": dict(run.metrics),

@@ -3,11 +3,14 @@
 from collections import Counter
 
 from pipeline.compare.columns import DASH, TIMES, significant
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.comparison import Comparison
 from pipeline.compare.ratios import Ratio
+from pipeline.compare.verdict import NO_DIFFERENCE, ONE_PAIR, Verdict
 
 SPACE = "\u00a0"
 """Keeps a number and what follows it on one line."""
+
+RATE = "_per_s"
 
 
 def headline(comparison: Comparison) -> str:
@@ -16,34 +19,103 @@ def headline(comparison: Comparison) -> str:
 
 
 def finding(comparison: Comparison) -> str:
-    """Each arm's ratio to the baseline, or what was measured where nothing can be paired."""
+    """A sentence to quote, with its interval, and the noise floor where an A/A pair shows it.
+
+    What was measured, where nothing can be paired.
+    """
     if comparison.baseline is None:
         return "There is nothing to compare: no run finished and is valid."
-    ratios = {arm: found for arm in comparison.arms[1:] if (found := comparison.overall(arm))}
-    if not ratios:
-        return _alone(comparison)
-    best_first = sorted(ratios.items(), key=lambda item: -item[1].mean)
-    listed = [f"{arm} {each.mean:.2f}{SPACE}{TIMES} ({_pairs(each)})" for arm, each in best_first]
-    return f"Output tokens per second, against {comparison.baseline}: {', '.join(listed)}."
+    again = {each.twin for each in comparison.twins}
+    verdicts = {arm: each for arm, each in comparison.verdicts.items() if arm not in again}
+    said = [_against(comparison, verdicts)] if verdicts else []
+    said += [_floor(comparison, number) for number in range(len(comparison.twins))]
+    return " ".join(said) or _alone(comparison)
+
+
+def _against(comparison: Comparison, verdicts: dict[str, Verdict]) -> str:
+    """All arms in one sentence: the best difference first, then what can't be told apart."""
+    ranked = sorted(
+        verdicts.items(),
+        key=lambda item: (item[1].word == NO_DIFFERENCE, -_gain(item[1], comparison.metric)),
+    )
+    (arm, first), *others = ranked
+    rest = "".join(f"; {name} {_brief(each)}" for name, each in others)
+    return f"{_sentence(comparison, arm, first)}{rest}."
+
+
+def _gain(verdict: Verdict, metric: str) -> float:
+    """How good a ratio is: the higher, the better."""
+    from pipeline.metrics.definitions import definition
+
+    known = definition(metric)
+    lower = known is not None and known.better == "lower"
+    return 1 / verdict.ratio.mean if lower else verdict.ratio.mean
+
+
+def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
+    ratio, baseline, name = verdict.ratio, comparison.baseline, words(comparison.metric)
+    over = f"over {_pairs(ratio)} of runs of the same traces"
+    verb = "makes" if comparison.metric.endswith(RATE) else "has"
+    if verdict.word == NO_DIFFERENCE:
+        return (
+            f"No difference found in {name} between {arm} and {baseline}: {_times(ratio)}, {over}"
+        )
+    if verdict.word == ONE_PAIR:
+        return (
+            f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, in one pair of runs of the "
+            "same trace, so without an interval"
+        )
+    return f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, {over}"
+
+
+def _brief(verdict: Verdict) -> str:
+    ratio = verdict.ratio
+    doubt = f", {NO_DIFFERENCE}" if verdict.word == NO_DIFFERENCE else ""
+    return f"{_times(ratio)}, {_pairs(ratio)}{doubt}"
+
+
+def _times(ratio: Ratio) -> str:
+    """`4.5 × (95 % 4.3–4.7)`."""
+    mean = f"{_figure(ratio.mean)}{SPACE}{TIMES}"
+    if ratio.interval is None:
+        return mean
+    low, high = ratio.interval
+    return f"{mean} (95{SPACE}% {_figure(low)}{DASH}{_figure(high)})"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if 0.1 <= value < 100 else f"{value:.3g}"
 
 
 def _pairs(ratio: Ratio) -> str:
-    pairs = f"{ratio.pairs}{SPACE}pair{'s' if ratio.pairs != 1 else ''}"
-    if ratio.interval is None:
-        return pairs
-    low, high = ratio.interval
-    return f"{low:.2f}{DASH}{high:.2f}, {pairs}"
+    return f"{ratio.pairs}{SPACE}pair{'s' if ratio.pairs != 1 else ''}"
+
+
+def _floor(comparison: Comparison, number: int) -> str:
+    twin = comparison.twins[number]
+    said = f"{twin.arm} entered twice differs from itself by {_times(twin.ratio)}"
+    if twin.floor is None:
+        return f"{said}, in one pair of runs."
+    return f"{said}: differences within {100 * twin.floor:.2g}{SPACE}% are noise here."
+
+
+def words(metric: str) -> str:
+    """A metric as a phrase: `output_tokens_per_s` → output tokens per second."""
+    if not metric.endswith(RATE):
+        return metric
+    return f"{metric.removesuffix(RATE).replace('_', ' ')} per second"
 
 
 def _alone(comparison: Comparison) -> str:
-    means = [(cell.arm, cell.mean(HEADLINE_METRIC)) for cell in comparison.cells]
+    means = [(cell.arm, cell.mean(comparison.metric)) for cell in comparison.cells]
+    name = comparison.metric.replace("_per_s", "/s").replace("_", " ")
     found = []
     for arm in comparison.arms:
-        values = [value for name, value in means if name == arm and value is not None]
+        values = [value for name_, value in means if name_ == arm and value is not None]
         if values:
             ends = dict.fromkeys(significant(end) for end in (min(values), max(values)))
-            found.append(f"{arm} made {DASH.join(ends)} output tokens/s")
-    return ("; ".join(found) or "No run measured its throughput") + "."
+            found.append(f"{arm} made {DASH.join(ends)} {name}")
+    return ("; ".join(found) or f"No run measured its {words(comparison.metric)}") + "."
 
 
 def tally(comparison: Comparison) -> str:

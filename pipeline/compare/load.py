@@ -1,4 +1,4 @@
-"""From directories to runs: sweeps, single runs, and folders of either."""
+"""From sources to runs: sweeps, single runs, folders of either, and queries."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.compare.query import fetch, is_query
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
 from pipeline.compare.settings import flatten, overridden, shared
 from pipeline.errors import UsageError
@@ -19,14 +20,19 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
 """What reading a file raises when its content is not what its writer meant."""
 
 
-def load(paths: Sequence[Path]) -> tuple[Run, ...]:
-    """Every run under `paths`, once each, in order.
+def load(sources: Sequence[Path | str]) -> tuple[Run, ...]:
+    """Every run under `sources`, once each, in order.
 
     Raises:
-        UsageError: a path does not exist, or holds no runs.
+        UsageError: a path does not exist, or a source holds no runs.
     """
+    paths = [path for source in sources for path in _paths(source)]
     runs = {run.path: run for path in paths for run in _named(path)}
     return tuple(runs.values())
+
+
+def _paths(source: Path | str) -> Iterable[Path]:
+    return fetch(str(source)) if is_query(str(source)) else [Path(source)]
 
 
 def _named(path: Path) -> Iterable[Run]:
@@ -96,6 +102,7 @@ def _read(directory: RunDirectory) -> Run:
         metrics=directory.json("metrics.json"),
         trace=directory.json("trace.json").get("sha256"),
         environment=directory.json("environment.json"),
+        started=status.started,
         profiles=directory.json("profile/README.json"),
     )
 

@@ -32,6 +32,7 @@ class Run:
         metrics: flat, by the names of the metrics' definitions; a text says why one is missing.
         trace: SHA-256 of its trace.
         environment: machine, versions and hashes.
+        started: wall-clock time of its start, ISO 8601.
         profiles: what each profiler left and said, by its name.
         complete: whether `settings` is its own configuration; else it is guessed from overrides.
         command: the command line of its sweep.
@@ -48,6 +49,7 @@ class Run:
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trace: str | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
+    started: str | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     complete: bool = True
     command: str | None = None

@@ -11,7 +11,10 @@ GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "expe
 """Config groups chosen by name: `engine=noop` sets `engine.name`."""
 
 BOOKKEEPING = frozenset(
-    {"repeat", "isolation", "limits", "paths", "tracking", "fidelity", "precision", "hydra"}
+    {
+        *("repeat", "shuffle", "isolation", "limits", "paths"),
+        *("tracking", "fidelity", "precision", "hydra"),
+    }
 )
 """Settings that say where, how and how strictly a run was made, never what it measures."""
 
@@ -76,6 +79,12 @@ def varying(several: Sequence[Settings]) -> list[str]:
         if _matters(key) and _differs(several, key) and not _repeats(several, key, found):
             found.append(key)
     return found
+
+
+def alike(settings: Settings, others: Settings) -> bool:
+    """Whether two runs were asked to measure the same thing."""
+    keys = {*settings, *others}
+    return all(settings.get(key) == others.get(key) for key in keys if _matters(key))
 
 
 def _matters(key: str) -> bool:

@@ -53,3 +53,20 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = "{'matplotlib', 'pandas', 'numpy', 'jinja2', 'torch'}"
     code = f"import sys, pipeline.compare; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_axis_is_the_first_number_varied_or_the_users_choice(sweep: Path) -> None:
+    assert assemble([sweep]).axis == "workload.alpha"
+    assert assemble([sweep], axis="batch_size").axis == "workload.batch_size"
+    assert assemble([sweep], axis="workload.batch_size").axis == "workload.batch_size"
+    assert assemble([sweep / "0"]).axis is None
+    with pytest.raises(UsageError, match=r"workload\.alpha, workload\.batch_size"):
+        assemble([sweep], axis="threads")
+
+
+def test_another_metric_may_be_compared(sweep: Path) -> None:
+    found = assemble([sweep], metric="itl_s/p50").overall("multilora")
+    assert found
+    assert found.mean < 1
+    with pytest.raises(UsageError, match="no run has a figure"):
+        assemble([sweep], metric="beauty")

@@ -1,0 +1,108 @@
+"""What a reader should know before believing a comparison."""
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean, median, stdev
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.compare.cells import Cell
+from pipeline.compare.interleaving import parted
+from pipeline.compare.ratios import pairs
+from pipeline.compare.rows import NOISY, shown
+from pipeline.compare.run import Run
+from pipeline.compare.settings import short
+from pipeline.tracking.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from pipeline.compare.comparison import Comparison
+
+FEW = 3
+"""Repeats below which an interval is too wide to be of use, or none at all."""
+
+SLOWER = 1.10
+"""How much longer than the others' median a first iteration must take to be worth a word."""
+
+
+def cautions(comparison: "Comparison") -> list[str]:
+    """One line each, the gravest first; empty when there is nothing to warn of."""
+    return [
+        *_parted(comparison),
+        *_biased(comparison),
+        *_few(comparison.cells),
+        *_noisy(comparison),
+        *_cold(comparison.runs),
+    ]
+
+
+def print_cautions(comparison: "Comparison", console: Console) -> None:
+    """Print them, a line each."""
+    for caution in cautions(comparison):
+        console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
+
+
+def _parted(comparison: "Comparison") -> Iterator[str]:
+    found = [
+        pair
+        for arm in comparison.arms[1:]
+        for pair in pairs(comparison.of(arm), comparison.of(comparison.baseline))
+    ]
+    apart = parted(found, comparison.runs)
+    if apart:
+        yield (
+            f"{apart} of {len(found)} pairs had runs of other repeats between them, so the "
+            "machine's drift does not cancel: run the engines in one sweep, where they interleave"
+        )
+
+
+def _biased(comparison: "Comparison") -> Iterator[str]:
+    for each in comparison.twins:
+        if each.ratio.excludes_one:
+            yield (
+                f"{each.arm} differs from itself ({each.ratio.mean:.3f} times): something other "
+                "than noise is at work, such as the order of the runs; shuffle=1 draws it"
+            )
+
+
+def _few(cells: Sequence[Cell]) -> Iterator[str]:
+    fewest = min((len(cell.runs) for cell in cells), default=FEW)
+    if fewest < FEW:
+        yield (
+            f"too few repeats: {fewest} of some configurations, where three are the least that "
+            "says something of the noise: repeat=0,1,2"
+        )
+
+
+def _noisy(comparison: "Comparison") -> Iterator[str]:
+    for cell in comparison.cells:
+        values = [value for run in cell.runs if (value := run.number(comparison.metric))]
+        variation = stdev(values) / abs(fmean(values)) if len(values) > 1 else 0.0
+        if variation >= NOISY:
+            yield (
+                f"{_name(cell)}: {comparison.metric} varies by {variation:.0%} between repeats "
+                "(coefficient of variation)"
+            )
+        within = [run.number("latency_per_iteration_s/cv") or 0.0 for run in cell.runs]
+        if max(within) >= NOISY:
+            yield f"{_name(cell)}: iterations vary by up to {max(within):.0%} within a run"
+
+
+def _name(cell: Cell) -> str:
+    """The cell in words: `merged, alpha 1, batch 4`."""
+    return ", ".join([cell.arm, *(f"{short(key)} {shown(value)}" for key, value in cell.condition)])
+
+
+def _cold(runs: Sequence[Run]) -> Iterator[str]:
+    cold = [run.name for run in runs if run.counts and _ramps(run)]
+    if cold:
+        more = f" and {len(cold) - 3} more" if len(cold) > 3 else ""
+        yield (
+            f"the first iteration was the slowest by 10 % or more in {', '.join(cold[:3])}{more}: "
+            "warm-up may be too short (workload.warmup_iterations)"
+        )
+
+
+def _ramps(run: Run) -> bool:
+    walls = [each.wall_s for each in RunDirectory(run.path).iterations()]
+    return len(walls) > 2 and walls[0] > max(walls[1:]) and walls[0] > SLOWER * median(walls[1:])
