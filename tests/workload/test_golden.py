@@ -110,7 +110,9 @@ def test_a_seed_changes_its_own_thing_alone(changed, same):
     assert after.sha256 != before.sha256
 
 
-@pytest.mark.parametrize("arrivals, limit", [("batch", None), ("concurrency", 4)])
+@pytest.mark.parametrize(
+    "arrivals, limit", [("batch", None), ("concurrency", 4), ("gamma 3", None), ("replay", None)]
+)
 def test_a_replay_is_the_original_byte_for_byte(tmp_path, arrivals, limit):
     first, second = tmp_path / "a" / "trace.jsonl", tmp_path / "b" / "trace.jsonl"
     for path in (first, second):

@@ -37,6 +37,8 @@ def composed():
 
 
 NEEDED = {
+    "popularity/punica_zipf": "workload.alpha=1.5",
+    "popularity/sglang_geometric": "workload.alpha=1.5",
     "arrivals/replay": f"workload.arrivals.path={golden.DATA}/stamps.txt",
     "lengths/from_file": (
         f"workload.lengths={{path: {golden.DATA}/azure.csv, column: GeneratedTokens}}"
