@@ -67,7 +67,7 @@ def _runs(job: Job, trials: list[Probe]) -> Iterator[Job]:
 def _at(job: Job, rate: float, repeat: int, number: int) -> Job:
     values, settings = deepcopy(job.values), _settings(job)
     workload = values["workload"]
-    lasting = ceil(rate * settings.seconds) if number else 0
+    lasting = ceil(rate * settings.seconds) if rate != settings.start else 0
     workload["rate"] = workload["arrivals"]["rate"] = rate
     for section in (workload, workload["arrivals"]):
         section["requests"] = max(section["requests"], lasting)

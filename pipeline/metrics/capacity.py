@@ -17,6 +17,9 @@ from pipeline.settings import STRICT
 BELOW, ABOVE = 0.9, 1.1
 """The rate found is confirmed where so many times of it keep the limits, and miss them."""
 
+OVERLOADED = 0.5
+"""With so much less than the wanted share, one run is enough."""
+
 HOPELESS = 64
 """At a rate so many times below the throughput under overload nobody waits for anybody."""
 
@@ -28,10 +31,11 @@ class Search:
     Attributes:
         attainment: share of the requests that must keep every limit of `slo`.
         start: first rate, requests a second; so high that it tells the throughput under overload.
-        seconds: how long a run lasts at least, but for the first: by so much more than the limits
-            that a queue which grows is seen growing.
+        seconds: how long a run lasts at least, but for those at `start`: so much longer than the
+            limits that a queue which grows is seen growing.
         precision: the search ends when missed ÷ kept rate is at most 1 + this.
-        repeats: most runs at a rate, each with other arrivals; fewer where the first is clear.
+        repeats: most runs at a rate, each with other arrivals. More than half of them decide, so
+            that a single hiccup of the machine doesn't; no more are made than that takes.
         rates: most rates to try.
         confidence: of the intervals.
     """
@@ -40,7 +44,7 @@ class Search:
     start: PositiveFloat = 1000.0
     seconds: PositiveFloat = 6.0
     precision: PositiveFloat = 0.1
-    repeats: PositiveInt = 2
+    repeats: PositiveInt = 3
     rates: PositiveInt = 16
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
 
@@ -54,14 +58,14 @@ class Probe:
         good: requests that kept every limit.
         requests: all of them.
         served_rps: requests finished a second.
-        runs: how many runs that was.
+        runs: the share in each run, where they are more than one.
     """
 
     rate: float
     good: int
     requests: int
     served_rps: float
-    runs: int = 1
+    runs: tuple[float, ...] = ()
 
     @property
     def share(self) -> float:
@@ -75,10 +79,22 @@ class Probe:
         found = binomtest(self.good, self.requests).proportion_ci(confidence, method="exact")
         return float(found.low), float(found.high)
 
-    def sure(self, search: Search) -> bool:
-        """Whether the interval leaves no doubt on which side of the wanted share it lies."""
-        low, high = self.interval(search.confidence)
-        return not low < search.attainment <= high
+    def kept(self, search: Search) -> bool:
+        """Whether more of its runs reached the wanted share than missed it."""
+        return 2 * self._reached(search) > len(self._shares)
+
+    def decided(self, search: Search) -> bool:
+        """Whether another run could change nothing, or the rate is hopelessly overloaded."""
+        reached, runs = self._reached(search), len(self._shares)
+        most = max(reached, runs - reached)
+        return 2 * most > search.repeats or self.share < search.attainment * OVERLOADED
+
+    def _reached(self, search: Search) -> int:
+        return sum(share >= search.attainment for share in self._shares)
+
+    @property
+    def _shares(self) -> tuple[float, ...]:
+        return self.runs or (self.share,)
 
 
 @dataclass(frozen=True)
@@ -110,9 +126,9 @@ class Capacity:
             why = "kept nowhere" if self.high else "kept everywhere"
             return (f"no capacity: the limits were {why}, {_listed(self.probes)}",)
         found = []
-        if self.below is None or self.below.share < search.attainment:
+        if self.below is None or not self.below.kept(search):
             found.append(f"capacity is not confirmed: {BELOW:g} x it misses ({_said(self.below)})")
-        if self.above is None or self.above.share >= search.attainment:
+        if self.above is None or self.above.kept(search):
             found.append(f"capacity is not confirmed: {ABOVE:g} x it keeps ({_said(self.above)})")
         return tuple(found)
 
@@ -133,7 +149,7 @@ class Capacity:
 def capacity(trials: Sequence[Probe], search: Search) -> Capacity:
     """What those runs say; each is a probe of its own, in whatever order."""
     probes = _pooled(trials)
-    low, high = _bracket(probes, search.attainment)
+    low, high = _bracket(probes, search)
     at = {probe.rate: probe for probe in probes}
     middle = sqrt(low * high) if low and high else 0.0
     below, above = (at.get(_rounded(middle * factor)) for factor in (BELOW, ABOVE))
@@ -146,14 +162,14 @@ def following(trials: Sequence[Probe], search: Search) -> float | None:
     From overload down to a rate that keeps the limits, then half-way between kept and missed
     until they are close; last, 0.9 × and 1.1 × the rate found. If these say otherwise, they have
     widened the gap, and the search goes on in it. A rate is tried again, with other arrivals,
-    where its first run left a doubt.
+    until more than half of the runs it may have agree.
     """
     if not trials:
         return _rounded(search.start)
     found = capacity(trials, search)
     at = {probe.rate: probe for probe in found.probes}
     last = at[trials[-1].rate]
-    if last.runs < search.repeats and not last.sure(search):
+    if not last.decided(search):
         return last.rate
     if len(at) >= search.rates:
         return None
@@ -177,9 +193,9 @@ def _outwards(found: Capacity) -> list[float]:
     return [lower] if lower * HOPELESS >= served > 0 else []
 
 
-def _bracket(probes: Sequence[Probe], wanted: float) -> tuple[float, float | None]:
-    kept = [probe.rate for probe in probes if probe.share >= wanted]
-    missed = [probe.rate for probe in probes if probe.share < wanted]
+def _bracket(probes: Sequence[Probe], search: Search) -> tuple[float, float | None]:
+    kept = [probe.rate for probe in probes if probe.kept(search)]
+    missed = [probe.rate for probe in probes if not probe.kept(search)]
     low = max((rate for rate in kept if not missed or rate < min(missed)), default=0.0)
     high = min((rate for rate in missed if not kept or rate > max(kept)), default=None)
     return low, high
@@ -199,7 +215,7 @@ def _together(one: Probe, other: Probe) -> Probe:
         good=one.good + other.good,
         requests=one.requests + other.requests,
         served_rps=max(one.served_rps, other.served_rps),
-        runs=one.runs + other.runs,
+        runs=(*(one.runs or (one.share,)), *(other.runs or (other.share,))),
     )
 
 
