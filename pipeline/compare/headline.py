@@ -18,6 +18,11 @@ def headline(comparison: Comparison) -> str:
     return f"{finding(comparison)} {tally(comparison)}"
 
 
+def lead(comparison: Comparison) -> str:
+    """The finding's first clause: the one sentence a person can quote."""
+    return finding(comparison).partition("; ")[0].rstrip(".") + "."
+
+
 def finding(comparison: Comparison) -> str:
     """A sentence to quote, with its interval, and the noise floor where an A/A pair shows it.
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.compare.cautions import cautions
 from pipeline.compare.columns import meaning
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.fold import unfolded
-from pipeline.compare.headline import tally
-from pipeline.compare.lead import lead
+from pipeline.compare.headline import lead, tally, words
 from pipeline.compare.plots.gallery import gallery
 from pipeline.compare.provenance import provenance
 from pipeline.compare.rows import Row, differing, measured, rows, shown
@@ -49,6 +49,7 @@ def page(comparison: Comparison) -> str:
         comparison=comparison,
         lead=lead(comparison),
         tally=tally(comparison),
+        cautions=cautions(comparison),
         throughout=_throughout(lines, settings),
         settings=settings,
         columns=columns,
@@ -60,6 +61,7 @@ def page(comparison: Comparison) -> str:
         csv=as_csv(lines, comparison.columns),
         facts=provenance(comparison),
         shown=shown,
+        words=words,
         script=Markup(script),
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         directory=lambda run: os.path.relpath(run.path, comparison.report.parent),

@@ -29,7 +29,7 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
     cells = comparison.cells
     latency = next((name for name in LATENCIES if measured(cells, name)), None)
     for metric in filter(None, (HEADLINE_METRIC, latency)):
-        yield from _trends(measured(cells, metric), metric, marks)
+        yield from _trends(measured(cells, metric), metric, comparison.axis, marks)
 
 
 def measured(cells: Sequence[Cell], metric: str) -> list[Cell]:
@@ -37,10 +37,13 @@ def measured(cells: Sequence[Cell], metric: str) -> list[Cell]:
     return [cell for cell in cells if cell.mean(metric) is not None]
 
 
-def _trends(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def _trends(
+    cells: Sequence[Cell], metric: str, first: str | None, marks: Mapping[str, Mark]
+) -> Iterator[Plot]:
+    """Along the axis asked for, then along the others."""
     drawn: set[int] = set()
     top = max((max(repeats(cell, metric)) for cell in cells), default=0.0)
-    for axis in axes(cells):
+    for axis in sorted(axes(cells), key=lambda each: each.key != first):
         apart = {
             condition: [cell for cell in some if position(cell, axis.key) is not None]
             for condition, some in split(cells, axis).items()
