@@ -26,13 +26,9 @@ def fairness(requests: Sequence[RequestRecord]) -> dict[str, Value]:
     kept waiting is.
     """
     found = {"jain_index/adapters": jain(_speeds(requests, lambda each: each.adapter))}
-    if any(map(_tenant, requests)):
-        found["jain_index/tenants"] = jain(_speeds(requests, _tenant))
+    if any(each.tenant for each in requests):
+        found["jain_index/tenants"] = jain(_speeds(requests, lambda each: each.tenant))
     return found
-
-
-def _tenant(record: RequestRecord) -> str | None:
-    return getattr(record, "tenant", None)
 
 
 def _speeds(

@@ -87,7 +87,7 @@ def test_stamps_are_in_order_and_stages_add_up(engine, served):
 
 
 def test_few_resident_adapters_are_loaded_and_evicted(served):
-    _, results = served(*SETUP, "engine.resident_adapters=3")
+    _, results = served(*SETUP, "engine=peft_hotswap", "engine.resident_adapters=3")
     counts = results[-1][0].adapters
     assert counts.loads >= 5
     assert counts.evictions == counts.loads
@@ -95,7 +95,12 @@ def test_few_resident_adapters_are_loaded_and_evicted(served):
 
 
 def test_the_policy_decides_how_often_adapters_switch(served):
-    setup = ("workload.iterations=1", "workload.max_new_tokens=2", "workload.batch_size=16")
+    setup = (
+        "engine=peft_hotswap",
+        "workload.iterations=1",
+        "workload.max_new_tokens=2",
+        "workload.batch_size=16",
+    )
     switches = {
         policy: served(*setup, f"engine.policy={policy}")[1][0][0].adapters.switches
         for policy in ("grouped", "fcfs")

@@ -49,3 +49,10 @@ def test_waiting_longer_is(make: Make) -> None:
 def test_failed_requests_were_not_served(make: Make) -> None:
     found = fairness([make(), make(adapter="y", error="boom")])
     assert found["jain_index/adapters"] == pytest.approx(1 / 2)
+
+
+def test_tenants_have_an_index_where_they_are_named(make: Make) -> None:
+    slow = make(tenant="small", finished=106.0)
+    found = fairness([make(tenant="large"), make(tenant="large"), slow])
+    assert found["jain_index/tenants"] == pytest.approx(1.5**2 / (2 * 1.25))
+    assert "jain_index/tenants" not in fairness([make(), make()])

@@ -32,7 +32,7 @@ def test_a_missing_library_is_one_line_with_the_command(config, monkeypatch):
         lambda name: None if name == "bitsandbytes" else found(name),
     )
     with pytest.raises(UsageError, match=r"python -m pip install bitsandbytes==\S+ accelerate$"):
-        preflight(config("model.quantization=nf4"))
+        preflight(config("engine=peft_hotswap", "model.quantization=nf4"))
     preflight(config("model.quantization=none"))
 
 
@@ -46,7 +46,7 @@ def test_a_missing_library_is_one_line_with_the_command(config, monkeypatch):
     ],
 )
 def test_model_bytes_are_those_of_weights_and_scales(overrides, bits, scales, config, prepared):
-    overrides = ("threads=1", "adapters.count=1", *overrides)
+    overrides = ("engine=peft_hotswap", "threads=1", "adapters.count=1", *overrides)
     with build(config(*overrides), prepared(*overrides)) as built:
         rest = 2 if "engine.precision=bf16" in overrides else 4
         expected = LINEAR * bits // 8 + scales + REST * rest

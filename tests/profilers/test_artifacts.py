@@ -15,7 +15,7 @@ import pytest
 from pipeline.tracking.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
-SETUP = ("+experiment=smoke", "profiler=all", "threads=1", "tracking=none")
+SETUP = ("+experiment=smoke", "engine=peft_hotswap", "profiler=all", "threads=1", "tracking=none")
 OPTIONS = (
     "profiler.members.torch.shapes=true",
     "profiler.members.torch.memory=true",

@@ -12,7 +12,7 @@ from pipeline.run import run
 from pipeline.tracking.recompute import differences, main, recompute
 from pipeline.tracking.run_directory import RunDirectory
 
-OWN = {"model_bytes", "stage_clock_overhead"}
+OWN = {"model_bytes", "kv_bytes", "adapter_bytes", "stage_clock_overhead"}
 """Not functions of the rows: read from the engine, or from a replay of their own."""
 
 
