@@ -16,8 +16,8 @@ from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
 
 ROOT = Path(__file__).parents[1]
-LINES = (ROOT / "docs" / "engines.md").read_text("utf-8").splitlines()
-TABLE = [[cell.strip() for cell in line.split("|")[1:-1]] for line in LINES if line[:1] == "|"]
+FEATURES = (ROOT / "docs" / "engines.md").read_text("utf-8").partition("\n## ")[0].splitlines()
+TABLE = [[cell.strip() for cell in line.split("|")[1:-1]] for line in FEATURES if line[:1] == "|"]
 ROWS = {row[0].strip("`"): dict(zip(TABLE[0][1:], row[1:], strict=True)) for row in TABLE[2:]}
 
 

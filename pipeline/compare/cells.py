@@ -1,7 +1,7 @@
 """What is compared (arms), under which settings (conditions), measured how often (cells)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -16,6 +16,9 @@ PRECISIONS = ("engine.precision", "model.quantization")
 """How an arm computes and stores weights: its name says them bare, where any of them differ."""
 
 UNQUANTISED = "none"
+
+SWEEP = "sweep"
+"""A condition's name for all that differs from sweep to sweep, but never within one."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,51 @@ def place(runs: Sequence[Run]) -> tuple[Run, ...]:
     differing = varying(whole)
     shown = [key for key in ALWAYS if any(run.settings.get(key) is not None for run in runs)]
     of_arm = [key for key in differing if key.startswith("engine.") or key in PRECISIONS]
-    shown += [key for key in differing if key not in (*ALWAYS, *of_arm)]
+    shown += _conditions(runs, [key for key in differing if key not in (*ALWAYS, *of_arm)])
     named = [key for key in PRECISIONS if len({each[key] for each in whole if key in each}) > 1]
-    own = [*named, *(key for key in of_arm if key not in (*PRECISIONS, "engine.name"))]
+    told = _telling([key for key in of_arm if key not in (*PRECISIONS, "engine.name")], whole)
     placed = [
         replace(
             run,
-            arm=_arm(run.settings, own),
-            condition=tuple((key, run.settings.get(key)) for key in shown),
+            arm=_arm(run.settings, [*named, *told[_engine(run.settings)]]),
+            condition=tuple((key, _value(run, key)) for key in shown),
         )
         for run in runs
     ]
     return _told_apart(placed)
 
 
+def _value(run: Run, key: str) -> Any:
+    return run.sweep.name if key == SWEEP else run.settings.get(key)
+
+
+def _conditions(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
+    """Those settings, or the sweep's name instead of several that only tell sweeps apart."""
+    by_sweep: dict[Any, list[Settings]] = defaultdict(list)
+    for run in runs:
+        by_sweep[run.sweep].append(run.settings)
+    within = {key for some in by_sweep.values() for key in varying(some)}
+    between = [key for key in keys if key not in within]
+    if len(by_sweep) < 2 or len(between) < 2:
+        return list(keys)
+    return [SWEEP, *(key for key in keys if key in within)]
+
+
+def _telling(keys: Sequence[str], settings: Iterable[Settings]) -> Mapping[str, list[str]]:
+    """By engine, its own settings that tell its arms apart: what others vary says nothing of it."""
+    by_engine: dict[str, list[Settings]] = defaultdict(list)
+    for each in settings:
+        by_engine[_engine(each)].append(each)
+    found = {name: set(varying(some)) for name, some in by_engine.items()}
+    return defaultdict(list, {n: [key for key in keys if key in v] for n, v in found.items()})
+
+
+def _engine(settings: Settings) -> str:
+    return str(settings.get("engine.name", "?"))
+
+
 def _arm(settings: Settings, own: Iterable[str]) -> str:
-    words = [str(settings.get("engine.name", "?"))]
+    words = [_engine(settings)]
     for key in own:
         value = settings.get(key)
         if key in PRECISIONS:

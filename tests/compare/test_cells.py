@@ -38,6 +38,23 @@ def test_how_the_base_is_stored_makes_an_arm_not_a_condition() -> None:
     assert {each.condition for each in place([whole, four, other])} == {()}
 
 
+def test_a_setting_names_the_arms_of_the_engine_that_varies_it() -> None:
+    first = run(engine__name="a", engine__policy="grouped")
+    second = run(1, engine__name="a", engine__policy="fcfs")
+    other = run(2, engine__name="b", engine__policy="greedy")
+    assert arms(first, second, other) == ["a policy=grouped", "a policy=fcfs", "b"]
+
+
+def test_a_sweep_is_called_by_its_name_where_more_than_one_setting_tells_it_apart() -> None:
+    short = [run(n, "short", engine__name="a", workload__x=1, workload__y=1, r=n) for n in (0, 1)]
+    long = [run(n, "long", engine__name="a", workload__x=2, workload__y=3, r=n) for n in (0, 1)]
+    assert [each.condition for each in place([*short, *long])] == [
+        (("sweep", name), ("r", n)) for name in ("short", "long") for n in (0, 1)
+    ]
+    one = run(0, "other", engine__name="a", workload__x=2, workload__y=1, r=0)
+    assert place([*short, one])[-1].condition == (("r", 0), ("workload.x", 2))
+
+
 def test_floors_of_fidelity_make_neither() -> None:
     strict = run(1, engine__name="peft", fidelity__max_kl=0.1)
     (lax, tight) = place([run(engine__name="peft", fidelity__max_kl=None), strict])

@@ -1,6 +1,7 @@
 """A value as one bar an arm or a cell, where there is nothing to draw a line along."""
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -10,6 +11,9 @@ from pipeline.compare.plots.style import INK, panel, rows_only
 
 ROW = 0.27
 """Inches a bar takes."""
+
+LINE, LETTERS = 0.16, 30
+"""Inches that a further line of a label takes, and letters of a line."""
 
 
 class Bar(NamedTuple):
@@ -32,7 +36,9 @@ class Bar(NamedTuple):
 
 def bars(rows: Sequence[Bar], top: float | None = None) -> Figure:
     """One panel: bars with their values at the end, as long as `top` allows or the longest asks."""
-    figure, axes = panel(0.3 + ROW * len(rows))
+    labels = [fill(row.label, LETTERS) for row in rows]
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    figure, axes = panel(0.3 + (ROW + LINE * (lines - 1)) * len(rows))
     top = top or max((row.value for row in rows), default=0.0) or 1.0
     for place, row in enumerate(rows):
         (whole,) = axes.barh(place, row.value, height=0.62, color=row.colour)
@@ -48,7 +54,7 @@ def bars(rows: Sequence[Bar], top: float | None = None) -> Figure:
             textcoords="offset points",
             va="center",
         )
-    rows_only(axes, [row.label for row in rows])
+    rows_only(axes, labels)
     axes.set_xlim(0, top * 1.2)
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])
