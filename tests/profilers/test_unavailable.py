@@ -180,7 +180,7 @@ def test_the_machine_is_measured_once_for_each_number_of_threads(tmp_path, small
     assert len(small) == 1
     machine_peaks(tmp_path, "Some CPU (tm) 9000", 2)
     assert len(small) == 2
-    names = {path.name for path in (tmp_path / "machine").iterdir()}
+    names = {path.name for path in (tmp_path / "peaks").iterdir()}
     assert names == {"Some-CPU-tm-9000-1.json", "Some-CPU-tm-9000-2.json"}
     assert first.read_bytes_per_s > 0
     assert first.operations_per_s > 0
