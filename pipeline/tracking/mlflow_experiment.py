@@ -36,14 +36,7 @@ class MlflowExperiment:
     ) -> "Run":
         """The one MLflow run of `directory`, found by its `pipeline.id`."""
         with _locked(directory):
-            query = f"tags.`pipeline.id` = '{projection.key}'"
-            found = self.client.search_runs([self.id], query, max_results=1)
-            if found:
-                return found[0]
-            tags = {**projection.tags, **(tags or {}), "pipeline.id": projection.key}
-            return self.client.create_run(
-                self.id, projection.started_ms, _cut(tags), projection.name
-            )
+            return self._found_or_made(projection, tags)
 
     def show(
         self,
@@ -64,14 +57,23 @@ class MlflowExperiment:
             tags["mlflow.parentRunId"] = parent.info.run_id
         if table:
             tags["mlflow.loggedArtifacts"] = json.dumps([{"path": TABLE, "type": "table"}])
-        run = self.find_or_make(projection, directory, tags)
-        self._log(run, projection, tags)
-        run_id = str(run.info.run_id)
-        self._upload(run_id, directory, {RECEIPT, *leaving})
-        if table:
-            self.client.log_dict(run_id, dict(table), TABLE)
-        self._end(run_id, projection)
+        with _locked(directory):
+            run = self._found_or_made(projection, tags)
+            self._log(run, projection, tags)
+            run_id = str(run.info.run_id)
+            self._upload(run_id, directory, {RECEIPT, *leaving})
+            if table:
+                self.client.log_dict(run_id, dict(table), TABLE)
+            self._end(run_id, projection)
         return run_id
+
+    def _found_or_made(self, projection: Projection, tags: Mapping[str, str] | None) -> "Run":
+        query = f"tags.`pipeline.id` = '{projection.key}'"
+        found = self.client.search_runs([self.id], query, max_results=1)
+        if found:
+            return found[0]
+        tags = {**projection.tags, **(tags or {}), "pipeline.id": projection.key}
+        return self.client.create_run(self.id, projection.started_ms, _cut(tags), projection.name)
 
     def _log(self, run: "Run", projection: Projection, tags: dict[str, str]) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -135,7 +137,7 @@ def _cut(values: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """Keep a second process from making the same run between our look and our making it."""
+    """Keep a second process from making or filling the same run meanwhile."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
