@@ -41,7 +41,9 @@ def test_documented_runs_compose(command, tmp_path):
         "from pipeline.__main__ import compose; plan = compose(); "
         "assert not plan.refused; print(len(plan.jobs))"
     )
-    arguments = [a for a in shlex.split(command, comments=True)[3:] if not a.startswith("hydra.sweep.dir")]
+    arguments = [
+        a for a in shlex.split(command, comments=True)[3:] if not a.startswith("hydra.sweep.dir")
+    ]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, f"paths.runs={tmp_path}"],
         cwd=ROOT,

@@ -29,9 +29,13 @@ class Cell:
     condition: Condition
     runs: tuple[Run, ...]
 
+    def values(self, metric: str) -> list[float]:
+        """The metric of each of the runs that have it."""
+        return [value for run in self.runs if (value := run.number(metric)) is not None]
+
     def mean(self, metric: str) -> float | None:
         """Mean over the repeats; None unless every one of them has the metric."""
-        values = [value for run in self.runs if (value := run.number(metric)) is not None]
+        values = self.values(metric)
         return fmean(values) if len(values) == len(self.runs) else None
 
 

@@ -19,8 +19,9 @@ def headline(comparison: Comparison) -> str:
 
 
 def lead(comparison: Comparison) -> str:
-    """The finding's first clause: the one sentence a person can quote."""
-    return finding(comparison).partition("; ")[0].rstrip(".") + "."
+    """The one sentence a person can quote: of several clauses the first, else the finding."""
+    clauses = _clauses(comparison)
+    return f"{clauses[0]}." if len(clauses) > 1 else finding(comparison)
 
 
 def finding(comparison: Comparison) -> str:
@@ -30,22 +31,29 @@ def finding(comparison: Comparison) -> str:
     """
     if comparison.baseline is None:
         return "There is nothing to compare: no run finished and is valid."
+    clauses = _clauses(comparison)
+    said = [f"{'; '.join(clauses)}."] if clauses else []
+    said += [_floor(comparison, number) for number in range(len(comparison.twins))]
+    return " ".join(said)
+
+
+def _clauses(comparison: Comparison) -> list[str]:
+    """All arms against the baseline, or what was measured of them where nothing can be paired."""
     again = {each.twin for each in comparison.twins}
     verdicts = {arm: each for arm, each in comparison.verdicts.items() if arm not in again}
-    said = [_against(comparison, verdicts)] if verdicts else []
-    said += [_floor(comparison, number) for number in range(len(comparison.twins))]
-    return " ".join(said) or _alone(comparison)
+    if verdicts:
+        return _against(comparison, verdicts)
+    return [] if comparison.twins else _alone(comparison)
 
 
-def _against(comparison: Comparison, verdicts: dict[str, Verdict]) -> str:
-    """All arms in one sentence: the best difference first, then what can't be told apart."""
+def _against(comparison: Comparison, verdicts: dict[str, Verdict]) -> list[str]:
+    """A clause an arm: the best difference first, then what can't be told apart."""
     ranked = sorted(
         verdicts.items(),
         key=lambda item: (item[1].word == NO_DIFFERENCE, -_gain(item[1], comparison.metric)),
     )
     (arm, first), *others = ranked
-    rest = "".join(f"; {name} {_brief(each)}" for name, each in others)
-    return f"{_sentence(comparison, arm, first)}{rest}."
+    return [_sentence(comparison, arm, first), *(f"{name} {_brief(each)}" for name, each in others)]
 
 
 def _gain(verdict: Verdict, metric: str) -> float:
@@ -111,7 +119,7 @@ def words(metric: str) -> str:
     return f"{metric.removesuffix(RATE).replace('_', ' ')} per second"
 
 
-def _alone(comparison: Comparison) -> str:
+def _alone(comparison: Comparison) -> list[str]:
     means = [(cell.arm, cell.mean(comparison.metric)) for cell in comparison.cells]
     name = comparison.metric.replace("_per_s", "/s").replace("_", " ")
     found = []
@@ -120,7 +128,7 @@ def _alone(comparison: Comparison) -> str:
         if values:
             ends = dict.fromkeys(significant(end) for end in (min(values), max(values)))
             found.append(f"{arm} made {DASH.join(ends)} {name}")
-    return ("; ".join(found) or f"No run measured its {words(comparison.metric)}") + "."
+    return found or [f"No run measured its {words(comparison.metric)}"]
 
 
 def tally(comparison: Comparison) -> str:

@@ -39,7 +39,18 @@ def interval(groups: Groups) -> tuple[float, float] | None:
     """The 95 % interval of the mean of all values; None of a single one."""
     if sum(map(len, groups)) < 2:
         return None
-    return _bootstrap(groups) if method(groups) == BOOTSTRAP else _student(groups)
+    return _bootstrap(groups) if method(groups) == BOOTSTRAP else student(groups)
+
+
+def student(groups: Groups) -> tuple[float, float] | None:
+    """Student's 95 % interval of the mean of all values, of whatever kind; None of a single one."""
+    from scipy.stats import t
+
+    if sum(map(len, groups)) < 2:
+        return None
+    mean, error, freedom = _mean(groups)
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    return mean - reach, mean + reach
 
 
 def p_value(groups: Groups) -> float | None:
@@ -72,14 +83,6 @@ def _mean(groups: Groups) -> tuple[float, float, int]:
     freedom = len(values) - len(groups)
     squares = sum(float(np.var(group)) * len(group) for group in groups)
     return float(values.mean()), (squares / freedom / len(values)) ** 0.5, freedom
-
-
-def _student(groups: Groups) -> tuple[float, float]:
-    from scipy.stats import t
-
-    mean, error, freedom = _mean(groups)
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    return mean - reach, mean + reach
 
 
 def _bootstrap(groups: Groups) -> tuple[float, float]:

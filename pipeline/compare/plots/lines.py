@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.columns import DASH, significant
-from pipeline.compare.plots.interval import interval, repeats
+from pipeline.compare.intervals import student
 from pipeline.compare.plots.panels import Axis, position
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
 
@@ -82,8 +82,8 @@ def _line(axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, mark: Mark
     points = [(_x(cell, axis), cell.mean(metric) or 0.0) for cell in cells]
     axes.plot(*zip(*points, strict=True), color=mark.colour)
     for cell, (x, y) in zip(cells, points, strict=True):
-        values = repeats(cell, metric)
-        reach = interval(values)
+        values = cell.values(metric)
+        reach = student([values])
         if reach:
             axes.plot((x, x), reach, color=mark.colour, linewidth=1)
             axes.plot([x] * len(values), values, ".", color=mark.colour, alpha=0.45, markersize=3.5)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.compare.comparison import Comparison
+from pipeline.compare.intervals import student
 from pipeline.compare.plots.bars import Bar, bars, said
-from pipeline.compare.plots.interval import interval, repeats
 from pipeline.compare.plots.panels import split, titles
 from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.style import Mark
@@ -22,7 +22,7 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
                 cell.arm,
                 cell.mean(FRACTION) or 0.0,
                 marks[cell.arm].colour,
-                interval(repeats(cell, FRACTION)),
+                student([cell.values(FRACTION)]),
             )
             for cell in cells
         ]

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.intervals import student
 from pipeline.compare.plots.bars import Bar, bars
 from pipeline.compare.plots.bars import said as said_of_bars
-from pipeline.compare.plots.interval import interval, repeats
 from pipeline.compare.plots.lines import lines, said
 from pipeline.compare.plots.panels import Axis, axes, lined, position, split, title, titles
 from pipeline.compare.plots.plot import Panel, Plot, legend
@@ -42,7 +42,7 @@ def _trends(
 ) -> Iterator[Plot]:
     """Along the axis asked for, then along the others."""
     drawn: set[int] = set()
-    top = max((max(repeats(cell, metric)) for cell in cells), default=0.0)
+    top = max((max(cell.values(metric)) for cell in cells), default=0.0)
     for axis in sorted(axes(cells), key=lambda each: each.key != first):
         apart = {
             condition: [cell for cell in some if position(cell, axis.key) is not None]
@@ -78,7 +78,7 @@ def _barred(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> Pl
             " · ".join(filter(None, (cell.arm, title(cell.condition, conditions)))),
             cell.mean(metric) or 0.0,
             marks[cell.arm].colour,
-            interval(repeats(cell, metric)),
+            student([cell.values(metric)]),
         )
         for cell in cells
     ]

@@ -6,11 +6,11 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.arrivals.open_loop import OpenLoop
+from pipeline.workload.arrivals.open_loop import Steady
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Constant(OpenLoop):
+class Constant(Steady):
     """Settings of `workload/arrivals=constant`; `rate` is in requests a second."""
 
     name: str
@@ -21,7 +21,3 @@ class Constant(OpenLoop):
     def gaps(self, rng: Random) -> list[float]:
         """All the same."""
         return [1.0] * self.requests
-
-    def seconds(self, expected: float) -> float:
-        """At a constant rate."""
-        return expected / self.rate

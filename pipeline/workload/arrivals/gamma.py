@@ -6,12 +6,12 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.arrivals.open_loop import OpenLoop
+from pipeline.workload.arrivals.open_loop import Steady
 from pipeline.workload.variates import gamma
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Gamma(OpenLoop):
+class Gamma(Steady):
     """Settings of `workload/arrivals=gamma`: shape 1/cv², scale cv²/rate, as in S-LoRA.
 
     Attributes:
@@ -32,7 +32,3 @@ class Gamma(OpenLoop):
         """Independent, of mean 1 and standard deviation cv."""
         variance = self.cv * self.cv
         return [gamma(rng, 1 / variance) * variance for _ in range(self.requests)]
-
-    def seconds(self, expected: float) -> float:
-        """At a constant rate."""
-        return expected / self.rate

@@ -6,12 +6,12 @@ from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.arrivals.open_loop import OpenLoop
+from pipeline.workload.arrivals.open_loop import Steady
 from pipeline.workload.variates import exponential
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Poisson(OpenLoop):
+class Poisson(Steady):
     """Settings of `workload/arrivals=poisson`; `rate` is in requests a second."""
 
     name: str
@@ -22,7 +22,3 @@ class Poisson(OpenLoop):
     def gaps(self, rng: Random) -> list[float]:
         """Independent and exponential."""
         return [exponential(rng) for _ in range(self.requests)]
-
-    def seconds(self, expected: float) -> float:
-        """At a constant rate."""
-        return expected / self.rate

@@ -2,21 +2,17 @@
 
 import json
 from pathlib import Path
-from random import Random
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.source import Encode, Prompts
-from pipeline.workload.randomness import below
+from pipeline.workload.prompts.prompt_file import KEY, PromptFile
 from pipeline.workload.text_file import read_text
-
-KEY = "workload.prompts.path"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Jsonl(Prompts):
+class Jsonl(PromptFile):
     """Settings of `workload/prompts=jsonl`.
 
     Attributes:
@@ -29,16 +25,8 @@ class Jsonl(Prompts):
     path: Path
     field: str
 
-    def check(self) -> None:
-        """The file must be whole."""
-        self._prompts()
-
-    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
-        """Independent draws from the file."""
-        prompts = self._prompts()
-        return [prompts[below(rng, len(prompts))] for _ in range(count)]
-
-    def _prompts(self) -> list[str]:
+    def prompts(self) -> list[str]:
+        """One a line; empty lines are passed over."""
         lines = enumerate(read_text(KEY, self.path).split("\n"), 1)
         prompts = [self._prompt(number, line) for number, line in lines if line.strip()]
         if not prompts:

@@ -2,24 +2,21 @@
 
 import json
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.source import Encode, Prompts
-from pipeline.workload.randomness import below
+from pipeline.workload.prompts.prompt_file import KEY, PromptFile
 from pipeline.workload.text_file import read_text
 
-KEY = "workload.prompts.path"
 PEOPLE = ("human", "user")
 """Who the format says is speaking, where it is a person."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class ShareGpt(Prompts):
+class ShareGpt(PromptFile):
     """Settings of `workload/prompts=sharegpt`.
 
     Attributes:
@@ -30,16 +27,8 @@ class ShareGpt(Prompts):
     name: str
     path: Path
 
-    def check(self) -> None:
-        """The file must be whole."""
-        self._prompts()
-
-    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
-        """Independent draws from those conversations that a person begins."""
-        prompts = self._prompts()
-        return [prompts[below(rng, len(prompts))] for _ in range(count)]
-
-    def _prompts(self) -> list[str]:
+    def prompts(self) -> list[str]:
+        """Of those conversations that a person begins."""
         try:
             rows = json.loads(read_text(KEY, self.path))
         except json.JSONDecodeError as error:

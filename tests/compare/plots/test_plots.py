@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.compare.comparison import Comparison, assemble
+from pipeline.compare.intervals import student
 from pipeline.compare.plots.gallery import Section, gallery
-from pipeline.compare.plots.interval import interval
 from pipeline.compare.plots.pareto import front
 from pipeline.compare.plots.scale import ROOM, ticks, time
 from pipeline.compare.plots.stages import COLOURS
@@ -140,10 +140,10 @@ def test_times_as_people_say_them(value: float, words: str) -> None:
 
 
 def test_the_interval_is_students() -> None:
-    low, high = interval([9.0, 10.0, 11.0]) or (0, 0)
+    low, high = student([[9.0, 10.0, 11.0]]) or (0, 0)
     assert low == pytest.approx(10 - 4.302653 / math.sqrt(3), abs=1e-5)
     assert high == pytest.approx(10 + 4.302653 / math.sqrt(3), abs=1e-5)
-    assert interval([1.0]) is None
+    assert student([[1.0]]) is None
 
 
 @pytest.mark.parametrize("colour", [*SERIES, *COLOURS.values()])
