@@ -4,13 +4,16 @@ SHELL := /bin/bash -o pipefail
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test sweep ui bench bench-kernels lint clean help
+.PHONY: run test fuzz sweep ui bench bench-kernels lint clean help
 
 run: $(READY) ## one Zipf experiment on the embedded model
 	$(BIN)/python -m pipeline +experiment=zipf
 
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest
+
+fuzz: $(READY) ## the property tests alone, on examples nobody has tried
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=default
 
 sweep: $(READY) ## the experiment over skew, batch size and engine, with a report
 	$(BIN)/python -m pipeline +experiment=zipf_sweep

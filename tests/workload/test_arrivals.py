@@ -6,7 +6,7 @@ from random import Random
 from statistics import fmean, pstdev
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import expon, kstest
 from scipy.stats import gamma as gamma_law
@@ -112,10 +112,13 @@ processes = st.one_of(
 
 
 @given(processes, st.integers(0, 99))
+@example(bursty(7.5, 1.0, 28, True), 31)  # the last but one was rounded to after the last
 def test_stamps_are_ordered_finite_and_repeatable(process, seed):
     times = stamps(process, seed)
     assert len(times) == process.requests and times == sorted(times) == stamps(process, seed)
     assert times[0] >= 0 and all(map(math.isfinite, times))
+    if process.rescale and times[-1] > 0:
+        assert times[-1] == process.seconds(process.requests)
     assert {slot.iteration for slot in process.slots(Random(seed))} == {0}
 
 

@@ -30,12 +30,16 @@ class OpenLoop(Arrivals):
         """When so many requests are expected to have come."""
 
     def slots(self, rng: Random) -> tuple[Slot, ...]:
-        """One iteration; the first request comes after the first gap."""
+        """One iteration; the first request comes after the first gap.
+
+        Rounding may put two requests that come together in the wrong order; the later one then
+        comes with the earlier.
+        """
         expected = list(accumulate(self.gaps(rng)))
         if self.rescale and expected[-1] > 0:
-            factor = self.requests / expected[-1]
-            expected = [*(each * factor for each in expected[:-1]), float(self.requests)]
-        return tuple(Slot(0, self.seconds(each)) for each in expected)
+            end, factor = float(self.requests), self.requests / expected[-1]
+            expected = [*(min(each * factor, end) for each in expected[:-1]), end]
+        return tuple(Slot(0, each) for each in accumulate(map(self.seconds, expected), max))
 
     def groups(self) -> Sequence[int]:
         """Nobody knows which will be in the engine together: all of them may."""

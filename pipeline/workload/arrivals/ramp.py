@@ -35,4 +35,5 @@ class Ramp(OpenLoop):
         ramp_s = 2 * self.requests / (a + b)
         if expected >= self.requests:
             return ramp_s + (expected - self.requests) / b
-        return 2 * expected / (a + math.sqrt(a * a + 2 * (b - a) * expected / ramp_s))
+        root = math.sqrt(a * a + 2 * (b - a) * expected / ramp_s)
+        return min(2 * expected / (a + root), ramp_s)
