@@ -75,17 +75,27 @@ def _few(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _noisy(comparison: "Comparison") -> Iterator[str]:
-    for cell in comparison.cells:
-        values = [value for run in cell.runs if (value := run.number(comparison.metric))]
-        variation = stdev(values) / abs(fmean(values)) if len(values) > 1 else 0.0
-        if variation >= NOISY:
-            yield (
-                f"{_name(cell)}: {comparison.metric} varies by {variation:.0%} between repeats "
-                "(coefficient of variation)"
-            )
-        within = [run.number("latency_per_iteration_s/cv") or 0.0 for run in cell.runs]
-        if max(within) >= NOISY:
-            yield f"{_name(cell)}: iterations vary by up to {max(within):.0%} within a run"
+    """The noisiest cells of each kind by name, with their coefficients of variation."""
+    between = [(_between(cell, comparison.metric), _name(cell)) for cell in comparison.cells]
+    within = [(_within(cell), _name(cell)) for cell in comparison.cells]
+    for what, variations in (
+        (f"{comparison.metric} varies between repeats", between),
+        ("iterations vary within a run", within),
+    ):
+        noisy = sorted((each for each in variations if each[0] >= NOISY), reverse=True)
+        if noisy:
+            of = f"in {len(noisy)} of {len(variations)} configurations"
+            named = [f"by {variation:.0%} in {name}" for variation, name in noisy]
+            yield f"{what} by {NOISY:.0%} or more {of}: {_listed(named, '; ')}"
+
+
+def _between(cell: Cell, metric: str) -> float:
+    values = [value for run in cell.runs if (value := run.number(metric))]
+    return stdev(values) / abs(fmean(values)) if len(values) > 1 else 0.0
+
+
+def _within(cell: Cell) -> float:
+    return max(run.number("latency_per_iteration_s/cv") or 0.0 for run in cell.runs)
 
 
 def _name(cell: Cell) -> str:
@@ -96,11 +106,15 @@ def _name(cell: Cell) -> str:
 def _cold(runs: Sequence[Run]) -> Iterator[str]:
     cold = [run.name for run in runs if run.counts and _ramps(run)]
     if cold:
-        more = f" and {len(cold) - 3} more" if len(cold) > 3 else ""
         yield (
-            f"the first iteration was the slowest by 10 % or more in {', '.join(cold[:3])}{more}: "
+            f"the first iteration was the slowest by 10 % or more in {_listed(cold, ', ')}: "
             "warm-up may be too short (workload.warmup_iterations)"
         )
+
+
+def _listed(names: Sequence[str], separator: str) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return separator.join(names[:3]) + more
 
 
 def _ramps(run: Run) -> bool:

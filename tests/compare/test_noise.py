@@ -115,9 +115,23 @@ def test_few_and_noisy_repeats_are_a_warning(tmp_path: Path, make_run: MakeRun) 
     noisy = [("peft_hotswap", 0, 50.0), ("peft_hotswap", 1, 80.0)]
     said = cautions(doubled(tmp_path, make_run, noisy))
     assert any("too few repeats: 2" in each for each in said)
-    assert any("varies by 33% between repeats" in each for each in said)
+    assert any("in 1 of 1 configurations: by 33% in peft_hotswap" in each for each in said)
     quiet = [("peft_hotswap", n, 50.0) for n in range(3)]
     assert cautions(doubled(tmp_path / "quiet", make_run, quiet)) == []
+
+
+def test_noisy_cells_are_one_line_with_the_noisiest_first(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    engines = ("peft_hotswap", "merged", "llama_cpp", "multilora")
+    speeds = [
+        (engine, repeat, 50.0 + 10 * number * repeat)
+        for repeat in range(3)
+        for number, engine in enumerate(engines, 1)
+    ]
+    (said,) = [each for each in cautions(doubled(tmp_path, make_run, speeds)) if "varies" in each]
+    assert "in 4 of 4 configurations: by 44% in multilora" in said
+    assert said.endswith(" and 1 more") and "peft_hotswap" not in said
 
 
 def test_a_slow_first_iteration_is_a_warning(tmp_path: Path, make_run: MakeRun) -> None:
