@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.multilora.batch import Batch, Segment
@@ -62,6 +62,9 @@ def test_zero_weights_and_zero_activations_give_zero(precision):
 
 @several
 @given(PRECISIONS, TOKENS, st.integers(1, 200), st.integers(1, 1300), st.booleans(), SEEDS)
+@example("int4", 14, 200, 1300, True, 0)
+@example("int8", 14, 200, 1300, True, 0)
+@example("int4", 60, 130, 768, False, 0)
 def test_linear(precision, tokens, rows, columns, biased, seed):
     generator = torch.manual_seed(seed)
     weights = torch.randn(rows, columns, generator=generator) / columns**0.5

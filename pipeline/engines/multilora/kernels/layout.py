@@ -2,7 +2,7 @@
 
 A thread takes a panel of 64 rows and reads it from its first byte to its last:
 
-    panel → block of 512 columns → unit of 16 rows → group of columns → scales, weights
+    panel → block of 8 groups of columns → unit of 16 rows → scales, groups of weights
 
 so that a block's activations stay in the first-level cache while the four units of the panel pass
 over them. Inside a group neighbouring rows are neighbouring lanes: a lane holds one output, each
@@ -14,13 +14,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.engines.multilora.kernels.precision import GROUP, Precision, quantised_weights
+from pipeline.engines.multilora.kernels.precision import (
+    BLOCK_GROUPS,
+    GROUP,
+    Precision,
+    blocks,
+    grouped,
+    quantised_int4,
+    quantised_int8,
+    scale_of_share,
+)
 
 PANEL = 64
 UNIT = 16
-BLOCK = 512
-SCALES = {"fp32": 0, "int8": 2 * UNIT, "int4": 2 * UNIT}
-"""Bytes of a group's scales, one fp16 a row."""
+SCALES = {"fp32": 0, "int8": 2 * UNIT, "int4": UNIT}
+"""Bytes of a group's scales: one fp16 a row, or one int8 share of the block's largest."""
+LARGEST = {"fp32": 0, "int8": 0, "int4": 2 * UNIT}
+"""Bytes of a block's largest scales, one fp16 a row; they come before the groups' own."""
 BITS = {"fp32": 32, "int8": 8, "int4": 4}
 
 
@@ -56,64 +66,101 @@ def panels(rows: int) -> int:
 def panel_bytes(columns: int, precision: Precision) -> int:
     """Bytes of one panel."""
     groups = -(-columns // GROUP[precision])
-    weights = UNIT * GROUP[precision] * BITS[precision] // 8
-    return PANEL // UNIT * groups * (SCALES[precision] + weights)
+    scales = blocks(groups) * LARGEST[precision] + groups * SCALES[precision]
+    return PANEL // UNIT * (scales + groups * _group_bytes(precision))
 
 
 def pack(rows: Tensor, precision: Precision) -> Tensor:
     """(R, K) fp32 → uint8 (panels, bytes of a panel); missing rows are zero."""
     rows = torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % PANEL))
     if precision == "fp32":
-        size = GROUP["fp32"]
-        groups = torch.nn.functional.pad(rows, (0, -rows.shape[1] % size))
-        weights = _lanes_fp32(groups.reshape(len(rows), -1, size))
-        return _ordered(_bytes(weights), precision)
-    levels, scales = quantised_weights(rows, precision)
-    weights = (_lanes_int8 if precision == "int8" else _lanes_int4)(levels)
-    by_unit = scales.half().reshape(-1, UNIT, scales.shape[1]).transpose(1, 2)
-    return _ordered(torch.cat([_bytes(by_unit), weights], -1), precision)
+        weights = _lanes_fp32(grouped(rows, "fp32"))
+        none = weights[:, :, :0]
+        return _ordered(_Parts(none[:, ::BLOCK_GROUPS], none, weights))
+    if precision == "int8":
+        levels, scales = quantised_int8(rows)
+        weights = _lanes_int8(levels)
+        none = weights[:, ::BLOCK_GROUPS, :0]
+        return _ordered(_Parts(none, _by_unit(scales.half()), weights))
+    levels, shares, largest = quantised_int4(rows)
+    of_blocks = _by_unit(largest[:, ::BLOCK_GROUPS].half())
+    return _ordered(_Parts(of_blocks, _by_unit(shares.to(torch.int8)), _lanes_int4(levels)))
 
 
 def unpack(matrix: Matrix) -> Tensor:
     """The (rows, columns) fp32 weights that a packed matrix stands for."""
-    precision = matrix.precision
-    blocks = _disordered(matrix.data, matrix.columns, precision)
-    head, weights = blocks[..., : SCALES[precision]], blocks[..., SCALES[precision] :]
-    if precision == "fp32":
-        levels = _from_lanes_fp32(weights.contiguous().view(torch.float32))
+    parts = _disordered(matrix.data, matrix.columns, matrix.precision)
+    if matrix.precision == "fp32":
+        weights = _from_lanes_fp32(parts.weights.view(torch.float32))
+    elif matrix.precision == "int8":
+        scales = _by_row(parts.scales.view(torch.float16))
+        weights = _from_lanes_int8(parts.weights) * scales[..., None]
     else:
-        from_lanes = _from_lanes_int8 if precision == "int8" else _from_lanes_int4
-        scales = head.contiguous().view(torch.float16).float()
-        levels = from_lanes(weights) * scales.transpose(1, 2).reshape(-1, scales.shape[1], 1)
-    return levels.reshape(len(levels), -1)[: matrix.rows, : matrix.columns]
+        shares = _by_row(parts.scales.view(torch.int8))
+        largest = _by_row(parts.largest.view(torch.float16)).repeat_interleave(BLOCK_GROUPS, 1)
+        scales = scale_of_share(shares, largest[:, : shares.shape[1]])
+        weights = _from_lanes_int4(parts.weights) * scales[..., None]
+    return weights.reshape(len(weights), -1)[: matrix.rows, : matrix.columns]
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """A matrix's bytes by what they are: uint8 (units, blocks or groups, bytes of one)."""
+
+    largest: Tensor
+    scales: Tensor
+    weights: Tensor
+
+
+def _ordered(parts: _Parts) -> Tensor:
+    """(panels, bytes of a panel): block of columns outside, unit inside."""
+    each_block = zip(
+        torch.split(parts.largest, 1, 1),
+        torch.split(parts.scales, BLOCK_GROUPS, 1),
+        torch.split(parts.weights, BLOCK_GROUPS, 1),
+        strict=True,
+    )
+    units = [torch.cat([part.flatten(1) for part in block], 1) for block in each_block]
+    return torch.cat([unit.reshape(-1, PANEL // UNIT * unit.shape[1]) for unit in units], 1)
+
+
+def _disordered(data: Tensor, columns: int, precision: Precision) -> _Parts:
+    groups, start, found = -(-columns // GROUP[precision]), 0, []
+    for first in range(0, groups, BLOCK_GROUPS):
+        count = min(BLOCK_GROUPS, groups - first)
+        sizes = [LARGEST[precision], count * SCALES[precision], count * _group_bytes(precision)]
+        stop = start + PANEL // UNIT * sum(sizes)
+        units = data[:, start:stop].reshape(-1, sum(sizes))
+        largest, *rest = torch.split(units, sizes, 1)
+        shaped = [part.reshape(len(units), count, part.shape[1] // count) for part in rest]
+        found.append((largest[:, None], *shaped))
+        start = stop
+    return _Parts(*(torch.cat(part, 1) for part in zip(*found, strict=True)))
+
+
+def _group_bytes(precision: Precision) -> int:
+    return UNIT * GROUP[precision] * BITS[precision] // 8
 
 
 def _bytes(values: Tensor) -> Tensor:
     return values.contiguous().view(torch.uint8)
 
 
-def _ordered(blocks: Tensor, precision: Precision) -> Tensor:
-    """(units, groups, bytes) → (panels, bytes): block of columns outside, unit inside."""
-    groups, size = blocks.shape[1:]
-    by_panel = blocks.reshape(-1, PANEL // UNIT, groups, size)
-    parts = torch.split(by_panel, BLOCK // GROUP[precision], dim=2)
-    return torch.cat([part.reshape(len(by_panel), -1) for part in parts], -1).contiguous()
+def _by_unit(scales: Tensor) -> Tensor:
+    """(R, n) → uint8 (units, n, bytes of one a row)."""
+    return _bytes(scales.reshape(-1, UNIT, scales.shape[1]).transpose(1, 2))
 
 
-def _disordered(data: Tensor, columns: int, precision: Precision) -> Tensor:
-    size = SCALES[precision] + UNIT * GROUP[precision] * BITS[precision] // 8
-    units, groups = PANEL // UNIT, -(-columns // GROUP[precision])
-    step = BLOCK // GROUP[precision]
-    widths = [min(step, groups - first) for first in range(0, groups, step)]
-    parts = torch.split(data, [units * width * size for width in widths], dim=1)
-    shaped = [p.reshape(-1, units, w, size) for p, w in zip(parts, widths, strict=True)]
-    return torch.cat(shaped, 2).reshape(-1, groups, size)
+def _by_row(scales: Tensor) -> Tensor:
+    """(units, n, one a row) → fp32 (R, n)."""
+    return scales.float().transpose(1, 2).reshape(-1, scales.shape[1])
 
 
 def _lanes_fp32(groups: Tensor) -> Tensor:
-    """(R, groups, 64) → (units, groups, 64 × 16): column outside, row inside."""
+    """(R, groups, 64) → uint8 (units, groups, 4096): column outside, row inside."""
     count = groups.shape[1]
-    return groups.reshape(-1, UNIT, count, 64).permute(0, 2, 3, 1).reshape(-1, count, 64 * UNIT)
+    lanes = groups.reshape(-1, UNIT, count, 64).permute(0, 2, 3, 1)
+    return _bytes(lanes.reshape(-1, count, 64 * UNIT))
 
 
 def _from_lanes_fp32(lanes: Tensor) -> Tensor:

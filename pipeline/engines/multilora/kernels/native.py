@@ -25,7 +25,7 @@ from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, H
 from pipeline.engines.multilora.kernels.layout import BITS, Matrix
 from pipeline.engines.multilora.kernels.lora_layout import BITS as ADAPTER_BITS
 from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter
-from pipeline.engines.multilora.kernels.precision import GROUP, Precision
+from pipeline.engines.multilora.kernels.precision import GROUP, Precision, blocks
 from pipeline.engines.multilora.kv_pool import KvPool
 
 
@@ -95,7 +95,7 @@ class NativeKernels(Kernels):
         values = torch.zeros(rows, columns)
         groups = -(-columns // GROUP[precision])
         number = {"fp32": 4, "int8": 2, "int4": 1}[precision]
-        size = rows * groups * (GROUP[precision] * number + 8)
+        size = rows * (groups * (GROUP[precision] * number + 4) + blocks(groups) * 4)
         packed = torch.zeros(size, dtype=torch.uint8)
         native = CInput(BITS[precision], values.data_ptr(), packed.data_ptr(), rows, columns)
         return NativeActivations(precision, values, packed, native, ctypes.addressof(native))

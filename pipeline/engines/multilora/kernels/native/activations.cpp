@@ -8,13 +8,16 @@ namespace {
 
 constexpr float ROUND = 12582912.0f;  // 1.5 · 2²³: what is added to it is rounded to whole numbers
 
-// Largest magnitude over LIMIT is the scale. OFFSET is what was added to the weights to be met.
-template <int LIMIT, int OFFSET, class Value, int GROUP>
-GroupScale quantise(const float* from, Value* to) {
+float largest_magnitude(const float* from, int64_t count) {
     f32x8 most{};
-    for (int i = 0; i < GROUP; i += 8) most = maximum(most, magnitude(load<f32x8>(from + i)));
-    const float scale = maximum_of(most) / LIMIT;
-    const f32x8 inverse = broadcast(scale > 0 ? 1 / scale : 0), shift = broadcast(ROUND);
+    for (int64_t i = 0; i < count; i += 8) most = maximum(most, magnitude(load<f32x8>(from + i)));
+    return maximum_of(most);
+}
+
+// Writes a group's integers; returns their sum.
+template <int GROUP, class Value>
+int32_t quantise(const float* from, float inverse_scale, Value* to) {
+    const f32x8 inverse = broadcast(inverse_scale), shift = broadcast(ROUND);
     i32x8 sum{};
     for (int i = 0; i < GROUP; i += 8) {
         const i32x8 levels = (i32x8)(load<f32x8>(from + i) * inverse + shift) - (i32x8)shift;
@@ -22,41 +25,58 @@ GroupScale quantise(const float* from, Value* to) {
         typedef Value Packed __attribute__((vector_size(8 * sizeof(Value))));
         store(to + i, __builtin_convertvector(levels, Packed));
     }
-    const uint16_t half = (uint16_t)(-OFFSET / 2 * sum_of(sum));
-    return {scale, (int32_t)(half * 0x10001u)};
+    return sum_of(sum);
 }
 
-template <int GROUP, class PackGroup>
-void each_group(
-    const Input& input, int64_t token, int64_t first, int64_t last, const PackGroup& pack_group) {
-    for (int64_t column = first; column < last; column += GROUP) {
+// Largest magnitude of a block over LIMIT is its scale. OFFSET is what was added to the weights to be
+// met.
+template <int LIMIT, int OFFSET>
+struct Quantise {
+    template <class To>
+    static void block(
+        const To& to, const float* from, int64_t groups, int64_t block, int64_t token) {
+        const float scale = largest_magnitude(from, groups * To::GROUP) / LIMIT;
+        to.scale(block, token) = scale;
+        for (int64_t i = 0; i < groups; ++i, from += To::GROUP) {
+            const int64_t group = block * BLOCK_GROUPS + i;
+            const int32_t sum =
+                quantise<To::GROUP>(from, scale > 0 ? 1 / scale : 0, to.at(group, token));
+            if (OFFSET) to.start(group, token) = (uint16_t)(-OFFSET / 2 * sum) * 0x10001u;
+        }
+    }
+};
+
+struct Copy {
+    template <class To>
+    static void block(
+        const To& to, const float* from, int64_t groups, int64_t block, int64_t token) {
+        for (int64_t i = 0; i < groups; ++i)
+            std::copy_n(from + i * To::GROUP, To::GROUP, to.at(block * BLOCK_GROUPS + i, token));
+    }
+};
+
+// Block by block, the last one filled up to whole groups with zeros.
+template <class To, class Pack>
+void pack_columns(const Input& input, int64_t token, int64_t first, int64_t last) {
+    const To to(input.packed, input.tokens, input.columns);
+    for (int64_t column = first; column < last; column += To::BLOCK) {
         const float* from = input.row(token) + column;
-        float padded[GROUP];
-        if (last - column < GROUP) {
-            std::fill(std::copy_n(from, last - column, padded), padded + GROUP, 0.0f);
+        const int64_t count = std::min<int64_t>(To::BLOCK, last - column);
+        const int64_t groups = (count + To::GROUP - 1) / To::GROUP;
+        float padded[To::BLOCK];
+        if (count % To::GROUP) {
+            std::fill(std::copy_n(from, count, padded), padded + groups * To::GROUP, 0.0f);
             from = padded;
         }
-        pack_group(from, column / GROUP);
+        Pack::block(to, from, groups, column / To::BLOCK, token);
     }
 }
 
 }  // namespace
 
 void Input::pack(int64_t token, int64_t first, int64_t last) const {
-    if (bits == 32) {
-        const ActivationsFp32 to(packed, tokens, columns);
-        each_group<to.GROUP>(*this, token, first, last, [&](const float* from, int64_t group) {
-            std::copy_n(from, to.GROUP, to.at(group, token));
-        });
-    } else if (bits == 8) {
-        const ActivationsInt16 to(packed, tokens, columns);
-        each_group<to.GROUP>(*this, token, first, last, [&](const float* from, int64_t group) {
-            to.scale(group, token) = quantise<32767, 0, int16_t, 64>(from, to.at(group, token));
-        });
-    } else {
-        const ActivationsInt8 to(packed, tokens, columns);
-        each_group<to.GROUP>(*this, token, first, last, [&](const float* from, int64_t group) {
-            to.scale(group, token) = quantise<127, 8, int8_t, 32>(from, to.at(group, token));
-        });
-    }
+    if (bits == 32) return pack_columns<ActivationsFp32, Copy>(*this, token, first, last);
+    if (bits == 8)
+        return pack_columns<ActivationsInt16, Quantise<32767, 0>>(*this, token, first, last);
+    pack_columns<ActivationsInt8, Quantise<127, 8>>(*this, token, first, last);
 }

@@ -66,7 +66,7 @@ struct Query {
         const f32x8 scale = broadcast(1 / std::sqrt((float)heads.width));
         for (int64_t number = 0; number < blocks(); ++number, scores += KV_BLOCK) {
             const float* keys = block(number).keys;
-            Sums<f32x8, T> sums;
+            Sums<f32x8, T, 2> sums;
             for (int64_t i = 0; i < heads.width; ++i, keys += KV_BLOCK)
                 sums.add(load<f32x8>(keys), load<f32x8>(keys + 8), queries + i, heads.width);
             sums.each([&](int t, f32x8 low, f32x8 high) {
@@ -107,7 +107,7 @@ struct Query {
     void mix(
         const float* weights, int64_t length, const float* inverse, int64_t column,
         float* out) const {
-        Sums<f32x8, T> sums;
+        Sums<f32x8, T, 2> sums;
         const int64_t padded = heads.padded();
         for (int64_t number = 0; number < blocks(); ++number) {
             const float* values = block(number).values + column;

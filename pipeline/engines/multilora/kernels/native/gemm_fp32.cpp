@@ -6,28 +6,28 @@
 
 namespace {
 
-struct KernelFp32 {
-    static constexpr int GROUP = 64, BYTES = GROUP * UNIT * 4;
-
+struct KernelFp32 : Fp32 {
+    static constexpr int MOST_TOKENS = 6;
     using Operand = ActivationsFp32;
 
-    struct Unpacked {
-        const uint8_t* columns;
-        explicit Unpacked(const uint8_t* from) : columns(from) {}
-    };
-
     template <int T>
-    static ALWAYS_INLINE void add(
-        const Unpacked& weights, const Operand& input, int64_t group, int64_t token, float* out) {
-        const float* x = input.at(group, token);
-        const uint8_t* w = weights.columns;
-        Sums<f32x8, T> sums;
-        for (int column = 0; column < GROUP; ++column, w += UNIT * 4)
-            sums.add(load<f32x8>(w), load<f32x8>(w + 32), x + column, GROUP);
-        sums.each([&](int t, f32x8 low, f32x8 high) {
-            store(out + t * UNIT, load<f32x8>(out + t * UNIT) + low);
-            store(out + t * UNIT + 8, load<f32x8>(out + t * UNIT + 8) + high);
-        });
+    static void add(
+        const Block<KernelFp32>& block, const Operand& input, int64_t token, float* out,
+        int64_t width) {
+        alignas(64) float totals[T][UNIT] = {};
+        for (int group = 0; group < block.groups; ++group) {
+            if (token == 0) block.fetch_ahead<T>(group);
+            const uint8_t* weights = block.weights(group);
+            const float* x = input.at(block.first + group, token);
+            Sums<f32x8, T, 2> sums;
+            for (int column = 0; column < GROUP; ++column, weights += UNIT * 4)
+                sums.add(load<f32x8>(weights), load<f32x8>(weights + 32), x + column, GROUP);
+            sums.each([&](int t, f32x8 low, f32x8 high) {
+                store(totals[t], load<f32x8>(totals[t]) + low);
+                store(totals[t] + 8, load<f32x8>(totals[t] + 8) + high);
+            });
+        }
+        for (int t = 0; t < T; ++t) add_to(out + t * width, totals[t], UNIT);
     }
 };
 

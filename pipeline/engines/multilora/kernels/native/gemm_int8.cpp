@@ -6,34 +6,42 @@
 
 namespace {
 
-struct KernelInt8 {
-    static constexpr int GROUP = 64, SCALES = 2 * UNIT, BYTES = SCALES + GROUP * UNIT;
-    using Pair = int16_t[2];
+struct KernelInt8 : Int8 {
+    static constexpr int MOST_TOKENS = 12;
     using Operand = ActivationsInt16;
-
-    struct Unpacked {
-        i16x16 pairs[GROUP / 2][2];
-        f32x8 scales[2];
-
-        ALWAYS_INLINE explicit Unpacked(const uint8_t* from)
-            : scales{load_half(from), load_half(from + UNIT)} {
-            const uint8_t* w = from + SCALES;
-            for (int pair = 0; pair < GROUP / 2; ++pair)
-                for (int half = 0; half < 2; ++half, w += 16)
-                    pairs[pair][half] = widen(load<i8x16>(w));
-        }
-    };
+    using Pair = int16_t[2];
 
     template <int T>
-    static ALWAYS_INLINE void add(
-        const Unpacked& weights, const Operand& input, int64_t group, int64_t token, float* out) {
-        const Pair* x = (const Pair*)input.at(group, token);
-        const GroupScale* scales = &input.scale(group, token);
-        Sums<i32x8, T> sums;
-        for (int pair = 0; pair < GROUP / 2; ++pair)
-            sums.add(weights.pairs[pair][0], weights.pairs[pair][1], x + pair, GROUP / 2);
-        sums.each([&](int t, i32x8 low, i32x8 high) {
-            add_scaled(low, high, scales[t].scale, weights.scales, out + t * UNIT);
+    static void add(
+        const Block<KernelInt8>& block, const Operand& input, int64_t token, float* out,
+        int64_t width) {
+        alignas(64) float totals[T][UNIT] = {};
+        for (int group = 0; group < block.groups; ++group) {
+            if (token == 0) block.fetch_ahead<T>(group);
+            const Pair* x = (const Pair*)input.at(block.first + group, token);
+            for (int row = 0; row < UNIT; row += 8)
+                add_group<T>(block, group, row, x, totals[0] + row);
+        }
+        const float* scales = &input.scale(block.first / BLOCK_GROUPS, token);
+        for (int t = 0; t < T; ++t, out += width)
+            for (int row = 0; row < UNIT; row += 8) {
+                const f32x8 total = load<f32x8>(totals[t] + row);
+                store(out + row, multiply_add(total, broadcast(scales[t]), load<f32x8>(out + row)));
+            }
+    }
+
+    template <int T>
+    static ALWAYS_INLINE void add_group(
+        const Block<KernelInt8>& block, int group, int row, const Pair* x, float* totals) {
+        const uint8_t* weights = block.weights(group) + 2 * row;
+        Sums<i32x8, T, 1> sums;
+#pragma GCC unroll 4
+        for (int pair = 0; pair < GROUP / 2; ++pair, weights += 2 * UNIT)
+            sums.add(widen(load<i8x16>(weights)), x + pair, GROUP / 2);
+        const f32x8 scale = load_half(block.scales + 2 * (group * UNIT + row));
+        sums.each([&](int t, i32x8 sum) {
+            float* to = totals + t * UNIT;
+            store(to, multiply_add(to_float(sum), scale, load<f32x8>(to)));
         });
     }
 };

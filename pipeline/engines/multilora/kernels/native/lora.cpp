@@ -15,15 +15,15 @@ template <int BITS>
 ALWAYS_INLINE f32x8 load_numbers(const uint8_t* from) {
     if constexpr (BITS == 32) return load<f32x8>(from);
     if constexpr (BITS == 16) return load_half(from);
-    return load_bytes(from);
+    return to_float(load_bytes(from));
 }
 
 // Sums of one unit over `count` columns (or ranks) for T tokens.
 template <int BITS, int T>
-ALWAYS_INLINE Sums<f32x8, T> multiply_unit(
+ALWAYS_INLINE Sums<f32x8, T, 2> multiply_unit(
     const uint8_t* unit, int64_t count, const float* x, int64_t stride) {
     constexpr int BYTES = UNIT * BITS / 8;
-    Sums<f32x8, T> sums;
+    Sums<f32x8, T, 2> sums;
     for (int64_t i = 0; i < count; ++i, unit += BYTES) {
         __builtin_prefetch(unit + 2048);
         sums.add(load_numbers<BITS>(unit), load_numbers<BITS>(unit + BYTES / 2), x + i, stride);

@@ -8,11 +8,8 @@
 
 namespace {
 
-// One group of one row.
-struct Levels {
-    float scale;
-    int8_t level[64];
-};
+constexpr int MOST_COLUMNS = 64 * BLOCK_GROUPS;  // of a block
+using Levels = int8_t[MOST_COLUMNS];
 
 float as_half(float value) { return (float)(_Float16)value; }
 
@@ -27,24 +24,17 @@ ALWAYS_INLINE f32x8 levels_of(f32x8 weights, f32x8 inverse, float least, float m
 }
 
 template <int GROUP>
-void set_levels(const float* w, float least, float most, float scale, Levels& to) {
+void set_levels(const float* w, float least, float most, float scale, int8_t* to) {
     const f32x8 inverse = broadcast(inverse_of(scale));
     for (int i = 0; i < GROUP; i += 8) {
         const f32x8 level = levels_of(load<f32x8>(w + i), inverse, least, most);
-        for (int lane = 0; lane < 8; ++lane) to.level[i + lane] = (int8_t)level[lane];
+        for (int lane = 0; lane < 8; ++lane) to[i + lane] = (int8_t)level[lane];
     }
 }
 
-void quantise_int8(const float* w, Levels& to) {
-    f32x8 most{};
-    for (int i = 0; i < 64; i += 8) most = maximum(most, magnitude(load<f32x8>(w + i)));
-    to.scale = as_half(maximum_of(most) / 127);
-    set_levels<64>(w, -127, 127, to.scale, to);
-}
-
-// Levels that a scale leads to, and the scale that then fits them best.
+// The scale that fits the levels best that another one leads to.
 struct Fit {
-    float rounded_by = 0, scale = 0, error = std::numeric_limits<float>::infinity();
+    float scale = 0, error = std::numeric_limits<float>::infinity();
 };
 
 Fit fit(const float* w, float scale) {
@@ -55,101 +45,140 @@ Fit fit(const float* w, float scale) {
         products += levels[i] * load<f32x8>(w + 8 * i);
         squares += levels[i] * levels[i];
     }
-    const float best = as_half(sum_of(products) * inverse_of(sum_of(squares)));
+    const float best = sum_of(products) * inverse_of(sum_of(squares));
     for (int i = 0; i < 4; ++i) {
         const f32x8 error = levels[i] * broadcast(best) - load<f32x8>(w + 8 * i);
         errors += error * error;
     }
-    return {scale, best, sum_of(errors)};
+    return {best, sum_of(errors)};
 }
 
 // The extreme weight falls on one of the levels −8.75, −8.5, … −6.5: whichever errs least.
-void quantise_int4(const float* w, Levels& to) {
+float fitted_scale(const float* w) {
     float extreme = 0;
     for (int i = 0; i < 32; ++i)
         if (std::fabs(w[i]) > std::fabs(extreme)) extreme = w[i];
     Fit best;
     for (float level = -8.75f; level <= -6.5f; level += 0.25f) {
-        const Fit found = fit(w, as_half(extreme / level));
+        const Fit found = fit(w, extreme / level);
         if (found.error < best.error) best = found;
     }
-    set_levels<32>(w, -8, 7, best.rounded_by, to);
-    to.scale = best.scale;
+    return best.scale;
 }
 
-void lay_int8(const Levels* rows, uint8_t* to) {
-    for (int pair = 0; pair < 32; ++pair)
-        for (int row = 0; row < UNIT; ++row)
-            for (int i = 0; i < 2; ++i) *to++ = (uint8_t)rows[row].level[2 * pair + i];
-}
+// Each quantises a block of one row, whose scales go to their place among the unit's, and lays the
+// levels of a group.
+struct PackInt8 : Int8 {
+    static void quantise(const float* w, int groups, int row, uint8_t* scales, int8_t* levels) {
+        for (int group = 0; group < groups; ++group, w += GROUP, levels += GROUP) {
+            f32x8 most{};
+            for (int i = 0; i < GROUP; i += 8) most = maximum(most, magnitude(load<f32x8>(w + i)));
+            const float scale = as_half(maximum_of(most) / 127);
+            store(scales + 2 * (group * UNIT + row), (_Float16)scale);
+            set_levels<GROUP>(w, -127, 127, scale, levels);
+        }
+    }
 
-void lay_int4(const Levels* rows, uint8_t* to) {
-    for (int octet = 0; octet < 4; ++octet)
-        for (int row = 0; row < UNIT; ++row)
-            for (int i = 0; i < 4; ++i) {
-                const int8_t* level = rows[row].level + 8 * octet + i;
-                *to++ = (uint8_t)((level[0] + 8) | (level[4] + 8) << 4);
-            }
-}
+    static void lay(const Levels* rows, int column, uint8_t* to) {
+        for (int pair = 0; pair < GROUP / 2; ++pair)
+            for (int row = 0; row < UNIT; ++row)
+                for (int i = 0; i < 2; ++i) *to++ = (uint8_t)rows[row][column + 2 * pair + i];
+    }
+};
+
+struct PackInt4 : Int4 {
+    static void quantise(const float* w, int groups, int row, uint8_t* scales, int8_t* levels) {
+        float wanted[BLOCK_GROUPS], largest = 0;
+        for (int group = 0; group < groups; ++group) {
+            wanted[group] = fitted_scale(w + group * GROUP);
+            largest = std::max(largest, std::fabs(wanted[group]));
+        }
+        largest = as_half(largest);
+        store(scales + 2 * row, (_Float16)largest);
+        for (int group = 0; group < groups; ++group, w += GROUP, levels += GROUP) {
+            const float share = std::nearbyint(wanted[group] * inverse_of(largest) * 127);
+            const float kept = std::min(127.0f, std::max(-127.0f, share));
+            scales[(2 + group) * UNIT + row] = (uint8_t)(int8_t)kept;
+            set_levels<GROUP>(w, -8, 7, kept * largest / 127, levels);
+        }
+    }
+
+    static void lay(const Levels* rows, int column, uint8_t* to) {
+        for (int octet = 0; octet < GROUP / 8; ++octet)
+            for (int row = 0; row < UNIT; ++row)
+                for (int i = 0; i < 4; ++i) {
+                    const int8_t* level = rows[row] + column + 8 * octet + i;
+                    *to++ = (uint8_t)((level[0] + 8) | (level[4] + 8) << 4);
+                }
+    }
+};
 
 struct Packer {
     const float* rows;
     int64_t count, columns;
 
-    // A group of a row, filled up with zeros.
-    void read(int64_t row, int64_t column, int group, float* to) const {
-        std::fill_n(to, group, 0.0f);
+    // Some columns of a row, filled up with zeros.
+    void read(int64_t row, int64_t column, int64_t wanted, float* to) const {
+        std::fill_n(to, wanted, 0.0f);
         if (row < count)
             std::copy_n(
-                rows + row * columns + column, std::min<int64_t>(group, columns - column), to);
+                rows + row * columns + column, std::min<int64_t>(wanted, columns - column), to);
     }
 
-    void unit_fp32(int64_t row, int64_t column, uint8_t* to) const {
-        float weights[64];
-        for (int r = 0; r < UNIT; ++r) {
-            read(row + r, column, 64, weights);
-            for (int i = 0; i < 64; ++i) store(to + (i * UNIT + r) * 4, weights[i]);
-        }
-    }
-
-    template <int GROUP, class Quantise, class Lay>
-    void unit(int64_t row, int64_t column, uint8_t* to, Quantise quantise, Lay lay) const {
-        float weights[GROUP];
+    template <class Format>
+    void unit(int64_t row, int64_t column, int groups, uint8_t* to) const {
+        float weights[MOST_COLUMNS];
         Levels levels[UNIT];
         for (int r = 0; r < UNIT; ++r) {
-            read(row + r, column, GROUP, weights);
-            quantise(weights, levels[r]);
-            store(to + 2 * r, (_Float16)levels[r].scale);
+            read(row + r, column, groups * Format::GROUP, weights);
+            Format::quantise(weights, groups, r, to, levels[r]);
         }
-        lay(levels, to + 2 * UNIT);
+        to += Format::scale_bytes(groups);
+        for (int group = 0; group < groups; ++group, to += Format::BYTES)
+            Format::lay(levels, group * Format::GROUP, to);
     }
 
-    void unit(int bits, int64_t row, int64_t column, uint8_t* to) const {
-        if (bits == 32) return unit_fp32(row, column, to);
-        if (bits == 8) return unit<64>(row, column, to, quantise_int8, lay_int8);
-        unit<32>(row, column, to, quantise_int4, lay_int4);
+    template <class Format>
+    void panel(int64_t panel, uint8_t* to) const {
+        const int64_t groups = groups_of<Format>();
+        for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
+            const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
+            for (int64_t row = panel * PANEL; row < (panel + 1) * PANEL; row += UNIT) {
+                unit<Format>(row, group * Format::GROUP, here, to);
+                to += block_bytes<Format>(here);
+            }
+        }
     }
 
-    void panel(int bits, int64_t panel, uint8_t* to) const {
-        const int group = bits == 4 ? 32 : 64;
-        const int64_t bytes = (bits == 32 ? 0 : 2 * UNIT) + UNIT * group * bits / 8;
-        for (int64_t block = 0; block < columns; block += BLOCK)
-            for (int64_t row = panel * PANEL; row < (panel + 1) * PANEL; row += UNIT)
-                for (int64_t column = block; column < std::min(block + BLOCK, columns);
-                     column += group, to += bytes)
-                    unit(bits, row, column, to);
+    template <class Format>
+    void pack(ThreadPool& pool, uint8_t* out) const {
+        const int64_t bytes = panel_bytes<Format>(groups_of<Format>());
+        pool.run((count + PANEL - 1) / PANEL, [&](uint32_t number) {
+            panel<Format>(number, out + number * bytes);
+        });
+    }
+
+    template <class Format>
+    int64_t groups_of() const {
+        return (columns + Format::GROUP - 1) / Format::GROUP;
     }
 };
+
+template <>
+void Packer::unit<Fp32>(int64_t row, int64_t column, int groups, uint8_t* to) const {
+    float weights[MOST_COLUMNS];
+    for (int r = 0; r < UNIT; ++r) {
+        read(row + r, column, groups * Fp32::GROUP, weights);
+        for (int i = 0; i < groups * Fp32::GROUP; ++i) store(to + (i * UNIT + r) * 4, weights[i]);
+    }
+}
 
 }  // namespace
 
 void pack_rows(
     ThreadPool& pool, int bits, const float* rows, int64_t count, int64_t columns, uint8_t* out) {
     const Packer packer{rows, count, columns};
-    const int64_t group = bits == 4 ? 32 : 64, groups = (columns + group - 1) / group;
-    const int64_t bytes =
-        PANEL / UNIT * groups * ((bits == 32 ? 0 : 2 * UNIT) + UNIT * group * bits / 8);
-    pool.run((count + PANEL - 1) / PANEL, [&](uint32_t panel) {
-        packer.panel(bits, panel, out + panel * bytes);
-    });
+    if (bits == 32) return packer.pack<Fp32>(pool, out);
+    if (bits == 8) return packer.pack<PackInt8>(pool, out);
+    packer.pack<PackInt4>(pool, out);
 }

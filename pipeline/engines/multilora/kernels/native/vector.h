@@ -52,7 +52,7 @@ ALWAYS_INLINE i16x16 widen(i8x16 value) {
 ALWAYS_INLINE f32x8 to_float(i32x8 value) { return __builtin_convertvector(value, f32x8); }
 
 // The three steps below are what the matrix kernels spend their time in: the number(s) at `x`,
-// broadcast, times two vectors of weights, added to two sums. On AVX2 each is one block of assembly,
+// broadcast, times one or two vectors of weights, added to as many sums. On AVX2 each is one block of assembly,
 // as compilers otherwise move products away from their sums and run out of registers.
 
 // fp32 weights of eight rows.
@@ -71,53 +71,58 @@ ALWAYS_INLINE void add_product(f32x8& s0, f32x8& s1, f32x8 w0, f32x8 w1, const f
 }
 
 // 16-bit weights of eight rows, two columns of each in a 32-bit lane.
-ALWAYS_INLINE void add_product(i32x8& s0, i32x8& s1, i16x16 w0, i16x16 w1, const int16_t (*x)[2]) {
+ALWAYS_INLINE void add_product(i32x8& sum, i16x16 weights, const int16_t (*x)[2]) {
 #ifdef __AVX2__
-    i16x16 value, product;
-    asm("vpbroadcastd %6, %2\n\t"
-        "vpmaddwd %2, %4, %3\n\t"
-        "vpmaddwd %2, %5, %2\n\t"
-        "vpaddd %3, %0, %0\n\t"
-        "vpaddd %2, %1, %1"
-        : "+x"(s0), "+x"(s1), "=&x"(value), "=&x"(product)
-        : "x"(w0), "x"(w1), "m"(*x));
+    i16x16 value;
+    asm("vpbroadcastd %3, %1\n\t"
+        "vpmaddwd %1, %2, %1\n\t"
+        "vpaddd %1, %0, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights), "m"(*x));
 #else
-    for (int lane = 0; lane < 16; ++lane) {
-        s0[lane / 2] += w0[lane] * (*x)[lane % 2];
-        s1[lane / 2] += w1[lane] * (*x)[lane % 2];
-    }
+    for (int lane = 0; lane < 16; ++lane) sum[lane / 2] += weights[lane] * (*x)[lane % 2];
 #endif
 }
 
 // Unsigned bytes of eight rows, four columns of each in a 32-bit lane; the sums must fit 16 bits.
-ALWAYS_INLINE void add_product(i16x16& s0, i16x16& s1, u8x32 w0, u8x32 w1, const int8_t (*x)[4]) {
+ALWAYS_INLINE void add_product(i16x16& sum, u8x32 weights, const int8_t (*x)[4]) {
 #ifdef __AVX2__
-    i8x32 value, product;
-    asm("vpbroadcastd %6, %2\n\t"
-        "vpmaddubsw %2, %4, %3\n\t"
-        "vpmaddubsw %2, %5, %2\n\t"
-        "vpaddw %3, %0, %0\n\t"
-        "vpaddw %2, %1, %1"
-        : "+x"(s0), "+x"(s1), "=&x"(value), "=&x"(product)
-        : "x"(w0), "x"(w1), "m"(*x));
+    i8x32 value;
+    asm("vpbroadcastd %3, %1\n\t"
+        "vpmaddubsw %1, %2, %1\n\t"
+        "vpaddw %1, %0, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights), "m"(*x));
 #else
-    for (int lane = 0; lane < 32; ++lane) {
-        s0[lane / 2] += w0[lane] * (*x)[lane % 4];
-        s1[lane / 2] += w1[lane] * (*x)[lane % 4];
-    }
+    for (int lane = 0; lane < 32; ++lane) sum[lane / 2] += weights[lane] * (*x)[lane % 4];
 #endif
 }
 
-// Sums of neighbouring 16-bit parts.
-ALWAYS_INLINE i32x8 pair_sums(i16x16 a) {
+// Sums of the products of neighbouring 16-bit parts.
+ALWAYS_INLINE i32x8 pair_products(i16x16 a, i16x16 b) {
 #ifdef __AVX2__
-    return (i32x8)_mm256_madd_epi16((__m256i)a, (__m256i)(i16x16{} + 1));
+    return (i32x8)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 #else
     i32x8 sums;
-    for (int lane = 0; lane < 8; ++lane) sums[lane] = a[2 * lane] + a[2 * lane + 1];
+    for (int lane = 0; lane < 8; ++lane)
+        sums[lane] = a[2 * lane] * b[2 * lane] + a[2 * lane + 1] * b[2 * lane + 1];
     return sums;
 #endif
 }
+
+// Eight signed bytes.
+ALWAYS_INLINE i32x8 load_bytes(const void* from) {
+#ifdef __AVX2__
+    return (i32x8)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)from));
+#else
+    i32x8 value;
+    for (int lane = 0; lane < 8; ++lane) value[lane] = ((const int8_t*)from)[lane];
+    return value;
+#endif
+}
+
+// Each as two equal 16-bit neighbours.
+ALWAYS_INLINE i16x16 twice(i32x8 value) { return (i16x16)((value & 0xffff) | (value << 16)); }
 
 // Eight fp16 numbers.
 ALWAYS_INLINE f32x8 load_half(const void* from) {
@@ -127,17 +132,6 @@ ALWAYS_INLINE f32x8 load_half(const void* from) {
     f32x8 value;
     const _Float16* halves = (const _Float16*)from;
     for (int lane = 0; lane < 8; ++lane) value[lane] = (float)halves[lane];
-    return value;
-#endif
-}
-
-// Eight signed bytes.
-ALWAYS_INLINE f32x8 load_bytes(const void* from) {
-#ifdef __AVX2__
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)from)));
-#else
-    f32x8 value;
-    for (int lane = 0; lane < 8; ++lane) value[lane] = ((const int8_t*)from)[lane];
     return value;
 #endif
 }
