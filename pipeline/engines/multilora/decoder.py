@@ -28,7 +28,7 @@ class Decoder:
         architecture: dimensions of the model.
         kernels: what computes.
         weight_bytes: packed weights that a step reads.
-        model_bytes: all weights in memory.
+        model_bytes: all weights as they are served, the input embedding included.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Decoder:
         kernels: Kernels,
     ) -> None:
         self.architecture, self.kernels = shape, kernels
-        self.weight_bytes, self.model_bytes = model.bytes, model.resident_bytes
+        self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._hyper, self._model, self._precision = hyperparameters, model, precision
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
         self._space = Workspace.of(0, shape, precision, kernels)
@@ -121,5 +121,6 @@ class Decoder:
 
     def _workspace(self, tokens: int) -> Workspace:
         if len(self._space.residual) != tokens:
+            del self._space  # never two of them at a time
             self._space = Workspace.of(tokens, self.architecture, self._precision, self.kernels)
         return self._space

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.kernels.kernels import HeadNorms, Kernels
 from pipeline.engines.multilora.kernels.layout import PANEL, Matrix, panels
 from pipeline.engines.multilora.kernels.precision import Precision
@@ -42,13 +43,13 @@ class Model:
     """All weights of a decoder.
 
     Attributes:
-        embedding: (vocabulary, hidden) as the checkpoint stores it.
+        embedding: (vocabulary, hidden), in its file as the checkpoint stores it.
         layers: from the first to the last.
         final_norm: weight of the norm before the head.
         head: the matrix that gives the logits.
     """
 
-    embedding: Tensor
+    embedding: Embedding
     layers: tuple[Layer, ...]
     final_norm: Tensor
     head: Matrix
@@ -60,8 +61,8 @@ class Model:
         return sum(matrix.bytes for matrix in [*matrices, self.head])
 
     @property
-    def resident_bytes(self) -> int:
-        """All weights in memory, the input embedding included."""
+    def served_bytes(self) -> int:
+        """All weights as they are served, the input embedding included."""
         return self.bytes + self.embedding.nbytes
 
 
@@ -82,7 +83,7 @@ def pack_checkpoint(
     head_packer = replace(packer, precision=HEAD_PRECISION[precision])
     layers = range(checkpoint.architecture.layers)
     return Model(
-        embedding=weights.rows(EMBEDDING)[:].clone(),
+        embedding=Embedding.open(weights.rows(EMBEDDING)),
         layers=tuple(_layer(packer, index, epsilon) for index in layers),
         final_norm=weights.vector("model.norm.weight"),
         head=head_packer.matrix([EMBEDDING if _tied(checkpoint) else HEAD]),

@@ -1,6 +1,5 @@
 """Where an adapter's tensors lie in its safetensors file, and reading them in plain NumPy."""
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engines.multilora.kernels.lora_layout import PLACE, Layout
+from pipeline.engines.multilora.safetensors_header import header
 
 TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
 """How numbers may be stored, by safetensors' names and in the order of adapter.cpp."""
@@ -32,12 +32,12 @@ def sources(
         ValueError: the file has changed since its shapes were read, or its numbers are of a type
             that isn't known.
     """
-    start, header = _header(file)
+    start, entries = header(file)
     table = np.empty(len(names), SOURCE)
     table[list(PLACE.names or ())] = layout.places
     table["factor"] = factors
     for row, name in zip(table, names, strict=True):
-        entry = header.get(name, {})
+        entry = entries.get(name, {})
         if entry.get("shape") != [row["rows"], row["columns"]]:
             raise ValueError(f"{name} isn't what it was when its shape was read; start again")
         if entry["dtype"] not in TYPES:
@@ -64,9 +64,3 @@ def tensors(file: int, table: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
         if stored == TYPES["BF16"]:
             numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
         yield numbers.astype(np.float32) * row["factor"]
-
-
-def _header(file: int) -> tuple[int, dict[str, Any]]:
-    size = int.from_bytes(os.pread(file, 8, 0), "little")
-    header: dict[str, Any] = json.loads(os.pread(file, size, 8))
-    return 8 + size, header
