@@ -6,6 +6,7 @@ The search is a function of what was measured so far, so it can stop anywhere an
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from statistics import median
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -69,8 +70,13 @@ class Probe:
 
     @property
     def share(self) -> float:
-        """Share of the requests that kept every limit."""
+        """Share of the requests that kept every limit, over all runs."""
         return self.good / self.requests
+
+    @property
+    def typical(self) -> float:
+        """The share in the median run: a single hiccup of the machine doesn't move it far."""
+        return median(self._shares)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Of the share: Clopper and Pearson's (1934), as if requests were independent."""
@@ -140,7 +146,7 @@ class Capacity:
             "capacity_rps/low": self.low,
             "capacity_rps/high": NOT_MEASURED if self.high is None else self.high,
             **{
-                f"capacity_attainment/{name}": NOT_MEASURED if probe is None else probe.share
+                f"capacity_attainment/{name}": NOT_MEASURED if probe is None else probe.typical
                 for name, probe in shares.items()
             },
         }
@@ -225,7 +231,7 @@ def _rounded(rate: float) -> float:
 
 
 def _said(probe: Probe | None) -> str:
-    return f"{probe.share:.1%} at {probe.rate:g}/s" if probe else "not tried"
+    return f"{probe.typical:.1%} at {probe.rate:g}/s" if probe else "not tried"
 
 
 def _listed(probes: Sequence[Probe]) -> str:

@@ -137,7 +137,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         "1/s", "Lowest rate missed, above the highest that was kept", "higher"
     ),
     "capacity_attainment": Definition(
-        "", "Share of requests that kept every limit at 0.9 x capacity_rps, and at 1.1 x"
+        "", "Share that kept every limit in the median run at 0.9 x capacity_rps, and at 1.1 x"
     ),
     "roofline_fraction": Definition(
         "", "Lower bound of the step time by bandwidth and arithmetic ÷ its measured time", "higher"

@@ -107,6 +107,14 @@ def test_more_than_half_of_three_runs_decide(shares: tuple[float, ...], kept: bo
     assert found.decided(search) and found.kept(search) is kept
 
 
+def test_what_confirms_a_rate_is_the_median_run() -> None:
+    shares = {100: (1.0, 1.0), 100.2: (0.7, 0.7), 90.09: (1.0, 0.5, 1.0), 110.1: (0.7, 0.5)}
+    trials = [probe(rate, share) for rate, each in shares.items() for share in each]
+    found = capacity(trials, Search()).metrics()
+    assert found["capacity_attainment/below"] == 1.0
+    assert found["capacity_attainment/above"] == pytest.approx(0.6)
+
+
 def test_runs_at_a_rate_count_together() -> None:
     (pooled,) = capacity([probe(10, 1.0), probe(10, 0.95)], Search()).probes
     assert (pooled.good, pooled.requests, pooled.runs) == (390, 400, (1.0, 0.95))
