@@ -8,12 +8,6 @@ namespace {
 
 constexpr float ROUND = 12582912.0f;  // 1.5 · 2²³: what is added to it is rounded to whole numbers
 
-float largest_magnitude(const float* from, int64_t count) {
-    f32x8 most{};
-    for (int64_t i = 0; i < count; i += 8) most = maximum(most, magnitude(load<f32x8>(from + i)));
-    return maximum_of(most);
-}
-
 // Writes a group's integers; returns their sum.
 template <int GROUP, class Value>
 int32_t quantise(const float* from, float inverse_scale, Value* to) {

@@ -106,9 +106,9 @@ struct Block {
     }
 };
 
-// A kernel is a format that adds to `out` what a block of weights makes of T tokens, at most
-// MOST_TOKENS. Its sums lie side by side meanwhile, as rows of the output may lie at distances that all
-// fall into one set of the cache. A sum depends on its own row and token alone, whatever T is.
+// A kernel is a format with an Operand, the type of its Sums, and MOST_TOKENS and ROWS of a tile. It
+// adds to the sums what a group of such rows makes of T tokens, and to the output what eight of a
+// block's sums amount to. A sum depends on its own row and token alone, whatever T is.
 template <class Kernel>
 struct Multiply {
     static void run(ThreadPool& pool, const Gemm& gemm) {
@@ -148,13 +148,30 @@ struct Multiply {
         }
     }
 
+    // The sums lie side by side meanwhile, as rows of the output may lie at distances that all fall
+    // into one set of the cache.
+    template <int T>
+    static void multiply_tile(
+        const Block<Kernel>& block, const typename Kernel::Operand& input, int64_t token, float* out,
+        int64_t width) {
+        alignas(64) typename Kernel::Sum sums[T][UNIT] = {};
+        for (int group = 0; group < block.groups; ++group) {
+            if (token == 0) block.template fetch_ahead<T>(group);
+            for (int row = 0; row < UNIT; row += Kernel::ROWS)
+                Kernel::template add_group<T>(block, group, row, input, token, sums[0] + row);
+        }
+        for (int t = 0; t < T; ++t, out += width)
+            for (int row = 0; row < UNIT; row += 8)
+                Kernel::add_block(block, row, input, token + t, sums[t] + row, out + row);
+    }
+
     using Tile = void (*)(
         const Block<Kernel>& block, const typename Kernel::Operand& input, int64_t token, float* out,
         int64_t width);
     template <int... SIZES>
     static constexpr std::array<Tile, sizeof...(SIZES)> tiles(
         std::integer_sequence<int, 0, SIZES...>) {
-        return {Kernel::template add<SIZES>...};
+        return {multiply_tile<SIZES>...};
     }
     static constexpr auto TILES =
         tiles(std::make_integer_sequence<int, Kernel::MOST_TOKENS + 1>());

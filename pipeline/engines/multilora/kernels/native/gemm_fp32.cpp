@@ -7,27 +7,29 @@
 namespace {
 
 struct KernelFp32 : Fp32 {
-    static constexpr int MOST_TOKENS = 6;
+    static constexpr int MOST_TOKENS = 6, ROWS = 16;
     using Operand = ActivationsFp32;
+    using Sum = float;
 
     template <int T>
-    static void add(
-        const Block<KernelFp32>& block, const Operand& input, int64_t token, float* out,
-        int64_t width) {
-        alignas(64) float totals[T][UNIT] = {};
-        for (int group = 0; group < block.groups; ++group) {
-            if (token == 0) block.fetch_ahead<T>(group);
-            const uint8_t* weights = block.weights(group);
-            const float* x = input.at(block.first + group, token);
-            Sums<f32x8, T, 2> sums;
-            for (int column = 0; column < GROUP; ++column, weights += UNIT * 4)
-                sums.add(load<f32x8>(weights), load<f32x8>(weights + 32), x + column, GROUP);
-            sums.each([&](int t, f32x8 low, f32x8 high) {
-                store(totals[t], load<f32x8>(totals[t]) + low);
-                store(totals[t] + 8, load<f32x8>(totals[t] + 8) + high);
-            });
-        }
-        for (int t = 0; t < T; ++t) add_to(out + t * width, totals[t], UNIT);
+    static ALWAYS_INLINE void add_group(
+        const Block<KernelFp32>& block, int group, int, const Operand& input, int64_t token,
+        Sum* to) {
+        const uint8_t* weights = block.weights(group);
+        const float* x = input.at(block.first + group, token);
+        Sums<f32x8, T, 2> sums;
+        for (int column = 0; column < GROUP; ++column, weights += UNIT * 4)
+            sums.add(load<f32x8>(weights), load<f32x8>(weights + 32), x + column, GROUP);
+        sums.each([&](int t, f32x8 low, f32x8 high) {
+            Sum* its = to + t * UNIT;
+            store(its, load<f32x8>(its) + low);
+            store(its + 8, load<f32x8>(its + 8) + high);
+        });
+    }
+
+    static ALWAYS_INLINE void add_block(
+        const Block<KernelFp32>&, int, const Operand&, int64_t, const Sum* sums, float* out) {
+        store(out, load<f32x8>(out) + load<f32x8>(sums));
     }
 };
 

@@ -11,35 +11,17 @@
 namespace {
 
 struct KernelInt4 : Int4 {
-    static constexpr int MOST_TOKENS = 12;
+    static constexpr int MOST_TOKENS = 12, ROWS = 8;
     using Operand = ActivationsInt8;
+    using Sum = int32_t;
     using Quad = int8_t[4];
 
     template <int T>
-    static void add(
-        const Block<KernelInt4>& block, const Operand& input, int64_t token, float* out,
-        int64_t width) {
-        alignas(64) int32_t totals[T][UNIT] = {};
-        for (int group = 0; group < block.groups; ++group) {
-            if (token == 0) block.fetch_ahead<T>(group);
-            const Quad* x = (const Quad*)input.at(block.first + group, token);
-            const int32_t* starts = &input.start(block.first + group, token);
-            for (int row = 0; row < UNIT; row += 8)
-                add_group<T>(block, group, row, x, starts, totals[0] + row);
-        }
-        const float* scales = &input.scale(block.first / BLOCK_GROUPS, token);
-        for (int t = 0; t < T; ++t, out += width)
-            for (int row = 0; row < UNIT; row += 8) {
-                const f32x8 scale = load_half(block.scales + 2 * row) * (scales[t] / 127);
-                const f32x8 total = to_float(load<i32x8>(totals[t] + row));
-                store(out + row, multiply_add(total, scale, load<f32x8>(out + row)));
-            }
-    }
-
-    template <int T>
     static ALWAYS_INLINE void add_group(
-        const Block<KernelInt4>& block, int group, int row, const Quad* x, const int32_t* starts,
-        int32_t* totals) {
+        const Block<KernelInt4>& block, int group, int row, const Operand& input, int64_t token,
+        Sum* to) {
+        const Quad* x = (const Quad*)input.at(block.first + group, token);
+        const int32_t* starts = &input.start(block.first + group, token);
         const uint8_t* weights = block.weights(group) + 4 * row;
         Sums<i16x16, T, 1> sums([&](int t) { return (i16x16)broadcast(starts[t]); });
         for (int quad = 0; quad < GROUP / 4; quad += 2, weights += 4 * UNIT) {
@@ -49,9 +31,17 @@ struct KernelInt4 : Int4 {
         }
         const i16x16 shares = twice(load_bytes(block.scales + (2 + group) * UNIT + row));
         sums.each([&](int t, i16x16 sum) {
-            int32_t* to = totals + t * UNIT;
-            store(to, load<i32x8>(to) + pair_products(sum, shares));
+            Sum* its = to + t * UNIT;
+            store(its, load<i32x8>(its) + pair_products(sum, shares));
         });
+    }
+
+    static ALWAYS_INLINE void add_block(
+        const Block<KernelInt4>& block, int row, const Operand& input, int64_t token,
+        const Sum* sums, float* out) {
+        const float scale = input.scale(block.first / BLOCK_GROUPS, token);
+        const f32x8 largest = load_half(block.scales + 2 * row) * (scale / 127);
+        store(out, multiply_add(to_float(load<i32x8>(sums)), largest, load<f32x8>(out)));
     }
 };
 

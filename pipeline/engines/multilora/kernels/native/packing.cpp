@@ -71,9 +71,7 @@ float fitted_scale(const float* w) {
 struct PackInt8 : Int8 {
     static void quantise(const float* w, int groups, int row, uint8_t* scales, int8_t* levels) {
         for (int group = 0; group < groups; ++group, w += GROUP, levels += GROUP) {
-            f32x8 most{};
-            for (int i = 0; i < GROUP; i += 8) most = maximum(most, magnitude(load<f32x8>(w + i)));
-            const float scale = as_half(maximum_of(most) / 127);
+            const float scale = as_half(largest_magnitude(w, GROUP) / 127);
             store(scales + 2 * (group * UNIT + row), (_Float16)scale);
             set_levels<GROUP>(w, -127, 127, scale, levels);
         }

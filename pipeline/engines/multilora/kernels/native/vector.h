@@ -52,8 +52,8 @@ ALWAYS_INLINE i16x16 widen(i8x16 value) {
 ALWAYS_INLINE f32x8 to_float(i32x8 value) { return __builtin_convertvector(value, f32x8); }
 
 // The three steps below are what the matrix kernels spend their time in: the number(s) at `x`,
-// broadcast, times one or two vectors of weights, added to as many sums. On AVX2 each is one block of assembly,
-// as compilers otherwise move products away from their sums and run out of registers.
+// broadcast, times one or two vectors of weights, added to as many sums. On AVX2 each is one block of
+// assembly, as compilers otherwise move products away from their sums and run out of registers.
 
 // fp32 weights of eight rows.
 ALWAYS_INLINE void add_product(f32x8& s0, f32x8& s1, f32x8 w0, f32x8 w1, const float* x) {
@@ -154,6 +154,13 @@ ALWAYS_INLINE auto sum_of(V v) {
 }
 
 ALWAYS_INLINE float maximum_of(f32x8 v) { return reduce(v, maximum); }
+
+// Of as many numbers, which fill whole vectors.
+inline float largest_magnitude(const float* from, int64_t count) {
+    f32x8 most{};
+    for (int64_t i = 0; i < count; i += 8) most = maximum(most, magnitude(load<f32x8>(from + i)));
+    return maximum_of(most);
+}
 
 // x += delta, for as many numbers as there are.
 ALWAYS_INLINE void add_to(float* x, const float* delta, int64_t count) {
