@@ -17,7 +17,7 @@ from rich.console import Console
 from pipeline.config import load, resolve
 from pipeline.errors import UsageError
 from pipeline.job import Job
-from pipeline.stages.prepare import preflight
+from pipeline.stages.preflight import preflight
 from pipeline.sweep import refuse_strangers, run_single, run_sweep
 from pipeline.tracking.run_directory import RunDirectory
 
@@ -57,8 +57,7 @@ class Plan:
         """
         if self.refused:
             raise self.refused[0]
-        for job in self.jobs:
-            preflight(job.config)
+        preflight(job.config for job in self.jobs)
         refuse_strangers(self.jobs)
 
     def tidy(self) -> None:

@@ -47,10 +47,10 @@ def test_what_is_beyond_plain_lora_is_served_or_refused(
     (tmp_path / "dora" / CONFIG).write_text(json.dumps(said | {"use_dora": True}), "utf-8")
     dora = Adapter.open("dora", tmp_path / "dora", ready.checkpoint.architecture)
     if ROWS[engine]["LoRA beyond plain"] == "yes":
-        settings.engine.check({"dora": dora})
+        settings.engine.check(ready.checkpoint, {"dora": dora})
     else:
         with pytest.raises(UsageError, match="use_dora"):
-            settings.engine.check({"dora": dora})
+            settings.engine.check(ready.checkpoint, {"dora": dora})
 
 
 @pytest.mark.parametrize("engine", ROWS)

@@ -23,6 +23,10 @@ class AdapterSource(ABC):
             UsageError: one of them can't be had, or doesn't fit the model.
         """
 
-    def check(self, architecture: Architecture) -> None:
-        """Raise UsageError if an adapter that is already on disk doesn't fit."""
-        self.adapters(architecture)
+    def preview(self, architecture: Architecture) -> tuple[Adapter, ...]:
+        """The adapters as they will be, known without making any; files may not be there yet.
+
+        Raises:
+            UsageError: one of them can't be had, or doesn't fit the model.
+        """
+        return self.adapters(architecture)

@@ -4,14 +4,15 @@ import hashlib
 import json
 import os
 import shutil
-from itertools import cycle, islice
+from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
+from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.models.architecture import PROJECTIONS, Architecture
@@ -48,33 +49,47 @@ class Synthetic(AdapterSource):
         """`lora-0000`, `lora-0001` and so on."""
         return tuple(f"lora-{index:04d}" for index in range(self.count))
 
-    def check(self, architecture: Architecture) -> None:
-        """They are made to fit."""
+    def preview(self, architecture: Architecture) -> tuple[Adapter, ...]:
+        """The adapters as they will be: they are made to fit."""
+        shapes = {rank: self._shapes(architecture, rank) for rank in {*self.ranks}}
+        return tuple(
+            Adapter(name, LoraFile(folder, self._config(rank), shapes[rank]))
+            for name, (folder, rank) in self._placed(architecture)
+        )
 
     def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:
         """The cached adapters; those not made yet are made, each whole or not at all."""
-        recipe = json.dumps([repr(architecture), self.targets, self.alpha, self.seed])
-        root = self.cache / "adapters" / hashlib.sha256(recipe.encode()).hexdigest()[:12]
-        ranks = islice(cycle(self.ranks), self.count)
         made = []
-        for index, (name, rank) in enumerate(zip(self.names(), ranks, strict=True)):
-            folder = root / f"{name}-r{rank}"
+        for index, (name, (folder, rank)) in enumerate(self._placed(architecture)):
             if not folder.is_dir():
                 self._make(folder, architecture, rank, index)
             made.append(Adapter.open(name, folder, architecture))
         return tuple(made)
+
+    def _placed(self, architecture: Architecture) -> Iterator[tuple[str, tuple[Path, int]]]:
+        """Every name with the folder where it lies or will lie, and its rank."""
+        recipe = json.dumps([repr(architecture), self.targets, self.alpha, self.seed])
+        root = self.cache / "adapters" / hashlib.sha256(recipe.encode()).hexdigest()[:12]
+        for name, rank in zip(self.names(), cycle(self.ranks), strict=False):
+            yield name, (root / f"{name}-r{rank}", rank)
+
+    def _shapes(self, architecture: Architecture, rank: int) -> dict[str, tuple[int, int]]:
+        shapes = {}
+        for module, (out, in_) in architecture.modules().items():
+            if module.rsplit(".", 1)[-1] in self.targets:
+                shapes[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
+                shapes[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
+        return shapes
 
     def _make(self, folder: Path, architecture: Architecture, rank: int, index: int) -> None:
         import numpy as np
         from safetensors.numpy import save_file
 
         rng = np.random.default_rng([self.seed, index])
-        tensors = {}
-        for module, (out, in_) in architecture.modules().items():
-            if module.rsplit(".", 1)[-1] in self.targets:
-                for part, shape in (("A", (rank, in_)), ("B", (out, rank))):
-                    values = rng.standard_normal(shape, dtype=np.float32) * 0.02
-                    tensors[f"{PREFIX}{module}.lora_{part}.weight"] = values.astype(np.float16)
+        tensors = {
+            name: (rng.standard_normal(shape, dtype=np.float32) * 0.02).astype(np.float16)
+            for name, shape in self._shapes(architecture, rank).items()
+        }
         draft = folder.with_name(f".{folder.name}.{os.getpid()}")
         draft.mkdir(parents=True)
         save_file(tensors, draft / WEIGHTS)

@@ -163,9 +163,17 @@ class EngineSettings(ABC):
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
 
-    def check(self, adapters: Mapping[str, Adapter]) -> None:  # noqa: B027
+    def check(  # noqa: B027
+        self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]
+    ) -> None:
         """Refuse what this engine can't serve, by name, before anything heavy starts.
 
+        Asked for every job of a request before the first is started, so it loads no weights.
+
+        Args:
+            checkpoint: the base model, whose files may not be made yet.
+            adapters: the adapters by name, whose files may not be made yet.
+
         Raises:
-            UsageError: an adapter is of a kind that this engine doesn't support.
+            UsageError: the model or an adapter is of a kind that this engine doesn't serve.
         """

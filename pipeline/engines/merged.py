@@ -11,6 +11,7 @@ from pipeline.engines.engine import Engine, Serving
 from pipeline.engines.static_batch import StaticSettings
 from pipeline.engines.transformers_engine import TransformersEngine
 from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.settings import STRICT
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Settings(StaticSettings):
         """The engine, not yet entered."""
         return Merged(self, serving)
 
-    def check(self, adapters: Mapping[str, Adapter]) -> None:
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
         """Only plain LoRA can be folded here."""
         for adapter in adapters.values():
             if found := adapter.lora.unusual():

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
@@ -24,10 +23,6 @@ class Folder(ModelSource):
     name: str
     path: Path
     quantization: Quantization = Quantization.NONE
-
-    def architecture(self) -> Architecture:
-        """As its `config.json` says."""
-        return self.checkpoint().architecture
 
     def checkpoint(self) -> Checkpoint:
         """The folder itself."""

@@ -1,10 +1,7 @@
 """A base model named by its hub id: `model=hub` and `model=tinyllama`."""
 
-from pathlib import Path
-
 from pydantic.dataclasses import dataclass
 
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.hub_download import download
 from pipeline.models.quantization import Quantization
@@ -31,13 +28,6 @@ class Hub(ModelSource):
     revision: str = "main"
     quantization: Quantization = Quantization.NONE
 
-    def architecture(self) -> Architecture:
-        """Read from `config.json` alone."""
-        return Architecture.read(self._fetch(("config.json",)))
-
     def checkpoint(self) -> Checkpoint:
         """The snapshot in the hub's local cache, downloaded the first time."""
-        return Checkpoint.open(self._fetch(FILES))
-
-    def _fetch(self, files: tuple[str, ...]) -> Path:
-        return download(self.id, self.revision, files, key="model.id")
+        return Checkpoint.open(download(self.id, self.revision, FILES, key="model.id"))

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 
@@ -19,13 +18,17 @@ class ModelSource(ABC):
     quantization: Quantization
 
     @abstractmethod
-    def architecture(self) -> Architecture:
-        """The decoder's shape, known before anything heavy is done.
+    def checkpoint(self) -> Checkpoint:
+        """The model on disk, made or fetched if need be.
 
         Raises:
-            UsageError: the model can't be had.
+            UsageError: it can't be had, or isn't what it should be.
         """
 
-    @abstractmethod
-    def checkpoint(self) -> Checkpoint:
-        """The model on disk, made or fetched if need be."""
+    def preview(self) -> Checkpoint:
+        """The model as it will be, known without making it; its files may not be there yet.
+
+        Raises:
+            UsageError: it can't be had, or isn't what it should be.
+        """
+        return self.checkpoint()

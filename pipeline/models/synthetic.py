@@ -79,15 +79,13 @@ class Synthetic(ModelSource):
         if self.shape not in ARCHITECTURES:
             raise UsageError(f"model.shape={self.shape}: use one of {', '.join(ARCHITECTURES)}")
 
-    def architecture(self) -> Architecture:
-        """The named one."""
-        return Architecture.from_config(ARCHITECTURES[self.shape], f"model.shape={self.shape}")
+    def preview(self) -> Checkpoint:
+        """The checkpoint as it will be."""
+        return Checkpoint(self._folder(), self._architecture())
 
     def checkpoint(self) -> Checkpoint:
         """The cached checkpoint; made the first time, whole or not at all."""
-        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self.architecture())])
-        key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
-        folder = self.cache / "models" / f"{self.shape}-{key}"
+        folder = self._folder()
         if not folder.is_dir():
             draft = folder.with_name(f".{folder.name}.{os.getpid()}")
             self._make(draft)
@@ -96,6 +94,14 @@ class Synthetic(ModelSource):
             except OSError:
                 shutil.rmtree(draft)
         return Checkpoint.open(folder)
+
+    def _architecture(self) -> Architecture:
+        return Architecture.from_config(ARCHITECTURES[self.shape], f"model.shape={self.shape}")
+
+    def _folder(self) -> Path:
+        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self._architecture())])
+        key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
+        return self.cache / "models" / f"{self.shape}-{key}"
 
     def _make(self, folder: Path) -> None:
         import torch

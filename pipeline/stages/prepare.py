@@ -30,18 +30,6 @@ class Prepared:
         }
 
 
-def preflight(config: RunConfig) -> None:
-    """Refuse whatever can be refused without making or loading a model.
-
-    Raises:
-        UsageError: model, adapters, engine and workload don't fit together.
-    """
-    _stored_as_asked(config)
-    architecture = config.model.architecture()
-    config.workload.check(config.adapters.names() or BASE_ALONE)
-    config.adapters.check(architecture)
-
-
 def prepare(config: RunConfig) -> Prepared:
     """Make or fetch the model and the adapters, and draw the trace.
 
@@ -50,22 +38,12 @@ def prepare(config: RunConfig) -> Prepared:
     """
     checkpoint = config.model.checkpoint()
     adapters = config.adapters.adapters(checkpoint.architecture)
-    config.engine.check({adapter.name: adapter for adapter in adapters})
+    config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
     tokenizer = checkpoint.tokenizer()
     names = [adapter.name for adapter in adapters] or BASE_ALONE
     trace = config.workload.trace(names, lambda text: tokenizer.encode(text).ids)
     _fits(trace, checkpoint.architecture)
     return Prepared(checkpoint, adapters, trace)
-
-
-def _stored_as_asked(config: RunConfig) -> None:
-    wanted, engine = config.model.quantization, config.engine
-    if wanted not in engine.quantizations:
-        raise UsageError(
-            f"model.quantization={wanted} can't be combined with engine={engine.name}, which takes "
-            "the base unquantised; use engine=peft_hotswap or engine=peft_mixed"
-        )
-    wanted.need_library()
 
 
 def _fits(trace: Trace, architecture: Architecture) -> None:

@@ -100,7 +100,7 @@ def answer(recipe: Recipe) -> dict[str, NDArray[Any]]:
     Raises:
         RuntimeError: a request failed, or the engine can't score.
     """
-    recipe.engine.check(recipe.serving.adapters)
+    recipe.engine.check(recipe.serving.checkpoint, recipe.serving.adapters)
     tensors: dict[str, NDArray[Any]] = {}
     with recipe.engine.build(recipe.serving) as engine:
         _, records = Replay(engine, recipe.requests, None).run(0)

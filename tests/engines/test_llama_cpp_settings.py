@@ -13,11 +13,17 @@ def chosen(**values):
     return Settings(name="llama_cpp", cache=Path("unused"), **values)
 
 
-def refusal(settings, adapters):
-    with pytest.raises(UsageError) as refused:
-        settings.check(adapters)
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
+@pytest.fixture
+def refusal(checkpoint):
+    """What settings say to adapters that they refuse."""
+
+    def said(settings, adapters):
+        with pytest.raises(UsageError) as refused:
+            settings.check(checkpoint, adapters)
+        assert "\n" not in str(refused.value)
+        return str(refused.value)
+
+    return said
 
 
 @pytest.fixture
@@ -36,27 +42,29 @@ def unusual(adapters):
 @pytest.mark.parametrize(
     "extra", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}, {"bias": "all"}], ids=str
 )
-def test_more_than_plain_lora_is_refused_with_who_can_serve_it(extra, unusual):
+def test_more_than_plain_lora_is_refused_with_who_can_serve_it(extra, unusual, refusal):
     said = refusal(chosen(), unusual(**extra))
     assert "odd" in said
     assert next(iter(extra)) in said
     assert "engine=peft_hotswap" in said
 
 
-def test_a_ready_made_file_lifts_that(unusual):
-    chosen(adapters_gguf={"odd": Path("odd.gguf")}).check(unusual(use_dora=True))
+def test_a_ready_made_file_lifts_that(unusual, checkpoint):
+    chosen(adapters_gguf={"odd": Path("odd.gguf")}).check(checkpoint, unusual(use_dora=True))
 
 
-def test_plain_adapters_are_let_through(adapters):
-    chosen().check(adapters)
+def test_plain_adapters_are_let_through(adapters, checkpoint):
+    chosen().check(checkpoint, adapters)
 
 
-def test_without_llama_cpp_python_the_command_that_installs_it_is_named(monkeypatch, adapters):
+def test_without_llama_cpp_python_the_command_that_installs_it_is_named(
+    monkeypatch, adapters, refusal
+):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     assert "pip install llama-cpp-python" in refusal(chosen(), adapters)
 
 
-def test_a_file_for_an_adapter_that_isnt_there_is_refused(adapters):
+def test_a_file_for_an_adapter_that_isnt_there_is_refused(adapters, refusal):
     assert "nobody" in refusal(chosen(adapters_gguf={"nobody": Path("x")}), adapters)
 
 

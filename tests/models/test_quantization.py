@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.stages.build import build
-from pipeline.stages.prepare import preflight
+from pipeline.stages.preflight import preflight
 
 LINEAR = 3 * (2 * 256 * 256 + 2 * 256 * 128 + 3 * 256 * 768)
 """Weights of the embedded model's linear layers."""
@@ -18,7 +18,7 @@ REST = 2048 * 256 + 7 * 256
 @pytest.mark.parametrize("quantization", ["nf4", "int8"])
 def test_what_cannot_be_combined_is_refused_by_name(quantization, config):
     with pytest.raises(UsageError) as refusal:
-        preflight(config("engine=merged", f"model.quantization={quantization}"))
+        preflight([config("engine=merged", f"model.quantization={quantization}")])
     line = str(refusal.value)
     assert f"model.quantization={quantization} can't be combined with engine=merged" in line
     assert "engine=peft_hotswap" in line
@@ -32,8 +32,8 @@ def test_a_missing_library_is_one_line_with_the_command(config, monkeypatch):
         lambda name: None if name == "bitsandbytes" else found(name),
     )
     with pytest.raises(UsageError, match=r"python -m pip install bitsandbytes==\S+ accelerate$"):
-        preflight(config("engine=peft_hotswap", "model.quantization=nf4"))
-    preflight(config("model.quantization=none"))
+        preflight([config("engine=peft_hotswap", "model.quantization=nf4")])
+    preflight([config("model.quantization=none")])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.llama_cpp.scheduler import Policy
 from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_quantise import INSTALL
 from pipeline.settings import STRICT
 
@@ -64,7 +65,7 @@ class Settings(EngineSettings):
 
         return LlamaCpp(self, serving)
 
-    def check(self, adapters: Mapping[str, Adapter]) -> None:
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
         """llama.cpp applies plain LoRA alone, and has to be installed."""
         ready = self.adapters_gguf or {}
         if find_spec("llama_cpp") is None:

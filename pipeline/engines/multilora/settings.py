@@ -10,6 +10,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.multilora.scheduler import Policy
 from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.settings import STRICT
 
 MEGABYTE = 10**6
@@ -61,7 +62,7 @@ class Settings(EngineSettings):
 
         return Multilora(self, serving)
 
-    def check(self, adapters: Mapping[str, Adapter]) -> None:
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
         """Only plain LoRA is served.
 
         Raises:

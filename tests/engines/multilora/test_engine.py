@@ -224,7 +224,7 @@ def test_unusual_adapters_are_refused_by_name(config, prepared):
     adapter = ready.adapters[0]
     dora = replace(adapter, lora=replace(adapter.lora, config={"use_dora": True}))
     with pytest.raises(UsageError, match=rf"{adapter.name} \(use_dora\); use engine=peft_hotswap"):
-        settings.engine.check({dora.name: dora})
+        settings.engine.check(ready.checkpoint, {dora.name: dora})
 
 
 def test_outputs_end_at_the_end_token_when_told(serve):

@@ -1,0 +1,70 @@
+"""Preflight: whatever can be refused of a request before any of its jobs is started."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.config import RunConfig
+from pipeline.engines.engine import EngineSettings
+from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.stages.prepare import BASE_ALONE
+
+
+def preflight(configs: Iterable[RunConfig]) -> None:
+    """Refuse all jobs of a request if one of them can't be run; no model is made or loaded.
+
+    Every engine is asked, and every engine that a reference's answers come from. Whatever jobs
+    have in common is looked at once.
+
+    Raises:
+        UsageError: model, adapters, engine, reference and workload of a job don't fit together.
+    """
+    seen = _Seen()
+    for config in configs:
+        _stored_as_asked(config)
+        base = seen.base(config)
+        config.workload.check(config.adapters.names() or BASE_ALONE)
+        seen.ask(config.engine, base)
+        if config.fidelity.enabled:
+            seen.ask(config.fidelity.reference, base)
+
+
+@dataclass(frozen=True, eq=False)
+class _Base:
+    """A model and its adapters, as far as they are known before they are made."""
+
+    checkpoint: Checkpoint
+    adapters: Mapping[str, Adapter]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was looked at already: by the settings of model and adapters, and of the engine."""
+
+    bases: dict[str, _Base] = field(default_factory=dict)
+    asked: set[tuple[str, int]] = field(default_factory=set)
+
+    def base(self, config: RunConfig) -> _Base:
+        key = repr((config.model, config.adapters))
+        if key not in self.bases:
+            checkpoint = config.model.preview()
+            adapters = config.adapters.preview(checkpoint.architecture)
+            self.bases[key] = _Base(checkpoint, {each.name: each for each in adapters})
+        return self.bases[key]
+
+    def ask(self, engine: EngineSettings, base: _Base) -> None:
+        key = (repr(engine), id(base))
+        if key not in self.asked:
+            engine.check(base.checkpoint, base.adapters)
+            self.asked.add(key)
+
+
+def _stored_as_asked(config: RunConfig) -> None:
+    wanted, engine = config.model.quantization, config.engine
+    if wanted not in engine.quantizations:
+        raise UsageError(
+            f"model.quantization={wanted} can't be combined with engine={engine.name}, which takes "
+            "the base unquantised; use engine=peft_hotswap or engine=peft_mixed"
+        )
+    wanted.need_library()
