@@ -34,7 +34,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         "1/s", "Requests finished without error ÷ measured wall time", "higher"
     ),
     "output_tokens_per_s": Definition(
-        "tokens/s", "Generated tokens ÷ measured wall time, prefill included", "higher"
+        "tokens/s",
+        "Tokens of requests finished without error ÷ measured wall time, prefill included",
+        "higher",
+    ),
+    "generated_tokens_per_s": Definition(
+        "tokens/s", "The same with the tokens of failed requests", "higher"
     ),
     "total_tokens_per_s": Definition(
         "tokens/s", "Prompt and generated tokens ÷ measured wall time", "higher"
@@ -61,7 +66,9 @@ DEFINITIONS: Mapping[str, Definition] = {
         "", "Requests that ended with an error; they enter no latency", "lower"
     ),
     "prompt_tokens": Definition("tokens", "Tokens of the prompts that were read"),
-    "output_tokens": Definition("tokens", "Generated tokens, counted by the engine's own ids"),
+    "output_tokens": Definition(
+        "tokens", "Generated tokens by the engine's own ids, failed requests' too"
+    ),
     "iterations": Definition("", "Measured stretches: closed batches, or 1 for an open run"),
     "wall_s": Definition("s", "Measured wall time: all iterations, without load and warm-up"),
     "ttft_s": Definition("s", "Time from the scheduled arrival to the first token", "lower"),

@@ -23,7 +23,7 @@ def fairness(requests: Sequence[RequestRecord]) -> dict[str, Value]:
 
     What is shared is speed as users see it: output tokens ÷ seconds from arrival to end, over all
     requests of an adapter, failed ones without tokens. So asking for more is no unfairness; being
-    kept waiting is.
+    kept waiting is, and so is getting nothing, however soon that was said.
     """
     found = {"jain_index/adapters": jain(_speeds(requests, lambda each: each.adapter))}
     if any(each.tenant for each in requests):
@@ -39,4 +39,8 @@ def _speeds(
     for each in requests:
         tokens[owner(each)] += 0 if each.error else len(each.output_ids)
         seconds[owner(each)] += e2e_s(each)
-    return [tokens[each] / seconds[each] for each in tokens if seconds[each] > INSTANT_S]
+    return [
+        tokens[each] / seconds[each] if tokens[each] else 0.0
+        for each in tokens
+        if seconds[each] > INSTANT_S or not tokens[each]
+    ]

@@ -23,11 +23,12 @@ def decode_throughput(timeline: Timeline) -> dict[str, Value]:
 
     Time in decode steps is the stages `decode` and `sample` together: a step isn't over before
     its token is chosen. Sampling of first tokens is in there too, a single choice a request. An
-    engine that marks no decode stage, a remote server for one, has no such number.
+    engine that marks no decode stage, a remote server for one, has no such number, and neither
+    has a run in which no request got a second token.
     """
     seconds = stage_seconds(timeline.iterations)
     decoding = seconds["stage_seconds/decode"]
-    if decoding <= 0:
-        return {"decode_tokens_per_s": NOT_MEASURED}
     tokens = sum(max(len(each.output_ids) - 1, 0) for each in timeline.requests)
+    if decoding <= 0 or not tokens:
+        return {"decode_tokens_per_s": NOT_MEASURED}
     return {"decode_tokens_per_s": tokens / (decoding + seconds["stage_seconds/sample"])}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.metrics.dispatch import late
+from pipeline.metrics.stamps import disorder
 from pipeline.metrics.timeline import RequestRecord, Timeline
 from pipeline.tracking.environment import missing
 from pipeline.workload.trace import Trace
@@ -34,6 +35,7 @@ def check(
         "" if len(timeline.requests) == len(asked) else "not every request was answered once",
         "" if trace.sha256 == written_sha256 else "the trace's hash changed during the run",
         *late(timeline.requests),
+        *disorder(timeline.requests),
         *(f"environment record lacks {name}" for name in missing(environment)),
     }
     return tuple(sorted(reasons - {""}))

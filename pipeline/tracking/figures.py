@@ -34,7 +34,8 @@ def points(run: RunDirectory) -> Iterator[Point]:
             yield Point(_legal(name), float(value))
     tokens: dict[int, int] = {}
     for request in run.requests():
-        tokens[request.iteration] = tokens.get(request.iteration, 0) + len(request.tokens)
+        made = 0 if request.error else len(request.output_ids)
+        tokens[request.iteration] = tokens.get(request.iteration, 0) + made
     for each in run.iterations():
         yield Point("iteration/latency_s", each.wall_s, each.index)
         if each.wall_s > 0:

@@ -51,6 +51,13 @@ def test_failed_requests_were_not_served(make: Make) -> None:
     assert found["jain_index/adapters"] == pytest.approx(1 / 2)
 
 
+def test_an_adapter_that_failed_at_once_got_nothing(make: Make) -> None:
+    gone = make(adapter="y", error="boom", tokens=(), output_ids=(), finished=100.0)
+    assert fairness([make(), gone])["jain_index/adapters"] == pytest.approx(1 / 2)
+    whole = make(adapter="y", finished=100.0)
+    assert fairness([make(), whole])["jain_index/adapters"] == 1, "no speed comes of no time"
+
+
 def test_tenants_have_an_index_where_they_are_named(make: Make) -> None:
     slow = make(tenant="small", finished=106.0)
     found = fairness([make(tenant="large"), make(tenant="large"), slow])

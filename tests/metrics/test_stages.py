@@ -37,6 +37,13 @@ def test_first_tokens_are_not_decoded(make: Make) -> None:
     assert decode_throughput(timeline) == {"decode_tokens_per_s": 1.5}
 
 
+def test_single_tokens_are_no_decoding(make: Make) -> None:
+    """Whatever stages an engine marks on the way to its first tokens."""
+    single = make(tokens=(101.0,), finished=101.0, output_ids=(7,))
+    timeline = Timeline((single,), (iteration({"prefill": 1.0, "decode": 0.5, "sample": 0.5}),))
+    assert decode_throughput(timeline) == {"decode_tokens_per_s": NOT_MEASURED}
+
+
 def test_an_engine_without_decode_stage_has_no_decode_rate(make: Make) -> None:
     timeline = Timeline((make(),), (iteration({"other": 5.0}),))
     assert decode_throughput(timeline) == {"decode_tokens_per_s": NOT_MEASURED}
