@@ -1,6 +1,5 @@
 """The configuration of one run: all groups, validated before anything heavy starts."""
 
-import os
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.engines.engine import EngineSettings
 from pipeline.engines.sampling import Sampling
 from pipeline.errors import UsageError
+from pipeline.machine.cores import cores
 from pipeline.metrics.capacity import Search
 from pipeline.metrics.slo import Slo
 from pipeline.models.source import ModelSource
@@ -82,7 +82,7 @@ class RunConfig:
         tracking: where runs are shown.
         fidelity: how the output is compared with a reference's.
         paths: where things are.
-        threads: compute threads; None takes the CPUs this process may use.
+        threads: compute threads; None takes the physical cores within affinity mask and CPU quota.
         repeat: number of the repetition.
         shuffle: seed that orders a sweep's jobs within each repeat; None keeps them as given.
         isolation: a process of its own, or this one.
@@ -122,8 +122,13 @@ class RunConfig:
 
     @property
     def compute_threads(self) -> int:
-        """Threads the engine gets."""
-        return self.threads or len(os.sched_getaffinity(0))
+        """Threads the engine gets: those asked for, else one a core that this process may use."""
+        return self.threads or cores().threads
+
+    @property
+    def threads_reason(self) -> str:
+        """Why it gets so many, in a line."""
+        return "asked for by threads=" if self.threads else cores().reason
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:

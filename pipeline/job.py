@@ -56,6 +56,7 @@ class Outcome:
     state: State
     cause: str | None = None
     reasons: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 def execute(job: Job, status: Status) -> Status:
@@ -87,6 +88,7 @@ def ended(status: Status, outcome: Outcome) -> Status:
         cause=outcome.cause,
         validity=validity,
         reasons=outcome.reasons,
+        cautions=outcome.cautions,
     )
 
 
@@ -178,7 +180,7 @@ def _guarded(
         return _failure(error, config)
     finally:
         handler.close()
-    return Outcome(State.FINISHED, reasons=result.reasons)
+    return Outcome(State.FINISHED, reasons=result.reasons, cautions=result.cautions)
 
 
 def _failure(error: Exception, config: RunConfig) -> Outcome:

@@ -6,6 +6,7 @@ from pipeline.config import RunConfig
 from pipeline.metrics.floors import missed
 from pipeline.progress import Progress
 from pipeline.stages.build import build
+from pipeline.stages.cautions import cautions
 from pipeline.stages.check import check
 from pipeline.stages.fidelity import examine
 from pipeline.stages.measure import measure
@@ -20,9 +21,15 @@ from pipeline.tracking.run_directory import RunDirectory
 
 @dataclass(frozen=True)
 class Result:
-    """What a run that reached its end says of itself: why it is INVALID, if it is."""
+    """What a run that reached its end says of itself.
+
+    Attributes:
+        reasons: why it is INVALID, if it is.
+        cautions: what a reader of its figures should know, valid or not.
+    """
 
     reasons: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
 
 
 def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Result:
@@ -34,7 +41,7 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     prepared = prepare(config)
     trace, hashes = prepared.trace, prepared.hashes()
     trace.write(directory.trace)
-    circumstances = environment(config.compute_threads, hashes)
+    circumstances = environment(config.compute_threads, config.threads_reason, hashes)
     directory.write_json("environment.json", circumstances)
 
     progress.stage("reference")
@@ -63,4 +70,4 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     reasons += missed(findings, config.fidelity.min_agreement, config.fidelity.max_kl)
     record(config, timeline, figures, profiles, directory)
     progress.done()
-    return Result(reasons)
+    return Result(reasons, cautions(circumstances))

@@ -52,6 +52,8 @@ def print_summary(directory: RunDirectory, console: Console) -> None:
         console.print(_breakdown(metrics))
     if profiles := directory.json("profile/README.json"):
         console.print(_profiles(profiles))
+    for caution in status.cautions:
+        console.print(f"⚠ {caution}", style="yellow", markup=False, soft_wrap=True)
     console.print(f"{status.validity}{''.join(f'; {each}' for each in status.reasons)}")
     console.print(f"run directory: {directory.path}", soft_wrap=True)
 

@@ -18,6 +18,7 @@ FLOORS = [
     {"config"},
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
+    {"machine"},
     {"errors", "settings"},
 ]
 NEIGHBOURS = {

@@ -10,12 +10,12 @@ from time import perf_counter
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine
 from pipeline.engines.stage_clock import mark_cost_s
+from pipeline.machine.processor import name_of, processor
 from pipeline.metrics.timeline import Timeline
 from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool, ToolUnavailable
 from pipeline.stages.decoding import decoding
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
-from pipeline.tracking.machine import cpu
 from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
@@ -38,8 +38,8 @@ def profile(
         replay=lambda: None,
         folder=folder,
         cache=Path(config.paths["cache"]),
-        cpu=str(cpu()["model"]),
-        threads=config.compute_threads,
+        cpu=str(name_of(processor())),
+        threads=timeline.threads,
         decoding=decoding(prepared, timeline, engine),
     )
     for tool in tools:

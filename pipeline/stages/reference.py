@@ -23,10 +23,10 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings, Serving
+from pipeline.machine.versions import versions
 from pipeline.metrics.fidelity import Scores
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
-from pipeline.tracking.versions import versions
 from pipeline.workload.excerpt import excerpt
 from pipeline.workload.request import Request
 

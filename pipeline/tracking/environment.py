@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.tracking import machine
-from pipeline.tracking.cgroup import limits
-from pipeline.tracking.git import git
-from pipeline.tracking.versions import versions
+from pipeline.machine.cgroup import limits
+from pipeline.machine.cores import cores
+from pipeline.machine.git import git
+from pipeline.machine.processor import processor
+from pipeline.machine.system import memory, system
+from pipeline.machine.versions import versions
 
-THREAD_VARIABLES = (
+VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -20,9 +22,15 @@ THREAD_VARIABLES = (
     "GOMP_CPU_AFFINITY",
     "KMP_AFFINITY",
     "KMP_BLOCKTIME",
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "CXX",
+    "MULTILORA_CXXFLAGS",
     "TOKENIZERS_PARALLELISM",
     "LD_PRELOAD",
 )
+"""Of the process's environment: what decides how many compute, where, and with what."""
 REQUIRED = (
     "cpu.model",
     "threads",
@@ -36,22 +44,24 @@ REQUIRED = (
 """A run that can't say one of these is INVALID."""
 
 
-def environment(threads: int, hashes: Mapping[str, str]) -> dict[str, Any]:
+def environment(threads: int, reason: str, hashes: Mapping[str, str]) -> dict[str, Any]:
     """What `environment.json` holds, read now.
 
     Args:
         threads: compute threads the engine was given.
+        reason: why so many.
         hashes: content hashes by name: `model`, `adapters` and `trace`.
     """
     return {
         "time": datetime.now(UTC).isoformat(),
-        **machine.system(),
-        "cpu": machine.cpu(),
-        "memory": machine.memory(),
+        **system(),
+        "cpu": processor() | cores().to_json(),
+        "memory": memory(),
         "limits": limits(),
         "load_average": list(os.getloadavg()),
         "threads": threads,
-        "thread_variables": {name: os.environ.get(name) for name in THREAD_VARIABLES},
+        "threads_reason": reason,
+        "thread_variables": {name: os.environ.get(name) for name in VARIABLES},
         "versions": versions(),
         "git": git(),
         "hashes": dict(hashes),

@@ -28,6 +28,7 @@ class Status:
         cause: one line that says why a job did not finish; None when it did.
         validity: VALID or INVALID; None until the run has checked its own output.
         reasons: why a run is INVALID, one line each.
+        cautions: what a reader should know of a run that counts all the same, one line each.
         attempt: 1 for the first try, one more each time the job is redone.
     """
 
@@ -39,11 +40,13 @@ class Status:
     validity: str | None = None
     reasons: tuple[str, ...] = ()
     attempt: int = 1
+    cautions: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """The status that `to_json` wrote."""
-        return cls(**dict(row) | {"state": State(row["state"]), "reasons": tuple(row["reasons"])})
+        lines = {name: tuple(row.get(name, ())) for name in ("reasons", "cautions")}
+        return cls(**dict(row) | {"state": State(row["state"])} | lines)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""

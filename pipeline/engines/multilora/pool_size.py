@@ -3,8 +3,8 @@
 import psutil
 
 from pipeline.engines.multilora.settings import Settings
+from pipeline.machine.cgroup import limits
 from pipeline.models.architecture import Architecture
-from pipeline.tracking.cgroup import limits
 
 USUAL = 1024
 """Positions a sequence is expected to need, prompt and output together."""

@@ -1,5 +1,6 @@
 """Which state of the source a run was made from."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
@@ -9,10 +10,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def git(folder: Path = PROJECT) -> dict[str, Any]:
-    """The `commit` of `folder` and whether it is `dirty`; None both where git can't say."""
+    """The `commit` of `folder`, whether it is `dirty`, and which `changes` make it so, as a hash.
+
+    None all three where git can't say; `changes` is None of a clean tree, too.
+    """
     commit = _ask(folder, "rev-parse", "HEAD")
-    changes = _ask(folder, "status", "--porcelain") if commit else None
-    return {"commit": commit, "dirty": None if changes is None else changes != ""}
+    changed = _ask(folder, "status", "--porcelain") if commit else None
+    if not changed:
+        return {"commit": commit, "dirty": None if changed is None else False, "changes": None}
+    whole = f"{changed}\n{_ask(folder, 'diff', 'HEAD')}"
+    digest = hashlib.sha256(whole.encode(errors="replace")).hexdigest()
+    return {"commit": commit, "dirty": True, "changes": digest[:16]}
 
 
 def _ask(folder: Path, *question: str) -> str | None:

@@ -1,0 +1,24 @@
+"""What Linux tells in small files under /proc and /sys."""
+
+from pathlib import Path
+
+
+def text(path: Path) -> str | None:
+    """The file's content without the white space around it; None where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def numbers(ranges: str) -> tuple[int, ...]:
+    """The numbers of a list such as `0-3,8`, ascending.
+
+    Raises:
+        ValueError: it isn't such a list.
+    """
+    found: set[int] = set()
+    for part in ranges.replace(",", " ").split():
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))

@@ -1,0 +1,33 @@
+"""What a reader should know of the circumstances before believing a run's figures."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def cautions(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line each; the run counts all the same.
+
+    Args:
+        environment: the record of the circumstances.
+    """
+    return (*_crowded(environment), *_spread(environment))
+
+
+def _crowded(environment: Mapping[str, Any]) -> Iterator[str]:
+    """More threads than can run at a time."""
+    threads, allowed = environment["threads"], len(environment["cpu"]["affinity"])
+    quota = environment["limits"]["cpus"]
+    if threads > allowed:
+        yield f"threads={threads} share {allowed} logical cores, the affinity mask's"
+    elif quota is not None and threads > quota:
+        yield f"threads={threads} share a CPU quota of {quota:g}: they are stopped when it is spent"
+
+
+def _spread(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Memory that is nearer to some threads than to others."""
+    nodes = environment["cpu"]["numa_nodes"]
+    if len(nodes) > 1:
+        yield (
+            f"the affinity mask spans {len(nodes)} NUMA nodes ({', '.join(map(str, nodes))}), and "
+            "where memory lies is left to chance: numactl --cpunodebind=0 --membind=0 keeps to one"
+        )

@@ -1,0 +1,31 @@
+"""What is said of a run that counts all the same."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.stages.cautions import cautions
+
+
+def environment(
+    threads: int = 2, affinity: int = 2, quota: float | None = None, nodes: int = 1
+) -> dict[str, Any]:
+    cpu = {"affinity": list(range(affinity)), "numa_nodes": list(range(nodes))}
+    return {"threads": threads, "cpu": cpu, "limits": {"cpus": quota}}
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "said"),
+    [
+        ({"threads": 4}, "threads=4 share 2 logical cores"),
+        ({"quota": 1.5}, "threads=2 share a CPU quota of 1.5"),
+        ({"nodes": 2}, "the affinity mask spans 2 NUMA nodes (0, 1)"),
+    ],
+)
+def test_names_the_circumstance(circumstances: dict[str, Any], said: str) -> None:
+    (found,) = cautions(environment(**circumstances))
+    assert found.startswith(said)
+
+
+def test_says_nothing_of_an_ordinary_machine() -> None:
+    assert cautions(environment()) == ()
