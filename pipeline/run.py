@@ -70,4 +70,4 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     reasons += missed(findings, config.fidelity.min_agreement, config.fidelity.max_kl)
     record(config, timeline, figures, profiles, directory)
     progress.done()
-    return Result(reasons, cautions(circumstances))
+    return Result(reasons, (*cautions(circumstances), *trace.notes))

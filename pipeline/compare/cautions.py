@@ -14,6 +14,7 @@ from pipeline.compare.rows import NOISY, shown
 from pipeline.compare.run import Run
 from pipeline.compare.settings import short
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import FORMAT
 
 if TYPE_CHECKING:
     from pipeline.compare.comparison import Comparison
@@ -33,6 +34,8 @@ def cautions(comparison: "Comparison") -> list[str]:
         *_few(comparison.cells),
         *_noisy(comparison),
         *_cold(comparison.runs),
+        *_older(comparison.runs),
+        *_said(comparison.runs),
     ]
 
 
@@ -110,6 +113,26 @@ def _cold(runs: Sequence[Run]) -> Iterator[str]:
             f"the first iteration was the slowest by 10 % or more in {_listed(cold, ', ')}: "
             "warm-up may be too short (workload.warmup_iterations)"
         )
+
+
+def _older(runs: Sequence[Run]) -> Iterator[str]:
+    older = [run.name for run in runs if run.format < FORMAT]
+    if older:
+        yield (
+            f"{_listed(older, ', ')}: written by an earlier version of this program; the hash of "
+            "such a run's trace doesn't cover how many requests are in flight, so it pairs with "
+            "no later run: measure it again to compare it with one"
+        )
+
+
+def _said(runs: Sequence[Run]) -> Iterator[str]:
+    """What the runs say of themselves, once each, with the names of those that say it."""
+    said: dict[str, list[str]] = {}
+    for run in runs:
+        for caution in run.cautions:
+            said.setdefault(caution, []).append(run.name)
+    for caution, names in said.items():
+        yield f"{_listed(names, ', ')}: {caution}"
 
 
 def _listed(names: Sequence[str], separator: str) -> str:

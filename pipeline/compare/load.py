@@ -83,6 +83,8 @@ def _run(path: Path) -> Run:
         return Run(path, NEVER_RAN, _settings(directory), cause="it never got a status")
     try:
         return _read(directory)
+    except UsageError as error:
+        return Run(path, UNREADABLE, _settings(directory), cause=str(error))
     except MALFORMED as error:
         cause = f"{type(error).__name__}: {error}"
         return Run(path, UNREADABLE, _settings(directory), cause=cause)
@@ -99,8 +101,10 @@ def _read(directory: RunDirectory) -> Run:
         cause=status.cause,
         validity=status.validity,
         reasons=status.reasons,
+        cautions=status.cautions,
         metrics=directory.json("metrics.json"),
         trace=directory.json("trace.json").get("sha256"),
+        format=status.format,
         environment=directory.json("environment.json"),
         started=status.started,
         profiles=directory.json("profile/README.json"),

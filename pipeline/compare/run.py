@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.tracking.status import FORMAT
+
 NEVER_RAN = "NEVER RAN"
 UNREADABLE = "UNREADABLE"
 
@@ -29,8 +31,10 @@ class Run:
         cause: why it did not finish.
         validity: VALID, INVALID, or None while nobody has judged it.
         reasons: why it is INVALID.
+        cautions: what a reader of its figures should know, valid or not.
         metrics: flat, by the names of the metrics' definitions; a text says why one is missing.
         trace: SHA-256 of its trace.
+        format: of its directory's files; 1 for those that carry no number.
         environment: machine, versions and hashes.
         started: wall-clock time of its start, ISO 8601.
         profiles: what each profiler left and said, by its name.
@@ -46,8 +50,10 @@ class Run:
     cause: str | None = None
     validity: str | None = None
     reasons: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trace: str | None = None
+    format: int = FORMAT
     environment: Mapping[str, Any] = field(default_factory=dict)
     started: str | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

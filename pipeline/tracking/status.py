@@ -5,6 +5,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from pipeline.errors import UsageError
+
+FORMAT = 2
+"""Of a run directory's files. Format 1 had no number; its trace's hash covered no arrivals."""
+
 
 class State(StrEnum):
     """A job's state; all but RUNNING are final."""
@@ -30,6 +35,7 @@ class Status:
         reasons: why a run is INVALID, one line each.
         cautions: what a reader should know of a run that counts all the same, one line each.
         attempt: 1 for the first try, one more each time the job is redone.
+        format: of the files beside it.
     """
 
     id: str
@@ -41,12 +47,23 @@ class Status:
     reasons: tuple[str, ...] = ()
     attempt: int = 1
     cautions: tuple[str, ...] = ()
+    format: int = FORMAT
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """The status that `to_json` wrote."""
+        """The status that `to_json` wrote, now or in an earlier format.
+
+        Raises:
+            UsageError: it is of a format that is newer than this program.
+        """
+        number = row.get("format", 1)
+        if number > FORMAT:
+            raise UsageError(
+                f"run {row['id']} is of format {number}, and this program reads up to {FORMAT}; "
+                "read it with the program that wrote it, or a newer one"
+            )
         lines = {name: tuple(row.get(name, ())) for name in ("reasons", "cautions")}
-        return cls(**dict(row) | {"state": State(row["state"])} | lines)
+        return cls(**dict(row) | {"state": State(row["state"]), "format": number} | lines)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""

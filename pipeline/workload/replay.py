@@ -9,23 +9,31 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.source import Encode
-from pipeline.workload.trace import Trace, read_trace, used
+from pipeline.workload.trace import Trace, used
+from pipeline.workload.trace_file import InFlight, read_trace
 from pipeline.workload.workload import Workload
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Replay(Workload):
-    """Settings of `workload=replay`."""
+    """Settings of `workload=replay`.
+
+    Attributes:
+        name: what the user typed.
+        path: a `trace.jsonl`, with its `trace.json` beside it.
+        in_flight: requests in flight at a time, for a file written by hand: `all` or a number.
+    """
 
     name: str
     path: Path
+    in_flight: InFlight | None = None
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
     text: bool
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole and name only adapters that are there."""
-        unknown = sorted(used(read_trace(self.path).requests) - {*adapters})
+        unknown = sorted(used(self._read().requests) - {*adapters})
         if unknown:
             raise UsageError(
                 f"workload.path={self.path}: names the adapter {unknown[0]!r}; "
@@ -34,7 +42,7 @@ class Replay(Workload):
 
     def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
         """The file's trace, if the model's tokenizer still gives its ids."""
-        trace = read_trace(self.path)
+        trace = self._read()
         for request in trace.requests if self.text else ():
             if tuple(encode(request.prompt)) != request.prompt_ids:
                 raise UsageError(
@@ -42,3 +50,6 @@ class Replay(Workload):
                     "it was drawn for another model (workload.text=false replays its ids)"
                 )
         return trace
+
+    def _read(self) -> Trace:
+        return read_trace(self.path, self.in_flight)

@@ -1,5 +1,8 @@
 """The lines of a trace file and the description beside it, checked field by field."""
 
+import json
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from pydantic import (
 
 from pipeline.errors import UsageError
 from pipeline.workload.request import Request
+from pipeline.workload.trace import FORMAT
 
 _EXACT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -34,39 +38,45 @@ class _Row(BaseModel):
 
 
 class Sidecar(BaseModel):
-    """What `trace.json` says about the `trace.jsonl` beside it."""
+    """What `trace.json` says about the `trace.jsonl` beside it; the first ones had no number."""
 
     model_config = _EXACT
 
+    format: PositiveInt = 1
     sha256: str
     requests: NonNegativeInt
     max_in_flight: PositiveInt | None
     laws: dict[str, Any]
     probabilities: tuple[NonNegativeFloat, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def parse_rows(path: Path, data: bytes) -> tuple[Request, ...]:
     """The requests in the bytes of a trace file; `path` is for messages.
 
     Raises:
-        UsageError: naming the file and the line that is cut short or not a request.
+        UsageError: naming the file and the line that is cut short, not a request, or out of order.
     """
     *lines, rest = data.split(b"\n")
     if rest or not lines:
         raise UsageError(
             f"workload.path={path}: line {len(lines) + 1} is cut short; copy the file again"
         )
-    return tuple(_row(path, number, line) for number, line in enumerate(lines))
+    requests = tuple(_row(path, number, line) for number, line in enumerate(lines))
+    _in_order(path, requests)
+    return requests
 
 
 def parse_sidecar(path: Path) -> Sidecar:
     """The description in a `trace.json`.
 
     Raises:
-        UsageError: it isn't one.
+        UsageError: it isn't one, or of a format that is newer than this program.
     """
+    data = path.read_bytes()
+    _known(path, data)
     try:
-        return Sidecar.model_validate_json(path.read_bytes())
+        return Sidecar.model_validate_json(data)
     except ValidationError as error:
         raise UsageError(
             f"{path}: is cut short or changed: {_first(error)}; copy it again"
@@ -84,6 +94,29 @@ def _row(path: Path, number: int, line: bytes) -> Request:
     if request.id != number:
         raise UsageError(f"{where} is changed: id: {request.id}, not {number}; copy the file again")
     return request
+
+
+def _in_order(path: Path, requests: Sequence[Request]) -> None:
+    """A replay hands requests over one after another: none may be due before the one above it."""
+    for before, after in pairwise(requests):
+        if (after.iteration, after.scheduled_s) < (before.iteration, before.scheduled_s):
+            raise UsageError(
+                f"workload.path={path}: line {after.id + 1}: is due before the line above; "
+                "sort the requests by iteration and scheduled_s"
+            )
+
+
+def _known(path: Path, data: bytes) -> None:
+    try:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    number = said.get("format", 1) if isinstance(said, dict) else 1
+    if isinstance(number, int) and number > FORMAT:
+        raise UsageError(
+            f"{path}: is of format {number}, and this program reads up to {FORMAT}; "
+            "replay it with the program that wrote it, or a newer one"
+        )
 
 
 def _first(error: ValidationError) -> str:

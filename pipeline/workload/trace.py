@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UsageError
 from pipeline.workload.request import Request
-from pipeline.workload.rows import parse_rows, parse_sidecar
+
+FORMAT = 2
+"""Of `trace.jsonl` and `trace.json`. Format 1 had no number, and hashed the requests alone."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Trace:
         requests: all of them.
         max_in_flight: most requests in the engine at a time; None for no limit.
         laws: what it was drawn from: settings, seeds, the probability vector.
+        notes: what a reader should know of it, a line each, such as what was left out.
     """
 
     requests: tuple[Request, ...]
     max_in_flight: int | None = None
     laws: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def jsonl(self) -> str:
@@ -36,8 +39,8 @@ class Trace:
 
     @property
     def sha256(self) -> str:
-        """Hash of `jsonl`: runs are compared only when theirs are equal."""
-        return hashlib.sha256(self.jsonl.encode()).hexdigest()
+        """Hash of what is asked and when: runs are compared only when theirs are equal."""
+        return digest(self.jsonl.encode(), self.max_in_flight)
 
     @property
     def iterations(self) -> list[list[Request]]:
@@ -55,11 +58,13 @@ class Trace:
     def sidecar(self) -> dict[str, Any]:
         """What `trace.json` holds."""
         return {
+            "format": FORMAT,
             "sha256": self.sha256,
             "requests": len(self.requests),
             "max_in_flight": self.max_in_flight,
             "laws": {name: law for name, law in self.laws.items() if name != "probabilities"},
             "probabilities": self.laws.get("probabilities"),
+            "notes": list(self.notes),
         }
 
     def write(self, path: Path) -> None:
@@ -69,41 +74,25 @@ class Trace:
         path.with_suffix(".json").write_text(sidecar, "utf-8", newline="\n")
 
 
-def _row(request: Request) -> dict[str, Any]:
-    row = asdict(request)
-    if request.tenant is None:
-        del row["tenant"]
-    return row
+def digest(rows: bytes, max_in_flight: int | None) -> str:
+    """SHA-256 of a line that says what decides when requests come, and of the requests' lines.
 
-
-def read_trace(path: Path) -> Trace:
-    """The trace in a JSONL file, checked against the `.json` beside it when there is one.
-
-    Raises:
-        UsageError: the file isn't there, is cut short, was changed, or isn't a trace.
+    Args:
+        rows: the content of `trace.jsonl`: what is asked, in which batch, at which second.
+        max_in_flight: as in `Trace`; the rest of what decides when a request may come.
     """
-    if not path.is_file():
-        raise UsageError(f"workload.path={path}: no such file; name a trace.jsonl of a run")
-    data = path.read_bytes()
-    requests = parse_rows(path, data)
-    sidecar = path.with_suffix(".json")
-    if sidecar == path or not sidecar.is_file():
-        return Trace(requests)
-    said = parse_sidecar(sidecar)
-    if len(requests) < said.requests:
-        raise UsageError(
-            f"workload.path={path}: is cut short: {len(requests)} of the {said.requests} requests "
-            f"that {sidecar.name} counts; copy the file again"
-        )
-    if hashlib.sha256(data).hexdigest() != said.sha256:
-        raise UsageError(
-            f"workload.path={path}: is changed: not the SHA-256 in {sidecar.name}; "
-            "copy both files again"
-        )
-    vector = {"probabilities": list(said.probabilities)} if said.probabilities else {}
-    return Trace(requests, said.max_in_flight, {**said.laws, **vector})
+    said = {"format": FORMAT, "max_in_flight": max_in_flight}
+    first = json.dumps(said, sort_keys=True, separators=(",", ":")) + "\n"
+    return hashlib.sha256(first.encode() + rows).hexdigest()
 
 
 def used(requests: Sequence[Request]) -> set[str]:
     """Names of the adapters that those requests name."""
     return {request.adapter for request in requests if request.adapter is not None}
+
+
+def _row(request: Request) -> dict[str, Any]:
+    row = asdict(request)
+    if request.tenant is None:
+        del row["tenant"]
+    return row

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.compare import compare
+from pipeline.compare.cautions import cautions
 from pipeline.compare.load import load
 from pipeline.errors import UsageError
-from pipeline.tracking.files import write_json
+from pipeline.tracking.files import read_json, write_json
 from pipeline.tracking.status import State
 
 
@@ -83,3 +85,38 @@ def test_paths_without_runs_are_refused_by_name(tmp_path: Path) -> None:
     write_json(tmp_path / "sweep.json", {"jobs": [{"no": "path"}]})
     with pytest.raises(UsageError, match=r"sweep\.json: not a sweep's list"):
         load([tmp_path])
+
+
+def test_runs_of_before_are_read_and_marked(
+    tmp_path: Path, make_sweep: Callable[..., Path]
+) -> None:
+    root = make_sweep(tmp_path / "sweep", repeats=(0, 1, 2), alphas=(1.0,), batches=(4,))
+    assert not any("earlier version" in each for each in cautions(compare([root])))
+    status = read_json(root / "1" / "status.json")
+    assert status.pop("format") == 2
+    write_json(root / "1" / "status.json", status)
+    comparison = compare([root])
+    assert [run.format for run in comparison.runs].count(1) == 1
+    assert all(run.counts for run in comparison.runs)
+    (said,) = [each for each in cautions(comparison) if "earlier version" in each]
+    assert said.startswith("sweep/1: ")
+
+
+def test_a_run_of_a_later_format_is_a_row_that_says_so(
+    tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    path = make_run(tmp_path / "run")
+    status = read_json(path / "status.json")
+    write_json(path / "status.json", status | {"format": 9, "more": True})
+    (run,) = load([path])
+    assert run.verdict == "UNREADABLE" and "is of format 9" in run.why
+
+
+def test_what_runs_say_of_themselves_is_in_the_cautions(
+    tmp_path: Path, make_sweep: Callable[..., Path]
+) -> None:
+    root = make_sweep(tmp_path / "sweep", alphas=(1.0,), batches=(4,))
+    for run in ("0", "1"):
+        status = read_json(root / run / "status.json")
+        write_json(root / run / "status.json", status | {"cautions": ["2 prompts were left out"]})
+    assert "sweep/0, sweep/1: 2 prompts were left out" in cautions(compare([root]))

@@ -1,5 +1,6 @@
 """Trace files that aren't what was written are refused in one line."""
 
+import hashlib
 import json
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.workload.replay import Replay
 from pipeline.workload.request import Request
-from pipeline.workload.trace import Trace, read_trace
+from pipeline.workload.trace import FORMAT, Trace
+from pipeline.workload.trace_file import read_trace
 
 ROW = Request(0, 0, "a", "héllo\u2028\r\n", (1, 2), 3, 0.0)
 
@@ -25,9 +27,9 @@ def vars_of(request):
     return {name: getattr(request, name) for name in Request.__slots__}
 
 
-def refusal(path):
+def refusal(path, in_flight=None):
     with pytest.raises(UsageError) as caught:
-        read_trace(path)
+        read_trace(path, in_flight)
     assert "\n" not in str(caught.value) and path.stem in str(caught.value)
     return str(caught.value)
 
@@ -40,7 +42,10 @@ def test_the_file_is_ascii_with_one_request_a_line(path):
 
 def test_the_description(path):
     said = json.loads(path.with_suffix(".json").read_text())
-    assert list(said) == ["sha256", "requests", "max_in_flight", "laws", "probabilities"]
+    assert list(said) == [
+        *("format", "sha256", "requests", "max_in_flight", "laws", "probabilities", "notes")
+    ]
+    assert said["format"] == FORMAT
     assert said["probabilities"] == [0.5, 0.5] and said["laws"] == {"seeds": {"prompts": 0}}
     assert read_trace(path).laws == {"probabilities": [0.5, 0.5], "seeds": {"prompts": 0}}
 
@@ -57,13 +62,14 @@ def test_a_description_with_the_vector_among_the_laws_is_still_read(path):
 def test_a_file_cut_within_a_line_is_refused_by_line(path, described):
     if not described:
         path.with_suffix(".json").unlink()
+    how = None if described else "all"
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         if length and whole[length - 1 : length] == b"\n":
             continue
         line = whole[:length].count(b"\n") + 1
-        assert f"line {line} is cut short" in refusal(path)
+        assert f"line {line} is cut short" in refusal(path, how)
 
 
 def test_a_file_cut_between_lines_is_refused_by_its_description(path):
@@ -124,10 +130,73 @@ def test_a_broken_description_is_refused(path, text):
     assert "trace.json: is cut short or changed" in refusal(path)
 
 
-def test_a_file_written_by_hand_needs_no_description(tmp_path):
+@pytest.mark.parametrize("in_flight, limit", [("all", None), (3, 3)])
+def test_a_file_written_by_hand_needs_a_word_on_what_is_in_flight(tmp_path, in_flight, limit):
     path = tmp_path / "mine.jsonl"
     path.write_text(json.dumps(vars_of(ROW) | {"scheduled_s": 0, "adapter": None}) + "\n")
-    assert read_trace(path).requests[0].adapter is None
+    assert "mine.json is missing" in refusal(path) and "workload.in_flight=all" in refusal(path)
+    trace = read_trace(path, in_flight)
+    assert trace.requests[0].adapter is None and trace.max_in_flight == limit
+    assert trace.notes == ("mine.jsonl came without mine.json: nothing says that it is whole",)
+
+
+def test_a_trace_that_has_lost_its_half_is_refused(path):
+    path.with_suffix(".json").unlink()
+    assert "trace.json is missing beside it" in refusal(path)
+
+
+def test_what_the_description_says_is_not_said_again(path):
+    assert "leave the setting out" in refusal(path, 2)
+
+
+def test_in_flight_is_part_of_the_digest(path):
+    requests = read_trace(path).requests
+    digests = {Trace(requests, limit).sha256 for limit in (None, 1, 2, 8)}
+    assert len(digests) == 4
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(sidecar.read_text().replace('"max_in_flight": 2', '"max_in_flight": 8'))
+    assert "is changed" in refusal(path)
+
+
+def test_the_digest_can_be_had_without_this_program(path):
+    said = b'{"format":2,"max_in_flight":2}\n' + path.read_bytes()
+    assert read_trace(path).sha256 == hashlib.sha256(said).hexdigest()
+
+
+def aged(path):
+    """The description as it was written before formats had numbers."""
+    sidecar = path.with_suffix(".json")
+    said = json.loads(sidecar.read_text())
+    said = {key: said[key] for key in said if key not in ("format", "notes")}
+    said["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    sidecar.write_text(json.dumps(said))
+
+
+def test_a_trace_of_before_is_read_and_marked(path, tmp_path):
+    now = read_trace(path)
+    aged(path)
+    before = read_trace(path)
+    assert (before.requests, before.max_in_flight) == (now.requests, now.max_in_flight)
+    assert before.sha256 == now.sha256 and not now.notes
+    assert len(before.notes) == 1 and "format 1" in before.notes[0] and "here 2" in before.notes[0]
+    before.write(tmp_path / "again.jsonl")
+    assert read_trace(tmp_path / "again.jsonl") == before
+    path.write_bytes(path.read_bytes().replace(b"[1,2]", b"[1,3]"))
+    assert "is changed" in refusal(path)
+
+
+def test_a_trace_of_a_later_format_is_refused_by_number(path):
+    sidecar = path.with_suffix(".json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"format": 9, "more": 1}))
+    assert "is of format 9" in refusal(path)
+
+
+@pytest.mark.parametrize("changed", [{"scheduled_s": 1.0}, {"iteration": 1}])
+def test_requests_out_of_order_are_refused_by_line(tmp_path, changed):
+    path = tmp_path / "mine.jsonl"
+    first, second = vars_of(ROW) | changed, vars_of(ROW) | {"id": 1}
+    path.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
+    assert "line 2: is due before the line above" in refusal(path, "all")
 
 
 def test_a_replay_needs_its_file_and_its_adapters(path, tmp_path):

@@ -6,7 +6,8 @@ from pipeline.engines.engine import Engine, Finished
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts, RequestRecord
 from pipeline.stages.replay import Replay
-from pipeline.workload.trace import Trace, read_trace
+from pipeline.workload.trace import Trace
+from pipeline.workload.trace_file import read_trace
 from tests.workload import golden
 
 

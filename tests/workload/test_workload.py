@@ -16,7 +16,8 @@ from pipeline.workload.popularity.round_robin import RoundRobin
 from pipeline.workload.popularity.uniform import Uniform
 from pipeline.workload.popularity.zipf import Zipf
 from pipeline.workload.request import Request
-from pipeline.workload.trace import Trace, read_trace
+from pipeline.workload.trace import Trace
+from pipeline.workload.trace_file import read_trace
 
 DRAWS, N = 20_000, 8
 
@@ -75,6 +76,7 @@ requests = st.lists(
 def numbered(rows):
     from dataclasses import replace
 
+    rows = sorted(rows, key=lambda row: (row.iteration, row.scheduled_s))
     return tuple(replace(row, id=index) for index, row in enumerate(rows))
 
 
