@@ -1,6 +1,6 @@
 """One run: seven stages in order, and the reference's answers before the engine comes."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pipeline.config import RunConfig
 from pipeline.metrics.floors import missed
@@ -49,6 +49,9 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
 
     progress.stage("build")
     with build(config, prepared) as built:
+        circumstances["backend"] = asdict(built.engine.backend)
+        directory.write_json("environment.json", circumstances)
+
         progress.stage("warm up")
         warmup_s = warmup(config, trace, built.engine)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.engines.multilora.kernels import library
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.stages import reference as stage
@@ -56,3 +57,35 @@ def test_without_fidelity_the_run_says_so(ran, monkeypatch):
     assert reasons == ()
     assert metrics["token_agreement"] == metrics["mean_kl"] == "not measured"
     assert fidelity["notes"] == ["fidelity.enabled=false"]
+
+
+UNCHECKED = ("fidelity.enabled=false", "workload.iterations=1", "workload.warmup_iterations=0")
+
+
+@pytest.mark.filterwarnings("ignore:engine=multilora computed in plain PyTorch")
+@pytest.mark.parametrize("kernels", ["native", "reference"])
+def test_a_run_without_a_compiler_counts_only_where_plain_pytorch_was_asked_for(
+    kernels, ran, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    library.library.cache_clear()
+    reasons, *_ = ran("engine=multilora", f"engine.kernels={kernels}", *UNCHECKED)
+    library.library.cache_clear()
+    backend = RunDirectory(tmp_path / "run").json("environment.json")["backend"]
+    assert backend["kernels"] == "reference"
+    if kernels == "reference":
+        assert reasons == ()
+    else:
+        (reason,) = reasons
+        assert "/nowhere/g++ can't be run" in reason and "engine.kernels=reference" in reason
+        assert backend["fallback"] == reason
+
+
+@pytest.mark.parametrize("engine", ["multilora", "llama_cpp", "merged", "noop"])
+def test_what_computed_is_recorded(engine, ran, tmp_path):
+    reasons, *_ = ran(f"engine={engine}", *UNCHECKED)
+    backend = RunDirectory(tmp_path / "run").json("environment.json")["backend"]
+    kernels = {"multilora": "native", "llama_cpp": "llama.cpp", "merged": "torch", "noop": "none"}
+    assert (backend["kernels"], backend["fallback"], reasons) == (kernels[engine], None, ())
+    assert bool(backend["instruction_set"]) == bool(backend["built"]) == (engine != "noop")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.engines.backend import Backend
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts
@@ -104,6 +105,11 @@ class Engine(ABC):
     @abstractmethod
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
+
+    @property
+    @abstractmethod
+    def backend(self) -> Backend:
+        """What computes, known once the engine is entered."""
 
     @property
     def weight_bytes(self) -> int | None:

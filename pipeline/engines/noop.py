@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.engines.backend import Backend
 from pipeline.engines.engine import (
     Admitted,
     Engine,
@@ -79,6 +80,11 @@ class Noop(Engine):
     def busy(self) -> bool:
         """Whether a request waits or is being answered."""
         return bool(self._waiting or self._running)
+
+    @property
+    def backend(self) -> Backend:
+        """Nothing computes."""
+        return Backend("none")
 
     @property
     def adapter_counts(self) -> AdapterCounts:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from pipeline.engines.backend import Backend, torch_backend
 from pipeline.engines.static_batch import Output, StaticBatchEngine
 from pipeline.workload.request import Request
 
@@ -56,6 +57,11 @@ class TransformersEngine(StaticBatchEngine):
             scores = self.base.score(model, prompt_ids, continuation_ids, **extra)
         array: NDArray[np.float32] = scores.numpy()
         return array
+
+    @property
+    def backend(self) -> Backend:
+        """PyTorch's kernels."""
+        return torch_backend()
 
     @property
     def weight_bytes(self) -> int:

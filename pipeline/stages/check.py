@@ -36,6 +36,7 @@ def check(
         "" if trace.sha256 == written_sha256 else "the trace's hash changed during the run",
         *late(timeline.requests),
         *disorder(timeline.requests),
+        environment.get("backend", {}).get("fallback") or "",
         *(f"environment record lacks {name}" for name in missing(environment)),
     }
     return tuple(sorted(reasons - {""}))

@@ -2,6 +2,7 @@
 
 from time import perf_counter
 
+from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Engine, Finished
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts, RequestRecord
@@ -22,6 +23,10 @@ class Instant(Engine):
 
     def close(self):
         pass
+
+    @property
+    def backend(self):
+        return Backend("none")
 
     def submit(self, request):
         self._open.append(request.id)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
+from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
 from pipeline.engines.failure import failed, refusal
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import Chunk
+from pipeline.engines.llama_cpp.build import backend
 from pipeline.engines.llama_cpp.files import files_of
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import Room, Running, admissible, groups, positions
@@ -68,6 +70,11 @@ class LlamaCpp(Engine):
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
         return self._runner.residency.counts
+
+    @property
+    def backend(self) -> Backend:
+        """As the library was compiled."""
+        return backend()
 
     @property
     def weight_bytes(self) -> int:

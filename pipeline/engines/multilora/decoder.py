@@ -7,7 +7,6 @@ from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.hyperparameters import Hyperparameters
-from pipeline.engines.multilora.kernels.choice import kernels_for
 from pipeline.engines.multilora.kernels.kernels import Activations, Heads, Kernels, Step
 from pipeline.engines.multilora.kernels.layout import PANEL, panels
 from pipeline.engines.multilora.kernels.precision import Precision
@@ -46,19 +45,18 @@ class Decoder:
         self._space = Workspace.of(0, shape, precision, kernels)
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, precision: Precision, threads: int) -> Self:
+    def load(cls, checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Self:
         """Read and pack a checkpoint.
 
         Args:
             checkpoint: the base model.
             precision: how the weights are stored.
-            threads: that compute, the caller's included.
+            kernels: what computes.
 
         Raises:
             UsageError: the checkpoint has something that this decoder doesn't compute.
         """
         hyperparameters = Hyperparameters.read(checkpoint)
-        kernels = kernels_for(threads)
         model = pack_checkpoint(checkpoint, precision, hyperparameters.epsilon, kernels)
         return cls(checkpoint.architecture, hyperparameters, model, precision, kernels)
 

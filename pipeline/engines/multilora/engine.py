@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
 from pipeline.engines.failure import failed
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
+from pipeline.engines.multilora.kernels.choice import kernels_for
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.loader import background_loader
 from pipeline.engines.multilora.lora import LoadedAdapter, Plan
@@ -53,7 +55,8 @@ class Multilora(Engine):
         torch.set_num_threads(serving.threads)
         self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
         self._sampler = TokenSampler(serving.sampling)
-        self._decoder = Decoder.load(serving.checkpoint, settings.precision, serving.threads)
+        kernels = kernels_for(serving.threads, settings.kernels)
+        self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
         self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.architecture))
         self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
         self._intake = Intake(serving, self._blocks.capacity)
@@ -101,6 +104,11 @@ class Multilora(Engine):
     def busy(self) -> bool:
         """Whether anything waits, runs, or is still to be reported."""
         return bool(self._arrived or self._events or self._scheduler.open)
+
+    @property
+    def backend(self) -> Backend:
+        """The native kernels, unless others were asked for or they can't be compiled."""
+        return self._decoder.kernels.backend
 
     @property
     def weight_bytes(self) -> int:

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, EngineSettings, Serving
+from pipeline.engines.multilora.kernels.choice import Choice
 from pipeline.engines.multilora.scheduler import Policy
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
@@ -25,6 +26,9 @@ class Settings(EngineSettings):
         precision: of the base model's weights; keys and values are always fp32.
         adapter_precision: of the adapters in memory; None takes fp32 beside fp32, else fp16, which
             loses nothing of adapters that were saved in fp16.
+        kernels: `native`, compiled for this machine, or `reference`, each kernel in plain PyTorch,
+            far slower. Where the native ones can't be compiled the reference stands in for them,
+            and the run is INVALID.
         max_batch_size: most sequences that run together.
         prefill_tokens: most prompt tokens in a step. Smaller ones disturb running requests less,
             larger ones read the weights less often.
@@ -39,6 +43,7 @@ class Settings(EngineSettings):
     name: str
     precision: Literal["fp32", "int8", "int4"] = "fp32"
     adapter_precision: Literal["fp32", "fp16", "int8"] | None = None
+    kernels: Choice = "native"
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
     kv_tokens: PositiveInt | None = None

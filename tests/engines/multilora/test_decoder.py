@@ -8,13 +8,14 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.engines.lora_delta import FoldedWeights, read_factors
 from pipeline.engines.multilora.decoder import Decoder
+from pipeline.engines.multilora.kernels.native import NativeKernels
 from pipeline.engines.multilora.lora import Plan
 from pipeline.models.checkpoint import Checkpoint
 
 
 @pytest.fixture(scope="session")
 def decoder(tiny):
-    return Decoder.load(tiny, "fp32", threads=2)
+    return Decoder.load(tiny, "fp32", NativeKernels(2))
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def test_eight_adapters_in_one_ragged_batch(tiny, tiny_adapters, decoder, drive,
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
 def test_a_request_is_the_same_alone_and_in_company(precision, tiny, tiny_adapters, drive, ids):
-    decoder = Decoder.load(tiny, precision, threads=2)
+    decoder = Decoder.load(tiny, precision, NativeKernels(2))
     loaded = [load(each, decoder) for each in tiny_adapters.values()]
     company, alone = drive(decoder), drive(decoder)
     for number, adapter in enumerate(loaded):
@@ -113,7 +114,7 @@ def test_families(family, tiny, tmp_path, drive, ids):
     model.save_pretrained(tmp_path)
     shutil.copy(tiny.folder / "tokenizer.json", tmp_path)
     checkpoint = Checkpoint.open(tmp_path)
-    driver = drive(Decoder.load(checkpoint, "fp32", threads=2))
+    driver = drive(Decoder.load(checkpoint, "fp32", NativeKernels(2)))
     driver.add(ids(30, checkpoint.architecture, 0))
     for chunk in (11, 7, 11, 1):
         driver.step({0: chunk})

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from pipeline.engines.backend import ALIASES, PORTABLE
 from pipeline.engines.multilora.kernels import library
 from pipeline.engines.multilora.kernels.choice import kernels_for
 from pipeline.engines.multilora.kernels.library import BuildError, built
@@ -68,4 +69,34 @@ def test_where_nothing_can_be_compiled_torch_computes_with_a_warning(monkeypatch
 
     monkeypatch.setattr(NativeKernels, "__init__", refuse)
     with pytest.warns(RuntimeWarning, match=r"plain PyTorch, far slower: no C\+\+ compiler"):
-        assert isinstance(kernels_for(1), ReferenceKernels)
+        assert isinstance(kernels_for(1, "native"), ReferenceKernels)
+
+
+@pytest.fixture
+def uncompilable(tmp_path, monkeypatch):
+    """A machine whose compiler isn't there, and nothing compiled before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    library.library.cache_clear()
+    yield
+    library.library.cache_clear()
+
+
+def test_the_stand_in_says_whom_it_stands_in_for(uncompilable):
+    with pytest.warns(RuntimeWarning):
+        found = kernels_for(1, "native").backend
+    assert found.kernels == "reference"
+    assert "/nowhere/g++ can't be run" in str(found.fallback)
+    assert "engine.kernels=reference" in str(found.fallback)
+
+
+def test_the_reference_that_was_asked_for_stands_in_for_nobody(uncompilable):
+    found = kernels_for(1, "reference").backend
+    assert (found.kernels, found.fallback) == ("reference", None)
+
+
+def test_the_native_kernels_say_how_they_were_built():
+    found = NativeKernels(1).backend
+    assert (found.kernels, found.fallback) == ("native", None)
+    assert found.instruction_set in {*ALIASES.values(), PORTABLE}
+    assert any(name in str(found.built) for name in ("GCC", "Clang", "clang"))

@@ -90,16 +90,17 @@ PEAK = """
 import resource, sys
 from pathlib import Path
 from pipeline.engines.multilora.decoder import Decoder
+from pipeline.engines.multilora.kernels.native import NativeKernels
 from pipeline.models.checkpoint import Checkpoint
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 checkpoint, warm = (Checkpoint.open(Path(each)) for each in sys.argv[1:])
-Decoder.load(warm, "int8", 1)
+Decoder.load(warm, "int8", NativeKernels(1))
 Path("/proc/self/clear_refs").write_text("5")
 base = resident()
-decoder = Decoder.load(checkpoint, "int8", 1)
+decoder = Decoder.load(checkpoint, "int8", NativeKernels(1))
 status = Path("/proc/self/status").read_text()
 peak = int(status.split("VmHWM:")[1].split()[0]) * 1024
 print(peak - base, decoder.model_bytes)

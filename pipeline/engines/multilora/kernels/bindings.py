@@ -1,7 +1,7 @@
 """The C interface as Python sees it: structures, and the functions' arguments."""
 
 import ctypes
-from ctypes import Structure, c_float, c_int, c_int64, c_void_p
+from ctypes import Structure, c_char_p, c_float, c_int, c_int64, c_void_p
 from typing import Any
 
 from pipeline.engines.multilora.kernels.library import library
@@ -80,5 +80,6 @@ def bound() -> ctypes.CDLL:
     for name, arguments in SIGNATURES.items():
         function = getattr(found, name)
         function.argtypes, function.restype = (c_void_p, *arguments), None
+    found.kernels_instruction_set.restype = found.kernels_compiler.restype = c_char_p
     found.adapter_read.argtypes, found.adapter_read.restype = ADAPTER_READ, c_int64
     return found

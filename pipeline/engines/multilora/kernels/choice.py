@@ -1,22 +1,29 @@
 """Which kernels compute."""
 
 import warnings
+from typing import TYPE_CHECKING, Literal
 
-from pipeline.engines.multilora.kernels.kernels import Kernels
+if TYPE_CHECKING:
+    from pipeline.engines.multilora.kernels.kernels import Kernels
+
+Choice = Literal["native", "reference"]
+"""What `engine.kernels` may be."""
 
 
-def kernels_for(threads: int) -> Kernels:
-    """The native kernels, or, with a warning, the reference where they can't be compiled."""
+def kernels_for(threads: int, wanted: Choice) -> "Kernels":
+    """Those wanted; or, with a warning, the reference where the native ones can't be compiled."""
     from pipeline.engines.multilora.kernels.library import BuildError
     from pipeline.engines.multilora.kernels.native import NativeKernels
     from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 
+    if wanted == "reference":
+        return ReferenceKernels()
     try:
         return NativeKernels(threads)
     except BuildError as error:
-        warnings.warn(
-            f"engine=multilora computes in plain PyTorch, far slower: {error}",
-            RuntimeWarning,
-            stacklevel=2,
+        fallback = (
+            f"engine=multilora computed in plain PyTorch, far slower: {error}; "
+            "to measure that, ask for it: engine.kernels=reference"
         )
-        return ReferenceKernels()
+        warnings.warn(fallback, RuntimeWarning, stacklevel=2)
+        return ReferenceKernels(fallback)

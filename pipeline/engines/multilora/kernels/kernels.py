@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.engines.backend import Backend
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels.layout import Matrix
 from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter
@@ -83,6 +84,11 @@ class Kernels(ABC):
     Rows of a result depend on the same rows of the input alone, bit for bit: not on how many other
     rows there are.
     """
+
+    @property
+    @abstractmethod
+    def backend(self) -> Backend:
+        """What these are and how they were built."""
 
     @abstractmethod
     def pack(

@@ -14,6 +14,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from pipeline.machine.processor import name_of, processor
+
 SOURCES = Path(__file__).parent / "native"
 FLAGS = ("-O2", "-march=native", "-std=c++20", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")
 LINK = ("-shared", "-fPIC", "-pthread")
@@ -74,11 +76,8 @@ def _key(command: list[str]) -> str:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    return " ".join(line for line in lines if line.startswith(("model name", "flags")))[:8192]
+    found = processor()
+    return f"{platform.machine()} {name_of(found)} {' '.join(found['flags'])}"
 
 
 def _folder() -> Path:

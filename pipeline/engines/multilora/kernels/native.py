@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.engines.backend import Backend, widest
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels import layout
 from pipeline.engines.multilora.kernels.bindings import (
@@ -66,6 +67,13 @@ class NativeKernels(Kernels):
     def __del__(self) -> None:
         if hasattr(self, "_pool"):
             self._library.pool_free(self._pool)
+
+    @property
+    def backend(self) -> Backend:
+        """As the compiler says that it compiled them."""
+        names = ("kernels_instruction_set", "kernels_compiler")
+        instruction_set, compiler = (getattr(self._library, each)().decode() for each in names)
+        return Backend("native", widest([instruction_set]), compiler)
 
     def pack(
         self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision

@@ -1,12 +1,14 @@
 """Each kernel in plain PyTorch: what the native ones must compute, and their stand-in."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.engines.backend import Backend, torch_backend
 from pipeline.engines.multilora.batch import Batch
 from pipeline.engines.multilora.kernels import layout
 from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
@@ -19,6 +21,19 @@ from pipeline.engines.multilora.kv_pool import KvPool
 
 class ReferenceKernels(Kernels):
     """Slow, and short enough to be believed."""
+
+    def __init__(self, fallback: str | None = None) -> None:
+        """Ready at once.
+
+        Args:
+            fallback: why it stands in for the native kernels; None where it was asked for.
+        """
+        self._fallback = fallback
+
+    @property
+    def backend(self) -> Backend:
+        """PyTorch's, under our own name."""
+        return replace(torch_backend(), kernels="reference", fallback=self._fallback)
 
     def pack(
         self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision

@@ -1,7 +1,33 @@
 // The kernels as plain C functions; library.py declares them to Python.
 #include "kernels.h"
 
+// The widest vectors that the compiler was allowed to use.
+#if defined(__AVX512F__)
+#define INSTRUCTION_SET "AVX512F"
+#elif defined(__AVX2__)
+#define INSTRUCTION_SET "AVX2"
+#elif defined(__AVX__)
+#define INSTRUCTION_SET "AVX"
+#elif defined(__ARM_FEATURE_SVE)
+#define INSTRUCTION_SET "SVE"
+#elif defined(__ARM_NEON)
+#define INSTRUCTION_SET "NEON"
+#elif defined(__SSE4_2__)
+#define INSTRUCTION_SET "SSE4_2"
+#else
+#define INSTRUCTION_SET "none"
+#endif
+
+#if defined(__clang__)
+#define COMPILER __VERSION__
+#else
+#define COMPILER "GCC " __VERSION__
+#endif
+
 extern "C" {
+
+const char* kernels_instruction_set() { return INSTRUCTION_SET; }
+const char* kernels_compiler() { return COMPILER; }
 
 ThreadPool* pool_new(int threads) { return new ThreadPool(threads); }
 void pool_free(ThreadPool* pool) { delete pool; }
