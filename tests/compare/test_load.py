@@ -90,7 +90,7 @@ def test_paths_without_runs_are_refused_by_name(tmp_path: Path) -> None:
 def test_runs_of_before_are_read_and_marked(
     tmp_path: Path, make_sweep: Callable[..., Path]
 ) -> None:
-    root = make_sweep(tmp_path / "sweep", repeats=(0, 1, 2), alphas=(1.0,), batches=(4,))
+    root = make_sweep(tmp_path / "sweep", alphas=(1.0,), batches=(4,))
     assert not any("earlier version" in each for each in cautions(compare([root])))
     status = read_json(root / "1" / "status.json")
     assert status.pop("format") == 2

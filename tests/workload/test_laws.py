@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from scipy.stats import chisquare
 
 from pipeline.errors import UsageError
+from pipeline.workload.popularity.distinct import Distinct
 from pipeline.workload.popularity.drift import Drift
 from pipeline.workload.popularity.identical import Identical
 from pipeline.workload.popularity.law import Choice
@@ -133,6 +134,11 @@ def test_drift_is_refused_where_its_law_is():
         drift(punica()).check([1024], 8)
 
 
+def test_distinct_adapters_cannot_drift():
+    with pytest.raises(UsageError, match="nothing can drift"):
+        drift(Distinct(name="distinct")).check([8], N)
+
+
 def tenants(**changes):
     large = Tenant(share=3.0, popularity=RoundRobin(name="round_robin"), first=0, count=2)
     small = Tenant(share=1.0, popularity=Uniform(name="uniform"), first=2)
@@ -151,8 +157,6 @@ def test_tenants_have_their_shares_and_their_adapters():
 
 
 def test_a_tenant_sees_its_own_requests_of_each_batch():
-    from pipeline.workload.popularity.distinct import Distinct
-
     law = tenants(large=Tenant(share=1.0, popularity=Distinct(name="distinct"), count=8))
     dealt = law.deal([8] * 50, N, Random(1))
     for start in range(0, 400, 8):

@@ -121,7 +121,7 @@ def test_arrivals():
         1,
     ]
     loop = Concurrency(name="c", concurrency=4, requests=10)
-    assert (list(loop.groups()), loop.max_in_flight) == ([4, 4, 2], 4)
+    assert (list(loop.groups()), loop.max_in_flight) == ([10], 4)
     assert {(slot.iteration, slot.scheduled_s) for slot in loop.slots(None)} == {(0, 0.0)}
 
 

@@ -18,6 +18,7 @@ from pipeline.workload.popularity.zipf import Zipf
 from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 from pipeline.workload.trace_file import read_trace
+from tests.workload import golden
 
 DRAWS, N = 20_000, 8
 
@@ -54,8 +55,21 @@ def test_distinct_never_repeats_within_a_batch(size, seed):
 
 
 def test_distinct_refuses_more_requests_than_adapters():
-    with pytest.raises(UsageError, match="9 requests at a time"):
+    with pytest.raises(
+        UsageError, match=r"9 requests at a time need 9 .* raise adapters.count to 9"
+    ):
         Distinct(name="d").check([9], N)
+
+
+@given(st.sampled_from(["concurrency", "poisson", "gamma 3", "ramp", "replay"]), st.integers(0, 9))
+def test_distinct_never_repeats_in_a_run_without_batches(arrivals, seed):
+    """Whatever answers take longest: no two requests that could meet share an adapter."""
+    names = [f"adapter-{index}" for index in range(64)]
+    workload = golden.workload("distinct", arrivals, seeds=(0, seed, seed))
+    asked = [request.adapter for request in workload.trace(names, golden.encode).requests]
+    assert len({*asked}) == len(asked) > 40
+    with pytest.raises(UsageError, match=rf"need {len(asked)} adapters, and there are 16"):
+        workload.check(names[:16])
 
 
 requests = st.lists(

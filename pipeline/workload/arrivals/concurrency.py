@@ -23,9 +23,8 @@ class Concurrency(Arrivals):
         return (Slot(0, 0.0),) * self.requests
 
     def groups(self) -> Sequence[int]:
-        """As many as are in flight, again and again."""
-        whole, rest = divmod(self.requests, self.concurrency)
-        return [self.concurrency] * whole + [rest] * (rest > 0)
+        """Nobody knows whose answers take longest: any of them may be in flight together."""
+        return [self.requests]
 
     @property
     def max_in_flight(self) -> int:

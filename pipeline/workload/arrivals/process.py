@@ -25,7 +25,7 @@ class Arrivals(ABC):
 
     @abstractmethod
     def groups(self) -> Sequence[int]:
-        """Sizes of the batches that are in the engine together, for laws that care."""
+        """Sizes of the groups of which any requests may be in the engine together, in order."""
 
     @property
     def max_in_flight(self) -> int | None:

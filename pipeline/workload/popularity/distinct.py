@@ -1,4 +1,4 @@
-"""Every request of a batch names another adapter (Punica's `distinct`)."""
+"""Every request names another adapter than those it may meet in the engine: Punica's `distinct`."""
 
 from collections.abc import Sequence
 from random import Random
@@ -21,11 +21,13 @@ class Distinct(Popularity):
         """Draws within a batch depend on each other."""
 
     def check(self, groups: Sequence[int], n: int) -> None:
-        """A batch needs as many adapters as it has requests."""
-        if max(groups) > n:
+        """As many adapters are needed as requests may be in the engine together."""
+        wanted = max(groups)
+        if wanted > n:
             raise UsageError(
-                f"workload/popularity=distinct: {max(groups)} requests at a time need as many "
-                f"adapters, and there are {n}; ask for fewer requests or raise adapters.count"
+                f"workload/popularity=distinct: {wanted} requests at a time need {wanted} "
+                f"adapters, and there are {n}; raise adapters.count to {wanted} or ask for fewer "
+                "requests"
             )
 
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:

@@ -7,7 +7,9 @@ from random import Random
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
+from pipeline.errors import UsageError
 from pipeline.settings import STRICT
+from pipeline.workload.popularity.distinct import Distinct
 from pipeline.workload.popularity.law import Choice, Popularity
 from pipeline.workload.randomness import shuffle
 
@@ -30,7 +32,12 @@ class Drift(Popularity):
         """They change."""
 
     def check(self, groups: Sequence[int], n: int) -> None:
-        """What the law says."""
+        """What the law says; `distinct` has no popular adapters that could become others."""
+        if isinstance(self.base, Distinct):
+            raise UsageError(
+                "workload.popularity.base=distinct: no adapter is more popular than another, so "
+                "nothing can drift; use another law, or workload/popularity=distinct"
+            )
         self.base.check(groups, n)
 
     def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Choice]:

@@ -27,7 +27,7 @@ class Popularity(ABC):
 
     @abstractmethod
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
-        """One adapter a request; `groups` are the sizes of the batches handed over together."""
+        """One adapter a request; `groups` as `Arrivals.groups` has them."""
 
     def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Choice]:
         """As `draw`, with the tenants; most laws know none."""
