@@ -5,11 +5,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessorList,
+)
 from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.engines.engine import Serving
+from pipeline.engines.sound_rows import SoundRows
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.static_batch import Output
 from pipeline.engines.stored_weights import loading, stored_bytes
@@ -69,15 +75,17 @@ class BaseModel:
             extra: passed on, such as PEFT's `adapter_names`.
         """
         ids, mask = self._pad(prompts)
+        watch = SoundRows()
         self._tap.begin()
         tokens: Tensor = model.generate(
             input_ids=ids,
             attention_mask=mask,
             generation_config=self._config(new_tokens),
             streamer=self._tap,
+            logits_processor=LogitsProcessorList([watch]),
             **extra,
         )
-        return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps)
+        return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps, watch.broken_at)
 
     @torch.inference_mode()
     def score(

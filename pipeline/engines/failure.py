@@ -21,6 +21,20 @@ def refusal(request: Request, adapters: Collection[str]) -> str | None:
     return f"adapter {request.adapter!r} was never given to this engine"
 
 
+def not_finite(request: Request, place: int) -> str:
+    """Why a request gets no more tokens, where the model computed NaN or infinity for it.
+
+    Args:
+        request: the one that ends.
+        place: how many tokens it was given before.
+    """
+    whose = "the base model" if request.adapter is None else f"adapter {request.adapter}"
+    return (
+        f"{whose}: the logits of output token {place} aren't finite; look for NaN, infinity or "
+        "very large numbers in its weights"
+    )
+
+
 def failed(requests: Iterable[Request], error: Exception) -> list[Finished]:
     """The end of requests that an exception stopped; its traceback goes into the log.
 

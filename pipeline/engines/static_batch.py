@@ -1,8 +1,8 @@
 """An engine that serves one batch from beginning to end before it forms the next."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Literal
 
@@ -19,7 +19,7 @@ from pipeline.engines.engine import (
     Serving,
     Token,
 )
-from pipeline.engines.failure import failed, refusal
+from pipeline.engines.failure import failed, not_finite, refusal
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts
@@ -48,10 +48,21 @@ class StaticSettings(EngineSettings):
 
 @dataclass(frozen=True)
 class Output:
-    """What a batch generated: ids and stamps, one row a request, in the batch's order."""
+    """What a batch generated, one row a request, in the batch's order.
+
+    Attributes:
+        tokens: ids of every row.
+        stamps: when the tokens of a step were there.
+        broken_at: by row, its first token that stands for none: the logits weren't finite.
+    """
 
     tokens: Sequence[Sequence[int]]
     stamps: Sequence[float]
+    broken_at: Mapping[int, int] = field(default_factory=dict)
+
+    def row(self, index: int) -> list[int]:
+        """The tokens of a row up to where it broke."""
+        return list(self.tokens[index][: self.broken_at.get(index)])
 
 
 class StaticBatchEngine(Engine):
@@ -128,14 +139,18 @@ class StaticBatchEngine(Engine):
         prompts = self._tokenize(batch)
         self._bring_adapters(batch)
         output = self.generate(prompts, batch)
-        rows = [self._cut(row, request) for row, request in zip(output.tokens, batch, strict=True)]
+        rows = [self._cut(output.row(index), request) for index, request in enumerate(batch)]
         texts = self._detokenize(rows)
         self.clock.enter("other")
         events: list[Event] = []
         for request, row, text in zip(batch, rows, texts, strict=True):
             stamps = output.stamps[: len(row)]
             events += [Token(request.id, at, id_) for at, id_ in zip(stamps, row, strict=True)]
-            events.append(Finished(request.id, stamps[-1], text))
+            if self._is_over(row, request):
+                events.append(Finished(request.id, stamps[-1], text))
+            else:
+                why = not_finite(request, len(row))
+                events.append(Finished(request.id, output.stamps[len(row)], error=why))
         return events
 
     def _tokenize(self, batch: Sequence[Request]) -> list[list[int]]:
@@ -160,10 +175,15 @@ class StaticBatchEngine(Engine):
 
     def _cut(self, row: Sequence[int], request: Request) -> list[int]:
         kept = list(row[: request.max_new_tokens])
-        if not self.serving.sampling.ignore_eos:
-            ends = [index for index, id_ in enumerate(kept) if id_ in self.eos]
-            kept = kept[: ends[0] + 1] if ends else kept
-        return kept
+        ends = [index for index, id_ in enumerate(kept) if id_ in self._ends]
+        return kept[: ends[0] + 1] if ends else kept
+
+    def _is_over(self, row: Sequence[int], request: Request) -> bool:
+        return len(row) == request.max_new_tokens or (bool(row) and row[-1] in self._ends)
+
+    @property
+    def _ends(self) -> frozenset[int]:
+        return frozenset() if self.serving.sampling.ignore_eos else self.eos
 
     @property
     @abstractmethod

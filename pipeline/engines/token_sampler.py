@@ -23,28 +23,31 @@ class TokenSampler:
 
     def sample(
         self, logits: NDArray[np.float32], requests: Sequence[int], places: Sequence[int]
-    ) -> list[int]:
-        """One token id a row.
+    ) -> list[int | None]:
+        """One token id a row; None where the model computed NaN or infinity, so that it has none.
 
         Args:
             logits: (rows, vocabulary).
             requests: id of each row's request.
             places: how many tokens each row's request has already been given.
-
-        Raises:
-            FloatingPointError: a row has no greatest logit; the model computed NaN or infinity.
         """
         greedy = logits.argmax(axis=1)
         tops = np.take_along_axis(logits, greedy[:, None], axis=1)
-        if not np.isfinite(tops).all():
-            raise FloatingPointError("the model's logits aren't finite")
-        if not self._sampling.do_sample:
-            return [int(id_) for id_ in greedy]
-        weights = np.exp((logits - tops).astype(np.float64) / self._sampling.temperature)
-        drawn = [
+        finite = np.isfinite(tops)
+        if not finite.all():
+            logits, tops = np.where(finite, logits, 0), np.where(finite, tops, 0)
+        ids = self._drawn(logits - tops, requests, places) if self._sampling.do_sample else greedy
+        return [int(id_) if sound else None for id_, sound in zip(ids, finite[:, 0], strict=True)]
+
+    def _drawn(
+        self, below: NDArray[np.float32], requests: Sequence[int], places: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """Args: below: logits less the greatest of their row."""
+        weights = np.exp(below.astype(np.float64) / self._sampling.temperature)
+        uniform = [
             self._uniform(request, place) for request, place in zip(requests, places, strict=True)
         ]
-        return _draw(weights, np.array(drawn), self._sampling.top_p)
+        return _draw(weights, np.array(uniform), self._sampling.top_p)
 
     def _uniform(self, request: int, place: int) -> float:
         key = np.array([self._sampling.seed % WORD, request % WORD], dtype=np.uint64)
@@ -52,7 +55,9 @@ class TokenSampler:
         return float(np.random.Generator(np.random.Philox(key=key, counter=counter)).random())
 
 
-def _draw(weights: NDArray[np.float64], uniform: NDArray[np.float64], top_p: float) -> list[int]:
+def _draw(
+    weights: NDArray[np.float64], uniform: NDArray[np.float64], top_p: float
+) -> NDArray[np.int64]:
     """By inversion of each row's distribution; `weights` needn't add up to 1."""
     order: NDArray[Any] | None = None
     if top_p < 1:
@@ -61,7 +66,5 @@ def _draw(weights: NDArray[np.float64], uniform: NDArray[np.float64], top_p: flo
         before = np.cumsum(weights, axis=1) - weights
         weights = np.where(before < top_p * weights.sum(axis=1, keepdims=True), weights, 0.0)
     reached = np.cumsum(weights, axis=1)
-    ranks = (reached <= uniform[:, None] * reached[:, -1:]).sum(axis=1)
-    if order is not None:
-        ranks = np.take_along_axis(order, ranks[:, None], axis=1)[:, 0]
-    return [int(rank) for rank in ranks]
+    ranks: NDArray[np.int64] = (reached <= uniform[:, None] * reached[:, -1:]).sum(axis=1)
+    return ranks if order is None else np.take_along_axis(order, ranks[:, None], axis=1)[:, 0]

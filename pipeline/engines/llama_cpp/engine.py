@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
-from pipeline.engines.failure import failed, refusal
+from pipeline.engines.failure import failed, not_finite, refusal
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.build import backend
@@ -151,14 +151,16 @@ class LlamaCpp(Engine):
         try:
             self._runner.switch(group[0].request.adapter)
             events = [*self._advance("prefill", fresh), *self._advance("decode", begun)]
-            return events + self._finish([each for each in group if self._is_over(each)])
+            going = {each.slot for each in self._running}
+            left = [each for each in group if each.slot in going]
+            return events + self._finish([each for each in left if self._is_over(each)])
         except Exception as error:
             self._runner.residency.deactivate()
             self._release(group)
             return [*failed([each.request for each in group], error)]
 
     def _advance(self, stage: str, sequences: Sequence[Running]) -> list[Event]:
-        """A token for each sequence, all from one decode."""
+        """A token for each sequence, all from one decode; one that has none ends by itself."""
         if not sequences:
             return []
         self.clock.enter(stage)
@@ -170,10 +172,17 @@ class LlamaCpp(Engine):
             [len(each.tokens) for each in sequences],
         )
         at = self.clock.enter("other")
+        events: list[Event] = []
         for each, id_ in zip(sequences, ids, strict=True):
-            each.tokens.append(id_)
-            each.last_at = at
-        return [Token(each.request.id, at, each.tokens[-1]) for each in sequences]
+            if id_ is None:
+                self._release([each])
+                why = not_finite(each.request, len(each.tokens))
+                events.append(Finished(each.request.id, at, error=why))
+            else:
+                each.tokens.append(id_)
+                each.last_at = at
+                events.append(Token(each.request.id, at, id_))
+        return events
 
     def _is_over(self, each: Running) -> bool:
         full = len(each.tokens) == each.request.max_new_tokens

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
-from pipeline.engines.failure import failed
+from pipeline.engines.failure import failed, not_finite
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
@@ -225,9 +225,14 @@ class Multilora(Engine):
         for chunk in step:
             chunk.sequence.computed += chunk.count
         for sequence, id_ in zip(sequences, ids, strict=True):
-            sequence.output.append(id_)
-            self._events.append(Token(sequence.id, at, id_))
-        self._finish([each for each in sequences if self._is_over(each)], at)
+            if id_ is None:
+                self._scheduler.release(sequence)
+                self._fail(sequence.id, not_finite(sequence.request, len(sequence.output)))
+            else:
+                sequence.output.append(id_)
+                self._events.append(Token(sequence.id, at, id_))
+        sound = [each for each, id_ in zip(sequences, ids, strict=True) if id_ is not None]
+        self._finish([each for each in sound if self._is_over(each)], at)
 
     def _is_over(self, sequence: Sequence[LoadedAdapter]) -> bool:
         full = len(sequence.output) == sequence.request.max_new_tokens

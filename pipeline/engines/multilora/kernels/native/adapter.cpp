@@ -35,9 +35,11 @@ void put_row(const AdapterTensor& tensor, int64_t row, const From* from, uint8_t
     const int64_t at = tensor.first + row;
     float inverse = 1;
     if constexpr (sizeof(To) == 1) {
-        float most = 0;
-        for (int64_t i = 0; i < tensor.columns; ++i)
-            most = std::max(most, std::fabs((float)from[i] * tensor.factor));
+        float most = 0;  // NaN if any number is, so that it isn't lost in the rounding
+        for (int64_t i = 0; i < tensor.columns; ++i) {
+            const float magnitude = std::fabs((float)from[i] * tensor.factor);
+            if (magnitude > most || std::isnan(magnitude)) most = magnitude;
+        }
         const float scale = most / 127;
         inverse = scale > 0 ? 1 / scale : 0;
         store(matrix + at * sizeof(float), scale);

@@ -89,7 +89,7 @@ struct Query {
         }
     }
 
-    // Leaves exponentials; returns one over their sum.
+    // Leaves exponentials, zeros where hidden; returns one over their sum.
     static float softmax(float* scores, int64_t length) {
         f32x8 most = load<f32x8>(scores);
         for (int64_t i = 8; i < length; i += 8) most = maximum(most, load<f32x8>(scores + i));
@@ -103,6 +103,8 @@ struct Query {
         return 1 / sum_of(sum);
     }
 
+    // Only of the positions that the token sees: zero times what a former owner left in a block is no
+    // zero if that was infinite.
     template <int T>
     void mix(
         const float* weights, int64_t length, const float* inverse, int64_t column,
@@ -110,8 +112,11 @@ struct Query {
         Sums<f32x8, T, 2> sums;
         const int64_t padded = heads.padded();
         for (int64_t number = 0; number < blocks(); ++number) {
-            const float* values = block(number).values + column;
-            for (int at = 0; at < KV_BLOCK; ++at, values += padded)
+            const int64_t start = (first_block() + number) * KV_BLOCK;
+            const int64_t begin = std::max<int64_t>(0, first - start);
+            const int64_t end = std::min<int64_t>(KV_BLOCK, last + 1 - start);
+            const float* values = block(number).values + begin * padded + column;
+            for (int64_t at = begin; at < end; ++at, values += padded)
                 sums.add(
                     load<f32x8>(values), load<f32x8>(values + 8), weights + number * KV_BLOCK + at,
                     length);
