@@ -58,7 +58,7 @@ class Progress:
 
         def kept(iteration: Iteration, records: list[RequestRecord]) -> None:
             keep(iteration, records)
-            self._bars.advance(self._stage)
+            self._bars.update(self._stage, completed=iteration.index + 1)
             self._bars.refresh()
 
         return kept

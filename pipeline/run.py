@@ -57,7 +57,9 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
 
         keep = progress.counting(len(trace.iterations), directory.append)
         threads = config.compute_threads
-        timeline = measure(trace, built.engine, keep, built.load_s, warmup_s, threads)
+        timeline = measure(
+            trace, config.workload.run_in, built.engine, keep, built.load_s, warmup_s, threads
+        )
         record(config, timeline, built.figures, {}, directory)
 
         progress.stage("profile")

@@ -21,6 +21,8 @@ HEADLINES = {
     "adapter switches": "adapter_switches",
     "adapter loads": "adapter_loads",
     "adapter hit rate": "adapter_hit_rate",
+    "run-in, requests left out": "run_in_requests",
+    "run-in, s": "run_in_s",
     "load, s": "load_s",
     "warm-up, s": "warmup_s",
     "weights, bytes": "model_bytes",

@@ -141,5 +141,5 @@ def _listed(names: Sequence[str], separator: str) -> str:
 
 
 def _ramps(run: Run) -> bool:
-    walls = [each.wall_s for each in RunDirectory(run.path).iterations()]
+    walls = [each.wall_s for each in RunDirectory(run.path).iterations() if not each.run_in]
     return len(walls) > 2 and walls[0] > max(walls[1:]) and walls[0] > SLOWER * median(walls[1:])

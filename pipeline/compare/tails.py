@@ -68,7 +68,7 @@ def _requests(run: Run, metric: str) -> "np.ndarray":
     from pipeline.metrics.latency import sample
     from pipeline.tracking.run_directory import RunDirectory
 
-    return np.asarray(sample(metric.rpartition("/")[0], RunDirectory(run.path).requests()), float)
+    return np.asarray(sample(metric.rpartition("/")[0], RunDirectory(run.path).measured()), float)
 
 
 def _hierarchical(

@@ -71,6 +71,8 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "iterations": Definition("", "Measured stretches: closed batches, or 1 for an open run"),
     "wall_s": Definition("s", "Measured wall time: all iterations, without load and warm-up"),
+    "run_in_requests": Definition("", "Requests of the run-in, which enter no other number"),
+    "run_in_s": Definition("s", "Wall time of the run-in, before the measured wall time begins"),
     "ttft_s": Definition("s", "Time from the scheduled arrival to the first token", "lower"),
     "ttft_from_submit_s": Definition(
         "s", "Time from the engine's accepting the request to the first token", "lower"

@@ -27,8 +27,9 @@ def summarise(timeline: Timeline, slo: Slo) -> dict[str, Value]:
     Raises:
         ValueError: nothing was measured, or a stamp makes a number infinite or NaN.
     """
-    _refuse_empty(timeline)
-    found = _numbers(timeline, slo)
+    measured = timeline.measured()
+    _refuse_empty(timeline, measured)
+    found = {**_numbers(measured, slo), **run_in(timeline)}
     _refuse_not_finite(found)
     return found
 
@@ -56,8 +57,24 @@ def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
     }
 
 
-def _refuse_empty(timeline: Timeline) -> None:
+def run_in(timeline: Timeline) -> dict[str, Value]:
+    """`run_in_requests` and `run_in_s`: what was served before anything counted; else empty."""
+    left_out = sum(each.run_in for each in timeline.requests)
+    if not left_out:
+        return {}
+    return {
+        "run_in_requests": left_out,
+        "run_in_s": sum(each.wall_s for each in timeline.iterations if each.run_in),
+    }
+
+
+def _refuse_empty(whole: Timeline, timeline: Timeline) -> None:
     """See that nothing is divided by zero."""
+    if whole.requests and not timeline.requests:
+        raise ValueError(
+            f"no metrics: all {len(whole.requests)} requests belong to the run-in; "
+            "make workload.run_in shorter, or the run longer"
+        )
     if not timeline.requests:
         raise ValueError("no metrics: the timeline holds no request")
     if not timeline.wall_s > 0:

@@ -4,7 +4,7 @@ Stamps are `time.perf_counter` seconds, stored as read, so every aggregate can b
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 STAGES = (
@@ -39,6 +39,7 @@ class RequestRecord:
         text: the output as text; None when the workload replays ids alone.
         error: what went wrong, in one line; None when nothing did.
         tenant: who asked; None where nobody is told apart.
+        run_in: whether it belongs to the run-in, and so to no aggregate.
     """
 
     id: int
@@ -55,6 +56,7 @@ class RequestRecord:
     text: str | None = None
     error: str | None = None
     tenant: str | None = None
+    run_in: bool = False
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
@@ -111,6 +113,8 @@ class Iteration:
         cpu_seconds: CPU time the engine's process used, user and system.
         harness_seconds: wall time of the measuring loop itself: neither in a call of the engine
             nor waiting for an arrival.
+        run_in: whether it is the run-in, or a part of it. An open run is then parted in two where
+            the first request is handed over that doesn't belong to the run-in.
     """
 
     index: int
@@ -120,6 +124,7 @@ class Iteration:
     adapters: AdapterCounts
     cpu_seconds: float
     harness_seconds: float = 0.0
+    run_in: bool = False
 
     @property
     def wall_s(self) -> float:
@@ -159,3 +164,11 @@ class Timeline:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wall_s", sum(each.wall_s for each in self.iterations))
+
+    def measured(self) -> "Timeline":
+        """What counts: without the run-in's requests, and from its end on."""
+        return replace(
+            self,
+            requests=tuple(each for each in self.requests if not each.run_in),
+            iterations=tuple(each for each in self.iterations if not each.run_in),
+        )

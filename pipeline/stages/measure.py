@@ -7,22 +7,32 @@ from collections.abc import Callable
 from pipeline.engines.engine import Engine
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.stages.replay import Replay
+from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace
 
 Keep = Callable[[Iteration, list[RequestRecord]], None]
-"""Called after each iteration, outside the measured time."""
+"""Called after each stretch of an iteration, outside the measured time."""
 
 
 def measure(
-    trace: Trace, engine: Engine, keep: Keep, load_s: float, warmup_s: float, threads: int
+    trace: Trace,
+    run_in: RunIn,
+    engine: Engine,
+    keep: Keep,
+    load_s: float,
+    warmup_s: float,
+    threads: int,
 ) -> Timeline:
-    """Replay all iterations."""
-    iterations, requests = [], []
+    """Replay all iterations; the run-in is told apart, and part of the timeline."""
+    iterations: list[Iteration] = []
+    requests: list[RequestRecord] = []
     for index, batch in enumerate(trace.iterations):
-        iteration, records = Replay(engine, batch, trace.max_in_flight).run(index)
-        keep(iteration, records)
-        iterations.append(iteration)
-        requests += records
+        replay = Replay(engine, batch, trace.max_in_flight, run_in.covers)
+        began = iterations[0].started if iterations else None
+        for stretch, records in replay.stretches(index, began):
+            keep(stretch, records)
+            iterations.append(stretch)
+            requests += records
     return Timeline(
         tuple(requests), tuple(iterations), load_s, warmup_s, _peak_rss_bytes(), threads
     )

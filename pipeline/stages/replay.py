@@ -1,7 +1,7 @@
 """The measuring loop, the same for every engine: submit what is due, step, keep the events."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter, process_time, sleep
 
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Token
@@ -11,12 +11,23 @@ from pipeline.workload.request import Request
 AWAKE_S = 2e-4
 """The last stretch before an arrival is waited awake, because a sleep ends late by about that."""
 
+Covers = Callable[[int, float], bool]
+"""Whether the run-in holds a request, by its id and its schedule, seconds from the run's start."""
+
+
+def nothing(number: int, since_start_s: float) -> bool:
+    """There is no run-in."""
+    return False
+
 
 class _Open:
     """A request in the engine."""
 
-    def __init__(self, request: Request, scheduled: float, submitted: float, lag: float) -> None:
+    def __init__(
+        self, request: Request, scheduled: float, submitted: float, lag: float, run_in: bool
+    ) -> None:
         self.request, self.scheduled, self.submitted, self.lag = request, scheduled, submitted, lag
+        self.run_in = run_in
         self.admitted: float | None = None
         self.stamps: list[float] = []
         self.ids: list[int] = []
@@ -37,24 +48,52 @@ class _Open:
             text=end.text,
             error=end.error,
             tenant=self.request.tenant,
+            run_in=self.run_in,
         )
 
 
 class Replay:
-    """One iteration of a trace through an engine."""
+    """One iteration of a trace through an engine.
 
-    def __init__(self, engine: Engine, requests: Sequence[Request], limit: int | None) -> None:
+    Args:
+        engine: who serves.
+        requests: of the iteration, in order of arrival.
+        limit: most requests in the engine at a time; None for no limit.
+        covers: which of them belong to the run-in.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        requests: Sequence[Request],
+        limit: int | None,
+        covers: Covers = nothing,
+    ) -> None:
         self._engine, self._waiting, self._limit = engine, deque(requests), limit
+        self._covers, self._run_in = covers, True
+        self._stretches: list[Iteration] = []
         self._open: dict[int, _Open] = {}
         self._done: list[tuple[_Open, Finished]] = []
         self._freed: deque[float] = deque()
         self._idle_since = 0.0
-        self._elsewhere_s = 0.0
 
     def run(self, index: int) -> tuple[Iteration, list[RequestRecord]]:
-        """Serve all of it; the stretch's totals and a record a request, as they finished."""
-        counts, cpu = self._engine.adapter_counts, process_time()
-        started = self._idle_since = self._engine.clock.restart()
+        """Serve all of it as one stretch: its totals, and a record a request, as they finished."""
+        ((iteration, records),) = self.stretches(index)
+        return iteration, records
+
+    def stretches(
+        self, index: int, began: float | None = None
+    ) -> list[tuple[Iteration, list[RequestRecord]]]:
+        """The same for each stretch: two where the run-in ends on the way, else one.
+
+        Args:
+            index: of the iteration.
+            began: stamp at which the run began; None where it begins here.
+        """
+        self._index = index
+        started = self._idle_since = self._begin()
+        self._began = started if began is None else began
         while self._waiting or self._open:
             self._submit_due(started)
             if self._engine.busy:
@@ -66,17 +105,42 @@ class Replay:
                 self._wait_until(started + self._waiting[0].scheduled_s)
             elif self._open:
                 raise RuntimeError(f"the engine is idle but owes {len(self._open)} requests")
+        self._end()
+        records = [opened.close(end, index) for opened, end in self._done]
+        return [
+            (stretch, [each for each in records if each.run_in is stretch.run_in])
+            for stretch in self._stretches
+        ]
+
+    def _begin(self) -> float:
+        self._counts, self._cpu_s = self._engine.adapter_counts, process_time()
+        self._elsewhere_s = 0.0
+        self._started = self._engine.clock.restart()
+        return self._started
+
+    def _end(self) -> None:
         ended, seconds = self._engine.clock.read()
-        iteration = Iteration(
-            index=index,
-            started=started,
-            ended=ended,
-            stage_seconds=seconds,
-            adapters=self._engine.adapter_counts - counts,
-            cpu_seconds=process_time() - cpu,
-            harness_seconds=ended - started - self._elsewhere_s,
+        self._stretches.append(
+            Iteration(
+                index=self._index,
+                started=self._started,
+                ended=ended,
+                stage_seconds=seconds,
+                adapters=self._engine.adapter_counts - self._counts,
+                cpu_seconds=process_time() - self._cpu_s,
+                harness_seconds=ended - self._started - self._elsewhere_s,
+                run_in=self._run_in,
+            )
         )
-        return iteration, [opened.close(end, index) for opened, end in self._done]
+
+    def _belongs(self, request: Request, scheduled: float) -> bool:
+        """Whether a request belongs to the run-in; the first that doesn't ends it."""
+        if self._run_in and not self._covers(request.id, scheduled - self._began):
+            if self._open or self._done:
+                self._end()
+                self._begin()
+            self._run_in = False
+        return self._run_in
 
     def _submit_due(self, started: float) -> None:
         while self._waiting and (self._limit is None or len(self._open) < self._limit):
@@ -87,8 +151,9 @@ class Replay:
             if self._freed:
                 scheduled = max(scheduled, self._freed.popleft())
             request = self._waiting.popleft()
+            run_in = self._belongs(request, scheduled)
             lag = now - max(scheduled, self._idle_since)
-            self._open[request.id] = _Open(request, scheduled, now, max(0.0, lag))
+            self._open[request.id] = _Open(request, scheduled, now, max(0.0, lag), run_in)
             begun = perf_counter()
             self._engine.submit(request)
             self._engine_had(begun)

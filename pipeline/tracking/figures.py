@@ -33,10 +33,10 @@ def points(run: RunDirectory) -> Iterator[Point]:
         if isinstance(value, int | float) and not name.startswith(PREFIX):
             yield Point(_legal(name), float(value))
     tokens: dict[int, int] = {}
-    for request in run.requests():
+    for request in run.measured():
         made = 0 if request.error else len(request.output_ids)
         tokens[request.iteration] = tokens.get(request.iteration, 0) + made
-    for each in run.iterations():
+    for each in (each for each in run.iterations() if not each.run_in):
         yield Point("iteration/latency_s", each.wall_s, each.index)
         if each.wall_s > 0:
             rate = tokens.get(each.index, 0) / each.wall_s
@@ -62,6 +62,7 @@ def _row(request: RequestRecord) -> dict[str, Any]:
     return {
         "id": request.id,
         "iteration": request.iteration,
+        "run_in": request.run_in,
         "adapter": request.adapter,
         "prompt_tokens": request.prompt_tokens,
         "output_tokens": len(request.output_ids),

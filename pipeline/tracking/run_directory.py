@@ -52,7 +52,7 @@ class RunDirectory:
         write_json(self.path / name, value)
 
     def append(self, iteration: Iteration, requests: Iterable[RequestRecord]) -> None:
-        """Keep what one iteration measured."""
+        """Keep what one iteration, or a stretch of it, measured."""
         append_jsonl(self.path / "requests.jsonl", (row.to_json() for row in requests))
         append_jsonl(self.path / "iterations.jsonl", [iteration.to_json()])
 
@@ -80,8 +80,12 @@ class RunDirectory:
         rows = read_jsonl(path) if path.is_file() else []
         return tuple(RequestRecord.from_json(row) for row in rows)
 
+    def measured(self) -> tuple[RequestRecord, ...]:
+        """The same without the run-in's: those that the metrics are of."""
+        return tuple(each for each in self.requests() if not each.run_in)
+
     def iterations(self) -> tuple[Iteration, ...]:
-        """The measured iterations, in order."""
+        """The iterations in order, those of the run-in too."""
         path = self.path / "iterations.jsonl"
         rows = read_jsonl(path) if path.is_file() else []
         return tuple(Iteration.from_json(row) for row in rows)

@@ -4,7 +4,7 @@ Times and lengths are the file's. What it doesn't tell is drawn: words, and whic
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, field
 from pathlib import Path
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -19,6 +19,7 @@ from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.exact_length import ExactLength
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.randomness import stream
+from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds
 from pipeline.workload.trace import Trace
 from pipeline.workload.workload import Workload
@@ -51,11 +52,14 @@ class Azure(Workload):
     seeds: Seeds
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
+    run_in: RunIn = field(default_factory=RunIn)
     text: bool
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole, and the law must be able to deal those adapters."""
-        self.popularity.check([len(self._calls())], len(adapters))
+        calls = self._calls()
+        self.popularity.check([len(calls)], len(adapters))
+        self.run_in.check(self._slots(calls), None)
 
     def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
         """The file's calls, in its order."""
@@ -63,7 +67,7 @@ class Azure(Workload):
         calls, exact = self._calls(), ExactLength(encode)
         words = stream(self.seeds.prompts, "prompts")
         requests = assemble(
-            slots=[Slot(0, call.at_ns / 1e9 / self.speed) for call in calls],
+            slots=self._slots(calls),
             choices=self.popularity.deal(
                 [len(calls)], len(adapters), stream(self.seeds.adapters, "adapters")
             ),
@@ -79,6 +83,9 @@ class Azure(Workload):
 
     def _calls(self) -> list[Call]:
         return read_calls("workload.path", self.path, self.requests)
+
+    def _slots(self, calls: Sequence[Call]) -> list[Slot]:
+        return [Slot(0, call.at_ns / 1e9 / self.speed) for call in calls]
 
     def _laws(self, adapters: Sequence[str | None]) -> dict[str, object]:
         return {

@@ -1,7 +1,7 @@
 """A workload drawn from laws: popularity × arrivals × prompts × lengths."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, field
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -13,6 +13,7 @@ from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
+from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds
 from pipeline.workload.trace import Trace
 from pipeline.workload.workload import Workload
@@ -40,6 +41,7 @@ class Generated(Workload):
     max_new_tokens: PositiveInt
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
+    run_in: RunIn = field(default_factory=RunIn)
     text: bool
 
     def check(self, adapters: Sequence[str | None]) -> None:
@@ -47,6 +49,8 @@ class Generated(Workload):
         self.prompts.check()
         self.lengths.check()
         self.popularity.check(self.arrivals.groups(), len(adapters))
+        slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
+        self.run_in.check(slots, self.arrivals.max_in_flight)
 
     def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
         """Draw everything, from one stream of random numbers each."""

@@ -1,6 +1,7 @@
 """A workload read from a file: `workload=replay workload.path=…`."""
 
 from collections.abc import Sequence
+from dataclasses import field
 from pathlib import Path
 
 from pydantic import NonNegativeInt, PositiveInt
@@ -9,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace, used
 from pipeline.workload.trace_file import InFlight, read_trace
 from pipeline.workload.workload import Workload
@@ -29,11 +31,14 @@ class Replay(Workload):
     in_flight: InFlight | None = None
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
+    run_in: RunIn = field(default_factory=RunIn)
     text: bool
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole and name only adapters that are there."""
-        unknown = sorted(used(self._read().requests) - {*adapters})
+        trace = self._read()
+        self.run_in.check(trace.requests, trace.max_in_flight)
+        unknown = sorted(used(trace.requests) - {*adapters})
         if unknown:
             raise UsageError(
                 f"workload.path={self.path}: names the adapter {unknown[0]!r}; "

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace
 
 
@@ -14,12 +15,14 @@ class Workload(ABC):
         text: hand prompts over as text, tokenised inside the timed path; else as ids.
         warmup_iterations: how often the first iteration is replayed before measuring.
         warmup_tokens: most tokens a request makes in these replays; None for all it asks for.
+        run_in: the beginning that is served and not counted.
     """
 
     name: str
     text: bool
     warmup_iterations: int
     warmup_tokens: int | None
+    run_in: RunIn
 
     @abstractmethod
     def check(self, adapters: Sequence[str | None]) -> None:

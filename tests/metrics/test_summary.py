@@ -107,6 +107,27 @@ def test_limits_are_named_only_where_set(timeline: Timeline) -> None:
     assert {"goodput_rps", "adapters/x/slo_attainment"} < bound.keys() - free.keys()
 
 
+def test_a_run_in_is_counted_and_enters_nothing(timeline: Timeline) -> None:
+    """Its first batch: what is left is the second alone, wall time included."""
+    first, second = timeline.iterations
+    requests = tuple(replace(each, run_in=each.iteration == 0) for each in timeline.requests)
+    parted = replace(timeline, requests=requests, iterations=(replace(first, run_in=True), second))
+    found = summarise(parted, Slo(ttft=1.5))
+    assert (found.pop("run_in_requests"), found.pop("run_in_s")) == (2, 4.0)
+    assert found == summarise(
+        replace(timeline, requests=requests[2:], iterations=(second,)), Slo(ttft=1.5)
+    )
+    assert found["wall_s"] == 2.0 and found["output_tokens_per_s"] == 4 / 2
+
+
+def test_a_run_in_that_leaves_nothing_is_named(timeline: Timeline) -> None:
+    everything = tuple(replace(each, run_in=True) for each in timeline.requests)
+    with pytest.raises(
+        ValueError, match=r"all 4 requests belong to the run-in; make workload\.run_in"
+    ):
+        summarise(replace(timeline, requests=everything), Slo())
+
+
 def test_one_iteration_has_no_variation(timeline: Timeline) -> None:
     alone = summarise(replace(timeline, iterations=timeline.iterations[:1]), Slo())
     assert alone["latency_per_iteration_s"] == 4.0
@@ -163,7 +184,8 @@ def test_names_are_legal_in_mlflow(timeline: Timeline) -> None:
 def test_every_metric_is_defined_and_every_definition_used(timeline: Timeline) -> None:
     adapters = (f"adapter {number}" for number in range(10))
     ten = [replace(timeline.requests[0], adapter=name) for name in adapters]
-    found = summarise(replace(timeline, requests=(*timeline.requests, *ten)), Slo(ttft=1.5))
+    early = replace(timeline.requests[0], run_in=True)
+    found = summarise(replace(timeline, requests=(early, *timeline.requests, *ten)), Slo(ttft=1.5))
     assert not [name for name in found if definition(name) is None]
     used = {id(definition(name)) for name in found}
     assert {name for name, each in DEFINITIONS.items() if id(each) not in used} == ELSEWHERE

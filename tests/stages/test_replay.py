@@ -110,6 +110,40 @@ def test_accepting_a_request_is_the_engines_time(serving):
     assert last.lag < (last.submitted - last.scheduled) / 2
 
 
+def parted(serving, some, limit, covers):
+    with Noop(serving) as engine:
+        return Replay(engine, some, limit, covers).stretches(0)
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_a_run_is_parted_where_the_run_in_ends(serving, limit):
+    gap = 0.0 if limit else GAP_S
+    (early, first), (late, others) = parted(
+        serving, requests(24, gap), limit, lambda number, _: number < 10
+    )
+    assert (early.run_in, late.run_in) == (True, False)
+    assert [row.id for row in sorted(first, key=lambda row: row.id)] == list(range(10))
+    assert all(row.run_in for row in first) and not any(row.run_in for row in others)
+    assert early.ended <= late.started <= min(row.finished for row in others)
+    assert max(row.submitted for row in first) <= early.ended
+    for each in (early, late):
+        assert sum(each.stage_seconds.values()) == pytest.approx(each.wall_s, rel=0.01)
+
+
+def test_what_comes_by_the_clock_is_parted_by_its_schedule(serving):
+    (_, first), (_, others) = parted(
+        serving, requests(24, GAP_S), None, lambda _, since_start_s: since_start_s < 10.5 * GAP_S
+    )
+    assert (len(first), len(others)) == (11, 13)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_batch_is_never_parted(serving, held):
+    ((batch, rows),) = parted(serving, requests(8, 0.0), None, lambda *_: held)
+    assert batch.run_in is held and len(rows) == 8
+    assert all(row.run_in is held for row in rows)
+
+
 def test_the_null_engine_keeps_the_contract(serving, prepared):
     ready = prepared("adapters.count=2", "workload.iterations=1", "workload.max_new_tokens=4")
     for text in (False, True):

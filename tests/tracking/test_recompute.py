@@ -51,6 +51,38 @@ def test_a_few_by_hand(ran, config):
     assert stored["slo_attainment"] == sum(met(row, slo) for row in rows) / len(rows)
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "run_in", "left_out"),
+    [
+        ("batch", "requests=4", 4),
+        ("concurrency", "requests=5", 5),
+        ("poisson", "seconds=0.04", None),
+    ],
+)
+def test_a_run_in_stays_in_the_files_alone(arrivals, run_in, left_out, values, config, tmp_path):
+    overrides = (
+        *("+experiment=smoke", "engine=noop", "fidelity.enabled=false", "workload.requests=24"),
+        *("workload.rate=200", f"workload/arrivals={arrivals}", f"workload.run_in.{run_in}"),
+        *("workload.batch_size=4", "workload.iterations=6"),
+    )
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    directory.write_config(yaml.safe_dump(values(*overrides)))
+    with Progress(0, 1, "test") as progress:
+        run(config(*overrides), directory, progress)
+    stored, counted = directory.json("metrics.json"), directory.measured()
+    assert differences(recompute(directory), stored) == []
+    early = [row for row in directory.requests() if row.run_in]
+    assert len(directory.requests()) == 24 and len(early) == stored["run_in_requests"]
+    assert 0 < len(early) < 24 and left_out in (None, len(early))
+    assert stored["requests"] == len(counted) == 24 - len(early)
+    stretches = directory.iterations()
+    assert stored["wall_s"] == sum(each.wall_s for each in stretches if not each.run_in)
+    assert stored["run_in_s"] == sum(each.wall_s for each in stretches if each.run_in) > 0
+    stages = sum(value for name, value in stored.items() if name.startswith("stage_seconds/"))
+    assert stages == pytest.approx(stored["wall_s"], rel=0.01)
+
+
 def test_a_changed_number_is_named(ran, capsys):
     metrics = dict(ran.json("metrics.json"))
     ran.write_json("metrics.json", metrics | {"ttft_s/mean": 42.0})

@@ -10,8 +10,8 @@ from pipeline.tracking.run_directory import RunDirectory
 
 
 def served(run: Run) -> list[RequestRecord]:
-    """The requests of a run that brought tokens and no error."""
-    requests = RunDirectory(run.path).requests()
+    """The requests of a run that brought tokens and no error, the run-in's left out."""
+    requests = RunDirectory(run.path).measured()
     return [each for each in requests if each.tokens and each.error is None]
 
 
