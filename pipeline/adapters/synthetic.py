@@ -15,7 +15,8 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
-from pipeline.models.architecture import PROJECTIONS, Architecture
+from pipeline.models.architecture import Architecture
+from pipeline.models.families import PROJECTIONS
 from pipeline.settings import STRICT
 
 

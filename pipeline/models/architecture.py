@@ -1,21 +1,20 @@
 """The shape of a decoder, read from its `config.json` without loading a weight."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.errors import UsageError
+from pipeline.models.families import FAMILIES, PROJECTIONS, biased, rope, windows
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
-"""The model types whose layers have the seven projections below, under these names."""
-
-PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+CONFIG = "config.json"
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Dimensions of a Llama-family decoder.
+    """The one description of a Llama-family decoder; no engine reads `config.json` for itself.
 
     Attributes:
         family: transformers' `model_type`.
@@ -27,6 +26,12 @@ class Architecture:
         head_dim: width of one head.
         vocabulary: number of token ids.
         positions: longest sequence.
+        tied: the output layer is the embedding, unless the checkpoint stores two that differ.
+        biased: the projections that have a bias.
+        activation: between the two halves of the feed-forward block.
+        epsilon: added to the mean square in every RMS norm.
+        windows: per layer, how many positions a token sees, itself included; None for all.
+        rope: parameters of the rotary embedding, as transformers 5 spells them.
     """
 
     family: str
@@ -38,45 +43,62 @@ class Architecture:
     head_dim: int
     vocabulary: int
     positions: int
+    tied: bool = False
+    biased: tuple[str, ...] = ()
+    activation: str = "silu"
+    epsilon: float = 1e-6
+    windows: tuple[int | None, ...] = ()
+    rope: Mapping[str, Any] = field(default_factory=lambda: rope({}), hash=False)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], where: str) -> Self:
-        """The architecture a `config.json` describes.
+    def from_config(cls, config: Mapping[str, Any], where: str) -> Self:
+        """The architecture that a `config.json` describes, as transformers reads it.
 
         Raises:
             UsageError: the family isn't one of `FAMILIES`, or a dimension is missing.
         """
-        family = config.get("model_type")
+        family = str(config.get("model_type"))
         if family not in FAMILIES:
             raise UsageError(
                 f"{where}: model_type {family!r} isn't supported; use one of {', '.join(FAMILIES)}"
             )
+        full = {**FAMILIES[family], **config}
         try:
-            heads = config["num_attention_heads"]
+            heads = full["num_attention_heads"]
             return cls(
                 family=family,
-                hidden=config["hidden_size"],
-                intermediate=config["intermediate_size"],
-                layers=config["num_hidden_layers"],
+                hidden=full["hidden_size"],
+                intermediate=full["intermediate_size"],
+                layers=full["num_hidden_layers"],
                 heads=heads,
-                kv_heads=config.get("num_key_value_heads") or heads,
-                head_dim=config.get("head_dim") or config["hidden_size"] // heads,
-                vocabulary=config["vocab_size"],
-                positions=config.get("max_position_embeddings", 2048),
+                kv_heads=full.get("num_key_value_heads") or heads,
+                head_dim=full.get("head_dim") or full["hidden_size"] // heads,
+                vocabulary=full["vocab_size"],
+                positions=full["max_position_embeddings"],
+                tied=bool(full["tie_word_embeddings"]),
+                biased=biased(full),
+                activation=full["hidden_act"],
+                epsilon=full["rms_norm_eps"],
+                windows=windows(full),
+                rope=rope(full),
             )
         except KeyError as error:
             raise UsageError(f"{where}: {error.args[0]} is missing; is it a decoder's?") from error
 
+    @property
+    def head_norms(self) -> bool:
+        """Whether queries and keys are normalised head by head."""
+        return self.family == "qwen3"
+
+    @property
+    def seen(self) -> int:
+        """The longest sequence in which every token sees all before it, in every layer."""
+        return min([self.positions, *(each for each in self.windows if each is not None)])
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The architecture of the checkpoint in `folder`."""
-        path = folder / "config.json"
-        if not path.is_file():
-            raise UsageError(f"{folder}: no config.json; name the folder of a checkpoint")
-        try:
-            return cls.from_config(json.loads(path.read_text("utf-8")), str(path))
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
+        return cls.from_config(read_config(folder), str(folder / CONFIG))
 
     def projection_shape(self, name: str) -> tuple[int, int]:
         """(out, in) features of one of the seven `PROJECTIONS`."""
@@ -98,6 +120,22 @@ class Architecture:
             for layer in range(self.layers)
             for name in PROJECTIONS
         }
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The `config.json` in `folder`.
+
+    Raises:
+        UsageError: there is none, or it isn't JSON.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise UsageError(f"{folder}: no {CONFIG}; name the folder of a checkpoint")
+    try:
+        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
+    return config
 
 
 def _block(projection: str) -> str:

@@ -1,51 +1,99 @@
 """A base model on disk."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.architecture import CONFIG, Architecture, read_config
 from pipeline.models.fingerprint import fingerprint
+from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
+from pipeline.models.weight_files import weight_files
+from pipeline.models.weights import StoredWeights
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+TOKENIZER, GENERATION = "tokenizer.json", "generation_config.json"
+BESIDE = (
+    *(CONFIG, GENERATION, TOKENIZER, "tokenizer_config.json"),
+    *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+)
+"""Files beside the weights that decide what goes in and what comes out."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with `config.json`, safetensors weights and `tokenizer.json`."""
+    """A folder with `config.json`, safetensors weights and `tokenizer.json`.
+
+    Attributes:
+        folder: where it lies, or will lie once it is made.
+        architecture: the description of the model that all engines go by.
+    """
 
     folder: Path
     architecture: Architecture
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """The checkpoint in `folder`, checked without reading its weights.
+        """The checkpoint in `folder`, every tensor's name, shape and type checked; none is read.
 
         Raises:
-            UsageError: the folder isn't there, or lacks a part, or has pickled weights only.
+            UsageError: the folder isn't there, lacks a part, holds pickled or quantised weights,
+                or tensors that aren't those of the model its `config.json` describes.
         """
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such folder; give the path of a checkpoint")
-        architecture = Architecture.read(folder)
-        if not any(folder.glob("*.safetensors")):
-            pickles = [each.name for each in folder.iterdir() if each.suffix in PICKLES]
-            found = f"only {pickles[0]}, a pickle, which is never loaded" if pickles else "none"
-            raise UsageError(f"{folder}: safetensors weights are needed; found {found}")
-        if not (folder / "tokenizer.json").is_file():
-            raise UsageError(f"{folder}: no tokenizer.json; save the fast tokenizer beside it")
-        return cls(folder, architecture)
+        config = read_config(folder)
+        checkpoint = cls(folder, Architecture.from_config(config, str(folder / CONFIG)))
+        _not_quantised(config, folder / CONFIG)
+        check_tensors(checkpoint.weights, checkpoint.architecture)
+        if not (folder / TOKENIZER).is_file():
+            raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
+        return checkpoint
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its files are there."""
+        return self.folder.is_dir()
+
+    @cached_property
+    def weights(self) -> StoredWeights:
+        """Its tensors."""
+        return StoredWeights.read(weight_files(self.folder, read_config(self.folder)))
+
+    @cached_property
+    def embedding(self) -> str:
+        """Name of the stored input embedding; of the output layer where that alone is stored."""
+        return EMBEDDING if EMBEDDING in self.weights else HEAD
+
+    @cached_property
+    def head(self) -> str:
+        """Name of the stored output layer: the embedding's where it is the same.
+
+        transformers ties the two if `config.json` says so, unless both are stored and differ.
+        """
+        weights = self.weights
+        if not self.architecture.tied:
+            return HEAD
+        apart = HEAD in weights and EMBEDDING in weights and not weights.alike(EMBEDDING, HEAD)
+        return HEAD if apart else self.embedding
 
     def tokenizer(self) -> Tokenizer:
-        """Its tokenizer, which needs no torch."""
-        return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        """Its tokenizer, which needs no torch; it neither cuts nor fills, whatever its file says.
+
+        As transformers' does unless a call asks for it.
+        """
+        tokenizer = Tokenizer.from_file(str(self.folder / TOKENIZER))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
 
     def end_ids(self) -> frozenset[int]:
         """Ids that end a text: by `generation_config.json` where it says, else `config.json`."""
-        for name in ("generation_config.json", "config.json"):
+        for name in (GENERATION, CONFIG):
             path = self.folder / name
             ids = (
                 json.loads(path.read_text("utf-8")).get("eos_token_id") if path.is_file() else None
@@ -55,6 +103,16 @@ class Checkpoint:
         return frozenset()
 
     def fingerprint(self) -> str:
-        """SHA-256 of everything that decides its output."""
-        files = [*self.folder.glob("*.safetensors"), self.folder / "config.json"]
-        return fingerprint([*files, self.folder / "tokenizer.json"])
+        """SHA-256 of everything that decides its output: the weights that count, and `BESIDE`."""
+        beside = [self.folder / name for name in BESIDE]
+        return fingerprint([*self.weights.files, *(path for path in beside if path.is_file())])
+
+
+def _not_quantised(config: Mapping[str, Any], where: Path) -> None:
+    for key in ("quantization_config", "compression_config"):
+        if said := config.get(key):
+            kind = said.get("quant_method", "unknown") if isinstance(said, dict) else said
+            raise UsageError(
+                f"{where}: {key} says that the weights are quantised already ({kind}), which no "
+                "engine here serves as it is; name the original model"
+            )

@@ -4,17 +4,13 @@ import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.fingerprint import fingerprint
-from pipeline.models.gguf_quantise import BLOCKS, check_widths, quantise
+from pipeline.models.gguf_check import check_gguf
+from pipeline.models.gguf_quantise import BLOCKS, quantise
 from pipeline.models.whole_file import whole_file
 
-PRECISIONS = ("f32", "f16", *BLOCKS)
-FORMAT = 1
+FORMAT = 2
 """Of the files written here; another number makes them anew."""
-
-_METADATA = ("tokenizer_config.json", "generation_config.json", "chat_template.jinja")
 
 
 def gguf_of(checkpoint: Checkpoint, precision: str, cache: Path) -> Path:
@@ -32,9 +28,7 @@ def gguf_of(checkpoint: Checkpoint, precision: str, cache: Path) -> Path:
         UsageError: the precision is unknown or doesn't fit the model's widths, or llama.cpp has
             no equal of the model or its tokenizer.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"precision {precision!r}: use one of {', '.join(PRECISIONS)}")
-    check_widths(checkpoint.architecture, precision)
+    check_gguf(checkpoint, precision)
     path = cache / "gguf" / f"{_key(checkpoint, precision)}-{precision}.gguf"
     if not path.is_file():
         if precision in BLOCKS:
@@ -51,35 +45,31 @@ def _write(checkpoint: Checkpoint, precision: str, path: Path) -> None:
     import gguf
 
     from pipeline.models.gguf_layout import gguf_architecture
-    from pipeline.models.gguf_metadata import read_config, write_metadata
+    from pipeline.models.gguf_metadata import write_metadata
     from pipeline.models.gguf_tensors import write_tensors
     from pipeline.models.gguf_tokenizer import write_tokenizer
-    from pipeline.models.weights import StoredWeights
 
-    config, half = read_config(checkpoint), precision == "f16"
+    half = precision == "f16"
     writer = gguf.GGUFWriter(path, gguf_architecture(checkpoint.architecture))
     try:
         kind = gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32
         writer.add_file_type(kind)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-        write_metadata(writer, checkpoint, config)
+        write_metadata(writer, checkpoint)
         write_tokenizer(writer, checkpoint)
-        write_tensors(writer, checkpoint, config, StoredWeights(checkpoint.folder), half)
+        write_tensors(writer, checkpoint, half)
     finally:
         writer.close()
 
 
 def _exact(checkpoint: Checkpoint) -> str:
-    from pipeline.models.weights import StoredWeights
-
-    dtypes = {*StoredWeights(checkpoint.folder).dtypes.values()}
+    dtypes = {each.dtype for each in checkpoint.weights.tensors.values()}
     return "f16" if dtypes == {"F16"} else "f32"
 
 
 def _key(checkpoint: Checkpoint, precision: str) -> str:
-    extra = [checkpoint.folder / name for name in _METADATA]
-    parts = [checkpoint.fingerprint(), fingerprint(path for path in extra if path.is_file())]
-    recipe = "\n".join([*parts, str(FORMAT), _maker() if precision in BLOCKS else ""])
+    made = _maker() if precision in BLOCKS else ""
+    recipe = "\n".join([checkpoint.fingerprint(), str(FORMAT), made])
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 

@@ -1,11 +1,12 @@
 """Rotary embedding in GGUF: base frequency, and the ways of stretching it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gguf
 
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_layout import gguf_architecture
 
 if TYPE_CHECKING:
@@ -14,14 +15,13 @@ if TYPE_CHECKING:
 _YARN = {"factor", "original_max_position_embeddings", "beta_fast", "beta_slow"}
 
 
-def write_rope(writer: gguf.GGUFWriter, config: Any, architecture: Architecture) -> None:
+def write_rope(writer: gguf.GGUFWriter, architecture: Architecture) -> None:
     """Write what llama.cpp needs to rotate as transformers does.
 
     Raises:
         UsageError: llama.cpp has no equal of this model's scaling.
     """
-    rope = config.rope_parameters
-    kind = _supported(rope, architecture)
+    rope, kind = architecture.rope, check_rope(architecture)
     writer.add_rope_dimension_count(architecture.head_dim)
     writer.add_rope_freq_base(rope["rope_theta"])
     if kind == "linear":
@@ -35,25 +35,32 @@ def write_rope(writer: gguf.GGUFWriter, config: Any, architecture: Architecture)
         writer.add_rope_scaling_yarn_beta_slow(rope.get("beta_slow") or 1.0)
 
 
-def frequency_divisors(config: Any) -> "Tensor | None":
+def frequency_divisors(checkpoint: Checkpoint) -> "Tensor | None":
     """What llama.cpp divides each frequency by, (head_dim / 2,); None where it is 1 for all.
 
     Only Llama 3's scaling is stored so; both sets of frequencies are transformers' own.
     """
-    rope = config.rope_parameters
-    if rope.get("rope_type") != "llama3":
+    rope, width = checkpoint.architecture.rope, checkpoint.architecture.head_dim
+    if rope["rope_type"] != "llama3":
         return None
     import torch
+    from transformers import AutoConfig
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    config = AutoConfig.from_pretrained(str(checkpoint.folder), trust_remote_code=False)
     plain = rope["rope_theta"] ** -(torch.arange(0, width, 2, dtype=torch.float32) / width)
     scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))
     divisors: Tensor = plain / scaled
     return divisors
 
 
-def _supported(rope: dict[str, Any], architecture: Architecture) -> str:
+def check_rope(architecture: Architecture) -> str:
+    """The kind of scaling.
+
+    Raises:
+        UsageError: llama.cpp has no equal of it.
+    """
+    rope = architecture.rope
     kind = str(rope.get("rope_type", "default"))
     here = gguf_architecture(architecture)
     extra = {key for key, value in rope.items() if value is not None} - {"rope_type", "rope_theta"}

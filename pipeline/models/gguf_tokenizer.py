@@ -6,23 +6,22 @@ import gguf
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
-from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.checkpoint import TOKENIZER, Checkpoint
 from pipeline.models.gguf_byte_level import byte_level
 from pipeline.models.gguf_sentencepiece import sentencepiece
 from pipeline.models.gguf_vocabulary import Vocabulary
 
 
-def write_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
-    """Write vocabulary, merges or scores, special tokens and chat template.
+def read_tokenizer(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
+    """Vocabulary, merges or scores, special tokens and chat template, as llama.cpp wants them.
 
     Raises:
         UsageError: llama.cpp has no equal of the tokenizer.
     """
-    path = checkpoint.folder / "tokenizer.json"
+    path = checkpoint.folder / TOKENIZER
     document = json.loads(path.read_text("utf-8"))
     read = sentencepiece if document["model"].get("byte_fallback") else byte_level
     vocabulary = read(document, checkpoint.architecture.vocabulary, str(path))
-    _write_vocabulary(writer, vocabulary)
     special = gguf.SpecialVocab(
         checkpoint.folder,
         special_token_types=("bos", "eos", "unk", "pad"),
@@ -33,6 +32,13 @@ def write_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     special.special_token_ids |= {"bos": before[0]} if before else {}
     special.special_token_ids |= {"eos": after[0]} if after else {}
     special.special_token_ids.setdefault("eos", _silent(vocabulary, str(path)))
+    return vocabulary, special
+
+
+def write_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
+    """Write what `read_tokenizer` finds."""
+    vocabulary, special = read_tokenizer(checkpoint)
+    _write_vocabulary(writer, vocabulary)
     special.add_to_gguf(writer, quiet=True)
 
 

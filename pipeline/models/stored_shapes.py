@@ -1,37 +1,99 @@
-"""Which tensors the checkpoint of a decoder holds, and of which shapes."""
+"""Which tensors the checkpoint of a decoder holds, of which shapes and types."""
 
+import re
+from collections.abc import Iterable
+
+from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
+from pipeline.models.safetensors_file import StoredTensor
+from pipeline.models.weights import StoredWeights
 
 Shapes = dict[str, tuple[int, ...]]
 
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+TYPES = ("F32", "F16", "BF16")
+"""How numbers may be stored, by safetensors' names."""
+DERIVED = re.compile(r"rotary_emb\.inv_freq$")
+"""Tensors of old checkpoints that are computed from `config.json`, and passed over."""
 
-def required(architecture: Architecture, tied: bool) -> Shapes:
-    """Tensors without which it isn't that decoder.
 
-    Args:
-        architecture: the decoder's.
-        tied: the output layer is the embedding.
-    """
+def expected(architecture: Architecture) -> Shapes:
+    """Every tensor of that decoder, a separate output layer included."""
     table, vector = (architecture.vocabulary, architecture.hidden), (architecture.hidden,)
-    shapes: Shapes = {"model.embed_tokens.weight": table, "model.norm.weight": vector}
-    if not tied:
-        shapes["lm_head.weight"] = table
-    for module, size in architecture.modules().items():
-        shapes[f"{module}.weight"] = size
+    shapes: Shapes = {EMBEDDING: table, HEAD: table, "model.norm.weight": vector}
+    for module, (out, in_) in architecture.modules().items():
+        shapes[f"{module}.weight"] = (out, in_)
+        if module.rsplit(".", 1)[-1] in architecture.biased:
+            shapes[f"{module}.bias"] = (out,)
     for layer in range(architecture.layers):
         inside = f"model.layers.{layer}"
         shapes[f"{inside}.input_layernorm.weight"] = vector
         shapes[f"{inside}.post_attention_layernorm.weight"] = vector
-        if architecture.family == "qwen3":
+        if architecture.head_norms:
             shapes[f"{inside}.self_attn.q_norm.weight"] = (architecture.head_dim,)
             shapes[f"{inside}.self_attn.k_norm.weight"] = (architecture.head_dim,)
     return shapes
 
 
-def biases(architecture: Architecture, projections: tuple[str, ...]) -> Shapes:
-    """The biases that those projections may have."""
-    return {
-        f"{module}.bias": (out,)
-        for module, (out, _) in architecture.modules().items()
-        if module.endswith(projections)
-    }
+def check_tensors(weights: StoredWeights, architecture: Architecture) -> None:
+    """Hold every stored tensor against the one description of the model.
+
+    transformers fills a missing tensor with random numbers and passes over one that it doesn't
+    know, with a warning each; both would be another model than the file's maker meant.
+
+    Raises:
+        UsageError: one is missing, unknown, of another shape, or stored as another type.
+    """
+    known = expected(architecture)
+    stored = {name: each for name, each in weights.tensors.items() if not DERIVED.search(name)}
+    for each in stored.values():
+        if each.dtype not in TYPES:
+            raise UsageError(
+                f"{each.path}: {each.name} is stored as {each.dtype}: quantised weights can't be "
+                f"served; name the original model, stored as {', '.join(TYPES)}"
+            )
+    _nothing_missing(known, stored, weights, architecture)
+    for name, each in stored.items():
+        if name not in known:
+            raise UsageError(f"{each.path}: {_stranger(name)}")
+        if each.shape != known[name]:
+            raise UsageError(f"{each.path}: {_misfit(each, known[name])}")
+
+
+def _nothing_missing(
+    known: Iterable[str], stored: Iterable[str], weights: StoredWeights, architecture: Architecture
+) -> None:
+    missing = sorted({*known} - {*stored})
+    if architecture.tied and not {EMBEDDING, HEAD} <= {*missing}:
+        missing = [name for name in missing if name not in (EMBEDDING, HEAD)]
+    if missing == [HEAD]:
+        raise UsageError(
+            f"{weights.files[0]}: no tensor {HEAD}, though config.json says tie_word_embeddings="
+            "false; set it to true if the output layer is the embedding, else fetch the weights"
+        )
+    if missing:
+        raise UsageError(
+            f"{weights.files[0]}: no tensor {missing[0]} ({len(missing)} are missing), which "
+            "config.json asks for; fetch the checkpoint again"
+        )
+
+
+def _stranger(name: str) -> str:
+    if name.endswith(".bias"):
+        return (
+            f"unexpected tensor {name}: this model type has no such bias unless config.json says "
+            "so (attention_bias, mlp_bias); correct it, or remove the tensor"
+        )
+    return (
+        f"unexpected tensor {name}: config.json describes another model "
+        "(num_hidden_layers, model_type); correct it, or remove the tensor"
+    )
+
+
+def _misfit(each: StoredTensor, wanted: tuple[int, ...]) -> str:
+    if each.name in (EMBEDDING, HEAD) and each.shape[1:] == wanted[1:]:
+        return (
+            f"{each.name} has {each.shape[0]} rows, vocab_size in config.json says {wanted[0]}; "
+            "correct whichever is wrong"
+        )
+    return f"{each.name} is {list(each.shape)}, config.json asks for {list(wanted)}; correct it"

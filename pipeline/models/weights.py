@@ -1,50 +1,60 @@
 """A checkpoint's tensors, one at a time."""
 
-import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from safetensors import safe_open
+
+from pipeline.models.safetensors_file import StoredTensor, stored_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
+PIECE = 1 << 24
+"""Bytes that are compared at a time."""
 
 
+@dataclass(frozen=True)
 class StoredWeights:
-    """The safetensors files of a checkpoint, in one piece or in shards.
+    """The tensors of a checkpoint, in one file or in shards.
 
     Attributes:
-        shapes: shape of every tensor, by name, from the headers.
-        dtypes: safetensors' name of every tensor's type, such as `F16` and `BF16`.
+        files: that hold them.
+        tensors: where each lies, and its shape and type, by name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.shapes: dict[str, tuple[int, ...]] = {}
-        self.dtypes: dict[str, str] = {}
-        self._files: dict[str, Path] = {}
-        for path in _files(folder):
-            with safe_open(path, framework="numpy") as stored:
-                names = stored.keys()
-                for name in names:
-                    header = stored.get_slice(name)
-                    self.shapes[name] = tuple(header.get_shape())
-                    self.dtypes[name] = header.get_dtype()
-                    self._files[name] = path
+    files: tuple[Path, ...]
+    tensors: Mapping[str, StoredTensor] = field(repr=False)
 
-    def read(self, name: str) -> "Tensor":
+    @classmethod
+    def read(cls, files: Iterable[Path]) -> Self:
+        """What the files' headers say; of two tensors of one name, the later file's counts.
+
+        Raises:
+            UsageError: a file isn't safetensors, or was cut short.
+        """
+        found = tuple(files)
+        return cls(found, {k: each for path in found for k, each in stored_tensors(path).items()})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def load(self, name: str) -> "Tensor":
         """That tensor, as it is stored."""
-        with safe_open(self._files[name], framework="pt") as stored:
+        with safe_open(self.tensors[name].path, framework="pt") as stored:
             tensor: Tensor = stored.get_tensor(name)
             return tensor
 
-
-def _files(folder: Path) -> list[Path]:
-    """The files that transformers would read: a hub folder may hold the weights twice."""
-    if (folder / INDEX).is_file():
-        shards = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()
-        return [folder / shard for shard in sorted({*shards})]
-    if (folder / SINGLE).is_file():
-        return [folder / SINGLE]
-    return sorted(folder.glob("*.safetensors"))
+    def alike(self, one: str, other: str) -> bool:
+        """Whether two tensors are the same to the last bit."""
+        first, second = self.tensors[one], self.tensors[other]
+        if (first.dtype, first.shape) != (second.dtype, second.shape):
+            return False
+        with first.path.open("rb") as left, second.path.open("rb") as right:
+            left.seek(first.start)
+            right.seek(second.start)
+            sizes = range(0, first.nbytes, PIECE)
+            counts = (min(PIECE, first.nbytes - start) for start in sizes)
+            return all(left.read(count) == right.read(count) for count in counts)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.adapters.gguf import gguf_adapter_of
 from pipeline.engines.llama_cpp import settings as module
 from pipeline.engines.llama_cpp.settings import Settings
 from pipeline.errors import UsageError
@@ -49,8 +50,13 @@ def test_more_than_plain_lora_is_refused_with_who_can_serve_it(extra, unusual, r
     assert "engine=peft_hotswap" in said
 
 
-def test_a_ready_made_file_lifts_that(unusual, checkpoint):
-    chosen(adapters_gguf={"odd": Path("odd.gguf")}).check(checkpoint, unusual(use_dora=True))
+def test_a_ready_made_file_lifts_that(unusual, checkpoint, adapters, tmp_path):
+    ready = {"odd": gguf_adapter_of(adapters["sql"], checkpoint.architecture, tmp_path)}
+    chosen(adapters_gguf=ready).check(checkpoint, unusual(use_dora=True))
+
+
+def test_a_ready_made_file_that_isnt_there_is_refused(adapters, refusal):
+    assert "no such file" in refusal(chosen(adapters_gguf={"sql": Path("odd.gguf")}), adapters)
 
 
 def test_plain_adapters_are_let_through(adapters, checkpoint):

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.gguf import PRECISIONS, gguf_of
+from pipeline.models.gguf import gguf_of
+from pipeline.models.gguf_check import PRECISIONS
 from pipeline.models.gguf_layout import interleave
 
 PAIRED = {"attn_q.weight": 4, "attn_k.weight": 2}

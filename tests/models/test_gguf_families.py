@@ -118,7 +118,7 @@ def test_values_beyond_float16_are_refused(random_checkpoint, tmp_path):
     checkpoint = random_checkpoint("llama", dtype="bfloat16")
     tensors = load_file(checkpoint.folder / "model.safetensors")
     tensors["model.layers.1.mlp.up_proj.weight"][0, 0] = 1e6
-    save_file(tensors, checkpoint.folder / "model.safetensors")
+    save_file(tensors, checkpoint.folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(UsageError, match="use precision f32"):
         gguf_of(checkpoint, "f16", tmp_path)
     gguf_of(checkpoint, "f32", tmp_path)
@@ -143,7 +143,7 @@ def test_tensors_that_dont_fit_are_refused(change, random_checkpoint, tmp_path):
         tensors[name] = tensors[name].to(torch.int8)
     save_file(tensors, checkpoint.folder / "model.safetensors")
     with pytest.raises(UsageError, match=name):
-        gguf_of(checkpoint, "f32", tmp_path)
+        gguf_of(Checkpoint.open(checkpoint.folder), "f32", tmp_path)
 
 
 def test_quantised_checkpoints_are_refused(random_checkpoint, tmp_path):
@@ -152,7 +152,7 @@ def test_quantised_checkpoints_are_refused(random_checkpoint, tmp_path):
     values = json.loads(path.read_text()) | {"quantization_config": {"quant_method": "gptq"}}
     path.write_text(json.dumps(values))
     with pytest.raises(UsageError, match="quantised already"):
-        gguf_of(checkpoint, "f32", tmp_path)
+        gguf_of(Checkpoint.open(checkpoint.folder), "f32", tmp_path)
 
 
 @pytest.mark.parametrize(

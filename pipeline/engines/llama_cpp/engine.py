@@ -109,7 +109,7 @@ class LlamaCpp(Engine):
         return self._runner.score(adapter, self._free[0], prompt_ids, continuation_ids)
 
     def _misfit(self, request: Request) -> str | None:
-        limit = min(self.settings.context, self.serving.checkpoint.architecture.positions)
+        limit = min(self.settings.context, self.serving.checkpoint.architecture.seen)
         if not request.prompt_ids:
             return "an empty prompt"
         if positions(request) > limit:

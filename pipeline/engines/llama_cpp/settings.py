@@ -66,7 +66,11 @@ class Settings(EngineSettings):
         return LlamaCpp(self, serving)
 
     def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
-        """llama.cpp applies plain LoRA alone, and has to be installed."""
+        """llama.cpp applies plain LoRA alone, and has to be installed; the files have to fit.
+
+        Raises:
+            UsageError: something of model, adapters or ready-made files can't be served.
+        """
         ready = self.adapters_gguf or {}
         if find_spec("llama_cpp") is None:
             raise UsageError(f"engine=llama_cpp needs llama-cpp-python; install it: {INSTALL}")
@@ -81,3 +85,16 @@ class Settings(EngineSettings):
                     f"engine=llama_cpp can't serve {name} ({', '.join(found)}); "
                     "use engine=peft_hotswap"
                 )
+        self._check_files(checkpoint, ready)
+
+    def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
+        from pipeline.adapters.gguf_file import check_adapter_gguf
+        from pipeline.models.gguf_check import check_gguf
+        from pipeline.models.gguf_file import check_base_gguf
+
+        if self.gguf is None:
+            check_gguf(checkpoint, self.precision)
+        else:
+            check_base_gguf(self.gguf, checkpoint.architecture)
+        for path in ready.values():
+            check_adapter_gguf(path, checkpoint.architecture)

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch
-from pipeline.engines.multilora.hyperparameters import Hyperparameters
 from pipeline.engines.multilora.kernels.kernels import Activations, Heads, Kernels, Step
 from pipeline.engines.multilora.kernels.layout import PANEL, panels
 from pipeline.engines.multilora.kernels.precision import Precision
 from pipeline.engines.multilora.kv_pool import KvPool
+from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.packing import Layer, Model, pack_checkpoint
+from pipeline.engines.multilora.rope import Rope
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
 from pipeline.models.architecture import Architecture
@@ -33,14 +34,13 @@ class Decoder:
     def __init__(
         self,
         shape: Architecture,
-        hyperparameters: Hyperparameters,
         model: Model,
         precision: Precision,
         kernels: Kernels,
     ) -> None:
         self.architecture, self.kernels = shape, kernels
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
-        self._hyper, self._model, self._precision = hyperparameters, model, precision
+        self._rope, self._model, self._precision = Rope.of(shape), model, precision
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
         self._space = Workspace.of(0, shape, precision, kernels)
 
@@ -54,11 +54,11 @@ class Decoder:
             kernels: what computes.
 
         Raises:
-            UsageError: the checkpoint has something that this decoder doesn't compute.
+            UsageError: the model has something that this decoder doesn't compute.
         """
-        hyperparameters = Hyperparameters.read(checkpoint)
-        model = pack_checkpoint(checkpoint, precision, hyperparameters.epsilon, kernels)
-        return cls(checkpoint.architecture, hyperparameters, model, precision, kernels)
+        check_model(checkpoint.architecture, str(checkpoint.folder))
+        model = pack_checkpoint(checkpoint, precision, kernels)
+        return cls(checkpoint.architecture, model, precision, kernels)
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""
@@ -74,7 +74,7 @@ class Decoder:
             Logits of the rows `batch.outputs`, fp32 (outputs, vocabulary).
         """
         space = self._workspace(len(batch.tokens))
-        step = self.kernels.begin(batch, *self._hyper.rope.angles(batch.positions), pool)
+        step = self.kernels.begin(batch, *self._rope.angles(batch.positions), pool)
         space.residual.copy_(self._model.embedding[batch.tokens])
         delta = None
         for index, layer in enumerate(self._model.layers):
@@ -86,16 +86,16 @@ class Decoder:
     def _attention(
         self, index: int, layer: Layer, step: Step, space: Workspace, delta: Tensor | None
     ) -> None:
-        kernels, normed, epsilon = self.kernels, space.normed, self._hyper.epsilon
+        kernels, normed, epsilon = self.kernels, space.normed, self.architecture.epsilon
         kernels.norm(space.residual, delta, layer.attention_norm, epsilon, normed)
         self._multiply(index, QKV, layer, step, normed, space.qkv)
         kernels.rotate_and_store(space.qkv, step, index, self._heads, layer.head_norms)
-        window = self._hyper.windows[index]
+        window = self.architecture.windows[index]
         kernels.attend(space.qkv, step, index, self._heads, window, space.attended)
         self._multiply(index, OUTPUT, layer, step, space.attended, space.delta)
 
     def _feed_forward(self, index: int, layer: Layer, step: Step, space: Workspace) -> None:
-        kernels, normed, epsilon = self.kernels, space.normed, self._hyper.epsilon
+        kernels, normed, epsilon = self.kernels, space.normed, self.architecture.epsilon
         kernels.norm(space.residual, space.delta, layer.feed_forward_norm, epsilon, normed)
         self._multiply(index, GATE_UP, layer, step, normed, space.gate_up)
         kernels.gate(space.gate_up, space.gated)
@@ -112,7 +112,7 @@ class Decoder:
         model, shape = self._model, self.architecture
         rows, delta = space.residual[outputs], space.delta[outputs]
         normed = self.kernels.activations(len(outputs), shape.hidden, model.head.precision)
-        self.kernels.norm(rows, delta, model.final_norm, self._hyper.epsilon, normed)
+        self.kernels.norm(rows, delta, model.final_norm, self.architecture.epsilon, normed)
         logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
         self.kernels.linear(normed, model.head, logits)
         return logits[:, : shape.vocabulary]

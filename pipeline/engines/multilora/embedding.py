@@ -7,9 +7,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pipeline.engines.multilora.safetensors_header import header
-from pipeline.engines.multilora.weights import Rows
 from pipeline.errors import UsageError
+from pipeline.models.safetensors_file import StoredTensor
 
 TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """How numbers may be stored, by safetensors' names."""
@@ -31,21 +30,19 @@ class Embedding:
         self.nbytes = rows * self._row_bytes
 
     @classmethod
-    def open(cls, stored: Rows) -> Self:
+    def open(cls, stored: StoredTensor) -> Self:
         """From a checkpoint's tensor.
 
         Raises:
             UsageError: its numbers are of a type that isn't known.
         """
-        file = FileIO(stored.path)
-        start, entries = header(file.fileno())
-        entry = entries[stored.name]
-        if entry["dtype"] not in TYPES:
+        if stored.dtype not in TYPES:
             raise UsageError(
-                f"{stored.path}: {stored.name} is {entry['dtype']}; store it as {', '.join(TYPES)}"
+                f"{stored.path}: {stored.name} is {stored.dtype}; store it as {', '.join(TYPES)}"
             )
-        rows, width = entry["shape"]
-        found = cls(file, start + entry["data_offsets"][0], rows, width, TYPES[entry["dtype"]])
+        file = FileIO(stored.path)
+        rows, width = stored.shape
+        found = cls(file, stored.start, rows, width, TYPES[stored.dtype])
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), found._start, found.nbytes, os.POSIX_FADV_WILLNEED)
         return found

@@ -21,7 +21,7 @@ from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Scheduler
 from pipeline.engines.multilora.scoring import score
 from pipeline.engines.multilora.sequence import Chunk, Sequence
-from pipeline.engines.multilora.settings import MEGABYTE, Settings
+from pipeline.engines.multilora.settings import Settings
 from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.token_sampler import TokenSampler
@@ -51,7 +51,6 @@ class Multilora(Engine):
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
-        self._check_budget()
         torch.set_num_threads(serving.threads)
         self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
         self._sampler = TokenSampler(serving.sampling)
@@ -161,15 +160,6 @@ class Multilora(Engine):
         if adapter is not None:
             weights = self._adapters.weights(adapter) or self._load(adapter)
         return score(self._decoder, weights, prompt_ids, continuation_ids)
-
-    def _check_budget(self) -> None:
-        budget = self.settings.adapter_bytes
-        largest = max(self.serving.adapters, key=self._size, default=None)
-        if budget is not None and largest is not None and self._size(largest) > budget:
-            raise UsageError(
-                f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {largest} alone needs "
-                f"{self._size(largest) / MEGABYTE:.3g}; raise it"
-            )
 
     def _size(self, name: str) -> int:
         return self._plan(name).bytes

@@ -1,6 +1,5 @@
 """A checkpoint's weights, packed for the kernels."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +11,11 @@ from pipeline.engines.multilora.kernels.kernels import HeadNorms, Kernels
 from pipeline.engines.multilora.kernels.layout import PANEL, Matrix, panels
 from pipeline.engines.multilora.kernels.precision import Precision
 from pipeline.engines.multilora.sites import SITES, module_of
-from pipeline.engines.multilora.weights import Weights, stacked
+from pipeline.engines.multilora.weights import Rows, stacked, vector
 from pipeline.models.checkpoint import Checkpoint
 
 ROWS_AT_ONCE = 16 * PANEL
 """Rows that are held in fp32 while a matrix is packed, so that a second copy never exists."""
-
-EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,70 +63,68 @@ class Model:
         return self.bytes + self.embedding.nbytes
 
 
+NORMS = ("q_norm", "k_norm")
+"""Of queries and keys, head by head, in the families that have them."""
+
 HEAD_PRECISION: dict[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
 """Of the output layer: its errors reach the logits undamped, so it is never kept in 4 bits."""
 
 
-def pack_checkpoint(
-    checkpoint: Checkpoint, precision: Precision, epsilon: float, kernels: Kernels
-) -> Model:
+def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Model:
     """Read and pack, a thousand rows at a time.
 
-    Raises:
-        UsageError: a tensor is missing.
+    Args:
+        checkpoint: whose tensors are known to be those of its architecture.
+        precision: of all but the output layer.
+        kernels: that will read what is packed.
     """
-    weights = Weights(checkpoint)
-    packer = _Packer(weights, precision, kernels)
+    packer = _Packer(checkpoint, precision, kernels)
     head_packer = replace(packer, precision=HEAD_PRECISION[precision])
-    layers = range(checkpoint.architecture.layers)
+    weights, layers = checkpoint.weights, range(checkpoint.architecture.layers)
     return Model(
-        embedding=Embedding.open(weights.rows(EMBEDDING)),
-        layers=tuple(_layer(packer, index, epsilon) for index in layers),
-        final_norm=weights.vector("model.norm.weight"),
-        head=head_packer.matrix([EMBEDDING if _tied(checkpoint) else HEAD]),
+        embedding=Embedding.open(weights.tensors[checkpoint.embedding]),
+        layers=tuple(_layer(packer, index) for index in layers),
+        final_norm=vector(weights, "model.norm.weight"),
+        head=head_packer.matrix([checkpoint.head]),
     )
-
-
-def _tied(checkpoint: Checkpoint) -> bool:
-    """Whether the output layer is the embedding; by default it isn't, in any of our families."""
-    config = json.loads((checkpoint.folder / "config.json").read_text("utf-8"))
-    return bool(config.get("tie_word_embeddings", False))
 
 
 @dataclass(frozen=True, eq=False)
 class _Packer:
-    weights: Weights
+    checkpoint: Checkpoint
     precision: Precision
     kernels: Kernels
 
     def matrix(self, names: Sequence[str]) -> Matrix:
         """One matrix of those tensors above one another, with their biases."""
-        parts = [self.weights.rows(name) for name in names]
+        tensors = self.checkpoint.weights.tensors
+        parts = [Rows(tensors[name]) for name in names]
         rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
         pieces = stacked(parts, ROWS_AT_ONCE)
         data = self.kernels.pack(pieces, rows, columns, self.precision)
         return Matrix(self.precision, rows, columns, data, self._bias(names, rows))
 
     def _bias(self, names: Sequence[str], rows: int) -> Tensor | None:
+        weights = self.checkpoint.weights
         biases = [name.removesuffix("weight") + "bias" for name in names]
-        if not any(name in self.weights for name in biases):
+        if not any(name in weights for name in biases):
             return None
         padding = torch.zeros(panels(rows) * PANEL - rows)
-        return torch.cat([*map(self.weights.vector, biases), padding])
+        return torch.cat([*(vector(weights, name) for name in biases), padding])
 
 
-def _layer(packer: _Packer, index: int, epsilon: float) -> Layer:
-    weights, prefix = packer.weights, f"model.layers.{index}"
-    query_norm = f"{prefix}.self_attn.q_norm.weight"
-    key_norm = f"{prefix}.self_attn.k_norm.weight"
+def _layer(packer: _Packer, index: int) -> Layer:
+    weights, architecture = packer.checkpoint.weights, packer.checkpoint.architecture
+    prefix = f"model.layers.{index}"
     norms = None
-    if query_norm in weights:
-        norms = HeadNorms(weights.vector(query_norm), weights.vector(key_norm), epsilon)
+    if architecture.head_norms:
+        query, key = (vector(weights, f"{prefix}.self_attn.{name}.weight") for name in NORMS)
+        norms = HeadNorms(query, key, architecture.epsilon)
     return Layer(
         matrices=tuple(
             packer.matrix([f"{module_of(index, name)}.weight" for name in site]) for site in SITES
         ),
-        attention_norm=weights.vector(f"{prefix}.input_layernorm.weight"),
-        feed_forward_norm=weights.vector(f"{prefix}.post_attention_layernorm.weight"),
+        attention_norm=vector(weights, f"{prefix}.input_layernorm.weight"),
+        feed_forward_norm=vector(weights, f"{prefix}.post_attention_layernorm.weight"),
         head_norms=norms,
     )

@@ -1,6 +1,6 @@
 """Settings of our own engine."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -9,8 +9,10 @@ from pydantic.dataclasses import dataclass
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.multilora.kernels.choice import Choice
+from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.scheduler import Policy
 from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.settings import STRICT
 
@@ -68,14 +70,31 @@ class Settings(EngineSettings):
         return Multilora(self, serving)
 
     def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
-        """Only plain LoRA is served.
+        """Only plain LoRA is served, on models that the decoder computes.
 
         Raises:
-            UsageError: an adapter is of another kind.
+            UsageError: the model or an adapter is of another kind, or an adapter alone is larger
+                than the budget.
         """
+        check_model(checkpoint.architecture, str(checkpoint.folder))
         for adapter in adapters.values():
             if found := adapter.lora.unusual():
                 raise UsageError(
                     f"engine=multilora can't serve {adapter.name} ({', '.join(found)}); "
                     "use engine=peft_hotswap"
+                )
+        if self.adapter_bytes is not None:
+            self._check_budget(checkpoint.architecture, adapters.values(), self.adapter_bytes)
+
+    def _check_budget(
+        self, architecture: Architecture, adapters: Iterable[Adapter], budget: int
+    ) -> None:
+        from pipeline.engines.multilora.lora import Plan
+
+        for adapter in adapters:
+            size = Plan.of(adapter, architecture, self.adapter_dtype).bytes
+            if size > budget:
+                raise UsageError(
+                    f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {adapter.name} alone needs "
+                    f"{size / MEGABYTE:.3g}; raise it"
                 )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.models.architecture import PROJECTIONS, Architecture
+from pipeline.models.architecture import Architecture
+from pipeline.models.families import PROJECTIONS
 
 SITES = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
 """The four sites of a layer, in the order of computation."""

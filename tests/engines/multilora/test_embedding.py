@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from pipeline.engines.multilora.embedding import TYPES, Embedding
-from pipeline.engines.multilora.weights import Rows
 from pipeline.errors import UsageError
+from pipeline.models.safetensors_file import stored_tensors
 
 NAME, ROWS = "model.embed_tokens.weight", 9
 
@@ -24,7 +24,7 @@ def stored(tmp_path_factory):
         path = tmp_path_factory.mktemp("embedding") / "model.safetensors"
         numbers = torch.randn(ROWS, 5, generator=torch.manual_seed(3)).to(dtype)
         save_file({"a": torch.ones(3), NAME: numbers, "z": torch.ones(7)}, path)
-        return Rows(path, NAME), numbers
+        return stored_tensors(path)[NAME], numbers
 
     return save
 
