@@ -6,6 +6,7 @@ from pipeline.compare.cautions import cautions
 from pipeline.compare.columns import COLUMNS
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.headline import headline
+from pipeline.compare.intervals import METHOD
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.rows import Row, rows
 from pipeline.compare.run import Run
@@ -25,7 +26,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
             for each in comparison.twins
         ],
         "warnings": cautions(comparison),
-        "rows": [_row(row, comparison) for row in rows(comparison)],
+        "rows": [_row(row) for row in rows(comparison)],
         "runs": [_run(run) for run in comparison.runs],
     }
 
@@ -34,7 +35,7 @@ def _ratio(ratio: Ratio) -> dict[str, Any]:
     return {
         "mean": ratio.mean,
         "interval": ratio.interval,
-        "method": ratio.method,
+        "method": METHOD if ratio.estimate else None,
         "pairs": ratio.pairs,
         "values": ratio.values,
         "p_value": ratio.p_value,
@@ -44,11 +45,15 @@ def _ratio(ratio: Ratio) -> dict[str, Any]:
 def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
-    judged = {"p_value_holm": verdict.p_adjusted, "verdict": verdict.word}
+    judged = {
+        "p_value_holm": verdict.p_adjusted,
+        "verdict": verdict.word,
+        "would_have_shown": verdict.within,
+    }
     return _ratio(verdict.ratio) | judged
 
 
-def _row(row: Row, comparison: Comparison) -> dict[str, Any]:
+def _row(row: Row) -> dict[str, Any]:
     return {
         "arm": row.arm,
         "condition": dict(row.condition),
@@ -58,9 +63,7 @@ def _row(row: Row, comparison: Comparison) -> dict[str, Any]:
         "repeats": [run.repeat for run in row.runs],
         "mean": {name: row.number(name) for column in COLUMNS for name in column.metrics},
         "noisy_cv": row.variation,
-        "ratio": _verdict(comparison.cell_verdicts.get((row.arm, row.condition)))
-        if row.counts
-        else None,
+        "ratio": _verdict(row.found),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipeline.compare.columns import COLUMNS, MISSING, Column
 from pipeline.compare.rows import Row
 from pipeline.compare.settings import short
+from pipeline.compare.verdict import Verdict
 
 
 def as_markdown(rows: Sequence[Row], settings: Sequence[str], columns: Sequence[Column]) -> str:
@@ -26,16 +27,21 @@ def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
     metrics = [metric for column in COLUMNS for metric in column.metrics]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    ratio = ("ratio", "ratio_low", "ratio_high", "pairs")
+    ratio = ("ratio", "ratio_low", "ratio_high", "pairs", "found", "would_have_shown")
     writer.writerow(["engine", *settings, "verdict", "repeats", *ratio, *metrics])
     for row in rows:
-        low, high = (row.ratio.interval if row.ratio else None) or (None, None)
-        found = (row.ratio.mean, low, high, row.ratio.pairs) if row.ratio else (None,) * 4
+        found = _found(row.found) if row.found else [None] * len(ratio)
         repeats = " ".join(str(run.repeat) for run in row.runs if run.repeat is not None)
         values = [value for _, value in row.condition]
         numbers = [row.number(metric) for metric in metrics]
         writer.writerow([row.arm, *values, row.verdict, repeats, *found, *numbers])
     return buffer.getvalue()
+
+
+def _found(verdict: Verdict) -> list[float | str | None]:
+    low, high = verdict.ratio.interval or (None, None)
+    known = [verdict.ratio.mean, low, high, verdict.ratio.pairs]
+    return [*known, verdict.word, verdict.within]
 
 
 def _ratio(row: Row) -> str:

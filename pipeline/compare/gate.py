@@ -101,12 +101,13 @@ class Condition:
         if which == "ratio":
             return found.mean
         if found.interval is None:
-            raise self._cannot("one pair of runs has no interval; repeat the runs")
+            raise self._cannot("one repeat has no interval; repeat the runs")
         return found.interval[which == "ratio_high"]
 
     def _certainty(self, found: Ratio) -> str:
         if found.interval is None:
-            return "of one pair of runs, so without an interval"
+            alone = "one pair of runs" if found.pairs == 1 else "one repeat"
+            return f"of {alone}, so without an interval"
         low, high = found.interval
         excluded = "holds" if low <= self.limit <= high else "excludes"
         return (

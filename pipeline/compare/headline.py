@@ -5,7 +5,7 @@ from collections import Counter
 from pipeline.compare.columns import DASH, TIMES, significant
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.ratios import Ratio
-from pipeline.compare.verdict import NO_DIFFERENCE, ONE_PAIR, Verdict
+from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, would_have_shown
 
 SPACE = "\u00a0"
 """Keeps a number and what follows it on one line."""
@@ -70,20 +70,20 @@ def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
     over = f"over {_pairs(ratio)} of runs of the same traces"
     verb = "makes" if comparison.metric.endswith(RATE) else "has"
     if verdict.word == NO_DIFFERENCE:
+        shown = would_have_shown(verdict.within or 0.0)
         return (
-            f"No difference found in {name} between {arm} and {baseline}: {_times(ratio)}, {over}"
+            f"No difference found in {name} between {arm} and {baseline} ({shown}): "
+            f"{_times(ratio)}, {over}"
         )
-    if verdict.word == ONE_PAIR:
-        return (
-            f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, in one pair of runs of the "
-            "same trace, so without an interval"
-        )
+    if verdict.word == ONE_REPEAT:
+        one = "in one pair of runs of the same trace" if ratio.pairs == 1 else f"{over}, one repeat"
+        over = f"{one}, so without an interval"
     return f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, {over}"
 
 
 def _brief(verdict: Verdict) -> str:
     ratio = verdict.ratio
-    doubt = f", {NO_DIFFERENCE}" if verdict.word == NO_DIFFERENCE else ""
+    doubt = f", {verdict.said}" if verdict.word == NO_DIFFERENCE else ""
     return f"{_times(ratio)}, {_pairs(ratio)}{doubt}"
 
 
@@ -108,7 +108,7 @@ def _floor(comparison: Comparison, number: int) -> str:
     twin = comparison.twins[number]
     said = f"{twin.arm} entered twice differs from itself by {_times(twin.ratio)}"
     if twin.floor is None:
-        return f"{said}, in one pair of runs."
+        return f"{said}, in one repeat."
     return f"{said}: differences within {100 * twin.floor:.2g}{SPACE}% are noise here."
 
 

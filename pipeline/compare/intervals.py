@@ -1,107 +1,137 @@
 """How far the mean of a few repeats may be from the truth.
 
-Repeats are drawn at random, conditions are not: the spread that counts is the one of the repeats
-about their own condition's mean. Where nothing was repeated, the spread between the conditions
-stands in for it, which is wider.
+Repeats are drawn at random, conditions are not, and the runs of one repeat share its fortunes: an
+engine that was placed badly in memory is slow in all of its traces. So the repeat is the unit. What
+its pairs of runs differ from the means of their own conditions is added up, and the spread of those
+sums over the repeats is what counts, with one degree of freedom fewer than there are repeats. Each
+repeat's sum is one draw of the same law, however much noisier one condition is than another.
 
-Up to `ENOUGH` repeats the interval is Student's. A bootstrap of so few can't leave the range of
-what was seen: of three repeats it misses the truth in at least a quarter of all cases. From there
-on it is the bootstrap over repeats, as percentiles widened for small samples (Hesterberg, "What
-teachers should know about the bootstrap", The American Statistician 69, 2015, section 5.3).
-tests/compare/test_coverage.py counts how often each holds the truth.
+Repeats that share no condition, as those of two sweeps, spread on their own; the degrees of freedom
+of the whole are Welch's ("The generalization of 'Student's' problem when several different
+population variances are involved", Biometrika 34, 1947).
+
+`python -m pipeline.compare.coverage` counts how often the intervals hold the truth.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from math import fsum, sqrt
+from statistics import fmean
 
 CONFIDENCE = 0.95
 
-ENOUGH = 10
-"""Repeats of every condition from which on they are resampled."""
-
-RESAMPLES = 4999
-
-Groups = Sequence[Sequence[float]]
-"""Logarithms of ratios, by condition."""
-
-STUDENT = "Student's t over repeats"
-BOOTSTRAP = "bootstrap over repeats"
-ACROSS = "Student's t over conditions, as none was repeated"
+METHOD = "Student's t over repeats"
 
 
-def method(groups: Groups) -> str:
-    """How the interval is made, in words."""
-    if max(map(len, groups)) == 1:
-        return ACROSS
-    return BOOTSTRAP if min(map(len, groups)) >= ENOUGH else STUDENT
+@dataclass(frozen=True)
+class Estimate:
+    """A mean and how far it may be off.
+
+    Attributes:
+        mean: of all values.
+        error: its standard error.
+        freedom: the degrees of freedom that has.
+    """
+
+    mean: float
+    error: float
+    freedom: float
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """The range that holds the true mean in that share of all cases."""
+        from scipy.special import stdtrit
+
+        reach = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
+        return self.mean - reach, self.mean + reach
+
+    @property
+    def p_value(self) -> float:
+        """Of the two-sided t test that the true mean is zero."""
+        from scipy.special import stdtr
+
+        if self.error == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
 
 
-def interval(groups: Groups) -> tuple[float, float] | None:
-    """The 95 % interval of the mean of all values; None of a single one."""
-    if sum(map(len, groups)) < 2:
+def estimate(
+    values: Sequence[float], conditions: Sequence[Hashable], repeats: Sequence[Hashable]
+) -> Estimate | None:
+    """The mean of all values; None where nothing was repeated.
+
+    Args:
+        values: one a pair of runs.
+        conditions: each value's; what sets them apart is no noise.
+        repeats: each value's; those of one repeat may err together.
+    """
+    rows = list(zip(residuals(values, conditions), conditions, repeats, strict=True))
+    variances, freedoms, known = [], [], 0
+    for stratum in _strata(conditions, repeats):
+        inside = [row for row in rows if row[1] in stratum.conditions]
+        freedom = len(stratum.repeats) - 1
+        if freedom:
+            sums = totals([row[0] for row in inside], [row[2] for row in inside])
+            apart = len(inside) / (len(inside) - len(stratum.conditions))
+            together = len(stratum.repeats) / freedom
+            variances.append(fsum(each**2 for each in sums) * max(apart, together))
+            freedoms.append(freedom)
+            known += len(inside)
+    if not known:
         return None
-    return _bootstrap(groups) if method(groups) == BOOTSTRAP else student(groups)
+    error = sqrt(fsum(variances) / known / len(values))
+    return Estimate(fmean(values), error, _welch(variances, freedoms))
 
 
-def student(groups: Groups) -> tuple[float, float] | None:
-    """Student's 95 % interval of the mean of all values, of whatever kind; None of a single one."""
-    from scipy.stats import t
-
-    if sum(map(len, groups)) < 2:
-        return None
-    mean, error, freedom = _mean(groups)
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    return mean - reach, mean + reach
+def student(values: Sequence[float]) -> tuple[float, float] | None:
+    """Student's 95 % interval of the mean of independent values; None of a single one."""
+    found = estimate(values, [()] * len(values), range(len(values)))
+    return found.interval() if found else None
 
 
-def p_value(groups: Groups) -> float | None:
-    """Of the paired, two-sided t test that the mean is zero; None of a single value."""
-    from scipy.stats import t
-
-    if sum(map(len, groups)) < 2:
-        return None
-    mean, error, freedom = _mean(groups)
-    if error == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * t.sf(abs(mean) / error, freedom))
+def residuals(values: Sequence[float], conditions: Sequence[Hashable]) -> list[float]:
+    """What each value is above the mean of its condition."""
+    groups: dict[Hashable, list[float]] = defaultdict(list)
+    for value, condition in zip(values, conditions, strict=True):
+        groups[condition].append(value)
+    means = {condition: fmean(group) for condition, group in groups.items()}
+    return [value - means[at] for value, at in zip(values, conditions, strict=True)]
 
 
-def widened(repeats: int, freedom: int) -> float:
-    """The level at which a bootstrap's percentiles hold the truth in 95 % of all cases."""
-    from scipy.stats import norm, t
-
-    reach = t.ppf((1 + CONFIDENCE) / 2, freedom) * (repeats / (repeats - 1)) ** 0.5
-    return float(1 - 2 * norm.sf(reach))
-
-
-def _mean(groups: Groups) -> tuple[float, float, int]:
-    """Mean of all values, its standard error, and the degrees of freedom that has."""
-    import numpy as np
-
-    if max(map(len, groups)) == 1:
-        groups = [[value for group in groups for value in group]]
-    values = np.concatenate([np.asarray(group, float) for group in groups])
-    freedom = len(values) - len(groups)
-    squares = sum(float(np.var(group)) * len(group) for group in groups)
-    return float(values.mean()), (squares / freedom / len(values)) ** 0.5, freedom
+def totals(values: Sequence[float], repeats: Sequence[Hashable]) -> list[float]:
+    """The sum of each repeat."""
+    groups: dict[Hashable, list[float]] = defaultdict(list)
+    for value, repeat in zip(values, repeats, strict=True):
+        groups[repeat].append(value)
+    return [fsum(group) for group in groups.values()]
 
 
-def _bootstrap(groups: Groups) -> tuple[float, float]:
-    """Repeats are resampled within their condition; seeded, so the same runs give the same."""
-    import numpy as np
-    from scipy.stats import bootstrap
+@dataclass(frozen=True)
+class _Stratum:
+    """Conditions and repeats that are tied together by the runs they share."""
 
-    total = sum(map(len, groups))
+    conditions: frozenset[Hashable]
+    repeats: frozenset[Hashable]
 
-    def mean(*samples: "np.ndarray", axis: int = -1) -> "np.ndarray":
-        return np.asarray(sum(sample.sum(axis=axis) for sample in samples) / total)
 
-    found = bootstrap(
-        [np.asarray(group, float) for group in groups],
-        mean,
-        n_resamples=RESAMPLES,
-        confidence_level=widened(min(map(len, groups)), total - len(groups)),
-        method="percentile",
-        vectorized=True,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+def _strata(conditions: Sequence[Hashable], repeats: Sequence[Hashable]) -> list[_Stratum]:
+    found: list[_Stratum] = []
+    for condition, repeat in dict.fromkeys(zip(conditions, repeats, strict=True)):
+        tied = [each for each in found if condition in each.conditions or repeat in each.repeats]
+        found = [each for each in found if each not in tied]
+        found.append(
+            _Stratum(
+                frozenset({condition}).union(*(each.conditions for each in tied)),
+                frozenset({repeat}).union(*(each.repeats for each in tied)),
+            )
+        )
+    return found
+
+
+def _welch(variances: Sequence[float], freedoms: Sequence[int]) -> float:
+    """Degrees of freedom of a sum of variances, between the least of theirs and their sum."""
+    if not fsum(variances):
+        return float(sum(freedoms))
+    pairs = zip(variances, freedoms, strict=True)
+    squares = fsum(variance**2 / (freedom + 2) for variance, freedom in pairs)
+    return float(min(max(fsum(variances) ** 2 / squares - 2, min(freedoms)), sum(freedoms)))

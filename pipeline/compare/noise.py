@@ -25,7 +25,7 @@ class Twins:
 
     @property
     def floor(self) -> float | None:
-        """The largest difference the interval allows, as a share; None of a single pair."""
+        """The largest difference the interval allows, as a share; None of one repeat."""
         if self.ratio.interval is None:
             return None
         low, high = self.ratio.interval

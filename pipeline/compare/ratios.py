@@ -1,15 +1,17 @@
 """Paired ratios: the only comparison that means anything on a machine that drifts."""
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp, log
 from statistics import geometric_mean
 from typing import Any
 
-from pipeline.compare import intervals
+from pipeline.compare.intervals import CONFIDENCE, Estimate, estimate
 from pipeline.compare.run import Run
+
+LARGEST = 700.0
+"""Logarithm of about the largest number there is."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,13 @@ class Ratio:
 
     Attributes:
         values: the arm's figure ÷ the baseline's.
-        conditions: each pair's; pairs of one condition repeat each other. All do, if not given.
+        conditions: under which each pair was measured: all under one, if not given.
+        repeats: in which each pair was measured; none is another's, if not given.
     """
 
     values: tuple[float, ...]
     conditions: tuple[Hashable, ...] = ()
+    repeats: tuple[Hashable, ...] = ()
 
     @property
     def pairs(self) -> int:
@@ -34,29 +38,33 @@ class Ratio:
         """Geometric mean of the paired ratios."""
         return geometric_mean(self.values)
 
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """The mean of the logarithms and how sure it is; None where nothing was repeated."""
+        return estimate(*self.logarithms)
+
     @property
-    def method(self) -> str | None:
-        """How the interval was made; None of a single pair."""
-        return intervals.method(self.logs) if self.pairs > 1 else None
-
-    @cached_property
     def interval(self) -> tuple[float, float] | None:
-        """95 % interval of the mean; None of a single pair."""
-        found = intervals.interval(self.logs)
-        return found and (exp(found[0]), exp(found[1]))
+        """95 % interval of the mean; None where nothing was repeated."""
+        return self.interval_of(CONFIDENCE)
 
-    @cached_property
+    def interval_of(self, confidence: float) -> tuple[float, float] | None:
+        """The same with another confidence."""
+        if self.estimate is None:
+            return None
+        low, high = self.estimate.interval(confidence)
+        return exp(low), exp(min(high, LARGEST))
+
+    @property
     def p_value(self) -> float | None:
-        """Of the paired t test on logarithms that the mean is 1; None of a single pair."""
-        return intervals.p_value(self.logs)
+        """Of the paired t test on logarithms that the mean is 1; None as for the interval."""
+        return self.estimate.p_value if self.estimate else None
 
-    @cached_property
-    def logs(self) -> tuple[tuple[float, ...], ...]:
-        """Logarithms of the ratios, by condition."""
-        groups: dict[Hashable, list[float]] = defaultdict(list)
-        for value, condition in zip(self.values, self.conditions or [()] * self.pairs, strict=True):
-            groups[condition].append(log(value))
-        return tuple(map(tuple, groups.values()))
+    @property
+    def logarithms(self) -> tuple[list[float], Sequence[Hashable], Sequence[Hashable]]:
+        """Of each pair: logarithm of the ratio, condition and repeat."""
+        logs = [log(value) for value in self.values]
+        return logs, self.conditions or [()] * self.pairs, self.repeats or range(self.pairs)
 
     @property
     def excludes_one(self) -> bool:
@@ -79,20 +87,14 @@ def _key(run: Run) -> tuple[Any, ...]:
 
 
 def ratio(runs: Iterable[Run], baseline: Iterable[Run], metric: str) -> Ratio | None:
-    """How many times the baseline's value; None when no two runs can be paired.
-
-    A tail percentile that enough repeats carry gets its interval from the requests as well.
-    """
-    from pipeline.compare.tails import TailRatio, is_tail
-
+    """How many times the baseline's value; None when no two runs can be paired."""
     measured = [each for each in pairs(runs, baseline) if _both(each, metric)]
     if not measured:
         return None
     values = tuple(_value(run, metric) / _value(other, metric) for run, other in measured)
     conditions = tuple(run.condition for run, _ in measured)
-    if is_tail(metric):
-        return TailRatio(values, conditions, metric, tuple(measured))
-    return Ratio(values, conditions)
+    repeats = tuple((run.sweep, other.sweep, run.repeat) for run, other in measured)
+    return Ratio(values, conditions, repeats)
 
 
 def _both(pair: Pair, metric: str) -> bool:

@@ -9,6 +9,7 @@ from pipeline.compare.columns import COLUMNS, DASH, MISSING, Column, Numbers
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.run import Condition, Run
+from pipeline.compare.verdict import Verdict
 
 NOISY = 0.10
 """Coefficient of variation between iterations from which a figure carries a warning."""
@@ -24,7 +25,7 @@ class Row:
         runs: the repeats it stands for; a run that is left out stands alone.
         verdict: VALID, or what keeps it out of the comparison.
         why: the cause or the reasons.
-        ratio: against the baseline.
+        found: the ratio to the baseline, and what may be said of it.
         number: looks a metric up.
     """
 
@@ -33,8 +34,13 @@ class Row:
     runs: tuple[Run, ...]
     verdict: str
     why: str
-    ratio: Ratio | None
+    found: Verdict | None
     number: Numbers
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """Against the baseline."""
+        return self.found.ratio if self.found else None
 
     @property
     def counts(self) -> bool:
@@ -81,8 +87,8 @@ def measured(lines: Sequence[Row]) -> tuple[Column, ...]:
 
 
 def _cell(cell: Cell, comparison: Comparison) -> Row:
-    against = None if cell.arm == comparison.baseline else comparison.ratio(cell.runs)
-    return Row(cell.arm, cell.condition, cell.runs, "VALID", "", against, cell.mean)
+    found = comparison.cell_verdicts.get((cell.arm, cell.condition))
+    return Row(cell.arm, cell.condition, cell.runs, "VALID", "", found, cell.mean)
 
 
 def _left_out(run: Run) -> Row:

@@ -12,6 +12,10 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.headline import headline
 from pipeline.compare.rows import Row, differing, measured, rows, shown
 from pipeline.compare.settings import short
+from pipeline.compare.verdict import share
+
+UNDECIDED = "<5 %: no difference found, and one of 5 % or more would have shown."
+"""What the sign behind a ratio means."""
 
 
 def print_table(comparison: Comparison, console: Console) -> None:
@@ -19,6 +23,8 @@ def print_table(comparison: Comparison, console: Console) -> None:
     lines = rows(comparison)
     table, dropped = _fitting(comparison, lines, console)
     console.print(Text(headline(comparison)), *_throughout(comparison), "", table, sep="\n")
+    if any(row.found and row.found.within is not None for row in lines):
+        console.print(Text(UNDECIDED, style="dim"), soft_wrap=True)
     for row in lines:
         if row.why:
             line = f"{row.verdict}  {row.runs[0].name}: {row.why}"
@@ -92,4 +98,7 @@ def _against(row: Row, baseline: str | None) -> str:
         return row.verdict
     if row.arm == baseline:
         return "baseline"
-    return f"{row.ratio.mean:.2f} ({row.ratio.pairs})" if row.ratio else MISSING
+    if row.found is None:
+        return MISSING
+    said = f"{row.found.ratio.mean:.2f} ({row.found.ratio.pairs})"
+    return said if row.found.within is None else f"{said} <{share(row.found.within)}"

@@ -67,6 +67,19 @@ def test_pairs_of_several_conditions_keep_their_own_means() -> None:
     assert apart[1] / apart[0] < 1.2 < together[1] / together[0]
 
 
+def test_the_traces_of_one_repeat_are_no_repeats_of_each_other() -> None:
+    """Whatever slows a repeat slows all of its traces: nine traces know no more than one."""
+    arm = [run(v, r, str(t)) for r, v in enumerate((9.0, 10.0, 11.0)) for t in range(9)]
+    other = [run(10.0, r, str(t)) for r in range(3) for t in range(9)]
+    nine, one = ratio(arm, other, METRIC), ratio(arm[::9], other, METRIC)
+    assert nine and one
+    assert (nine.pairs, one.pairs) == (27, 3)
+    assert nine.interval == pytest.approx(one.interval)
+    assert nine.p_value == pytest.approx(one.p_value)
+    alone = ratio(arm[:9], other, METRIC)
+    assert alone and alone.interval is None and alone.p_value is None
+
+
 def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:
     values = (1.8, 2.0, 2.1, 2.3, 1.9)
     found = Ratio(values)

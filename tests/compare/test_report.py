@@ -95,9 +95,28 @@ def test_every_plot_has_a_heading_and_a_label(page: Page) -> None:
 def test_it_leads_with_one_sentence(page: Page) -> None:
     text = page.text.replace("\u00a0", " ")
     assert re.search(
-        r"multilora makes \S+ × \(95 % \S+–\S+\) the output tokens per second of", text
+        r"multilora makes \S+ × the output tokens per second of peft_hotswap, over 3 pairs of runs "
+        r"of the same traces, one repeat, so without an interval\.",
+        text,
     )
     assert text.index("multilora makes") < text.index("Throughput")
+
+
+def test_where_nothing_was_found_it_says_what_would_have_been(
+    tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    for repeat, speed in enumerate((98.0, 102.0, 101.0)):
+        for place, engine, value in (("a", "merged", 100.0), ("b", "multilora", speed)):
+            path = tmp_path / f"{place}{repeat}"
+            make_run(path, engine, repeat=repeat, metrics={"output_tokens_per_s": value})
+    report = compare([tmp_path]).report
+    text = Page(report.read_text()).text.replace("\u00a0", " ")
+    said = "(5.7 % or more would have shown)"
+    assert f"between multilora and merged {said}: 1.00 × (95 % 0.95–1.06)" in text
+    assert f"no difference found {said}" in text
+    overall = json.loads(report.with_name("comparison.json").read_text())["overall"]["multilora"]
+    assert overall["verdict"] == "no difference found"
+    assert overall["would_have_shown"] == pytest.approx(0.0564, abs=1e-4)
 
 
 def test_every_run_is_on_the_page(page: Page) -> None:

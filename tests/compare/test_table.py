@@ -31,10 +31,28 @@ def test_the_table_shows_every_configuration_and_every_run_left_out(
     assert len(rows(assemble([sweep]))) == 12
 
 
-def test_the_headline_gives_ratio_interval_and_pairs(sweep: Path, console: Console) -> None:
+def test_the_headline_gives_ratio_interval_and_pairs(
+    tmp_path: Path, make_sweep: Callable[..., Path], console: Console
+) -> None:
+    sweep = make_sweep(tmp_path / "sweep", alphas=(1.0,), batches=(4,), repeats=(0, 1, 2))
     text = printed(sweep, console).replace("\u00a0", " ")
     figures = r"multilora makes \d\.\d\d × \(95 % \d\.\d\d–\d\.\d\d\) the output tokens per second"
     assert re.search(f"{figures} of peft_hotswap, over 3 pairs of runs of the same traces", text)
+
+
+def test_an_undecided_ratio_says_within_what_the_arms_are_alike(
+    tmp_path: Path, make_run: Callable[..., Path], console: Console
+) -> None:
+    for repeat, speed in enumerate((98.0, 102.0, 101.0)):
+        speeds = {"a": ("merged", 100.0), "b": ("multilora", speed), "c": ("llama_cpp", 2 * speed)}
+        for place, (engine, value) in speeds.items():
+            path = tmp_path / f"{place}{repeat}"
+            make_run(path, engine, repeat=repeat, metrics={"output_tokens_per_s": value})
+    text = printed(tmp_path, console).replace("\u00a0", " ")
+    assert re.search(r"multilora +0–2 +1\.00 \(3\) <5\.7 %  ", text)
+    assert re.search(r"llama_cpp +0–2 +2\.01 \(3\)  ", text)
+    assert "<5 %: no difference found, and one of 5 % or more would have shown." in text
+    assert "multilora 1.00 × (95 % 0.95–1.06), 3 pairs, no difference found (5.7 % or more" in text
 
 
 def test_noise_is_marked(tmp_path: Path, make_run: Callable[..., Path], console: Console) -> None:

@@ -83,7 +83,7 @@ def _line(axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, mark: Mark
     axes.plot(*zip(*points, strict=True), color=mark.colour)
     for cell, (x, y) in zip(cells, points, strict=True):
         values = cell.values(metric)
-        reach = student([values])
+        reach = student(values)
         if reach:
             axes.plot((x, x), reach, color=mark.colour, linewidth=1)
             axes.plot([x] * len(values), values, ".", color=mark.colour, alpha=0.45, markersize=3.5)

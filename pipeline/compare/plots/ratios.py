@@ -24,7 +24,7 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
         yield Plot(
             f"Output tokens per second, times {comparison.baseline}",
             "Geometric mean of the paired ratios, with its 95\u00a0% interval where there are two "
-            "pairs or more. What crosses the line at 1 can't be told from the baseline.",
+            "repeats or more. What crosses the line at 1 can't be told from the baseline.",
             (HEADLINE_METRIC,),
             (Panel("", forest(ratios, marks), said),),
         )

@@ -22,7 +22,7 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
                 cell.arm,
                 cell.mean(FRACTION) or 0.0,
                 marks[cell.arm].colour,
-                student([cell.values(FRACTION)]),
+                student(cell.values(FRACTION)),
             )
             for cell in cells
         ]

@@ -78,7 +78,7 @@ def _barred(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> Pl
             " · ".join(filter(None, (cell.arm, title(cell.condition, conditions)))),
             cell.mean(metric) or 0.0,
             marks[cell.arm].colour,
-            student([cell.values(metric)]),
+            student(cell.values(metric)),
         )
         for cell in cells
     ]

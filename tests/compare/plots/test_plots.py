@@ -140,10 +140,10 @@ def test_times_as_people_say_them(value: float, words: str) -> None:
 
 
 def test_the_interval_is_students() -> None:
-    low, high = student([[9.0, 10.0, 11.0]]) or (0, 0)
+    low, high = student([9.0, 10.0, 11.0]) or (0, 0)
     assert low == pytest.approx(10 - 4.302653 / math.sqrt(3), abs=1e-5)
     assert high == pytest.approx(10 + 4.302653 / math.sqrt(3), abs=1e-5)
-    assert student([[1.0]]) is None
+    assert student([1.0]) is None
 
 
 @pytest.mark.parametrize("colour", [*SERIES, *COLOURS.values()])
