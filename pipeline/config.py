@@ -24,6 +24,7 @@ from pipeline.errors import UsageError
 from pipeline.machine.cores import cores
 from pipeline.metrics.capacity import Search
 from pipeline.metrics.slo import Slo
+from pipeline.metrics.validity import Validity
 from pipeline.models.source import ModelSource
 from pipeline.profilers.profiler import Profiler
 from pipeline.settings import STRICT
@@ -89,6 +90,7 @@ class RunConfig:
         limits: time and memory of the job.
         sampling: how tokens are chosen.
         slo: service-level objectives, for goodput.
+        validity: what the machine must have let the engine have.
         capacity: search for the highest rate at which `slo` is kept; None for one run as it is.
     """
 
@@ -107,6 +109,7 @@ class RunConfig:
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)
     slo: Slo = field(default_factory=Slo)
+    validity: Validity = field(default_factory=Validity)
     capacity: Search | None = None
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from pipeline.config import RunConfig
 from pipeline.metrics.floors import missed
+from pipeline.metrics.validity import starved, strained
 from pipeline.progress import Progress
 from pipeline.stages.build import build
 from pipeline.stages.cautions import cautions
@@ -73,6 +74,8 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     eos = not config.sampling.ignore_eos
     reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
     reasons += missed(findings, config.fidelity.min_agreement, config.fidelity.max_kl)
+    reasons += starved(timeline.measured, config.validity)
     record(config, timeline, figures, profiles, directory)
     progress.done()
-    return Result(reasons, (*cautions(circumstances), *trace.notes))
+    said = (*cautions(circumstances), *strained(timeline.measured, config.validity), *trace.notes)
+    return Result(reasons, said)

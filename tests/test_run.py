@@ -1,8 +1,12 @@
 """A whole run, in this process: what its directory says of fidelity."""
 
+from dataclasses import asdict
+
 import pytest
 
 from pipeline.engines.multilora.kernels import library
+from pipeline.machine.contention import Contention
+from pipeline.metrics.validity import Validity
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.stages import reference as stage
@@ -89,3 +93,22 @@ def test_what_computed_is_recorded(engine, ran, tmp_path):
     kernels = {"multilora": "native", "llama_cpp": "llama.cpp", "merged": "torch", "noop": "none"}
     assert (backend["kernels"], backend["fallback"], reasons) == (kernels[engine], None, ())
     assert bool(backend["instruction_set"]) == bool(backend["built"]) == (engine != "noop")
+
+
+@pytest.mark.parametrize(("used_s", "limit"), [(0.8, "min"), (5.0, "caution"), (9.0, "")])
+def test_a_starved_run_is_invalid_and_a_strained_one_says_so(
+    used_s, limit, config, tmp_path, monkeypatch
+):
+    """As a meter would read it on one thread, of which neighbours took the rest of ten seconds."""
+    reading = Contention(10.0, used_s, 1000.0, 0.0, 20.0, 15.0)
+    monkeypatch.setattr("pipeline.stages.replay.Meter.read", lambda _: reading)
+    limits = [f"validity.{name}={value}" for name, value in asdict(Validity()).items()]
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    with Progress(0, 1, "test") as progress:
+        result = run(config(*SETUP, *UNCHECKED, *limits, "engine=noop"), directory, progress)
+    said = [line for line in (*result.reasons, *result.cautions) if "cpu_utilisation" in line]
+    assert len(said) == bool(limit)
+    assert all(f"validity.{limit}_utilisation" in line for line in said)
+    assert bool(set(said) & set(result.reasons)) == (limit == "min")
+    assert directory.json("metrics.json")["cpu_utilisation"] == used_s / 10

@@ -19,7 +19,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def command(tmp_path, *arguments):
-    here = ("threads=1", f"paths.mlruns={tmp_path}/mlruns", f"hydra.sweep.dir={tmp_path}/sweep")
+    here = (
+        "threads=1",
+        "validity.min_utilisation=null",
+        f"paths.mlruns={tmp_path}/mlruns",
+        f"hydra.sweep.dir={tmp_path}/sweep",
+    )
     return [sys.executable, "-m", "pipeline", "-m", "+experiment=smoke", *arguments, *here]
 
 

@@ -115,6 +115,8 @@ COLUMNS = (
     Column("hit rate", "", ("adapter_hit_rate",), keep=0),
     Column("goodput", "requests/s", ("goodput_rps",), keep=7),
     Column("within limits", "%", ("slo_attainment",), scale=100, keep=7),
+    Column("CPU use", "%", ("cpu_utilisation",), scale=100, keep=2),
+    Column("stolen", "%", ("steal_share",), scale=100, keep=2),
     Column("roofline", "%", ("roofline_fraction",), scale=100, keep=5),
 )
 """In the order they are shown; one that no run has a figure for is left out."""

@@ -13,7 +13,7 @@ GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "expe
 BOOKKEEPING = frozenset(
     {
         *("repeat", "shuffle", "isolation", "limits", "paths"),
-        *("tracking", "fidelity", "precision", "hydra"),
+        *("tracking", "fidelity", "validity", "precision", "hydra"),
     }
 )
 """Settings that say where, how and how strictly a run was made, never what it measures."""

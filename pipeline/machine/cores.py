@@ -61,16 +61,17 @@ class Cores:
 
 def cores() -> Cores:
     """Those of this process, read now."""
-    return cores_of(_affinity(), limits()["cpus"])
+    return cores_of(affinity(), limits()["cpus"])
 
 
-def cores_of(affinity: tuple[int, ...], quota: float | None, system: Path = SYSTEM) -> Cores:
-    """The cores and memory nodes of a mask."""
-    own = {_siblings(cpu, system) for cpu in affinity}
-    return Cores(affinity, max(1, len(own)), _nodes(affinity, system), quota)
+def cores_of(mask: tuple[int, ...], quota: float | None, system: Path = SYSTEM) -> Cores:
+    """The cores and memory nodes of an affinity mask."""
+    own = {_siblings(cpu, system) for cpu in mask}
+    return Cores(mask, max(1, len(own)), _nodes(mask, system), quota)
 
 
-def _affinity() -> tuple[int, ...]:
+def affinity() -> tuple[int, ...]:
+    """Numbers of the logical processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
@@ -83,9 +84,9 @@ def _siblings(cpu: int, system: Path) -> tuple[int, ...]:
     return numbers(listed) if listed else (cpu,)
 
 
-def _nodes(affinity: tuple[int, ...], system: Path) -> tuple[int, ...]:
+def _nodes(mask: tuple[int, ...], system: Path) -> tuple[int, ...]:
     nodes = {
         int(folder.name.removeprefix("node")): numbers(text(folder / "cpulist") or "")
         for folder in (system / "node").glob("node[0-9]*")
     }
-    return tuple(sorted(node for node, cpus in nodes.items() if set(cpus) & set(affinity)))
+    return tuple(sorted(node for node, cpus in nodes.items() if set(cpus) & set(mask)))

@@ -135,7 +135,20 @@ DEFINITIONS: Mapping[str, Definition] = {
     "cpu_seconds": Definition(
         "s", "Processor time of the engine's process in the measured time", "lower"
     ),
-    "cpu_utilisation": Definition("", "cpu_seconds ÷ (wall time x threads)"),
+    "cpu_utilisation": Definition(
+        "", "Processor time ÷ (wall time x threads) over the engine's busy steps"
+    ),
+    "cpu_wait_share": Definition(
+        "",
+        "Time that threads waited for a processor ÷ the time they waited or ran",
+        "lower",
+    ),
+    "steal_share": Definition(
+        "", "Share of the processors' time that a hypervisor gave to others", "lower"
+    ),
+    "load_average": Definition(
+        "", "Runnable tasks of the whole machine, mean of a minute, the highest of the iterations"
+    ),
     "capacity_rps": Definition(
         "1/s", "Highest rate of arrivals at which enough requests keep every limit", "higher"
     ),

@@ -5,17 +5,10 @@ from pipeline.metrics.timeline import Timeline
 
 
 def resources(timeline: Timeline) -> dict[str, Value]:
-    """Costs of the engine's process.
-
-    `load_s` and `warmup_s` are never inside the measured time. `cpu_utilisation` is
-    `cpu_seconds` ÷ (wall time x threads): 1 where every compute thread was busy throughout, more
-    where the process ran others beside them.
-    """
-    cpu_seconds = sum(each.cpu_seconds for each in timeline.iterations)
+    """Costs of the engine's process; `load_s` and `warmup_s` are never inside the measured time."""
     return {
         "load_s": timeline.load_s,
         "warmup_s": timeline.warmup_s,
         "peak_rss_bytes": timeline.peak_rss_bytes,
-        "cpu_seconds": cpu_seconds,
-        "cpu_utilisation": cpu_seconds / (timeline.wall_s * timeline.threads),
+        "cpu_seconds": sum(each.cpu_seconds for each in timeline.iterations),
     }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 from pipeline.metrics.adapters import residency
+from pipeline.metrics.contention import contention
 from pipeline.metrics.counts import counts
 from pipeline.metrics.deciles import deciles
 from pipeline.metrics.dispatch import dispatch
@@ -51,6 +52,7 @@ def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
         **residency(iterations),
         **stage_seconds(iterations),
         **resources(timeline),
+        **contention(timeline),
         **fairness(requests),
         **per_adapter(requests, slo, wall_s),
         **deciles(requests, slo, wall_s),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from pipeline.machine.contention import Contention
+
 STAGES = (
     "tokenize",
     "adapter_load",
@@ -115,6 +117,7 @@ class Iteration:
             nor waiting for an arrival.
         run_in: whether it is the run-in, or a part of it. An open run is then parted in two where
             the first request is handed over that doesn't belong to the run-in.
+        contention: what others took of the processors; None in rows of before it was recorded.
     """
 
     index: int
@@ -125,6 +128,7 @@ class Iteration:
     cpu_seconds: float
     harness_seconds: float = 0.0
     run_in: bool = False
+    contention: Contention | None = None
 
     @property
     def wall_s(self) -> float:
@@ -134,7 +138,10 @@ class Iteration:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """The iteration that `to_json` wrote."""
-        return cls(**dict(row) | {"adapters": AdapterCounts(**row["adapters"])})
+        shared = row.get("contention")
+        contention = None if shared is None else Contention(**shared)
+        adapters = AdapterCounts(**row["adapters"])
+        return cls(**dict(row) | {"adapters": adapters, "contention": contention})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""

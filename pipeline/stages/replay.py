@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter, process_time, sleep
 
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Token
+from pipeline.machine.contention import Meter
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.workload.request import Request
 
@@ -97,9 +98,9 @@ class Replay:
         while self._waiting or self._open:
             self._submit_due(started)
             if self._engine.busy:
-                begun = perf_counter()
+                begun, used = perf_counter(), process_time()
                 events = self._engine.step()
-                self._engine_had(begun)
+                self._engine_had(begun, used)
                 self._take(events)
             elif self._waiting:
                 self._wait_until(started + self._waiting[0].scheduled_s)
@@ -113,6 +114,7 @@ class Replay:
         ]
 
     def _begin(self) -> float:
+        self._meter = Meter()
         self._counts, self._cpu_s = self._engine.adapter_counts, process_time()
         self._elsewhere_s = 0.0
         self._started = self._engine.clock.restart()
@@ -130,6 +132,7 @@ class Replay:
                 cpu_seconds=process_time() - self._cpu_s,
                 harness_seconds=ended - self._started - self._elsewhere_s,
                 run_in=self._run_in,
+                contention=self._meter.read(),
             )
         )
 
@@ -154,14 +157,20 @@ class Replay:
             run_in = self._belongs(request, scheduled)
             lag = now - max(scheduled, self._idle_since)
             self._open[request.id] = _Open(request, scheduled, now, max(0.0, lag), run_in)
-            begun = perf_counter()
+            begun, used = perf_counter(), process_time()
             self._engine.submit(request)
-            self._engine_had(begun)
+            self._engine_had(begun, used)
 
-    def _engine_had(self, begun: float) -> None:
-        """From `begun` until now the engine had the processor; nothing could be handed over."""
+    def _engine_had(self, begun: float, used: float) -> None:
+        """From `begun` until now the engine had its turn; nothing could be handed over.
+
+        Args:
+            begun: stamp of the beginning.
+            used: `process_time` of then.
+        """
         self._idle_since = perf_counter()
         self._elsewhere_s += self._idle_since - begun
+        self._meter.add(self._idle_since - begun, used)
 
     def _wait_until(self, due: float) -> None:
         begun = perf_counter()
