@@ -74,8 +74,9 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     eos = not config.sampling.ignore_eos
     reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
     reasons += missed(findings, config.fidelity.min_agreement, config.fidelity.max_kl)
-    reasons += starved(timeline.measured, config.validity)
+    counted = timeline.measured()
+    reasons += starved(counted, config.validity)
     record(config, timeline, figures, profiles, directory)
     progress.done()
-    said = (*cautions(circumstances), *strained(timeline.measured, config.validity), *trace.notes)
+    said = (*cautions(circumstances), *strained(counted, config.validity), *trace.notes)
     return Result(reasons, said)
