@@ -124,6 +124,11 @@ class RunConfig:
             )
 
     @property
+    def precision(self) -> str:
+        """The one that limits how faithful the engine's answers can be."""
+        return self.engine.coarsest(self.model.quantization)
+
+    @property
     def compute_threads(self) -> int:
         """Threads the engine gets: those asked for, else one a core that this process may use."""
         return self.threads or cores().threads

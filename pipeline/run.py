@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass
 
 from pipeline.config import RunConfig
-from pipeline.metrics.floors import missed
 from pipeline.metrics.validity import starved, strained
 from pipeline.progress import Progress
 from pipeline.stages.build import build
 from pipeline.stages.cautions import cautions
 from pipeline.stages.check import check
-from pipeline.stages.fidelity import examine
+from pipeline.stages.fidelity import examine, judge
 from pipeline.stages.measure import measure
 from pipeline.stages.prepare import prepare
 from pipeline.stages.profile import profile
@@ -61,22 +60,23 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
         timeline = measure(
             trace, config.workload.run_in, built.engine, keep, built.load_s, warmup_s, threads
         )
-        record(config, timeline, built.figures, {}, directory)
+        figures = built.figures
+        record(config, timeline, figures, {}, directory)
 
         progress.stage("profile")
         profiles = profile(config, prepared, timeline, built.engine, directory.profile)
 
         progress.stage("check")
-        findings = examine(config, reference, built.engine, timeline)
-        figures = built.figures | findings.metrics(trace.adapters)
+        findings = examine(config, reference, built.engine, timeline, trace.requests)
 
+    missed, doubts = judge(config, findings)
+    figures |= findings.metrics(trace.adapters)
     directory.write_json("fidelity.json", findings.document())
     eos = not config.sampling.ignore_eos
     reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
-    reasons += missed(findings, config.fidelity.min_agreement, config.fidelity.max_kl)
     counted = timeline.measured()
-    reasons += starved(counted, config.validity)
+    reasons += (*missed, *starved(counted, config.validity))
     record(config, timeline, figures, profiles, directory)
     progress.done()
-    said = (*cautions(circumstances), *strained(counted, config.validity), *trace.notes)
-    return Result(reasons, said)
+    strain = strained(counted, config.validity)
+    return Result(reasons, (*cautions(circumstances), *strain, *trace.notes, *doubts))

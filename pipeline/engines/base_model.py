@@ -15,16 +15,22 @@ from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.engines.engine import Serving
+from pipeline.engines.forced_logits import ForcedLogits
 from pipeline.engines.sound_rows import SoundRows
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.static_batch import Output
 from pipeline.engines.stored_weights import loading, stored_bytes
+from pipeline.engines.teacher import Teacher
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class BaseModel:
-    """The base model, its tokenizer and `generate`, tapped for stamps and stages."""
+    """The base model, its tokenizer and `generate`, tapped for stamps and stages.
+
+    Attributes:
+        teacher: while there is one, `generate` writes what it says.
+    """
 
     def __init__(self, serving: Serving, precision: str, clock: StageClock) -> None:
         disable_progress_bar()
@@ -47,6 +53,7 @@ class BaseModel:
         self.weight_bytes = _read_bytes(self.model)
         self.pad = self.tokenizer.pad_token_id or 0
         self.model.generation_config = GenerationConfig()
+        self.teacher: Teacher | None = None
         self._sampling = serving.sampling
         self._tap = _Tap(self.model, clock)
 
@@ -64,13 +71,19 @@ class BaseModel:
 
     @torch.inference_mode()
     def generate(
-        self, model: Any, prompts: Sequence[Sequence[int]], new_tokens: int, **extra: Any
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        requests: Sequence[int],
+        new_tokens: int,
+        **extra: Any,
     ) -> Output:
         """`model.generate` over left-padded prompts.
 
         Args:
             model: this base model, or a PEFT model around it.
             prompts: token ids, one row a request.
+            requests: id of each row's request.
             new_tokens: how many to generate for every row.
             extra: passed on, such as PEFT's `adapter_names`.
         """
@@ -82,7 +95,7 @@ class BaseModel:
             attention_mask=mask,
             generation_config=self._config(new_tokens),
             streamer=self._tap,
-            logits_processor=LogitsProcessorList([watch]),
+            logits_processor=LogitsProcessorList([watch, *self._forced(requests, ids.shape[1])]),
             **extra,
         )
         return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps, watch.broken_at)
@@ -104,6 +117,11 @@ class BaseModel:
             input_ids=ids, use_cache=False, logits_to_keep=len(continuation), **extra
         ).logits
         return logits[0].float().log_softmax(-1)
+
+    def _forced(self, requests: Sequence[int], prompt_tokens: int) -> list[ForcedLogits]:
+        if self.teacher is None:
+            return []
+        return [ForcedLogits(self.teacher, requests, prompt_tokens)]
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         width = max(len(prompt) for prompt in prompts)

@@ -9,6 +9,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.engines.backend import Backend
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.stage_clock import StageClock
+from pipeline.engines.teacher import Teacher
 from pipeline.metrics.timeline import AdapterCounts
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
@@ -145,12 +146,25 @@ class Engine(ABC):
         """Log-probabilities of every token at each position of a continuation, teacher-forced.
 
         Row i is the distribution of continuation token i, given the prompt and the continuation
-        before it. Called between runs, never in a timed part; needs not be fast.
+        before it. One request alone, by the plainest path there is: this is for a reference, or to
+        see what an adapter does; it says nothing about what is served to many at once. Called
+        between runs, never in a timed part; needs not be fast.
 
         Returns:
             (len(continuation_ids), vocabulary), natural logarithms; None where the engine can't.
         """
         return None
+
+    def teach(self, teacher: Teacher | None) -> bool:
+        """From now on requests that the teacher knows are led along its continuations.
+
+        All else goes on as it always does: what is judged then is the path that serves. None ends
+        it. Called between runs, while nothing is being served.
+
+        Returns:
+            Whether the engine can.
+        """
+        return False
 
 
 class EngineSettings(ABC):
@@ -158,16 +172,25 @@ class EngineSettings(ABC):
 
     Attributes:
         name: what the user typed.
+        precision: of the weights.
         quantizations: values of `model.quantization` that the engine can serve; an engine with
             precisions of its own takes the base unquantised.
+        computes: whether a model is behind the answers; where none is there is nothing that they
+            could be faithful to.
     """
 
     name: str
+    precision: str
     quantizations: ClassVar[frozenset[Quantization]] = frozenset({Quantization.NONE})
+    computes: ClassVar[bool] = True
 
     @abstractmethod
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
+
+    def coarsest(self, quantization: Quantization) -> str:
+        """The precision that limits how faithful it can be: of its weights, or of its adapters."""
+        return self.precision if quantization is Quantization.NONE else str(quantization)
 
     def check(  # noqa: B027
         self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]

@@ -6,7 +6,7 @@ keeps the contract, stamps included, and does what is a server's work with text.
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic.dataclasses import dataclass
 
@@ -37,6 +37,7 @@ class Settings(EngineSettings):
 
     name: str
     precision: Literal["none"] = "none"
+    computes: ClassVar[bool] = False
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.teacher import Teacher
 
 WORD = 2**64
 
@@ -16,10 +17,14 @@ class TokenSampler:
 
     A draw depends on the seed, the request and the token's place in its output alone: never on
     the batch, nor on what was drawn before, so a trace gives the same tokens however it is served.
+
+    Attributes:
+        teacher: while there is one, it has the last word.
     """
 
     def __init__(self, sampling: Sampling) -> None:
         self._sampling = sampling
+        self.teacher: Teacher | None = None
 
     def sample(
         self, logits: NDArray[np.float32], requests: Sequence[int], places: Sequence[int]
@@ -31,6 +36,14 @@ class TokenSampler:
             requests: id of each row's request.
             places: how many tokens each row's request has already been given.
         """
+        chosen = self._choose(logits, requests, places)
+        if self.teacher is None:
+            return chosen
+        return self.teacher.correct(chosen, logits, requests, places)
+
+    def _choose(
+        self, logits: NDArray[np.float32], requests: Sequence[int], places: Sequence[int]
+    ) -> list[int | None]:
         greedy = logits.argmax(axis=1)
         tops = np.take_along_axis(logits, greedy[:, None], axis=1)
         finite = np.isfinite(tops)

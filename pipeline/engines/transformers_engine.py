@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.engines.backend import Backend, torch_backend
 from pipeline.engines.static_batch import Output, StaticBatchEngine
+from pipeline.engines.teacher import Teacher
 from pipeline.workload.request import Request
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class TransformersEngine(StaticBatchEngine):
         """One call of `generate` for the whole batch."""
         new_tokens = max(request.max_new_tokens for request in batch)
         with self.adapted([request.adapter for request in batch]) as (model, extra):
-            return self.base.generate(model, prompts, new_tokens, **extra)
+            ids = [request.id for request in batch]
+            return self.base.generate(model, prompts, ids, new_tokens, **extra)
 
     def score(
         self, adapter: str | None, prompt_ids: Sequence[int], continuation_ids: Sequence[int]
@@ -57,6 +59,11 @@ class TransformersEngine(StaticBatchEngine):
             scores = self.base.score(model, prompt_ids, continuation_ids, **extra)
         array: NDArray[np.float32] = scores.numpy()
         return array
+
+    def teach(self, teacher: Teacher | None) -> bool:
+        """By a processor of logits."""
+        self.base.teacher = teacher
+        return True
 
     @property
     def backend(self) -> Backend:

@@ -10,40 +10,18 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
-Scores = NDArray[np.float32]
-"""Log-probabilities, (positions, vocabulary), natural logarithms."""
+from pipeline.metrics.distributions import (
+    PerPosition,
+    Scores,
+    argmax_agreement,
+    kl_divergence,
+    log_probabilities,
+    logit_error,
+    logprob_difference,
+)
 
 NOT_FINITE = "a log-probability is infinite or not a number"
-
-PerPosition = NDArray[np.float64]
-
-
-def argmax_agreement(reference: Scores, candidate: Scores) -> PerPosition:
-    """1 where both find the same token the most probable, else 0; (positions,)."""
-    equal: PerPosition = (reference.argmax(axis=1) == candidate.argmax(axis=1)).astype(np.float64)
-    return equal
-
-
-def kl_divergence(reference: Scores, candidate: Scores) -> PerPosition:
-    """KL(reference‖candidate) = Σ p · (ln p − ln q) at each position, nats (Kullback 1951).
-
-    Both are normalised again in float64, so that rounding can't make a divergence negative
-    beyond 1e-15; what is left of it is cut at 0. (positions,).
-    """
-    p, q = _normalised(reference), _normalised(candidate)
-    divergence: PerPosition = (np.exp(p) * (p - q)).sum(axis=1)
-    return np.maximum(divergence, 0.0)
-
-
-def logprob_difference(
-    reference: Scores, candidate: Scores, token_ids: Sequence[int]
-) -> PerPosition:
-    """Candidate − reference, of the reference's own tokens, nats: negative where it doubts them."""
-    rows, ids = np.arange(len(token_ids)), np.asarray(token_ids)
-    difference: PerPosition = _normalised(candidate)[rows, ids] - _normalised(reference)[rows, ids]
-    return difference
 
 
 def common_prefix(reference: Sequence[int], candidate: Sequence[int]) -> int:
@@ -67,6 +45,7 @@ class Forced:
     agreement: PerPosition
     kl: PerPosition
     logprob: PerPosition
+    error: PerPosition
 
 
 def forced(reference: Scores, candidate: Scores, token_ids: Sequence[int]) -> Forced:
@@ -86,6 +65,17 @@ def forced(reference: Scores, candidate: Scores, token_ids: Sequence[int]) -> Fo
         argmax_agreement(reference, candidate),
         kl_divergence(reference, candidate),
         logprob_difference(reference, candidate, token_ids),
+        logit_error(reference, candidate),
+    )
+
+
+def joined(parts: Sequence[Forced]) -> Forced:
+    """Positions that were compared apart, as one; at least one part."""
+    return Forced(
+        np.concatenate([each.agreement for each in parts]),
+        np.concatenate([each.kl for each in parts]),
+        np.concatenate([each.logprob for each in parts]),
+        np.concatenate([each.error for each in parts]),
     )
 
 
@@ -110,17 +100,18 @@ def free(reference: Sequence[int], candidate: Sequence[int]) -> Free:
 def pooled(forced: Collection[Forced], free: Collection[Free]) -> dict[str, float]:
     """Means over all positions of the teacher-forced, and over the free-running requests.
 
-    `token_agreement`, `mean_kl`, `worst_kl` (the largest of any position), `logprob_delta`, and
-    `free_running_agreement`, `common_prefix_tokens`; of nothing there is no figure.
+    `token_agreement`, `mean_kl`, `logprob_delta`, `worst_kl` and `logit_error` (the largest of any
+    position), `free_running_agreement`, `common_prefix_tokens`; of nothing there is no figure.
     """
     found: dict[str, float] = {}
     if forced:
-        kl = np.concatenate([each.kl for each in forced])
+        every = joined(list(forced))
         found |= {
-            "token_agreement": float(np.concatenate([each.agreement for each in forced]).mean()),
-            "mean_kl": float(kl.mean()),
-            "worst_kl": float(kl.max()),
-            "logprob_delta": float(np.concatenate([each.logprob for each in forced]).mean()),
+            "token_agreement": float(every.agreement.mean()),
+            "mean_kl": float(every.kl.mean()),
+            "worst_kl": float(every.kl.max()),
+            "logprob_delta": float(every.logprob.mean()),
+            "logit_error": float(every.error.max()),
         }
     if free:
         found |= {
@@ -136,14 +127,7 @@ def effect(with_adapter: Scores, bare: Scores) -> float:
     Raises:
         ValueError: a log-probability is infinite or NaN.
     """
-    change = float(np.abs(with_adapter - bare).max())
+    change = float(np.abs(log_probabilities(with_adapter) - log_probabilities(bare)).max())
     if not np.isfinite(change):
         raise ValueError(NOT_FINITE)
     return change
-
-
-def _normalised(scores: Scores) -> PerPosition:
-    wide = scores.astype(np.float64)
-    highest = wide.max(axis=1, keepdims=True)
-    total: PerPosition = highest + np.log(np.exp(wide - highest).sum(axis=1, keepdims=True))
-    return wide - total

@@ -6,8 +6,10 @@ from typing import Any
 
 from pipeline.metrics.per_adapter import BASE, PREFIX, labels
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
+from pipeline.metrics.served import Served
 
 NAMES = (
+    "served_agreement",
     "token_agreement",
     "mean_kl",
     "logprob_delta",
@@ -30,6 +32,8 @@ class Findings:
         notes: what could not be measured, and why.
         faults: what makes the run INVALID whatever the floors, one line each.
         reference: all that decides the reference's answers.
+        served: outputs of the timed run beside the reference's.
+        excused: logit error up to which a difference between them is excused, nats.
     """
 
     overall: Figures = field(default_factory=dict)
@@ -38,6 +42,8 @@ class Findings:
     notes: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
+    served: tuple[Served, ...] = ()
+    excused: float = 0.0
 
     def metrics(self, asked: Iterable[str | None]) -> dict[str, Value]:
         """By the names of docs/metrics.md; `asked` are all adapters of the run, for labels."""
@@ -57,4 +63,6 @@ class Findings:
             "effects": dict(self.effects),
             "notes": list(self.notes),
             "faults": list(self.faults),
+            "excused": self.excused,
+            "served": [each.to_json() for each in self.served],
         }

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.per_adapter import BASE
 
+EQUAL_TOKENS = ("token_agreement", "served_agreement")
+"""Shares of equal tokens: teacher-forced, and of what the timed run served."""
+
 
 def missed(
     findings: Findings, min_agreement: float | None, max_kl: float | None
@@ -16,19 +19,43 @@ def missed(
 
     Args:
         findings: what the comparison found.
-        min_agreement: lowest share of equal tokens: teacher-forced, or free-running where the
-            engine gives no log-probabilities; None sets no floor.
+        min_agreement: lowest share of equal tokens, teacher-forced as well as served; where
+            neither was measured, free-running; None sets no floor.
         max_kl: highest mean divergence, nats; None sets no limit.
     """
     reasons = list(findings.faults)
     if min_agreement is not None:
-        forced = "token_agreement" in findings.overall
-        name = "token_agreement" if forced else "free_running_agreement"
+        measured = [name for name in EQUAL_TOKENS if name in findings.overall]
         floor = f"fidelity.min_agreement={min_agreement:g}"
-        reasons += _missing(findings, name, floor, lambda value: value < min_agreement)
+        for name in measured or ["free_running_agreement"]:
+            reasons += _missing(findings, name, floor, lambda value: value < min_agreement)
     if max_kl is not None:
         floor = f"fidelity.max_kl={max_kl:g}"
         reasons += _missing(findings, "mean_kl", floor, lambda value: value > max_kl)
+    return tuple(reasons)
+
+
+def missed_by_default(
+    findings: Findings, precision: str, min_agreement: float | None, max_kl: float | None
+) -> tuple[str, ...]:
+    """Every floor of a precision that some adapter misses, where it could be judged.
+
+    Equal tokens are those that were served. Teacher-forced, `mean_kl` judges the same logits as
+    `token_agreement`, and near-ties, of which a small excerpt may have many, don't move it.
+
+    Args:
+        findings: what the comparison found.
+        precision: its name.
+        min_agreement: lowest `served_agreement`; None where another floor was set.
+        max_kl: highest `mean_kl`, nats; None where another limit was set.
+    """
+    reasons: list[str] = []
+    if min_agreement is not None and "served_agreement" in findings.overall:
+        floor = f"{min_agreement:g}, the least that {precision} must keep"
+        reasons += _missing(findings, "served_agreement", floor, lambda v: v < min_agreement)
+    if max_kl is not None and "mean_kl" in findings.overall:
+        floor = f"{max_kl:g}, the most that {precision} may have"
+        reasons += _missing(findings, "mean_kl", floor, lambda v: v > max_kl)
     return tuple(reasons)
 
 

@@ -1,6 +1,7 @@
 """Where a base model comes from: the contract of the `model` group."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
@@ -12,10 +13,12 @@ class ModelSource(ABC):
     Attributes:
         name: what the user typed.
         quantization: how an engine that can store quantised weights shall store the base's.
+        trained: whether its weights have learnt anything; random ones say all tokens alike.
     """
 
     name: str
     quantization: Quantization
+    trained: ClassVar[bool] = True
 
     @abstractmethod
     def checkpoint(self) -> Checkpoint:

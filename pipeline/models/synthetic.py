@@ -6,7 +6,7 @@ import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
 
@@ -74,6 +74,7 @@ class Synthetic(ModelSource):
     tokenizer: Path
     seed: int = 0
     quantization: Quantization = Quantization.NONE
+    trained: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.shape not in ARCHITECTURES:

@@ -1,96 +1,133 @@
-"""Fidelity: does the engine still say what the reference says?"""
+"""Fidelity: did the engine serve what the reference would have?"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
 
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine
-from pipeline.metrics.fidelity import Forced, Free, effect, forced, free, pooled
+from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings
-from pipeline.metrics.per_adapter import BASE
+from pipeline.metrics.floors import missed, missed_by_default
+from pipeline.metrics.served import Served, served, served_agreement
 from pipeline.metrics.timeline import Timeline
+from pipeline.metrics.tolerance import tolerance
+from pipeline.stages.effects import effects_alone
+from pipeline.stages.forcing import Lesson, lesson
 from pipeline.stages.reference import Answer, Reference
+from pipeline.workload.request import Request
 
 NO_EFFECT = 1e-4
 """An adapter that moves no log-probability further than this, in nats, is taken to do nothing."""
 
-SAMPLED = "free-running agreement is not defined for sampled outputs (sampling.do_sample)"
-SCORELESS = "engine={} gives no log-probabilities, so only its own outputs are compared"
-
-T = TypeVar("T")
+SAMPLED = "what was served can't be judged token by token: outputs are drawn (sampling.do_sample)"
+SCORELESS = "engine={} can't be led along given tokens, so only its own outputs are compared"
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What the engine said when asked after the run: by request id, and by adapter."""
+class _Compared:
+    """One of the reference's answers and what there is to hold against it."""
 
-    forced: dict[int, Forced] = field(default_factory=dict)
-    effects: dict[str, float] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    adapter: str | None
+    forced: Forced | None
+    free: Free | None
+    served: Served | None
 
 
 def examine(
-    config: RunConfig, reference: Reference, engine: Engine, timeline: Timeline
+    config: RunConfig,
+    reference: Reference,
+    engine: Engine,
+    timeline: Timeline,
+    trace: Sequence[Request],
 ) -> Findings:
-    """Compare the outputs of the timed run, and what the engine says when asked again.
+    """Compare the outputs of the timed run, and what the engine says when led along others.
 
-    Free-running, the timed run's own outputs count. Teacher-forced, the engine is asked here,
-    after all timing, for its log-probabilities along the reference's continuations.
+    What was served is the timed run's own. Teacher-forced, the engine is asked here, after all
+    timing, to serve the reference's answers, all of them at once.
     """
     if reference.trouble:
         return Findings(notes=(reference.trouble,), reference=reference.identity)
-    sampled, answers = config.sampling.do_sample, reference.answers
-    ran = {} if sampled else _free(answers, timeline)
-    asked = _ask(answers, engine)
-    silent = not asked.forced and not asked.faults
+    sampled = config.sampling.do_sample
+    led = lesson(reference.answers, trace, engine)
+    learnt = led or Lesson()
+    found = list(_compared(reference.answers, learnt, None if sampled else timeline))
+    excused, effects = _excused(config, found), _effects(reference.answers, learnt, engine)
     return Findings(
-        overall=pooled(asked.forced.values(), ran.values()),
-        adapters={
-            adapter: pooled(_of(own, asked.forced), _of(own, ran))
-            for adapter, own in _by_adapter(answers).items()
-        },
-        effects=asked.effects,
-        notes=tuple([SAMPLED] * sampled + [SCORELESS.format(config.engine.name)] * silent),
-        faults=(*asked.faults, *_ineffective(asked.effects)),
+        overall=_figures(found, excused),
+        adapters={name: _figures(own, excused) for name, own in _by_adapter(found).items()},
+        effects=effects,
+        notes=tuple([SAMPLED] * sampled + [SCORELESS.format(config.engine.name)] * (led is None)),
+        faults=(*learnt.faults, *_ineffective(effects)),
         reference=reference.identity,
+        served=tuple(each.served for each in found if each.served),
+        excused=excused,
     )
 
 
-def _free(answers: Sequence[Answer], timeline: Timeline) -> dict[int, Free]:
-    """By request id; requests that failed in the timed run are left out, and reported there."""
-    outputs = {each.id: each.output_ids for each in timeline.requests if not each.error}
-    return {
-        each.request.id: free(
-            each.token_ids, outputs[each.request.id][: each.request.max_new_tokens]
-        )
-        for each in answers
-        if each.request.id in outputs
-    }
+def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Why the run is INVALID, and what is only a caution, one line each.
 
-
-def _ask(answers: Sequence[Answer], engine: Engine) -> _Asked:
-    """Score every answer, and one of each adapter without it; nothing if the engine can't score.
-
-    Adapter by adapter, so that none is switched more often than need be.
+    A floor that was set replaces the precision's own of its kind. Random weights leave a model's
+    tokens so near to each other that a correct engine may miss one, so there they only caution.
     """
-    asked = _Asked()
-    for adapter, own in _by_adapter(answers).items():
-        for each in own:
-            request, tokens = each.request, each.token_ids
-            scores = engine.score(adapter, request.prompt_ids, tokens)
-            if scores is None:
-                return asked
-            try:
-                asked.forced[request.id] = forced(each.scores, scores, tokens)
-                if adapter is not None and adapter not in asked.effects:
-                    bare = engine.score(None, request.prompt_ids, tokens)
-                    assert bare is not None
-                    asked.effects[adapter] = effect(scores, bare)
-            except ValueError as error:
-                asked.faults.append(f"request {request.id} ({adapter or BASE}): {error}")
-    return asked
+    stated, precision = config.fidelity, config.precision
+    reasons = missed(findings, stated.min_agreement, stated.max_kl)
+    if not config.engine.computes:
+        return reasons, ()
+    kept = tolerance(precision)
+    doubts = missed_by_default(
+        findings,
+        precision,
+        kept.min_agreement if stated.min_agreement is None else None,
+        kept.max_kl if stated.max_kl is None else None,
+    )
+    if config.model.trained:
+        return (*reasons, *doubts), ()
+    return reasons, doubts
+
+
+def _compared(
+    answers: Sequence[Answer], learnt: Lesson, timeline: Timeline | None
+) -> Iterator[_Compared]:
+    """Requests that failed in the timed run were served nothing, which is told elsewhere."""
+    rows = timeline.requests if timeline else ()
+    outputs = {row.id: row.output_ids for row in rows if not row.error}
+    for answer in answers:
+        request, tokens, scores = answer.request, answer.token_ids, answer.scores
+        output = outputs.get(request.id)
+        own = None if output is None else output[: request.max_new_tokens]
+        yield _Compared(
+            request.adapter,
+            learnt.forced.get(request.id),
+            None if own is None else free(tokens, own),
+            None if own is None else served(request.id, tokens, scores, own),
+        )
+
+
+def _excused(config: RunConfig, found: Sequence[_Compared]) -> float:
+    """The logit error that was measured, as far as it can be this precision's own."""
+    most = tolerance(config.precision).max_error
+    measured = [float(each.forced.error.max()) for each in found if each.forced]
+    return min(most, max(measured, default=most))
+
+
+def _figures(found: Sequence[_Compared], excused: float) -> dict[str, float]:
+    """Of some of the answers, as far as there is something to compare."""
+    figures = pooled(
+        [each.forced for each in found if each.forced], [each.free for each in found if each.free]
+    )
+    agreement = served_agreement([each.served for each in found if each.served], excused)
+    return figures if agreement is None else {"served_agreement": agreement} | figures
+
+
+def _effects(answers: Sequence[Answer], learnt: Lesson, engine: Engine) -> dict[str, float]:
+    """The smaller of an adapter's effects: on what is served, and on a request alone."""
+    alone = effects_alone(answers, engine)
+    names = dict.fromkeys([*learnt.effects, *alone])
+    return {
+        name: min(each[name] for each in (learnt.effects, alone) if name in each) for name in names
+    }
 
 
 def _ineffective(effects: Mapping[str, float]) -> Iterator[str]:
@@ -99,12 +136,8 @@ def _ineffective(effects: Mapping[str, float]) -> Iterator[str]:
             yield f"adapter {name} has no effect: it changes log-probabilities by {change:g} nats"
 
 
-def _by_adapter(answers: Sequence[Answer]) -> dict[str | None, list[Answer]]:
-    found: dict[str | None, list[Answer]] = defaultdict(list)
-    for each in answers:
-        found[each.request.adapter].append(each)
-    return found
-
-
-def _of(answers: Sequence[Answer], found: Mapping[int, T]) -> list[T]:
-    return [found[each.request.id] for each in answers if each.request.id in found]
+def _by_adapter(found: Sequence[_Compared]) -> dict[str | None, list[_Compared]]:
+    groups: dict[str | None, list[_Compared]] = defaultdict(list)
+    for each in found:
+        groups[each.adapter].append(each)
+    return groups

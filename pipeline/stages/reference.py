@@ -24,7 +24,7 @@ from safetensors.numpy import load_file, save_file
 from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings, Serving
 from pipeline.machine.versions import versions
-from pipeline.metrics.fidelity import Scores
+from pipeline.metrics.distributions import Scores
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
 from pipeline.workload.excerpt import excerpt
@@ -80,6 +80,8 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     """
     if not config.fidelity.enabled:
         return Reference({}, trouble="fidelity.enabled=false")
+    if not config.engine.computes:
+        return Reference({}, trouble=f"engine={config.engine.name} computes nothing to be faithful")
     recipe = _recipe(config, prepared)
     identity = _identity(recipe, model_hash)
     text = json.dumps(identity, sort_keys=True, default=str)

@@ -96,7 +96,8 @@ def test_agreement_and_delta_have_their_bounds(reference, candidate):
     assert 0 <= found["token_agreement"] <= 1
     assert 0 <= found["mean_kl"] <= found["worst_kl"] * (1 + 1e-12)
     same = pooled([forced(reference, reference, [0, 1, 2, 3, 4])], [])
-    assert same == {"token_agreement": 1, "mean_kl": 0, "worst_kl": 0, "logprob_delta": 0}
+    zeros = dict.fromkeys(("mean_kl", "worst_kl", "logprob_delta", "logit_error"), 0)
+    assert same == {"token_agreement": 1, **zeros}
 
 
 def test_argmax_agreement_and_log_probabilities_by_hand():

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.engines.engine import Engine
+from pipeline.engines.teacher import Teacher
 from pipeline.metrics.floors import missed
 from pipeline.metrics.timeline import Iteration, Timeline
 from pipeline.models.checkpoint import Checkpoint
@@ -67,7 +68,8 @@ def judged(config: Any, prepared: Any) -> Callable[..., Run]:
             engine = wrap(built.engine)
             iteration, records = Replay(engine, good.trace.requests, None).run(0)
             timeline = Timeline(tuple(records), (iteration,))
-            return Run(reference, examine(settings, reference, engine, timeline))
+            found = examine(settings, reference, engine, timeline, good.trace.requests)
+            return Run(reference, found)
 
     return judge
 
@@ -92,6 +94,7 @@ def test_fp32_engines_say_what_the_reference_says(judged: Any, engine: str) -> N
     assert found.overall["token_agreement"] == 1
     assert 0 <= found.overall["mean_kl"] < 1e-9
     assert abs(found.overall["logprob_delta"]) < 1e-5
+    assert found.overall["served_agreement"] == 1
     assert found.overall["free_running_agreement"] == 1
     assert found.overall["common_prefix_tokens"] == 8
     assert set(found.adapters) == set(found.effects) == {"csv", "html", "json"}
@@ -185,12 +188,16 @@ class Scoreless:
     def score(self, *_: Any) -> None:
         return None
 
+    def teach(self, _: Any) -> bool:
+        return False
+
 
 def test_an_engine_that_cannot_score_is_judged_by_its_own_outputs(judged: Any) -> None:
     found = judged(wrap=Scoreless).findings
     assert "token_agreement" not in found.overall
     assert found.overall["free_running_agreement"] == 1
-    assert "gives no log-probabilities" in found.notes[0]
+    assert found.overall["served_agreement"] == 1
+    assert "can't be led along given tokens" in found.notes[0]
     assert found.metrics(["csv", "html", "json"])["mean_kl"] == "not measured"
     assert missed(found, 0.99, None) == ()
     (reason,) = missed(found, None, 0.1)
@@ -198,12 +205,15 @@ def test_an_engine_that_cannot_score_is_judged_by_its_own_outputs(judged: Any) -
 
 
 class Broken(Scoreless):
-    """An engine whose logits overflow."""
+    """An engine whose logits are no numbers but for the greatest."""
 
-    def score(self, adapter: Any, prompt_ids: Any, continuation_ids: Any) -> Any:
-        scores = self._engine.score(adapter, prompt_ids, continuation_ids)
-        assert scores is not None
-        return np.full_like(scores, np.nan)
+    def teach(self, teacher: Teacher | None) -> bool:
+        if teacher is None:
+            return self._engine.teach(None)
+        broken = np.full(2048, np.nan, np.float32)
+        return self._engine.teach(
+            replace(teacher, see=lambda id_, place, _: teacher.see(id_, place, broken))
+        )
 
 
 def test_scores_that_are_no_numbers_make_a_run_invalid(judged: Any) -> None:
@@ -216,7 +226,8 @@ def test_sampled_outputs_are_judged_teacher_forced_alone(judged: Any) -> None:
     found = judged("sampling.do_sample=true", "sampling.temperature=2").findings
     assert found.overall["token_agreement"] == 1
     assert "free_running_agreement" not in found.overall
-    assert "not defined for sampled outputs" in found.notes[0]
+    assert "served_agreement" not in found.overall
+    assert "outputs are drawn" in found.notes[0]
     names = ["csv", "html", "json"]
     assert found.metrics(names)["free_running_agreement"] == "not measured"
 
@@ -233,6 +244,6 @@ def test_off_means_not_measured(config: Any, prepared: Any) -> None:
     settings = config(*SETUP, "fidelity.enabled=false")
     reference = refer(settings, prepared(*SETUP), MODEL)
     timeline = Timeline((), (Iteration(0, 0.0, 1.0, {}, None, 0.0),))  # type: ignore[arg-type]
-    found = examine(settings, reference, None, timeline)  # type: ignore[arg-type]
+    found = examine(settings, reference, None, timeline, ())  # type: ignore[arg-type]
     assert found.notes == ("fidelity.enabled=false",)
     assert set(found.metrics([]).values()) == {"not measured"}

@@ -16,6 +16,7 @@ from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import Room, Running, admissible, groups, positions
 from pipeline.engines.llama_cpp.settings import Settings
 from pipeline.engines.stage_clock import StageClock
+from pipeline.engines.teacher import Teacher
 from pipeline.engines.token_sampler import TokenSampler
 from pipeline.metrics.timeline import AdapterCounts
 from pipeline.workload.request import Request
@@ -107,6 +108,11 @@ class LlamaCpp(Engine):
         if adapter is not None and adapter not in self.serving.adapters:
             raise KeyError(f"adapter {adapter!r} was never given to this engine")
         return self._runner.score(adapter, self._free[0], prompt_ids, continuation_ids)
+
+    def teach(self, teacher: Teacher | None) -> bool:
+        """Through the sampler."""
+        self._sampler.teacher = teacher
+        return True
 
     def _misfit(self, request: Request) -> str | None:
         limit = min(self.settings.context, self.serving.checkpoint.architecture.seen)

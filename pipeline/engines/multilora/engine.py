@@ -24,6 +24,7 @@ from pipeline.engines.multilora.sequence import Chunk, Sequence
 from pipeline.engines.multilora.settings import Settings
 from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.stage_clock import StageClock
+from pipeline.engines.teacher import Teacher
 from pipeline.engines.token_sampler import TokenSampler
 from pipeline.errors import UsageError
 from pipeline.metrics.timeline import AdapterCounts
@@ -160,6 +161,11 @@ class Multilora(Engine):
         if adapter is not None:
             weights = self._adapters.weights(adapter) or self._load(adapter)
         return score(self._decoder, weights, prompt_ids, continuation_ids)
+
+    def teach(self, teacher: Teacher | None) -> bool:
+        """Through the sampler."""
+        self._sampler.teacher = teacher
+        return True
 
     def _size(self, name: str) -> int:
         return self._plan(name).bytes

@@ -14,9 +14,13 @@ from pipeline.engines.multilora.scheduler import Policy
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
 MEGABYTE = 10**6
+
+COARSER = ("fp32", "fp16", "int8", "int4")
+"""From the finest on."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -62,6 +66,10 @@ class Settings(EngineSettings):
     def adapter_bytes(self) -> int | None:
         """The budget for adapters in bytes."""
         return None if self.adapter_memory_mb is None else round(self.adapter_memory_mb * MEGABYTE)
+
+    def coarsest(self, quantization: Quantization) -> str:
+        """That of the base or that of the adapters."""
+        return max(self.precision, self.adapter_dtype, key=COARSER.index)
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
