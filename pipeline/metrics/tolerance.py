@@ -22,8 +22,8 @@ class Tolerance:
 
 SINGLE = Tolerance(min_agreement=0.9, max_kl=0.001, max_error=0.05)
 HALF = Tolerance(min_agreement=0.8, max_kl=0.01, max_error=0.5)
-EIGHT_BIT = Tolerance(min_agreement=0.7, max_kl=0.05, max_error=1.0)
-FOUR_BIT = Tolerance(min_agreement=0.5, max_kl=0.5, max_error=4.0)
+EIGHT_BIT = Tolerance(min_agreement=0.7, max_kl=0.03, max_error=1.0)
+FOUR_BIT = Tolerance(min_agreement=0.5, max_kl=0.3, max_error=3.0)
 
 BY_PRECISION: Mapping[str, Tolerance] = {
     "fp32": SINGLE,
