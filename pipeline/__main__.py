@@ -3,12 +3,15 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -79,13 +82,29 @@ def compose() -> Plan:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     plan = Plan()
     try:
-        hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(
-            plan.add
-        )()
+        with _each_job_composed_once():
+            hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(
+                plan.add
+            )()
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(" ".join(str(error).split())) from error
     plan.jobs = [replace(job, total=len(plan.jobs)) for job in plan.jobs]
     return plan
+
+
+@contextmanager
+def _each_job_composed_once() -> Iterator[None]:
+    """Hydra's sweeper composes every job before its launcher does so again.
+
+    It is a rehearsal for launchers that start jobs while others are still to be composed. Ours
+    starts none before all are composed, so a sweep of many jobs needn't wait for it.
+    """
+    rehearse = Sweeper.validate_batch_is_legal
+    Sweeper.validate_batch_is_legal = lambda *_: None
+    try:
+        yield
+    finally:
+        Sweeper.validate_batch_is_legal = rehearse
 
 
 def main() -> int:
