@@ -3,20 +3,18 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from pipeline.composition import composed_once
 from pipeline.config import load, resolve
 from pipeline.errors import UsageError
 from pipeline.job import Job
@@ -82,7 +80,7 @@ def compose() -> Plan:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     plan = Plan()
     try:
-        with _each_job_composed_once():
+        with composed_once():
             hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(
                 plan.add
             )()
@@ -90,21 +88,6 @@ def compose() -> Plan:
         raise UsageError(" ".join(str(error).split())) from error
     plan.jobs = [replace(job, total=len(plan.jobs)) for job in plan.jobs]
     return plan
-
-
-@contextmanager
-def _each_job_composed_once() -> Iterator[None]:
-    """Hydra's sweeper composes every job before its launcher does so again.
-
-    It is a rehearsal for launchers that start jobs while others are still to be composed. Ours
-    starts none before all are composed, so a sweep of many jobs needn't wait for it.
-    """
-    rehearse = Sweeper.validate_batch_is_legal
-    Sweeper.validate_batch_is_legal = lambda *_: None
-    try:
-        yield
-    finally:
-        Sweeper.validate_batch_is_legal = rehearse
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "pipeline"
 FLOORS = [
     {"__main__"},
-    {"sweep"},
+    {"sweep", "composition"},
     {"capacity"},
     {"attempt", "summary"},
     {"job"},
