@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from pipeline.workload.arrivals.process import Slot
 from pipeline.workload.popularity.law import Choice
-from pipeline.workload.prompts.source import Encode
+from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.request import Request
 
 
 def assemble(
     slots: Sequence[Slot],
     choices: Sequence[Choice],
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     lengths: Sequence[int],
     adapters: Sequence[str | None],
     encode: Encode,
@@ -21,7 +21,7 @@ def assemble(
     Args:
         slots: when.
         choices: for which adapter, by whom.
-        prompts: with what words.
+        prompts: with what words; what else they say goes before choices and lengths.
         lengths: how many tokens are asked for.
         adapters: names that the choices' numbers stand for.
         encode: the model's tokenizer.
@@ -31,10 +31,10 @@ def assemble(
         Request(
             id=id_,
             iteration=slot.iteration,
-            adapter=adapters[choice.adapter],
-            prompt=prompt,
-            prompt_ids=tuple(encode(prompt)),
-            max_new_tokens=length,
+            adapter=prompt.adapter or adapters[choice.adapter],
+            prompt=prompt.text,
+            prompt_ids=prompt.ids or tuple(encode(prompt.text)),
+            max_new_tokens=prompt.max_tokens or length,
             scheduled_s=slot.scheduled_s,
             tenant=choice.tenant,
         )

@@ -4,25 +4,30 @@ Times and lengths are the file's. What it doesn't tell is drawn: words, and whic
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict, field, replace
 from pathlib import Path
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Slot
 from pipeline.workload.assembly import assemble
 from pipeline.workload.azure_trace import Call, read_calls
+from pipeline.workload.bounds import Bounds
 from pipeline.workload.lengths.scaled import scaled
 from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.exact_length import ExactLength
-from pipeline.workload.prompts.source import Encode
+from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.randomness import stream
+from pipeline.workload.ranges import Count, Factor, Tokens
+from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds
 from pipeline.workload.trace import Trace
 from pipeline.workload.workload import Workload
+
+KEY = "workload.path"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -38,6 +43,9 @@ class Azure(Workload):
         speed: so many times as fast as it was: stamps are divided by it.
         prompt_factor: prompts are so many times as long as they were.
         output_factor: answers are so many times as long as they were.
+        min_prompt_tokens: calls with shorter prompts, once scaled, are left out and counted.
+        max_prompt_tokens: those with longer ones likewise; what the model has no room for is
+            refused where it isn't left out.
         seeds: of words and adapters; nothing is drawn for the arrivals.
     """
 
@@ -45,10 +53,12 @@ class Azure(Workload):
     path: Path
     popularity: Popularity
     alpha: NonNegativeFloat
-    requests: PositiveInt | None
-    speed: PositiveFloat
-    prompt_factor: PositiveFloat
-    output_factor: PositiveFloat
+    requests: Count | None
+    speed: Factor
+    prompt_factor: Factor
+    output_factor: Factor
+    min_prompt_tokens: Tokens | None = None
+    max_prompt_tokens: Tokens | None = None
     seeds: Seeds
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
@@ -57,32 +67,50 @@ class Azure(Workload):
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole, and the law must be able to deal those adapters."""
-        calls = self._calls()
-        self.popularity.check([len(calls)], len(adapters))
+        calls, _ = self._kept(adapters, BOUNDLESS)
         self.run_in.check(self._slots(calls), None)
 
-    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
+    def trace(
+        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+    ) -> Trace:
         """The file's calls, in its order."""
-        self.check(adapters)
-        calls, exact = self._calls(), ExactLength(encode)
-        words = stream(self.seeds.prompts, "prompts")
+        calls, notes = self._kept(adapters, room)
+        exact, words = ExactLength(encode), stream(self.seeds.prompts, "prompts")
         requests = assemble(
             slots=self._slots(calls),
             choices=self.popularity.deal(
                 [len(calls)], len(adapters), stream(self.seeds.adapters, "adapters")
             ),
-            prompts=[
-                exact.prompt(scaled(call.prompt_tokens, self.prompt_factor), words)
-                for call in calls
-            ],
-            lengths=[scaled(call.output_tokens, self.output_factor) for call in calls],
+            prompts=[Prompt(exact.prompt(call.prompt_tokens, words), call.where) for call in calls],
+            lengths=[call.output_tokens for call in calls],
             adapters=adapters,
             encode=encode,
         )
-        return Trace(requests, None, self._laws(adapters))
+        room.hold(f"workload.path={self.path}", requests)
+        return Trace(requests, None, self._laws(adapters), notes)
 
-    def _calls(self) -> list[Call]:
-        return read_calls("workload.path", self.path, self.requests)
+    def _kept(
+        self, adapters: Sequence[str | None], room: Room
+    ) -> tuple[list[Call], tuple[str, ...]]:
+        """The calls that aren't left out, scaled, and a note if some are."""
+        calls = [self._scaled(each) for each in read_calls(KEY, self.path, self.requests)]
+        bounds = Bounds(
+            shortest=self.min_prompt_tokens,
+            longest=self.max_prompt_tokens,
+            answer_key="workload.output_factor",
+            room=room,
+        )
+        measured = ((each, each.where, each.prompt_tokens, each.output_tokens) for each in calls)
+        kept, notes = bounds.sieve(f"{KEY}={self.path}", measured)
+        self.popularity.check([len(kept)], len(adapters))
+        return kept, notes
+
+    def _scaled(self, call: Call) -> Call:
+        return replace(
+            call,
+            prompt_tokens=scaled(call.prompt_tokens, self.prompt_factor),
+            output_tokens=scaled(call.output_tokens, self.output_factor),
+        )
 
     def _slots(self, calls: Sequence[Call]) -> list[Slot]:
         return [Slot(0, call.at_ns / 1e9 / self.speed) for call in calls]

@@ -22,11 +22,13 @@ class Call:
         at_ns: nanoseconds since the first call.
         prompt_tokens: length of the prompt.
         output_tokens: length of the answer.
+        where: its place in the file, for messages.
     """
 
     at_ns: int
     prompt_tokens: int
     output_tokens: int
+    where: str
 
 
 def read_calls(key: str, path: Path, count: int | None) -> list[Call]:
@@ -44,8 +46,8 @@ def read_calls(key: str, path: Path, count: int | None) -> list[Call]:
         if after < before:
             raise UsageError(f"{cell.where}: {cell.text} comes before the line above; sort them")
     return [
-        Call(stamp - stamps[0], prompt.whole(), output.whole())
-        for stamp, (_, prompt, output) in zip(stamps, rows, strict=True)
+        Call(stamp - stamps[0], prompt.whole(), output.whole(), at.where)
+        for stamp, (at, prompt, output) in zip(stamps, rows, strict=True)
     ]
 
 

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict, field
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.assembly import assemble
+from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity, rounded
-from pipeline.workload.prompts.source import Encode, Prompts
+from pipeline.workload.prompts.source import Encode, Prompt, Prompts
 from pipeline.workload.randomness import stream
+from pipeline.workload.ranges import Count, Rate, Tokens
+from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds
 from pipeline.workload.trace import Trace
@@ -25,6 +29,9 @@ class Generated(Workload):
 
     `alpha`, `batch_size`, `iterations`, `requests`, `rate` and `max_new_tokens` are what is most
     often swept; the laws' own files take them from here.
+
+    Prompts of fewer than `min_prompt_tokens` or more than `max_prompt_tokens` are left out and
+    counted; None leaves none out, and what the model has no room for is then refused.
     """
 
     name: str
@@ -34,11 +41,13 @@ class Generated(Workload):
     lengths: Lengths
     seeds: Seeds
     alpha: NonNegativeFloat
-    batch_size: PositiveInt
-    iterations: PositiveInt
-    requests: PositiveInt
-    rate: PositiveFloat
-    max_new_tokens: PositiveInt
+    batch_size: Count
+    iterations: Count
+    requests: Count
+    rate: Rate
+    max_new_tokens: Tokens
+    min_prompt_tokens: Tokens | None = None
+    max_prompt_tokens: Tokens | None = None
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
@@ -51,20 +60,60 @@ class Generated(Workload):
         self.popularity.check(self.arrivals.groups(), len(adapters))
         slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
         self.run_in.check(slots, self.arrivals.max_in_flight)
+        self._check_explicit(self.prompts.explicit(), adapters)
 
-    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
+    def trace(
+        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+    ) -> Trace:
         """Draw everything, from one stream of random numbers each."""
         self.check(adapters)
         slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
         choices = self.popularity.deal(
             self.arrivals.groups(), len(adapters), stream(self.seeds.adapters, "adapters")
         )
-        prompts = self.prompts.draw_for(
-            [choice.adapter for choice in choices], stream(self.seeds.prompts, "prompts"), encode
+        dealt = self.prompts.deal(
+            [choice.adapter for choice in choices],
+            stream(self.seeds.prompts, "prompts"),
+            encode,
+            self._bounds(room),
         )
         lengths = self.lengths.draw(len(slots), stream(self.seeds.prompts, "lengths"))
-        requests = assemble(slots, choices, prompts, lengths, adapters, encode)
-        return Trace(requests, self.arrivals.max_in_flight, self._laws(adapters))
+        requests = assemble(slots, choices, dealt.prompts, lengths, adapters, encode)
+        room.hold("workload", requests)
+        laws = self._laws(adapters) | _own(dealt.prompts)
+        return Trace(requests, self.arrivals.max_in_flight, laws, dealt.notes)
+
+    def _bounds(self, room: Room) -> Bounds:
+        if room == BOUNDLESS and not (self.min_prompt_tokens or self.max_prompt_tokens):
+            return ANY
+        return Bounds(
+            shortest=self.min_prompt_tokens,
+            longest=self.max_prompt_tokens,
+            answer=self.lengths.most(),
+            room=room,
+            text=self.text,
+        )
+
+    def _check_explicit(self, prompts: Sequence[Prompt], adapters: Sequence[str | None]) -> None:
+        """What prompts say themselves must be there to be had, and must not break a law."""
+        for prompt in prompts:
+            if prompt.ids and self.text and not prompt.text:
+                raise UsageError(
+                    f"{prompt.where}: has ids and no text; workload.text=false replays ids alone"
+                )
+            if prompt.adapter is None:
+                continue
+            if prompt.adapter not in adapters:
+                there = ", ".join(each for each in adapters if each is not None) or "none"
+                raise UsageError(
+                    f"{prompt.where}: names the adapter {prompt.adapter!r}; there are {there}"
+                )
+            if self.popularity.probabilities(len(adapters)) is None:
+                raise UsageError(
+                    f"{prompt.where}: names its adapter, and workload/popularity="
+                    f"{self.popularity.name} fixes who gets which; take the field out, or a law "
+                    "of independent draws such as zipf"
+                )
 
     def _laws(self, adapters: Sequence[str | None]) -> dict[str, object]:
         return {
@@ -76,3 +125,15 @@ class Generated(Workload):
             "adapters": list(adapters),
             "probabilities": rounded(self.popularity.probabilities(len(adapters))),
         }
+
+
+def _own(prompts: Sequence[Prompt]) -> dict[str, object]:
+    """How many requests aren't the laws': their prompts say adapter or length themselves."""
+    adapters = sum(prompt.adapter is not None for prompt in prompts)
+    lengths = sum(prompt.max_tokens is not None for prompt in prompts)
+    said: dict[str, object] = {}
+    if adapters:
+        said |= {"adapters_from_prompts": adapters, "probabilities": None}
+    if lengths:
+        said |= {"lengths_from_prompts": lengths}
+    return said

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace, used
 from pipeline.workload.trace_file import InFlight, read_trace
@@ -45,7 +46,9 @@ class Replay(Workload):
                 f"there are {', '.join(map(str, adapters))}"
             )
 
-    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
+    def trace(
+        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+    ) -> Trace:
         """The file's trace, if the model's tokenizer still gives its ids."""
         trace = self._read()
         for request in trace.requests if self.text else ():
@@ -54,6 +57,7 @@ class Replay(Workload):
                     f"workload.path={self.path}: request {request.id} was tokenised otherwise; "
                     "it was drawn for another model (workload.text=false replays its ids)"
                 )
+        room.hold(f"workload.path={self.path}", trace.requests)
         return trace
 
     def _read(self) -> Trace:

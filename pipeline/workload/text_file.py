@@ -24,3 +24,20 @@ def read_text(key: str, path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{key}: {path}:{line}: isn't UTF-8; convert the file") from error
+
+
+def whole_text(where: str, text: str) -> str:
+    """The text, if it is one: JSON and YAML can spell half a character, which no UTF-8 holds.
+
+    Raises:
+        UsageError: half of a pair of surrogates stands alone in it, as in an emoji cut in two.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise UsageError(
+            f"{where}: holds half a character ({half} alone, as of an emoji cut in two); mend the "
+            "text"
+        ) from error
+    return text

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace
 
@@ -33,5 +34,16 @@ class Workload(ABC):
         """
 
     @abstractmethod
-    def trace(self, adapters: Sequence[str | None], encode: Encode) -> Trace:
-        """The whole trace."""
+    def trace(
+        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+    ) -> Trace:
+        """The whole trace.
+
+        Args:
+            adapters: what the requests may ask for, the most popular first.
+            encode: the model's tokenizer.
+            room: what the model has room for.
+
+        Raises:
+            UsageError: it can't be drawn, or the model has no room for it.
+        """

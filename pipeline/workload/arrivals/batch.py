@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from random import Random
 
-from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
+from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Arrivals, Slot
+from pipeline.workload.ranges import MOST, Count
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -15,8 +16,15 @@ class Batch(Arrivals):
     """Settings of `workload/arrivals=batch`."""
 
     name: str
-    batch_size: PositiveInt
-    iterations: PositiveInt
+    batch_size: Count
+    iterations: Count
+
+    def __post_init__(self) -> None:
+        if self.batch_size * self.iterations > MOST:
+            raise UsageError(
+                f"workload.iterations={self.iterations}: times workload.batch_size="
+                f"{self.batch_size} is more than {MOST} requests; ask for fewer"
+            )
 
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """All requests of a batch at once."""

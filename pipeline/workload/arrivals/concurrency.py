@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from random import Random
 
-from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Arrivals, Slot
+from pipeline.workload.ranges import Count
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -15,8 +15,8 @@ class Concurrency(Arrivals):
     """Settings of `workload/arrivals=concurrency`."""
 
     name: str
-    concurrency: PositiveInt
-    requests: PositiveInt
+    concurrency: Count
+    requests: Count
 
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """All could arrive at once; `max_in_flight` holds them back."""

@@ -2,11 +2,11 @@
 
 from random import Random
 
-from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.open_loop import Steady
+from pipeline.workload.ranges import Count, Rate
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -14,8 +14,8 @@ class Constant(Steady):
     """Settings of `workload/arrivals=constant`; `rate` is in requests a second."""
 
     name: str
-    rate: PositiveFloat
-    requests: PositiveInt
+    rate: Rate
+    requests: Count
     rescale: bool = False
 
     def gaps(self, rng: Random) -> list[float]:

@@ -2,11 +2,11 @@
 
 from random import Random
 
-from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.open_loop import Steady
+from pipeline.workload.ranges import Count, Rate, Variation
 from pipeline.workload.variates import gamma
 
 
@@ -23,9 +23,9 @@ class Gamma(Steady):
     """
 
     name: str
-    rate: PositiveFloat
-    cv: PositiveFloat
-    requests: PositiveInt
+    rate: Rate
+    cv: Variation
+    requests: Count
     rescale: bool = False
 
     def gaps(self, rng: Random) -> list[float]:

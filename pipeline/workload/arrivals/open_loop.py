@@ -36,8 +36,9 @@ class OpenLoop(Arrivals):
         comes with the earlier.
         """
         expected = list(accumulate(self.gaps(rng)))
-        if self.rescale and expected[-1] > 0:
-            end, factor = float(self.requests), self.requests / expected[-1]
+        if self.rescale:
+            end = float(self.requests)
+            factor = end / expected[-1] if expected[-1] > 0 else 0.0
             expected = [*(min(each * factor, end) for each in expected[:-1]), end]
         return tuple(Slot(0, each) for each in accumulate(map(self.seconds, expected), max))
 

@@ -2,11 +2,11 @@
 
 from random import Random
 
-from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.open_loop import Steady
+from pipeline.workload.ranges import Count, Rate
 from pipeline.workload.variates import exponential
 
 
@@ -15,8 +15,8 @@ class Poisson(Steady):
     """Settings of `workload/arrivals=poisson`; `rate` is in requests a second."""
 
     name: str
-    rate: PositiveFloat
-    requests: PositiveInt
+    rate: Rate
+    requests: Count
     rescale: bool = False
 
     def gaps(self, rng: Random) -> list[float]:

@@ -3,11 +3,11 @@
 import math
 from random import Random
 
-from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.open_loop import OpenLoop
+from pipeline.workload.ranges import Count, Rate
 from pipeline.workload.variates import exponential
 
 
@@ -20,9 +20,9 @@ class Ramp(OpenLoop):
     """
 
     name: str
-    start_rate: PositiveFloat
-    end_rate: PositiveFloat
-    requests: PositiveInt
+    start_rate: Rate
+    end_rate: Rate
+    requests: Count
     rescale: bool = False
 
     def gaps(self, rng: Random) -> list[float]:

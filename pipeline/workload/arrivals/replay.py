@@ -5,13 +5,13 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from pydantic import PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Arrivals, Slot
 from pipeline.workload.column import read_column
+from pipeline.workload.ranges import Count, Factor
 
 KEY = "workload.arrivals.path"
 
@@ -31,8 +31,8 @@ class Replay(Arrivals):
     name: str
     path: Path
     column: str | None = None
-    requests: PositiveInt | None = None
-    speed: PositiveFloat = 1.0
+    requests: Count | None = None
+    speed: Factor = 1.0
 
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """The stamps, in the file's order."""

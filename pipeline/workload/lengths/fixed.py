@@ -2,11 +2,11 @@
 
 from random import Random
 
-from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.lengths.law import Lengths
+from pipeline.workload.ranges import Tokens
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -14,8 +14,12 @@ class Fixed(Lengths):
     """Settings of `workload/lengths=fixed`."""
 
     name: str
-    max_new_tokens: PositiveInt
+    max_new_tokens: Tokens
 
     def draw(self, count: int, rng: Random) -> list[int]:
         """The same number each time."""
         return [self.max_new_tokens] * count
+
+    def most(self) -> int:
+        """The number."""
+        return self.max_new_tokens

@@ -34,5 +34,9 @@ class FromFile(Lengths):
         lengths = self._lengths()
         return [lengths[below(rng, len(lengths))] for _ in range(count)]
 
+    def most(self) -> int:
+        """The greatest in the file."""
+        return max(self._lengths())
+
     def _lengths(self) -> list[int]:
         return [cell.whole() for cell in read_column("lengths.path", self.path, self.column)]

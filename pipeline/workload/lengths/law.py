@@ -13,5 +13,9 @@ class Lengths(ABC):
     def draw(self, count: int, rng: Random) -> list[int]:
         """`count` lengths, each at least 1."""
 
+    @abstractmethod
+    def most(self) -> int:
+        """The greatest length that can be drawn."""
+
     def check(self) -> None:  # noqa: B027
         """Raise UsageError if it can't be drawn from, before anything heavy starts."""

@@ -2,13 +2,14 @@
 
 from random import Random
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.exact import exp, ln
 from pipeline.workload.lengths.law import Lengths
+from pipeline.workload.ranges import Tokens
 from pipeline.workload.variates import normal
 
 
@@ -27,8 +28,8 @@ class Lognormal(Lengths):
     name: str
     median: PositiveFloat
     sigma: PositiveFloat
-    low: PositiveInt
-    high: PositiveInt
+    low: Tokens
+    high: Tokens
 
     def __post_init__(self) -> None:
         if self.low > self.high:
@@ -37,6 +38,10 @@ class Lognormal(Lengths):
     def draw(self, count: int, rng: Random) -> list[int]:
         """Independent draws."""
         return [self._one(rng) for _ in range(count)]
+
+    def most(self) -> int:
+        """The upper bound."""
+        return self.high
 
     def _one(self, rng: Random) -> int:
         exponent = ln(self.median) + self.sigma * normal(rng)

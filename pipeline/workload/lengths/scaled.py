@@ -2,11 +2,11 @@
 
 from random import Random
 
-from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.lengths.law import Lengths
+from pipeline.workload.ranges import Factor
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -15,7 +15,7 @@ class Scaled(Lengths):
 
     name: str
     base: Lengths
-    factor: PositiveFloat
+    factor: Factor
 
     def check(self) -> None:
         """What the law says."""
@@ -24,6 +24,10 @@ class Scaled(Lengths):
     def draw(self, count: int, rng: Random) -> list[int]:
         """The law's draws."""
         return [scaled(length, self.factor) for length in self.base.draw(count, rng)]
+
+    def most(self) -> int:
+        """The law's, times the factor."""
+        return scaled(self.base.most(), self.factor)
 
 
 def scaled(length: int, factor: float) -> int:

@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.popularity.law import Choice, Popularity, draw_independently
+from pipeline.workload.ranges import Share
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -23,7 +24,7 @@ class Tenant:
         count: how many adapters it has; None for all from the first on.
     """
 
-    share: PositiveFloat
+    share: Share
     popularity: Popularity
     first: NonNegativeInt = 0
     count: PositiveInt | None = None

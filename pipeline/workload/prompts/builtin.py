@@ -1,24 +1,25 @@
 """The prompts that come with the project: a text file, one prompt a line."""
 
 from pathlib import Path
-from random import Random
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.source import Encode, Prompts
-from pipeline.workload.randomness import below
+from pipeline.workload.prompts.pool import Pool
+from pipeline.workload.prompts.source import Prompt
 
 FILE = Path(__file__).with_name("builtin.txt")
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Builtin(Prompts):
+class Builtin(Pool):
     """Settings of `workload/prompts=builtin`."""
 
     name: str
 
-    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
-        """Independent draws from the file."""
-        lines = FILE.read_text("utf-8").splitlines()
-        return [lines[below(rng, len(lines))] for _ in range(count)]
+    source = "the builtin prompts"
+
+    def read(self) -> list[Prompt]:
+        """The file's lines."""
+        lines = enumerate(FILE.read_text("utf-8").splitlines(), 1)
+        return [Prompt(line, f"{FILE.name}:{number}") for number, line in lines]

@@ -8,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.prompt_file import KEY, PromptFile
+from pipeline.workload.prompts.row import prompt_of
+from pipeline.workload.prompts.source import Prompt
 from pipeline.workload.text_file import read_text
 
 
@@ -25,7 +27,7 @@ class Jsonl(PromptFile):
     path: Path
     field: str
 
-    def prompts(self) -> list[str]:
+    def read(self) -> list[Prompt]:
         """One a line; empty lines are passed over."""
         lines = enumerate(read_text(KEY, self.path).split("\n"), 1)
         prompts = [self._prompt(number, line) for number, line in lines if line.strip()]
@@ -33,16 +35,10 @@ class Jsonl(PromptFile):
             raise UsageError(f"{KEY}={self.path}: holds no prompts")
         return prompts
 
-    def _prompt(self, number: int, line: str) -> str:
+    def _prompt(self, number: int, line: str) -> Prompt:
         where = f"{KEY}: {self.path}:{number}"
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{where}: isn't JSON ({error})") from error
-        prompt = row.get(self.field) if isinstance(row, dict) else None
-        if not isinstance(prompt, str) or not prompt:
-            raise UsageError(
-                f"{where}: has no text in the field {self.field!r}; name it by "
-                "workload.prompts.field"
-            )
-        return prompt
+        return prompt_of(row, self.field, where)

@@ -8,8 +8,10 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
+from pipeline.workload.prompts.json_list import json_list
 from pipeline.workload.prompts.prompt_file import KEY, PromptFile
-from pipeline.workload.text_file import read_text
+from pipeline.workload.prompts.source import Prompt
+from pipeline.workload.text_file import read_text, whole_text
 
 PEOPLE = ("human", "user")
 """Who the format says is speaking, where it is a person."""
@@ -27,31 +29,37 @@ class ShareGpt(PromptFile):
     name: str
     path: Path
 
-    def prompts(self) -> list[str]:
+    def read(self) -> list[Prompt]:
         """Of those conversations that a person begins."""
+        text = read_text(KEY, self.path)
         try:
-            rows = json.loads(read_text(KEY, self.path))
+            rows = json_list(text)
         except json.JSONDecodeError as error:
             where = f"{KEY}: {self.path}:{error.lineno}"
             raise UsageError(f"{where}: isn't JSON ({error.msg})") from error
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{KEY}={self.path}: isn't JSON ({error})") from error
-        if not isinstance(rows, list):
+        if rows is None:
             raise UsageError(f"{KEY}: {self.path}:1: must be a list of conversations")
-        openings = [self._opening(number, row) for number, row in enumerate(rows)]
+        openings = [
+            self._opening(f"{KEY}: {self.path}:{line}: conversation {number}", row)
+            for number, (line, row) in enumerate(rows)
+        ]
         prompts = [each for each in openings if each]
         if not prompts:
             raise UsageError(f"{KEY}={self.path}: holds no conversation that a person begins")
         return prompts
 
-    def _opening(self, number: int, row: Any) -> str | None:
+    def _opening(self, where: str, row: Any) -> Prompt | None:
         turns = row.get("conversations") if isinstance(row, dict) else None
         if not isinstance(turns, list) or not all(map(_is_turn, turns)):
             raise UsageError(
-                f"{KEY}={self.path}: conversation {number}: `conversations` must be a list of "
-                "objects with the texts `from` and `value`"
+                f"{where}: `conversations` must be a list of objects with the texts `from` and "
+                "`value`"
             )
-        return turns[0]["value"] if turns and turns[0]["from"] in PEOPLE else None
+        if not turns or turns[0]["from"] not in PEOPLE or not turns[0]["value"]:
+            return None
+        return Prompt(whole_text(where, turns[0]["value"]), where)
 
 
 def _is_turn(turn: Any) -> bool:

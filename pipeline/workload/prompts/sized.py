@@ -1,13 +1,15 @@
 """Prompts of an exact length in tokens, for speed work: the words don't matter."""
 
+from collections.abc import Sequence
 from random import Random
 
-from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
+from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.prompts.exact_length import ExactLength
-from pipeline.workload.prompts.source import Encode, Prompts
+from pipeline.workload.prompts.source import Dealt, Encode, Prompt, Prompts
+from pipeline.workload.ranges import Tokens
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -20,13 +22,17 @@ class Sized(Prompts):
     """
 
     name: str
-    tokens: PositiveInt
+    tokens: Tokens
 
-    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
+    def deal(
+        self, adapters: Sequence[int], rng: Random, encode: Encode, bounds: Bounds = ANY
+    ) -> Dealt:
         """Random words, as many as fit.
 
         Raises:
-            UsageError: the tokenizer doesn't count as expected, so the length can't be met.
+            UsageError: there is no room for such prompts, or the tokenizer doesn't count as
+                expected, so that the length can't be met.
         """
+        bounds.make(f"workload.prompts.tokens={self.tokens}", self.tokens)
         exact = ExactLength(encode)
-        return [exact.prompt(self.tokens, rng) for _ in range(count)]
+        return Dealt([Prompt(exact.prompt(self.tokens, rng)) for _ in adapters])

@@ -2,10 +2,40 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
+
+from pipeline.workload.bounds import ANY, Bounds
 
 Encode = Callable[[str], Sequence[int]]
 """Token ids of a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a request says, and what else its source says of the request.
+
+    Attributes:
+        text: the words.
+        where: where it stands, for messages.
+        ids: the words as token ids; None leaves that to the tokenizer.
+        adapter: name of the adapter it asks for; None leaves that to the law of popularity.
+        max_tokens: how many tokens it asks for; None leaves that to the law of lengths.
+    """
+
+    text: str
+    where: str = ""
+    ids: tuple[int, ...] | None = None
+    adapter: str | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """A prompt a request, and what a reader should know of them, a line each."""
+
+    prompts: list[Prompt]
+    notes: tuple[str, ...] = ()
 
 
 class Prompts(ABC):
@@ -14,12 +44,32 @@ class Prompts(ABC):
     name: str
 
     @abstractmethod
-    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
-        """`count` prompts; `encode` is the model's tokenizer, for sources that count tokens."""
+    def deal(
+        self, adapters: Sequence[int], rng: Random, encode: Encode, bounds: Bounds = ANY
+    ) -> Dealt:
+        """A prompt a request.
+
+        Args:
+            adapters: which adapter the law of popularity gave each request, for sources that care.
+            rng: where chance comes from.
+            encode: the model's tokenizer, for sources that count tokens.
+            bounds: how long prompts may be.
+
+        Raises:
+            UsageError: a prompt is no text, or the model has no room for it.
+        """
 
     def draw_for(self, adapters: Sequence[int], rng: Random, encode: Encode) -> list[str]:
-        """A prompt a request, which names that adapter; most sources don't care."""
-        return self.draw(len(adapters), rng, encode)
+        """The words alone."""
+        return [prompt.text for prompt in self.deal(adapters, rng, encode).prompts]
+
+    def draw(self, count: int, rng: Random, encode: Encode) -> list[str]:
+        """The words of `count` prompts, where adapters don't matter."""
+        return self.draw_for([0] * count, rng, encode)
+
+    def explicit(self) -> Sequence[Prompt]:
+        """Those of its prompts that say more than words."""
+        return ()
 
     def check(self) -> None:  # noqa: B027
         """Raise UsageError if it can't be drawn from, before anything heavy starts."""

@@ -1,0 +1,29 @@
+"""Ranges of the numbers that workloads take: wide enough to be of use, narrow enough to handle.
+
+Beyond them a sum, a quotient or a whole number would leave what a float or a memory can hold.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+Rate = Annotated[float, Field(ge=1e-6, le=1e9)]
+"""Requests a second: from one in twelve days to one a nanosecond, which no clock tells apart."""
+
+Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
+"""What lengths are multiplied with, or time is divided by."""
+
+Variation = Annotated[float, Field(ge=1e-3, le=1e3)]
+"""A coefficient of variation; below the range the gaps are all the same (arrivals=constant)."""
+
+Share = Annotated[float, Field(gt=0, le=1e9)]
+"""A weight among others."""
+
+MOST = 10_000_000
+"""Requests of a trace, which is drawn whole; tokens of a request."""
+
+Count = Annotated[int, Field(ge=1, le=MOST)]
+"""Of requests or batches."""
+
+Tokens = Annotated[int, Field(ge=1, le=MOST)]
+"""Of a prompt or an answer."""
