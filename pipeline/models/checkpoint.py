@@ -13,6 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.models.architecture import CONFIG, Architecture, read_config
 from pipeline.models.fingerprint import fingerprint
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
+from pipeline.models.tokenizer import read_tokenizer
 from pipeline.models.weight_files import weight_files
 from pipeline.models.weights import StoredWeights
 
@@ -82,14 +83,8 @@ class Checkpoint:
         return HEAD if apart else self.embedding
 
     def tokenizer(self) -> Tokenizer:
-        """Its tokenizer, which needs no torch; it neither cuts nor fills, whatever its file says.
-
-        As transformers' does unless a call asks for it.
-        """
-        tokenizer = Tokenizer.from_file(str(self.folder / TOKENIZER))
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        """Its tokenizer."""
+        return read_tokenizer(self.folder / TOKENIZER)
 
     def end_ids(self) -> frozenset[int]:
         """Ids that end a text: by `generation_config.json` where it says, else `config.json`."""

@@ -1,9 +1,10 @@
 """Where a base model comes from: the contract of the `model` group."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import ClassVar
 
-from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.checkpoint import TOKENIZER, Checkpoint
 from pipeline.models.quantization import Quantization
 
 
@@ -35,3 +36,11 @@ class ModelSource(ABC):
             UsageError: it can't be had, or isn't what it should be.
         """
         return self.checkpoint()
+
+    def tokenizer_file(self) -> Path:
+        """A `tokenizer.json` that encodes every text as the model's does; there before the model.
+
+        Raises:
+            UsageError: it can't be had.
+        """
+        return self.preview().folder / TOKENIZER

@@ -99,6 +99,10 @@ class Synthetic(ModelSource):
     def _architecture(self) -> Architecture:
         return Architecture.from_config(ARCHITECTURES[self.shape], f"model.shape={self.shape}")
 
+    def tokenizer_file(self) -> Path:
+        """The one that is widened: no text encodes to what is added."""
+        return self.tokenizer
+
     def _folder(self) -> Path:
         recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self._architecture())])
         key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]

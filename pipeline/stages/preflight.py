@@ -8,7 +8,7 @@ from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.stages.prepare import BASE_ALONE
+from pipeline.stages.prepare import BASE_ALONE, draw
 
 
 def preflight(configs: Iterable[RunConfig]) -> None:
@@ -24,7 +24,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
     for config in configs:
         _stored_as_asked(config)
         base = seen.base(config)
-        config.workload.check(config.adapters.names() or BASE_ALONE)
+        seen.draw(config, base)
         seen.ask(config.engine, base)
         if config.fidelity.enabled:
             seen.ask(config.fidelity.reference, base)
@@ -40,10 +40,11 @@ class _Base:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was looked at already: by the settings of model and adapters, and of the engine."""
+    """What was looked at already: by the settings of model, adapters, workload and engine."""
 
     bases: dict[str, _Base] = field(default_factory=dict)
     asked: set[tuple[str, int]] = field(default_factory=set)
+    last_arrivals: dict[str, float] = field(default_factory=dict)
 
     def base(self, config: RunConfig) -> _Base:
         key = repr((config.model, config.adapters))
@@ -58,6 +59,24 @@ class _Seen:
         if key not in self.asked:
             engine.check(base.checkpoint, base.adapters)
             self.asked.add(key)
+
+    def draw(self, config: RunConfig, base: _Base) -> None:
+        """Every trace is drawn: whatever is wrong with a file or a law is said before anything."""
+        config.workload.check(config.adapters.names() or BASE_ALONE)
+        key = repr((config.model, config.adapters, config.workload))
+        if key not in self.last_arrivals:
+            trace = draw(config, base.checkpoint.architecture)
+            self.last_arrivals[key] = sum(each[-1].scheduled_s for each in trace.iterations)
+        _in_time(config, self.last_arrivals[key])
+
+
+def _in_time(config: RunConfig, last_s: float) -> None:
+    limit = config.limits.seconds
+    if config.isolation == "process" and config.capacity is None and last_s >= limit:
+        raise UsageError(
+            f"limits.seconds={limit:g}: ends the job before its last request comes, after "
+            f"{last_s:.4g} s; raise the limit, or let requests come faster"
+        )
 
 
 def _stored_as_asked(config: RunConfig) -> None:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.config import RunConfig
-from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.tokenizer import read_tokenizer
+from pipeline.workload.room import Room
 from pipeline.workload.trace import Trace
 
 BASE_ALONE = (None,)
@@ -39,23 +40,16 @@ def prepare(config: RunConfig) -> Prepared:
     checkpoint = config.model.checkpoint()
     adapters = config.adapters.adapters(checkpoint.architecture)
     config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
-    tokenizer = checkpoint.tokenizer()
-    names = [adapter.name for adapter in adapters] or BASE_ALONE
-    trace = config.workload.trace(names, lambda text: tokenizer.encode(text).ids)
-    _fits(trace, checkpoint.architecture)
-    return Prepared(checkpoint, adapters, trace)
+    return Prepared(checkpoint, adapters, draw(config, checkpoint.architecture))
 
 
-def _fits(trace: Trace, architecture: Architecture) -> None:
-    for request in trace.requests:
-        longest = len(request.prompt_ids) + request.max_new_tokens
-        if longest > architecture.positions:
-            raise UsageError(
-                f"workload.max_new_tokens={request.max_new_tokens}: request {request.id} needs "
-                f"{longest} positions, the model has {architecture.positions}"
-            )
-        if max(request.prompt_ids, default=0) >= architecture.vocabulary:
-            raise UsageError(
-                f"workload: request {request.id} has token ids beyond the model's vocabulary of "
-                f"{architecture.vocabulary}"
-            )
+def draw(config: RunConfig, architecture: Architecture) -> Trace:
+    """The trace, which needs of the model its shape and its tokenizer alone.
+
+    Raises:
+        UsageError: it can't be drawn, or the model has no room for it.
+    """
+    tokenizer = read_tokenizer(config.model.tokenizer_file())
+    names = config.adapters.names() or BASE_ALONE
+    room = Room(architecture.positions, architecture.vocabulary)
+    return config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room)

@@ -23,7 +23,8 @@ class Bounds:
         shortest: prompts of fewer tokens are left out; None leaves none out.
         longest: prompts of more tokens are left out; None leaves none out.
         answer: tokens that a request asks for at most, where its prompt doesn't say.
-        answer_key: the setting that makes answers shorter, for messages.
+        answer_key: what makes such answers shorter, for messages.
+        own_key: what makes the others shorter.
         before: tokens that stand before every prompt.
         room: what the model has room for.
         text: whether engines get the text, and so make the token ids themselves.
@@ -33,6 +34,7 @@ class Bounds:
     longest: int | None = None
     answer: int = 1
     answer_key: str = "workload.max_new_tokens"
+    own_key: str = "its max_tokens"
     before: int = 0
     room: Room = BOUNDLESS
     text: bool = True
@@ -79,18 +81,19 @@ class Bounds:
             UsageError: with what to do.
         """
         prompt, wanted, most = self.before + tokens, answer or self.answer, self.room.positions
+        key = self.own_key if answer else self.answer_key
         if not tokens:
             raise UsageError(f"{where}: makes no token; {SHORTEST}=1 leaves out what is empty")
         if wanted >= most:
             raise UsageError(
-                f"{where}: asks for {wanted} tokens, and the model has {most} positions; ask for "
-                f"fewer ({self.answer_key})"
+                f"{where if answer else key}: asks for {wanted} tokens, and the model has {most} "
+                f"positions; ask for fewer{f' ({key})' * bool(answer)}"
             )
         if prompt + wanted > most:
             raise UsageError(
                 f"{where}: {prompt} tokens and the {wanted} asked for need {prompt + wanted} "
                 f"positions, and the model has {most}; {LONGEST}={most - wanted} leaves out what "
-                f"is longer, {self.answer_key} makes answers shorter"
+                f"is longer, {key} makes the answer shorter"
             )
 
     def make(self, where: str, tokens: int) -> None:
@@ -99,7 +102,7 @@ class Bounds:
         Raises:
             UsageError: it would be out of the user's bounds, or of the model's.
         """
-        prompt = self.before + tokens
+        prompt, most = self.before + tokens, self.room.positions
         for key, bound, out in (
             (SHORTEST, self.shortest, prompt < (self.shortest or 0)),
             (LONGEST, self.longest, prompt > (self.longest or prompt)),
@@ -109,11 +112,11 @@ class Bounds:
                     f"{where}: makes prompts of {prompt} tokens, and {key} is {bound}; such "
                     "prompts are made, not read, so change their lengths or the bound"
                 )
-        if prompt + self.answer > self.room.positions:
+        if prompt + self.answer > most:
             raise UsageError(
                 f"{where}: prompts of up to {prompt} tokens and answers of up to {self.answer} "
-                f"need {prompt + self.answer} positions, and the model has {self.room.positions}; "
-                f"make the prompts shorter, or the answers ({self.answer_key})"
+                f"need {prompt + self.answer} positions, and the model has {most}; make the "
+                f"prompts shorter, or the answers ({self.answer_key})"
             )
 
 

@@ -1,5 +1,6 @@
 """Before any job is started, everything that a request names is asked whether it can be served."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from pipeline.engines.merged import Settings as Merged
 from pipeline.engines.noop import Settings as Noop
 from pipeline.errors import UsageError
 from pipeline.stages.preflight import preflight
+from pipeline.stages.prepare import draw
 
 
 @pytest.fixture
@@ -46,3 +48,70 @@ def test_what_is_made_later_is_judged_by_what_it_will_be(config, asked, tmp_path
     preflight([config(*overrides, "adapters.count=50", f"paths.cache={tmp_path}", "engine=noop")])
     assert ("noop", "llama", 50) in asked
     assert not [*tmp_path.iterdir()]
+
+
+def jsonl(tmp_path, *rows):
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ("engine=noop", "workload/prompts=jsonl", f"workload.prompts.path={path}")
+
+
+def refusal(config, *overrides):
+    with pytest.raises(UsageError) as refused:
+        preflight([config(*overrides)])
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        ({"prompt": "cut \ud83d"}, r"prompts.jsonl:2: holds half a character (\ud83d alone"),
+        ({"prompt": "word " * 3000}, "prompts.jsonl:2: 6000 tokens and the 24 asked"),
+        ({"prompt": "hi", "max_tokens": 4000}, "prompts.jsonl:2: asks for 4000 tokens"),
+        ({"prompt": "hi", "adapter": "nobody"}, "prompts.jsonl:2: names the adapter 'nobody'"),
+        ({"ids": [7, 9999]}, "prompts.jsonl:2: has ids and no text"),
+        ({"messages": [{"role": "user", "content": "hi"}]}, "prompts.jsonl:2: has the field 'mess"),
+    ],
+)
+def test_every_prompt_of_a_file_is_judged_before_anything_starts(config, tmp_path, row, said):
+    overrides = jsonl(tmp_path, {"prompt": "ok"}, row)
+    one = ("workload.iterations=1", "workload.batch_size=1")
+    assert said in refusal(config, *overrides, *one)
+
+
+def test_too_long_prompts_are_refused_or_left_out_as_configured(config, tmp_path):
+    overrides = jsonl(tmp_path, {"prompt": "ok"}, {"prompt": "word " * 3000})
+    message = refusal(config, *overrides)
+    assert "the model has 2048" in message
+    assert "workload.max_prompt_tokens=2024 leaves out what is longer" in message
+    preflight([config(*overrides, "workload.max_prompt_tokens=2024")])
+
+
+def test_an_answer_that_is_too_long_is_the_answers_fault(config):
+    assert refusal(config, "workload.max_new_tokens=2048").startswith("workload.max_new_tokens: ")
+    message = refusal(config, "workload/prompts=sized", "workload.prompts.tokens=2040")
+    assert message.startswith("workload.prompts.tokens=2040: ")
+
+
+@pytest.mark.parametrize("isolation", ["process", "inline"])
+def test_a_job_that_would_be_ended_before_its_last_request_is_refused(config, isolation):
+    late = config(
+        *("engine=noop", "workload/arrivals=constant", "workload.requests=8", "workload.rate=0.5"),
+        *("limits.seconds=16", f"isolation={isolation}"),
+    )
+    if isolation == "inline":
+        preflight([late])
+        return
+    with pytest.raises(UsageError, match=r"limits.seconds=16: ends the job .* after 16 s"):
+        preflight([late])
+
+
+def test_one_trace_serves_every_engine_of_a_sweep(config, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "pipeline.stages.preflight.draw",
+        lambda config, shape: drawn.append(1) or draw(config, shape),
+    )
+    preflight([config(f"engine={engine}") for engine in ("noop", "merged", "peft_hotswap")])
+    assert len(drawn) == 1

@@ -68,6 +68,7 @@ from pipeline.workload.prompts.random_sized import RandomSized  # noqa: E402
 from pipeline.workload.prompts.shared_prefix import SharedPrefix  # noqa: E402
 from pipeline.workload.prompts.sharegpt import ShareGpt  # noqa: E402
 from pipeline.workload.prompts.sized import Sized  # noqa: E402
+from pipeline.workload.replay import Replay as TraceReplay  # noqa: E402, F401
 from pipeline.workload.seeds import Seeds  # noqa: E402
 
 DATA = Path(__file__).with_name("data")

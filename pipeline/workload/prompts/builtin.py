@@ -17,9 +17,9 @@ class Builtin(Pool):
 
     name: str
 
-    source = "the builtin prompts"
+    source = "workload/prompts=builtin"
 
     def read(self) -> list[Prompt]:
         """The file's lines."""
         lines = enumerate(FILE.read_text("utf-8").splitlines(), 1)
-        return [Prompt(line, f"{FILE.name}:{number}") for number, line in lines]
+        return [Prompt(line, f"workload/prompts=builtin: line {number}") for number, line in lines]
