@@ -15,21 +15,31 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from pipeline.composition import composed_once
-from pipeline.config import load, resolve
 from pipeline.errors import UsageError
 from pipeline.job import Job
+from pipeline.overrides import job_of, name_of, refuse_unread, without_repetitions
 from pipeline.stages.preflight import preflight
 from pipeline.sweep import refuse_strangers, run_single, run_sweep
 from pipeline.tracking.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
 
 
 @dataclass
 class Plan:
-    """The jobs Hydra composed, before any of them is started."""
+    """The jobs Hydra composed, before any of them is started.
+
+    Attributes:
+        jobs: what there is to do.
+        repeating: jobs that would only do again what one of those does.
+        refused: why others could not be built.
+        sweep: directory of the sweep; None of a single run.
+        folders: the directories Hydra made.
+    """
 
     jobs: list[Job] = field(default_factory=list)
+    repeating: list[Job] = field(default_factory=list)
     refused: list[UsageError] = field(default_factory=list)
     sweep: Path | None = None
     folders: list[Path] = field(default_factory=list)
@@ -40,15 +50,11 @@ class Plan:
         if settings.mode is RunMode.MULTIRUN:
             self.sweep = Path(settings.sweep.dir).absolute()
         self.folders.append(Path(settings.runtime.output_dir))
+        directory, overrides = RunDirectory(self.folders[-1]), tuple(settings.overrides.task)
         try:
-            values = resolve(config)
-            typed = load(values)
+            self.jobs.append(job_of(config, overrides, directory))
         except UsageError as error:
             self.refused.append(error)
-            return
-        directory = RunDirectory(self.folders[-1])
-        overrides = tuple(settings.overrides.task)
-        self.jobs.append(Job(values, typed, directory, overrides, number=len(self.jobs)))
 
     def check(self) -> None:
         """Refuse the whole call if any job can't be run.
@@ -58,14 +64,20 @@ class Plan:
         """
         if self.refused:
             raise self.refused[0]
+        refuse_unread(self.jobs, CONF)
         preflight(job.config for job in self.jobs)
         refuse_strangers(self.jobs)
+
+    def said(self) -> str:
+        """The jobs that are left out, and the overrides that change nothing in them."""
+        names = dict.fromkeys(each for job in self.repeating for each in map(name_of, job.unread))
+        jobs = f"{len(self.repeating)} of {len(self.repeating) + len(self.jobs)} jobs"
+        return f"{jobs}, which don't read {', '.join(names)}"
 
     def tidy(self) -> None:
         """Remove the directories Hydra made while composing, if nothing has ever run there."""
         for folder in self.folders:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+            RunDirectory(folder).remove_if_empty()
         if self.sweep and [each.name for each in self.sweep.iterdir()] == ["multirun.yaml"]:
             shutil.rmtree(self.sweep)
 
@@ -81,12 +93,12 @@ def compose() -> Plan:
     plan = Plan()
     try:
         with composed_once():
-            hydra.main(version_base="1.3", config_path=str(ROOT / "conf"), config_name="config")(
-                plan.add
-            )()
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(plan.add)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(" ".join(str(error).split())) from error
-    plan.jobs = [replace(job, total=len(plan.jobs)) for job in plan.jobs]
+    plan.jobs, plan.repeating = without_repetitions(plan.jobs)
+    total = len(plan.jobs)
+    plan.jobs = [replace(job, number=n, total=total) for n, job in enumerate(plan.jobs)]
     return plan
 
 
@@ -103,6 +115,10 @@ def main() -> int:
         return 2
     if not plan.jobs:
         return 0
+    for job in plan.repeating:
+        job.directory.remove_if_empty()
+    if plan.repeating:
+        console.print(f"left out, doing what another job does: {plan.said()}", markup=False)
     if plan.sweep is None:
         return run_single(plan.jobs[0], console)
     return run_sweep(plan.jobs, plan.sweep, console)

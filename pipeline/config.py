@@ -1,6 +1,7 @@
 """The configuration of one run: all groups, validated before anything heavy starts."""
 
-from dataclasses import field
+from collections.abc import Mapping
+from dataclasses import field, fields
 from typing import Annotated, Any, Literal
 
 from hydra.errors import InstantiationException
@@ -62,6 +63,13 @@ class Fidelity:
     min_agreement: Annotated[float, Field(ge=0, le=1)] | None = None
     max_kl: NonNegativeFloat | None = None
 
+    def idle(self) -> Mapping[str, str]:
+        """Without a comparison, whatever says how to compare."""
+        if self.enabled:
+            return {}
+        why = "nothing is compared; fidelity.enabled=true would"
+        return {each.name: why for each in fields(self) if each.name != "enabled"}
+
     def __post_init__(self) -> None:
         if not self.enabled and (self.min_agreement is not None or self.max_kl is not None):
             raise UsageError(
@@ -112,6 +120,17 @@ class RunConfig:
     validity: Validity = field(default_factory=Validity)
     capacity: Search | None = None
 
+    def idle(self) -> Mapping[str, str]:
+        """Limits that nobody watches, rates that a search sets."""
+        found: dict[str, str] = {}
+        if self.isolation == "inline":
+            why = "a job inline has no limits; isolation=process would"
+            found |= {f"limits.{each.name}": why for each in fields(self.limits)}
+        if self.capacity is not None:
+            why = "a search for the capacity sets the rates; capacity=null would"
+            found |= dict.fromkeys(("workload.rate", "workload.arrivals.rate"), why)
+        return found
+
     def __post_init__(self) -> None:
         if self.capacity is None:
             return
@@ -152,6 +171,13 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         raise UsageError(f"{error.full_key or key} is needed: give {error.full_key}=…") from error
     except OmegaConfBaseException as error:
         raise UsageError(str(error).splitlines()[0]) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def written(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, interpolations as they were written."""
+    plain = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items() if key != "hydra"}
 

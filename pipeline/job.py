@@ -6,7 +6,8 @@ import os
 import resource
 import signal
 import traceback
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -28,12 +29,13 @@ class Job:
     """A validated run and where it goes.
 
     Attributes:
-        values: the resolved configuration, as plain values.
+        values: the resolved configuration, as plain values, without what it doesn't read.
         config: the same, typed.
         directory: where its files go.
         overrides: what the user typed for it.
         number: its place in the sweep, from 0.
         total: how many jobs the sweep has.
+        unread: those of the overrides that change nothing in this job, and why.
     """
 
     values: dict[str, Any]
@@ -42,6 +44,7 @@ class Job:
     overrides: tuple[str, ...]
     number: int = 0
     total: int = 1
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

@@ -1,6 +1,33 @@
-"""How every settings dataclass of the project is checked."""
+"""How every settings dataclass of the project is checked, and which of its settings count."""
+
+from collections.abc import Mapping
+from dataclasses import Field, field
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ConfigDict
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 """Passed to `pydantic.dataclasses.dataclass`: unknown keys, NaN and infinity are refused."""
+
+_OFFERED = "offered"
+
+
+def offered() -> Any:
+    """A field that its own class makes nothing of: others take it over, as `${workload.rate}`.
+
+    Where none of those that were chosen does, the setting changes nothing, and is None.
+    """
+    return field(default=None, metadata={_OFFERED: True})
+
+
+def is_offered(each: Field[Any]) -> bool:
+    """Whether the field was declared by `offered`."""
+    return bool(each.metadata.get(_OFFERED))
+
+
+@runtime_checkable
+class Conditional(Protocol):
+    """Settings of which some change nothing as the others stand."""
+
+    def idle(self) -> Mapping[str, str]:
+        """These, by their names within the class, each with a clause that says why."""

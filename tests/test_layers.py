@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "pipeline"
 FLOORS = [
     {"__main__"},
     {"sweep", "composition"},
-    {"capacity"},
+    {"capacity", "overrides"},
     {"attempt", "summary"},
     {"job"},
     {"run"},
@@ -19,6 +19,7 @@ FLOORS = [
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"machine"},
+    {"unread"},
     {"errors", "settings"},
 ]
 NEIGHBOURS = {

@@ -9,8 +9,17 @@ from typing import Any
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import Settings, short, varying
 
-ALWAYS = ("workload.alpha", "workload.batch_size")
-"""Named even where they are the same throughout: no result means anything without them."""
+ALWAYS = (
+    "workload.alpha",
+    "workload.batch_size",
+    "workload.arrivals.concurrency",
+    "workload.run_in.requests",
+    "workload.run_in.seconds",
+)
+"""Named even where they are the same throughout: no result means anything without them.
+
+Those that no run has read are in no configuration, and named nowhere.
+"""
 
 PRECISIONS = ("engine.precision", "model.quantization")
 """How an arm computes and stores weights: its name says them bare, where any of them differ."""

@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.compare.query import fetch, is_query
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
-from pipeline.compare.settings import flatten, overridden, shared
+from pipeline.compare.settings import as_used, flatten, overridden, shared
 from pipeline.errors import UsageError
 from pipeline.tracking.files import read_json
 from pipeline.tracking.run_directory import RunDirectory
@@ -113,6 +113,6 @@ def _read(directory: RunDirectory) -> Run:
 
 def _settings(directory: RunDirectory) -> Mapping[str, Any]:
     try:
-        return flatten(directory.config()) if directory.has("config.yaml") else {}
+        return as_used(flatten(directory.config())) if directory.has("config.yaml") else {}
     except MALFORMED:
         return {}

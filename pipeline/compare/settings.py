@@ -1,11 +1,16 @@
 """Configurations laid flat, and the settings in which runs differ."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from math import isfinite
 from typing import Any
 
 import yaml
+
+from pipeline.settings import is_offered
+from pipeline.workload.generated import Generated
 
 GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "experiment"})
 """Config groups chosen by name: `engine=noop` sets `engine.name`."""
@@ -36,6 +41,20 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     finite = isinstance(value, float) and isfinite(value)
     return value if value is None or isinstance(value, str | int) or finite else str(value)
+
+
+def as_used(settings: Settings) -> dict[str, Any]:
+    """The same, each setting that laws share with the value that the law took.
+
+    `workload.popularity.alpha=2` and `workload.alpha=2` are one condition, and a law that was
+    given an alpha of its own doesn't run under the shared one.
+    """
+    found = dict(settings)
+    for name in (each.name for each in fields(Generated) if is_offered(each)):
+        taking = [key for key in settings if re.fullmatch(rf"workload\.\w+\.{name}", key)]
+        if len(taking) == 1:
+            found[f"workload.{name}"] = settings[taking[0]]
+    return found
 
 
 def overridden(overrides: Sequence[str]) -> dict[str, Any]:
@@ -113,5 +132,7 @@ def _repeats(several: Sequence[Settings], key: str, others: Iterable[str]) -> bo
 
 def short(key: str) -> str:
     """A column title for a setting: `workload.batch_size` → `batch`."""
-    name = key.removesuffix(".name").rpartition(".")[2]
+    above, _, name = key.removesuffix(".name").rpartition(".")
+    if above.endswith("run_in"):
+        return f"run-in {name}"
     return "batch" if name == "batch_size" else name

@@ -1,5 +1,6 @@
 """How the next token is chosen; the same for every engine."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat
@@ -25,3 +26,10 @@ class Sampling:
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: int = 0
     ignore_eos: bool = True
+
+    def idle(self) -> Mapping[str, str]:
+        """Greedy decoding draws nothing."""
+        if self.do_sample:
+            return {}
+        why = "greedy decoding draws nothing; sampling.do_sample=true would"
+        return dict.fromkeys(("temperature", "top_p", "seed"), why)

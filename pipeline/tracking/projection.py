@@ -12,23 +12,26 @@ from pipeline.tracking.status import State, Status
 from pipeline.tracking.sweep_directory import SweepDirectory
 
 PARAMS = {
-    "engine": "engine.name",
-    "precision": "engine.precision",
-    "model": "model.name",
-    "adapters": "adapters.name",
-    "adapter_count": "adapters.count",
-    "popularity": "workload.popularity.name",
-    "arrivals": "workload.arrivals.name",
-    "alpha": "workload.alpha",
-    "batch_size": "workload.batch_size",
-    "rate": "workload.arrivals.rate",
-    "concurrency": "workload.arrivals.concurrency",
-    "max_new_tokens": "workload.max_new_tokens",
-    "threads": "threads",
-    "repeat": "repeat",
-    "profiler": "profiler.name",
+    "engine": ("engine.name",),
+    "precision": ("engine.precision",),
+    "model": ("model.name",),
+    "adapters": ("adapters.name",),
+    "adapter_count": ("adapters.count",),
+    "popularity": ("workload.popularity.name",),
+    "arrivals": ("workload.arrivals.name",),
+    "alpha": ("workload.popularity.alpha", "workload.alpha"),
+    "batch_size": ("workload.arrivals.batch_size", "workload.batch_size"),
+    "rate": ("workload.arrivals.rate",),
+    "concurrency": ("workload.arrivals.concurrency",),
+    "max_new_tokens": ("workload.lengths.max_new_tokens", "workload.max_new_tokens"),
+    "threads": ("threads",),
+    "repeat": ("repeat",),
+    "profiler": ("profiler.name",),
 }
-"""Where in the configuration each param stands; one that isn't there is left out."""
+"""Where in the configuration each param stands: the law's own value before the one that laws share.
+
+One that is nowhere is left out: a configuration holds what its run read.
+"""
 
 PASSING_TAGS = ("cause", "validity", "trace_sha256")
 """Tags that one attempt may have and the next may not."""
@@ -157,8 +160,11 @@ def _milliseconds(stamp: str) -> int:
 
 
 def _params(config: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: _look_up(config, path) for name, path in PARAMS.items()}
-    return {name: str(value) for name, value in found.items() if value is not None}
+    found = {
+        name: [value for path in paths if (value := _look_up(config, path)) is not None]
+        for name, paths in PARAMS.items()
+    }
+    return {name: str(values[0]) for name, values in found.items() if values}
 
 
 def _look_up(config: Mapping[str, Any], path: str) -> Any:

@@ -60,6 +60,11 @@ class RunDirectory:
         """Whether the run wrote that file."""
         return (self.path / name).is_file()
 
+    def remove_if_empty(self) -> None:
+        """Take away a directory in which nothing was ever kept."""
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def config(self) -> dict[str, Any]:
         """The resolved configuration as plain values."""
         config: dict[str, Any] = yaml.safe_load((self.path / "config.yaml").read_text("utf-8"))

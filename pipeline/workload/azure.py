@@ -3,14 +3,14 @@
 Times and lengths are the file's. What it doesn't tell is drawn: words, and which adapter is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
 from pathlib import Path
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Slot
 from pipeline.workload.assembly import assemble
 from pipeline.workload.azure_trace import Call, read_calls
@@ -23,7 +23,7 @@ from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Factor, Tokens
 from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
-from pipeline.workload.seeds import Seeds
+from pipeline.workload.seeds import Seeds, without_chance
 from pipeline.workload.trace import Trace
 from pipeline.workload.workload import Workload
 
@@ -52,7 +52,7 @@ class Azure(Workload):
     name: str
     path: Path
     popularity: Popularity
-    alpha: NonNegativeFloat
+    alpha: NonNegativeFloat | None = offered()
     requests: Count | None
     speed: Factor
     prompt_factor: Factor
@@ -64,6 +64,11 @@ class Azure(Workload):
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool
+
+    def idle(self) -> Mapping[str, str]:
+        """Seeds of what leaves nothing to chance, too: the times are the file's."""
+        drawn = {"prompts": True, "adapters": self.popularity.random, "arrivals": False}
+        return {**super().idle(), **without_chance(drawn)}
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole, and the law must be able to deal those adapters."""

@@ -1,13 +1,13 @@
 """A workload drawn from laws: popularity × arrivals × prompts × lengths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.assembly import assemble
 from pipeline.workload.bounds import ANY, Bounds
@@ -18,7 +18,7 @@ from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Tokens
 from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
-from pipeline.workload.seeds import Seeds
+from pipeline.workload.seeds import Seeds, without_chance
 from pipeline.workload.trace import Trace
 from pipeline.workload.workload import Workload
 
@@ -27,8 +27,7 @@ from pipeline.workload.workload import Workload
 class Generated(Workload):
     """Settings of `workload=generated`.
 
-    `alpha`, `batch_size`, `iterations`, `requests`, `rate` and `max_new_tokens` are what is most
-    often swept; the laws' own files take them from here.
+    What is most often swept is offered here; the laws' own files take it over.
 
     Prompts of fewer than `min_prompt_tokens` or more than `max_prompt_tokens` are left out and
     counted; None leaves none out, and what the model has no room for is then refused.
@@ -40,18 +39,27 @@ class Generated(Workload):
     prompts: Prompts
     lengths: Lengths
     seeds: Seeds
-    alpha: NonNegativeFloat
-    batch_size: Count
-    iterations: Count
-    requests: Count
-    rate: Rate
-    max_new_tokens: Tokens
+    alpha: NonNegativeFloat | None = offered()
+    batch_size: Count | None = offered()
+    iterations: Count | None = offered()
+    requests: Count | None = offered()
+    rate: Rate | None = offered()
+    max_new_tokens: Tokens | None = offered()
     min_prompt_tokens: Tokens | None = None
     max_prompt_tokens: Tokens | None = None
     warmup_iterations: NonNegativeInt
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool
+
+    def idle(self) -> Mapping[str, str]:
+        """Seeds of what leaves nothing to chance, too."""
+        drawn = {
+            "prompts": self.prompts.random or self.lengths.random,
+            "adapters": self.popularity.random,
+            "arrivals": self.arrivals.random,
+        }
+        return {**super().idle(), **without_chance(drawn)}
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The law must be able to deal those adapters, and all files must be whole."""

@@ -1,5 +1,7 @@
 """The seeds of a workload."""
 
+from collections.abc import Mapping
+
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
@@ -9,6 +11,27 @@ from pipeline.settings import STRICT
 class Seeds:
     """Three seeds, so that one thing can change while the others stay."""
 
-    prompts: int
-    adapters: int
-    arrivals: int
+    prompts: int = 0
+    adapters: int = 0
+    arrivals: int = 0
+
+
+LAWS = {
+    "prompts": "workload/lengths=uniform",
+    "adapters": "workload/popularity=zipf",
+    "arrivals": "workload/arrivals=poisson",
+}
+"""By seed, a choice that draws from it."""
+
+
+def without_chance(drawn: Mapping[str, bool]) -> dict[str, str]:
+    """The seeds that change nothing, by their names in the workload, and why.
+
+    Args:
+        drawn: by seed, whether what was chosen draws from it.
+    """
+    return {
+        f"seeds.{name}": f"no law that was chosen leaves {name} to chance; {LAWS[name]} would"
+        for name, random in drawn.items()
+        if not random
+    }

@@ -1,7 +1,7 @@
 """The contract of the `workload` group."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.room import BOUNDLESS, Room
@@ -24,6 +24,15 @@ class Workload(ABC):
     warmup_iterations: int
     warmup_tokens: int | None
     run_in: RunIn
+
+    def idle(self) -> Mapping[str, str]:
+        """What warms up nothing."""
+        if self.warmup_iterations:
+            return {}
+        return {
+            "warmup_tokens": "nothing warms up with workload.warmup_iterations=0; "
+            "workload.warmup_iterations=1 would"
+        }
 
     @abstractmethod
     def check(self, adapters: Sequence[str | None]) -> None:

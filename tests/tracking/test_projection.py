@@ -89,3 +89,18 @@ def test_a_sweep_is_as_its_jobs_are(make_sweep: MakeSweep) -> None:
     assert shown.started_ms < of_run(RunDirectory(path / "0")).started_ms
     assert shown.status == "RUNNING", "one job has not begun"
     assert shown.tags["mlflow.note.content"].endswith("3 jobs: 1 FINISHED, 1 FAILED")
+
+
+ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
+
+
+def test_params_are_what_the_laws_took(make_run: MakeRun) -> None:
+    """The alpha of its own; a batch only where requests come in batches."""
+    run = make_run()
+    run.write_config(
+        "{engine: {name: noop}, workload: {popularity: {name: zipf, alpha: 2.0}, "
+        "arrivals: {name: concurrency, concurrency: 8}}, repeat: 0}"
+    )
+    assert of_run(run).name == f"noop · {ALPHA} 2.0 · c 8 · r 0"
+    run.write_config("{engine: {name: noop}, workload: {popularity: {name: uniform}}, repeat: 0}")
+    assert of_run(run).name == "noop · r 0" and "alpha" not in of_run(run).params

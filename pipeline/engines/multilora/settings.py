@@ -57,6 +57,12 @@ class Settings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
 
+    def idle(self) -> Mapping[str, str]:
+        """Where nobody overtakes, nobody is patient."""
+        if self.policy is Policy.ADAPTER_AWARE:
+            return {}
+        return {"patience": "nobody overtakes under fcfs; engine.policy=adapter_aware would"}
+
     @property
     def adapter_dtype(self) -> Literal["fp32", "fp16", "int8"]:
         """The adapters' precision, the default resolved."""

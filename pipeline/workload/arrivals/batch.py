@@ -26,6 +26,11 @@ class Batch(Arrivals):
                 f"{self.batch_size} is more than {MOST} requests; ask for fewer"
             )
 
+    @property
+    def random(self) -> bool:
+        """A batch comes when the last is done."""
+        return False
+
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """All requests of a batch at once."""
         return tuple(

@@ -18,6 +18,11 @@ class Concurrency(Arrivals):
     concurrency: Count
     requests: Count
 
+    @property
+    def random(self) -> bool:
+        """A request comes when one is answered."""
+        return False
+
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """All could arrive at once; `max_in_flight` holds them back."""
         return (Slot(0, 0.0),) * self.requests

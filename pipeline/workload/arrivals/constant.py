@@ -1,5 +1,6 @@
 """A request every 1/rate seconds."""
 
+from collections.abc import Mapping
 from random import Random
 
 from pydantic.dataclasses import dataclass
@@ -17,6 +18,16 @@ class Constant(Steady):
     rate: Rate
     requests: Count
     rescale: bool = False
+
+    def idle(self) -> Mapping[str, str]:
+        """They last requests / rate already."""
+        why = "constant arrivals last requests / rate already; workload/arrivals=poisson would"
+        return {"rescale": why}
+
+    @property
+    def random(self) -> bool:
+        """All gaps are the same."""
+        return False
 
     def gaps(self, rng: Random) -> list[float]:
         """All the same."""

@@ -19,6 +19,11 @@ class Arrivals(ABC):
 
     name: str
 
+    @property
+    def random(self) -> bool:
+        """Whether chance has a part in it, so that its seed changes anything."""
+        return True
+
     @abstractmethod
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """One slot a request, in order."""

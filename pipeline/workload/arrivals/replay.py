@@ -34,6 +34,11 @@ class Replay(Arrivals):
     requests: Count | None = None
     speed: Factor = 1.0
 
+    @property
+    def random(self) -> bool:
+        """The stamps are in the file."""
+        return False
+
     def slots(self, rng: Random) -> tuple[Slot, ...]:
         """The stamps, in the file's order."""
         return tuple(Slot(0, stamp / self.speed) for stamp in self._stamps())

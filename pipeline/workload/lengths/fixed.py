@@ -16,6 +16,11 @@ class Fixed(Lengths):
     name: str
     max_new_tokens: Tokens
 
+    @property
+    def random(self) -> bool:
+        """All are the same."""
+        return False
+
     def draw(self, count: int, rng: Random) -> list[int]:
         """The same number each time."""
         return [self.max_new_tokens] * count

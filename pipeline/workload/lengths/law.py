@@ -9,6 +9,11 @@ class Lengths(ABC):
 
     name: str
 
+    @property
+    def random(self) -> bool:
+        """Whether chance has a part in it, so that its seed changes anything."""
+        return True
+
     @abstractmethod
     def draw(self, count: int, rng: Random) -> list[int]:
         """`count` lengths, each at least 1."""

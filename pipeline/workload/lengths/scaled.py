@@ -17,6 +17,11 @@ class Scaled(Lengths):
     base: Lengths
     factor: Factor
 
+    @property
+    def random(self) -> bool:
+        """As the law says."""
+        return self.base.random
+
     def check(self) -> None:
         """What the law says."""
         self.base.check()

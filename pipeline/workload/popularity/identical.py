@@ -15,6 +15,11 @@ class Identical(Popularity):
 
     name: str
 
+    @property
+    def random(self) -> bool:
+        """It is always the same one."""
+        return False
+
     def probabilities(self, n: int) -> tuple[float, ...]:
         """All of it on the first."""
         return (1.0, *(0.0,) * (n - 1))

@@ -21,6 +21,11 @@ class Popularity(ABC):
 
     name: str
 
+    @property
+    def random(self) -> bool:
+        """Whether chance has a part in it, so that its seed changes anything."""
+        return True
+
     @abstractmethod
     def probabilities(self, n: int) -> tuple[float, ...] | None:
         """Probability of each of `n` adapters; None where the law isn't an independent draw."""

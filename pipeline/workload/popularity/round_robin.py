@@ -15,6 +15,11 @@ class RoundRobin(Popularity):
 
     name: str
 
+    @property
+    def random(self) -> bool:
+        """Each in its turn."""
+        return False
+
     def probabilities(self, n: int) -> None:
         """Nothing is drawn."""
 

@@ -32,6 +32,11 @@ class Given(Pool):
             for where, text in zip(places, self.prompts, strict=True)
         ]
 
+    @property
+    def random(self) -> bool:
+        """Each in its turn."""
+        return False
+
     def pick(self, prompts: Sequence[Prompt], count: int, rng: Random) -> list[Prompt]:
         """In order, over and over."""
         return list(islice(cycle(prompts), count))

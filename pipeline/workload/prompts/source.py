@@ -43,6 +43,11 @@ class Prompts(ABC):
 
     name: str
 
+    @property
+    def random(self) -> bool:
+        """Whether chance has a part in it, so that its seed changes anything."""
+        return True
+
     @abstractmethod
     def deal(
         self, adapters: Sequence[int], rng: Random, encode: Encode, bounds: Bounds = ANY

@@ -1,0 +1,124 @@
+"""What was typed for the jobs, held against what they read."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from pipeline.config import load, resolve, written
+from pipeline.errors import UsageError
+from pipeline.job import Job
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.unread import read, unread
+
+NO_CHOICES = (".", "experiment", "precision")
+"""Folders of `conf/` whose files set values, and take none."""
+
+
+def job_of(config: DictConfig, overrides: Sequence[str], directory: RunDirectory) -> Job:
+    """The job that a composed configuration is, without what it doesn't read.
+
+    Raises:
+        UsageError: it can't be one.
+    """
+    values = resolve(config)
+    typed = load(values)
+    idle = unread(written(config), typed)
+    vain = unread_overrides(overrides, values, idle)
+    return Job(read(values, typed, idle), typed, directory, tuple(overrides), unread=vain)
+
+
+def unread_overrides(
+    overrides: Iterable[str], values: Mapping[str, Any], unread: Mapping[str, str]
+) -> dict[str, str]:
+    """The overrides that change nothing in a job, and why.
+
+    Args:
+        overrides: what was typed for it.
+        values: its whole configuration.
+        unread: the settings in it that change nothing, by dotted name, and why.
+    """
+    found: dict[str, str] = {}
+    for override in overrides:
+        leaves = _leaves(name_of(override), values)
+        reasons = [why for leaf in leaves for why in _reasons(leaf, unread)[:1]]
+        if len(reasons) == len(leaves):
+            found[override] = reasons[0]
+    return found
+
+
+def refuse_unread(jobs: Sequence[Job], conf: Path) -> None:
+    """Refuse an override that no job reads: whoever typed it believes that it changes something.
+
+    Raises:
+        UsageError: naming the setting, and who would read it.
+    """
+    reading = {name_of(each) for job in jobs for each in job.overrides if each not in job.unread}
+    for job in jobs:
+        for override, why in job.unread.items():
+            if (name := name_of(override)) not in reading:
+                why = why or _nobody(name, conf)
+                raise UsageError(f"{override.lstrip('+')} changes nothing: {why}")
+
+
+def without_repetitions(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
+    """The jobs, and apart from them those that only do again what an earlier one does.
+
+    They differ from it in what was typed, but in nothing that they read. An engine that was
+    entered twice on purpose does not.
+    """
+    kept: list[Job] = []
+    repeating: list[Job] = []
+    first: dict[str, list[str]] = {}
+    for job in jobs:
+        telling = [each for each in job.overrides if each not in job.unread]
+        does = json.dumps([job.values, telling], sort_keys=True, default=str)
+        typed = first.setdefault(does, list(job.unread))
+        (kept if typed == list(job.unread) else repeating).append(job)
+    return kept, repeating
+
+
+def name_of(override: str) -> str:
+    """The dotted name of what an override sets: of `engine@fidelity.reference=noop` the latter."""
+    chosen = override.lstrip("+~").partition("=")[0]
+    return (chosen.partition("@")[2] or chosen).replace("/", ".")
+
+
+def takers(name: str, conf: Path) -> str:
+    """The choices whose files interpolate a setting: `workload/arrivals=constant or poisson`."""
+    choices: dict[str, list[str]] = {}
+    for path in sorted(conf.rglob("*.yaml")):
+        group = path.parent.relative_to(conf).as_posix()
+        if group not in NO_CHOICES and f"${{{name}}}" in path.read_text("utf-8"):
+            choices.setdefault(group, []).append(path.stem)
+    return " or ".join(f"{group}={_either(stems)}" for group, stems in choices.items())
+
+
+def _nobody(name: str, conf: Path) -> str:
+    those = takers(name, conf)
+    return f"nothing here takes it over; {those} would, unless given a value of its own"
+
+
+def _either(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _reasons(name: str, unread: Mapping[str, str]) -> list[str]:
+    """Why a setting is not read, or something above it."""
+    return [why for each, why in unread.items() if f"{name}.".startswith(f"{each}.")]
+
+
+def _leaves(name: str, values: Any) -> list[str]:
+    """The settings under a name; the name itself where there are none."""
+    for part in name.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return _below(name, values)
+
+
+def _below(name: str, value: Any) -> list[str]:
+    if not isinstance(value, Mapping) or not value:
+        return [name]
+    return [leaf for key, own in value.items() for leaf in _below(f"{name}.{key}", own)]
