@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
+from pipeline.adapters.variants import obstacle
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.fingerprint import fingerprint
+from pipeline.models.stored_shapes import Shapes
+from pipeline.models.stored_shapes import expected as whole_tensors
 
 BASE = "base"
 """What the base model is called where adapters are listed; no adapter may have this name."""
@@ -26,19 +29,34 @@ class Adapter:
         """The adapter in `folder`, checked tensor by tensor against the model's shape.
 
         Raises:
-            UsageError: the name is taken, or a tensor is missing, unexpected or of another shape.
+            UsageError: it has no name of its own, belongs to another base, or a tensor is missing,
+                unexpected or of another shape.
         """
-        if name == BASE:
-            raise UsageError(f"{folder}: an adapter can't be called {BASE!r}; rename it")
+        if name in ("", BASE):
+            raise UsageError(f"{folder}: an adapter can't be called {name!r}; rename it")
         lora = LoraFile.read(folder)
+        if why := obstacle(lora.config, lora.shapes):
+            raise UsageError(f"{folder}: can't be served: {why}")
         expected = _expected(lora, architecture)
         if not expected:
             raise UsageError(
                 f"{folder}: target_modules {lora.config.get('target_modules')!r} match nothing in "
                 f"this {architecture.family} model"
             )
-        _compare(lora, expected)
+        _compare(lora, expected, whole_tensors(architecture))
         return cls(name, lora)
+
+    def check_numbers(self) -> Self:
+        """The adapter itself, every number of its file looked at.
+
+        Raises:
+            UsageError: one is NaN or infinite.
+        """
+        if broken := self.lora.not_finite():
+            raise UsageError(
+                f"{self.folder / WEIGHTS}: {broken} holds NaN or infinity; train or save it again"
+            )
+        return self
 
     @property
     def folder(self) -> Path:
@@ -63,8 +81,8 @@ def hash_of(adapters: Iterable[Adapter]) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()
 
 
-def _expected(lora: LoraFile, architecture: Architecture) -> dict[str, tuple[int, int]]:
-    tensors: dict[str, tuple[int, int]] = {}
+def _expected(lora: LoraFile, architecture: Architecture) -> Shapes:
+    tensors: Shapes = {}
     for module, (out, in_) in architecture.modules().items():
         if lora.targets(module):
             rank = lora.rank(module)
@@ -73,22 +91,29 @@ def _expected(lora: LoraFile, architecture: Architecture) -> dict[str, tuple[int
     return tensors
 
 
-def _compare(lora: LoraFile, expected: dict[str, tuple[int, int]]) -> None:
-    where = lora.folder
-    if missing := sorted(expected.keys() - lora.shapes.keys()):
+def _compare(lora: LoraFile, expected: Shapes, whole: Shapes) -> None:
+    """Args: expected: of the low-rank updates; whole: of the tensors that it may save whole."""
+    where, shapes = lora.folder, lora.shapes
+    if missing := sorted(expected.keys() - shapes.keys()):
         raise UsageError(
             f"{where}: {len(missing)} tensors are missing, such as {missing[0]}; it is cut short "
             "or made for another architecture"
         )
     for name, shape in expected.items():
-        if lora.shapes[name] != shape:
+        if shapes[name] != shape:
             raise UsageError(
                 f"{where}: made for another architecture: {name} is "
-                f"{list(lora.shapes[name])}, this model needs {list(shape)}"
+                f"{list(shapes[name])}, this model needs {list(shape)}"
             )
-    extra = sorted(lora.shapes.keys() - expected.keys())
+    extra = sorted(shapes.keys() - expected.keys())
+    for name in extra:
+        wanted = whole.get(name.removeprefix(PREFIX), shapes[name])
+        if shapes[name] != wanted:
+            raise UsageError(
+                f"{where}: saves {name} as {list(shapes[name])}, this model's is {list(wanted)}"
+            )
     if extra and not lora.unusual():
         raise UsageError(
-            f"{where}: {len(extra)} unexpected tensors, such as {extra[0]}; its config doesn't "
-            "name them"
+            f"{where}: {len(extra)} unexpected tensors, such as {extra[0]}; an adapter changes the "
+            "seven projections that its config names, and nothing else"
         )

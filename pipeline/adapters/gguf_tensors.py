@@ -16,7 +16,7 @@ Named = tuple[str, "np.ndarray[Any, Any]"]
 
 def alpha_of(adapter: Adapter) -> float:
     """The one alpha of the file. Never 0, which llama.cpp reads as a scaling of 1."""
-    return float(adapter.lora.config["lora_alpha"]) or 1.0
+    return adapter.lora.alpha or 1.0
 
 
 def tensors(adapter: Adapter, architecture: Architecture) -> Iterator[Named]:

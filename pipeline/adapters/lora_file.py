@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from safetensors import SafetensorError, safe_open
-
+from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError
+from pipeline.models.finite import EXPONENTS, is_finite
+from pipeline.models.safetensors_file import stored_tensors
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
 PREFIX = "base_model.model."
+PEFT_DEFAULT = 8
+"""Rank, and alpha, of a configuration that doesn't say."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class LoraFile:
         """The adapter in `folder`.
 
         Raises:
-            UsageError: the folder, its config or its safetensors weights aren't there or broken.
+            UsageError: the folder, its config or its safetensors weights aren't there or broken,
+                or aren't of LoRA, or not stored as floating-point numbers.
         """
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such adapter folder")
@@ -48,14 +52,25 @@ class LoraFile:
             raise UsageError(f"{folder}: no {WEIGHTS}; name a folder that PEFT saved")
         try:
             config = json.loads((folder / CONFIG).read_text("utf-8"))
-            with safe_open(folder / WEIGHTS, framework="numpy") as weights:
-                names = weights.keys()
-                shapes = {key: tuple(weights.get_slice(key).get_shape()) for key in names}
-        except (OSError, json.JSONDecodeError, SafetensorError) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"{folder}: not a readable adapter ({error})") from error
+        if not isinstance(config, dict):
+            raise UsageError(f"{folder / CONFIG}: not a PEFT configuration; save the adapter again")
         if config.get("peft_type") != "LORA":
             raise UsageError(f"{folder}: peft_type {config.get('peft_type')!r} isn't LORA")
-        return cls(folder, config, shapes)
+        tensors = stored_tensors(folder / WEIGHTS)
+        for each in tensors.values():
+            if each.dtype not in EXPONENTS:
+                raise UsageError(
+                    f"{each.path}: {each.name} is stored as {each.dtype}; save the adapter as one "
+                    f"of {', '.join(EXPONENTS)}"
+                )
+        return cls(folder, config, {name: each.shape for name, each in tensors.items()})
+
+    def not_finite(self) -> str | None:
+        """Name of a tensor that holds NaN or infinity; reads the whole file."""
+        tensors = stored_tensors(self.folder / WEIGHTS).values()
+        return next((each.name for each in tensors if not is_finite(each)), None)
 
     def targets(self, module: str) -> bool:
         """Whether the adapter changes the module of that path, by PEFT's matching rules."""
@@ -63,22 +78,23 @@ class LoraFile:
 
     def rank(self, module: str) -> int:
         """Rank of the update of that module."""
-        return int(_pattern(self.config.get("rank_pattern"), module, self.config["r"]))
+        default = self.config.get("r", PEFT_DEFAULT)
+        return int(_pattern(self.config.get("rank_pattern"), module, default))
 
     def scaling(self, module: str) -> float:
         """Factor of B·A: alpha / r, or alpha / √r where rsLoRA is on (Kalajdzievski 2023)."""
-        alpha = _pattern(self.config.get("alpha_pattern"), module, self.config["lora_alpha"])
+        alpha = _pattern(self.config.get("alpha_pattern"), module, self.alpha)
         rank = self.rank(module)
         return float(alpha) / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
 
+    @property
+    def alpha(self) -> float:
+        """Where no pattern says otherwise."""
+        return float(self.config.get("lora_alpha", PEFT_DEFAULT))
+
     def unusual(self) -> list[str]:
         """What it has beyond plain LoRA on linear layers, by name."""
-        asked = (
-            *("use_dora", "modules_to_save", "trainable_token_indices"),
-            *("layer_replication", "alora_invocation_tokens"),
-        )
-        found = [key for key in asked if self.config.get(key)]
-        return found + (["bias"] if self.config.get("bias", "none") != "none" else [])
+        return variants(self.config)
 
     def _selects(self, module: str) -> bool:
         if self.config.get("target_modules") == "all-linear":

@@ -26,7 +26,9 @@ class AdapterSource(ABC):
     def preview(self, architecture: Architecture) -> tuple[Adapter, ...]:
         """The adapters as they will be, known without making any; files may not be there yet.
 
+        Those that are have each of their numbers looked at.
+
         Raises:
-            UsageError: one of them can't be had, or doesn't fit the model.
+            UsageError: one of them can't be had, doesn't fit the model, or holds NaN or infinity.
         """
-        return self.adapters(architecture)
+        return tuple(each.check_numbers() for each in self.adapters(architecture))

@@ -10,6 +10,7 @@ from pipeline.engines.backend import Backend
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.teacher import Teacher
+from pipeline.errors import UsageError
 from pipeline.metrics.timeline import AdapterCounts
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
@@ -177,12 +178,14 @@ class EngineSettings(ABC):
             precisions of its own takes the base unquantised.
         computes: whether a model is behind the answers; where none is there is nothing that they
             could be faithful to.
+        variants: what it serves beyond plain LoRA, of `pipeline.adapters.variants.VARIANTS`.
     """
 
     name: str
     precision: str
     quantizations: ClassVar[frozenset[Quantization]] = frozenset({Quantization.NONE})
     computes: ClassVar[bool] = True
+    variants: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def build(self, serving: Serving) -> Engine:
@@ -192,9 +195,7 @@ class EngineSettings(ABC):
         """The precision that limits how faithful it can be: of its weights, or of its adapters."""
         return self.precision if quantization is Quantization.NONE else str(quantization)
 
-    def check(  # noqa: B027
-        self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]
-    ) -> None:
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
         """Refuse what this engine can't serve, by name, before anything heavy starts.
 
         Asked for every job of a request before the first is started, so it loads no weights.
@@ -206,3 +207,9 @@ class EngineSettings(ABC):
         Raises:
             UsageError: the model or an adapter is of a kind that this engine doesn't serve.
         """
+        for name, adapter in adapters.items():
+            if found := [each for each in adapter.lora.unusual() if each not in self.variants]:
+                raise UsageError(
+                    f"engine={self.name} can't serve {name} ({', '.join(found)}); "
+                    "use engine=peft_hotswap"
+                )

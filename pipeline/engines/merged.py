@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, Serving
 from pipeline.engines.static_batch import StaticSettings
 from pipeline.engines.transformers_engine import TransformersEngine
-from pipeline.errors import UsageError
-from pipeline.models.checkpoint import Checkpoint
 from pipeline.settings import STRICT
 
 if TYPE_CHECKING:
@@ -25,15 +22,6 @@ class Settings(StaticSettings):
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
         return Merged(self, serving)
-
-    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
-        """Only plain LoRA can be folded here."""
-        for adapter in adapters.values():
-            if found := adapter.lora.unusual():
-                raise UsageError(
-                    f"engine=merged can't serve {adapter.name} ({', '.join(found)}); "
-                    "use engine=peft_hotswap"
-                )
 
 
 class Merged(TransformersEngine):

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.adapters.variants import VARIANTS
 from pipeline.engines.backend import Backend
 from pipeline.engines.engine import (
     Admitted,
@@ -38,6 +39,7 @@ class Settings(EngineSettings):
     name: str
     precision: Literal["none"] = "none"
     computes: ClassVar[bool] = False
+    variants: ClassVar[frozenset[str]] = frozenset(VARIANTS)
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""

@@ -2,22 +2,45 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.variants import VARIANTS
 from pipeline.engines.engine import Engine, Serving
 from pipeline.engines.peft_engine import PeftEngine, PeftSettings
+from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.settings import STRICT
+
+TOKENS = "trainable_token_indices"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Settings(PeftSettings):
     """Settings of `engine=peft_hotswap`."""
 
+    variants: ClassVar[frozenset[str]] = frozenset(VARIANTS)
+
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
         return PeftHotswap(self, serving)
+
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
+        """Beside an adapter with trainable tokens PEFT loads no other that has none.
+
+        Raises:
+            UsageError: some adapters have them, some don't.
+        """
+        super().check(checkpoint, adapters)
+        having = [name for name, each in adapters.items() if TOKENS in each.lora.unusual()]
+        without = [name for name in adapters if name not in having]
+        if having and without:
+            raise UsageError(
+                f"engine=peft_hotswap can't serve {having[0]} ({TOKENS}) beside {without[0]}, "
+                "which has none; serve them in runs of their own"
+            )
 
 
 class PeftHotswap(PeftEngine):
@@ -26,7 +49,7 @@ class PeftHotswap(PeftEngine):
     def switch(self, name: str | None) -> None:
         """Put the adapter into effect; the base model needs no switch, only to be asked."""
         if name is not None:
-            self.peft.model.set_adapter(name)
+            self.peft.model.set_adapter(self.peft[name])
 
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
 
@@ -16,7 +16,14 @@ BASE_MODEL = "__base__"
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Settings(PeftSettings):
-    """Settings of `engine=peft_mixed`."""
+    """Settings of `engine=peft_mixed`.
+
+    PEFT refuses a row whose adapter has DoRA; a module that is saved whole, or trainable tokens,
+    it takes from the active adapter, or finds none for a row of another: only what is inside the
+    low-rank update is told apart by row.
+    """
+
+    variants: ClassVar[frozenset[str]] = frozenset({"lora_bias"})
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
@@ -37,4 +44,5 @@ class PeftMixed(PeftEngine):
         if self.peft.model is None:
             yield self.base.model, {}
         else:
-            yield self.peft.model, {"adapter_names": [name or BASE_MODEL for name in adapters]}
+            names = [BASE_MODEL if name is None else self.peft[name] for name in adapters]
+            yield self.peft.model, {"adapter_names": names}

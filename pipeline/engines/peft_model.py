@@ -1,5 +1,6 @@
 """A PEFT model around the base model: adapters come and go by name."""
 
+from itertools import count
 from typing import Any
 
 from peft import LoraConfig, PeftModel
@@ -13,11 +14,22 @@ class AdapterLoadError(Exception):
 
 
 class PeftAdapters:
-    """Loads and frees LoRA adapters on a base model; safetensors only."""
+    """Loads and frees LoRA adapters on a base model; safetensors only.
+
+    PEFT makes an adapter's name part of its modules' names, where a dot, or the name of an
+    attribute such as `keys`, doesn't work, and it looks for the name within those of tensors. So
+    PEFT is given names of our own, none of which is part of another or of a tensor's name.
+    """
 
     def __init__(self, base: BaseModel) -> None:
         self._base = base
+        self._names: dict[str, str] = {}
+        self._numbers = count()
         self.model: Any = None
+
+    def __getitem__(self, name: str) -> str:
+        """What PEFT calls a loaded adapter."""
+        return self._names[name]
 
     def load(self, adapter: Adapter) -> None:
         """Read an adapter from disk.
@@ -28,24 +40,40 @@ class PeftAdapters:
         Raises:
             AdapterLoadError: a tensor was missing or unexpected.
         """
-        if self.model is None:
-            config = LoraConfig.from_pretrained(str(adapter.folder))
-            config.inference_mode = True
-            self.model = PeftModel(self._base.model, config, adapter_name=adapter.name)
+        name = f"served_{next(self._numbers):09d}"
+        self._add(name, _config(adapter))
         result = self.model.load_adapter(
             str(adapter.folder),
-            adapter_name=adapter.name,
+            adapter_name=name,
             is_trainable=False,
             use_safetensors=True,
             torch_device="cpu",
         )
-        missing = [key for key in result.missing_keys if f".{adapter.name}." in key]
+        missing = [key for key in result.missing_keys if f".{name}." in key]
         if missing or result.unexpected_keys:
             raise AdapterLoadError(f"{adapter.folder}: {(missing or result.unexpected_keys)[0]}")
         if self.model.active_adapter not in self.model.peft_config:
-            self.model.set_adapter(adapter.name)
+            self.model.set_adapter(name)
         self.model.eval()
+        self._names[adapter.name] = name
 
     def unload(self, name: str) -> None:
         """Free an adapter."""
-        self.model.delete_adapter(name)
+        self.model.delete_adapter(self._names.pop(name))
+
+    def _add(self, name: str, config: LoraConfig) -> None:
+        if self.model is None:
+            self.model = PeftModel(self._base.model, config, adapter_name=name)
+        else:
+            self.model.add_adapter(name, config)
+
+
+def _config(adapter: Adapter) -> LoraConfig:
+    """As the adapter's file says, but for how training began, since its weights are at hand.
+
+    Some of PEFT's ways to begin decompose the base's weights, which takes a while, or change them.
+    """
+    config = LoraConfig.from_pretrained(str(adapter.folder))
+    config.inference_mode = True
+    config.init_lora_weights = True
+    return config

@@ -27,7 +27,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
         seen.draw(config, base)
         seen.ask(config.engine, base)
         if config.fidelity.enabled:
-            seen.ask(config.fidelity.reference, base)
+            _ask_reference(config.fidelity.reference, seen, base)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,16 @@ def _in_time(config: RunConfig, last_s: float) -> None:
             f"limits.seconds={limit:g}: ends the job before its last request comes, after "
             f"{last_s:.4g} s; raise the limit, or let requests come faster"
         )
+
+
+def _ask_reference(engine: EngineSettings, seen: _Seen, base: _Base) -> None:
+    try:
+        seen.ask(engine, base)
+    except UsageError as error:
+        raise UsageError(
+            f"fidelity.reference.name={engine.name}: {error} "
+            "(engine@fidelity.reference=… chooses another, fidelity.enabled=false none)"
+        ) from error
 
 
 def _stored_as_asked(config: RunConfig) -> None:

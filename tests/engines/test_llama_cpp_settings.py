@@ -41,7 +41,7 @@ def unusual(adapters):
 
 
 @pytest.mark.parametrize(
-    "extra", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}, {"bias": "all"}], ids=str
+    "extra", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}, {"lora_bias": True}], ids=str
 )
 def test_more_than_plain_lora_is_refused_with_who_can_serve_it(extra, unusual, refusal):
     said = refusal(chosen(), unusual(**extra))

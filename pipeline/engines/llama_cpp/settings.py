@@ -79,12 +79,8 @@ class Settings(EngineSettings):
                 f"engine.adapters_gguf: no adapter is called {unknown[0]}; "
                 f"use one of {', '.join(adapters)}"
             )
-        for name, adapter in adapters.items():
-            if name not in ready and (found := adapter.lora.unusual()):
-                raise UsageError(
-                    f"engine=llama_cpp can't serve {name} ({', '.join(found)}); "
-                    "use engine=peft_hotswap"
-                )
+        written = {name: adapter for name, adapter in adapters.items() if name not in ready}
+        super().check(checkpoint, written)
         self._check_files(checkpoint, ready)
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:

@@ -49,6 +49,7 @@ class Plan:
     @classmethod
     def of(cls, adapter: Adapter, architecture: Architecture, dtype: AdapterDtype = "fp16") -> Self:
         """From the shapes in the file's header."""
+        stored = adapter.lora.shapes
         shapes: list[list[Shape]] = []
         names: list[str] = []
         factors: list[float] = []
@@ -56,9 +57,9 @@ class Plan:
             shapes.append([])
             for module, column in site:
                 a, b = f"{PREFIX}{module}.lora_A.weight", f"{PREFIX}{module}.lora_B.weight"
-                if a in adapter.lora.shapes:
-                    outputs, rank = adapter.lora.shapes[b]
-                    inputs = adapter.lora.shapes[a][1]
+                if a in stored:
+                    outputs, rank = stored[b]
+                    inputs = stored[a][1]
                     shapes[-1].append(Shape(column, rank, inputs, outputs))
                     names += [a, b]
                     factors += [1.0, adapter.lora.scaling(module)]

@@ -91,12 +91,7 @@ class Settings(EngineSettings):
                 than the budget.
         """
         check_model(checkpoint.architecture, str(checkpoint.folder))
-        for adapter in adapters.values():
-            if found := adapter.lora.unusual():
-                raise UsageError(
-                    f"engine=multilora can't serve {adapter.name} ({', '.join(found)}); "
-                    "use engine=peft_hotswap"
-                )
+        super().check(checkpoint, adapters)
         if self.adapter_bytes is not None:
             self._check_budget(checkpoint.architecture, adapters.values(), self.adapter_bytes)
 

@@ -9,6 +9,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from pipeline.engines.multilora.kernels.huge_pages import lazy_bytes
+from pipeline.errors import UsageError
 from pipeline.models.safetensors_file import StoredTensor
 from pipeline.models.weights import StoredWeights
 
@@ -39,6 +40,9 @@ class Rows:
     def __getitem__(self, rows: slice) -> Tensor:
         opened: Any = safe_open(self.stored.path, framework="pt")
         found: Tensor = opened.get_slice(self.stored.name)[rows]
+        # Once packed into integers it could no longer be told. Needs no memory, unlike isfinite.
+        if not all(extreme.isfinite() for extreme in found.aminmax()):
+            raise UsageError(f"{self.stored.path}: {self.stored.name} holds NaN or infinity")
         return found
 
 

@@ -15,6 +15,7 @@ from pipeline.engines.multilora.kernels.native import NativeKernels
 from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.lora import Plan
 from pipeline.engines.multilora.sites import SITES
+from pipeline.errors import UsageError
 from pipeline.models.architecture import PROJECTIONS, Architecture
 
 NATIVE, REFERENCE = NativeKernels(1), ReferenceKernels()
@@ -31,7 +32,12 @@ SMALL = Architecture.from_config(
     },
     "test",
 )
-STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+STORED = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}
 
 
 def saved(folder, targets, rank, alpha, stored, seed=0, **more):
@@ -42,7 +48,7 @@ def saved(folder, targets, rank, alpha, stored, seed=0, **more):
             name = f"{PREFIX}{module}.lora_"
             for part, shape in ((f"{name}A", (rank, in_)), (f"{name}B", (out, rank))):
                 numbers = torch.randn(shape, generator=generator)
-                tensors[f"{part}.weight"] = numbers.to(STORED.get(stored, torch.float64))
+                tensors[f"{part}.weight"] = numbers.to(STORED[stored])
     config = {"peft_type": "LORA", "r": rank, "lora_alpha": alpha, "target_modules": list(targets)}
     folder.mkdir(exist_ok=True)
     save_file(tensors, folder / WEIGHTS)
@@ -134,6 +140,10 @@ def test_files_that_have_changed_are_refused(kernels, tmp_path):
 
 
 def test_numbers_of_unknown_type_are_refused_by_name(tmp_path):
-    adapter = saved(tmp_path / "a", PROJECTIONS[:1], 4, 8.0, "F64")
-    with pytest.raises(ValueError, match=r"lora_A.weight is stored as F64; use F32, F16, BF16"):
-        Plan.of(adapter, SMALL).load(NATIVE)
+    adapter = saved(tmp_path / "a", PROJECTIONS[:1], 4, 8.0, "F32")
+    plan, file = Plan.of(adapter, SMALL), adapter.folder / WEIGHTS
+    save_file({k: v.to(torch.float8_e4m3fn) for k, v in load_file(file).items()}, file)
+    with pytest.raises(ValueError, match=r"lora_A.weight is stored as F8_E4M3; use F32, F16"):
+        plan.load(NATIVE)
+    with pytest.raises(UsageError, match=r"lora_.\.weight is stored as F8_E4M3; save the adapter"):
+        Adapter.open("any", adapter.folder, SMALL)

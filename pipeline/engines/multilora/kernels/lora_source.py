@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from pipeline.engines.multilora.kernels.lora_layout import PLACE, Layout
 from pipeline.engines.multilora.safetensors_header import header
 
-TYPES = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
+TYPES = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+    "F64": np.dtype("<f8"),
+}
 """How numbers may be stored, by safetensors' names and in the order of adapter.cpp."""
 
 SOURCE = np.dtype([("source", "i8"), *PLACE.descr, ("type", "i4"), ("factor", "f4")])

@@ -80,7 +80,7 @@ bool read_all(int file, uint8_t* to, int64_t size, int64_t at) {
 extern "C" int64_t adapter_read(
     int file, const AdapterTensor* tensors, int64_t count, int64_t bits, uint8_t* out,
     int64_t size) {
-    static constexpr int64_t WIDTH[] = {4, 2, 2};  // fp32, fp16, bf16
+    static constexpr int64_t WIDTH[] = {4, 2, 2, 8};  // fp32, fp16, bf16, fp64
     std::vector<uint8_t> source;
     std::memset(out, 0, size);
     for (int64_t i = 0; i < count; ++i) {
@@ -90,6 +90,7 @@ extern "C" int64_t adapter_read(
         if (tensor.type == 0) put<float>(tensor, bits, source.data(), out + tensor.to);
         if (tensor.type == 1) put<_Float16>(tensor, bits, source.data(), out + tensor.to);
         if (tensor.type == 2) put<BFloat16>(tensor, bits, source.data(), out + tensor.to);
+        if (tensor.type == 3) put<double>(tensor, bits, source.data(), out + tensor.to);
     }
     return count;
 }

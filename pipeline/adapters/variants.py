@@ -1,0 +1,60 @@
+"""LoRA variants: what PEFT's configuration may ask for beyond B·A on linear layers."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias")
+"""What an engine may serve, if it says so."""
+
+_CONVERT = (
+    "PEFT changes the base's weights for it, and so for everybody; save it as a plain difference: "
+    "save_pretrained(…, path_initial_model_for_weight_conversion=…)"
+)
+_MERGE = "; merge it into its base (merge_and_unload) and serve that: model=folder"
+_CHANGED_BASE = {
+    **dict.fromkeys(("pissa", "corda", "olora", "lora_ga"), _CONVERT),
+    "loftq": f"it belongs to a base that LoftQ has quantised{_MERGE}",
+}
+"""By how `init_lora_weights` begins: why such an adapter fits no other base than its own."""
+_HARMLESS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
+"""Ways to begin that leave the base alone; nothing is left of them once training has ended."""
+_UNSERVED = {
+    "kasa_config": f"it cuts off singular values of the base's weights{_MERGE}",
+    "layer_replication": f"it changes the number of the base's layers{_MERGE}",
+    "alora_invocation_tokens": "it takes effect from some tokens on, which no engine here does",
+    "arrow_config": "it picks from other adapters for every token, which no engine here does",
+    "target_parameters": "only linear layers are served; train one with target_modules",
+    "monteclora_config": "it is sampled anew for every token, which no engine here does",
+    "use_bdlora": "block-diagonal matrices are served by no engine here",
+    "use_qalora": "its inputs are pooled, which no engine here does",
+}
+
+
+def variants(config: Mapping[str, Any]) -> list[str]:
+    """Those that an engine must know to serve the adapter, by their names in its configuration."""
+    return [name for name in VARIANTS if config.get(name)]
+
+
+def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
+    """Why no engine can serve the adapter beside others, in one line; None where one can.
+
+    How training began matters: PiSSA (Meng et al. 2024), OLoRA, CorDA and LoRA-GA move a part of
+    the base's weights into the adapter, so that it adds that part once more to the original base.
+
+    Args:
+        config: `adapter_config.json`.
+        tensors: names in the file of weights.
+    """
+    began = config.get("init_lora_weights", True)
+    for name, why in _CHANGED_BASE.items():
+        if str(began).lower().startswith(name):
+            return f"init_lora_weights={began!r}: {why}"
+    if began not in _HARMLESS:
+        return f"init_lora_weights={began!r} isn't known; its base may be another than the model's"
+    for name, why in _UNSERVED.items():
+        if config.get(name):
+            return f"{name}: {why}"
+    biases = [each for each in tensors if each.endswith(".bias") and ".lora_B." not in each]
+    if config.get("bias", "none") != "none" and biases:
+        return f"bias={config['bias']!r}: it replaces the base's own {biases[0]}{_MERGE}"
+    return None
