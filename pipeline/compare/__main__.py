@@ -15,6 +15,7 @@ from rich.text import Text
 from pipeline.compare import compare, print_cautions, print_table
 from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.gate import Condition, Finding, evaluate
+from pipeline.compare.naming import BY
 from pipeline.errors import UsageError
 
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         conditions = [Condition.parse(text) for text in chosen.fail_if]
         comparison = compare(
-            chosen.sources, chosen.out, chosen.baseline, chosen.metric, chosen.axis
+            chosen.sources, chosen.out, chosen.baseline, chosen.metric, chosen.axis, chosen.by
         )
         print_table(comparison, console)
         print_cautions(comparison, console)
@@ -64,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--axis", metavar="SETTING", help="what plots run along, such as workload.alpha"
+    )
+    parser.add_argument(
+        "--by",
+        choices=BY,
+        action="append",
+        default=[],
+        help="a circumstance that is what is compared: it names the arms, and only machines that "
+        "are compared are paired with one another; may be repeated",
     )
     parser.add_argument(
         "--fail-if",

@@ -1,6 +1,8 @@
 """What a reader should know before believing a comparison."""
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.compare.cells import Cell
+from pipeline.compare.circumstances import differing
 from pipeline.compare.interleaving import parted
+from pipeline.compare.machines import Machine
+from pipeline.compare.naming import MACHINE
 from pipeline.compare.ratios import pairs
 from pipeline.compare.rows import NOISY, shown
 from pipeline.compare.run import Run
@@ -29,12 +34,15 @@ SLOWER = 1.10
 def cautions(comparison: "Comparison") -> list[str]:
     """One line each, the gravest first; empty when there is nothing to warn of."""
     return [
+        *_elsewhere(comparison),
+        *_mixed(comparison.cells),
         *_parted(comparison),
         *_biased(comparison),
         *_few(comparison.cells),
         *_noisy(comparison),
         *_cold(comparison.runs),
         *_older(comparison.runs),
+        *_nowhere(comparison.runs),
         *_said(comparison.runs),
     ]
 
@@ -43,6 +51,36 @@ def print_cautions(comparison: "Comparison", console: Console) -> None:
     """Print them, a line each."""
     for caution in cautions(comparison):
         console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
+
+
+def _elsewhere(comparison: "Comparison") -> Iterator[str]:
+    """Arms that would have been paired, had they run on the baseline's machine."""
+    baseline = comparison.of(comparison.baseline)
+    for arm in comparison.arms[1:]:
+        ours = comparison.of(arm)
+        if not pairs(ours, baseline) and pairs(_anywhere(ours), _anywhere(baseline)):
+            yield (
+                f"{arm} and {comparison.baseline} ran on different machines, so they are not "
+                "paired: measure both on one, or compare the machines themselves: --by machine"
+            )
+
+
+def _anywhere(runs: Sequence[Run]) -> list[Run]:
+    """The runs as if there were one machine."""
+    return [
+        replace(run, condition=tuple(pair for pair in run.condition if pair[0] != MACHINE))
+        for run in runs
+    ]
+
+
+def _mixed(cells: Sequence[Cell]) -> Iterator[str]:
+    """Configurations whose own repeats were made under unlike circumstances."""
+    told = []
+    for cell in cells:
+        found = [f"{name} {_listed(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
+        told += [f"{_name(cell)}: {'; '.join(found)}"] if found else []
+    if told:
+        yield f"repeats were made under unlike circumstances: {_listed(told, '; ')}"
 
 
 def _parted(comparison: "Comparison") -> Iterator[str]:
@@ -125,14 +163,26 @@ def _older(runs: Sequence[Run]) -> Iterator[str]:
         )
 
 
+def _nowhere(runs: Sequence[Run]) -> Iterator[str]:
+    unknown = [run.name for run in runs if run.counts and not Machine.of(run).known]
+    if unknown:
+        yield (
+            f"{_listed(unknown, ', ')}: no record of the processor's family and model, so machines "
+            "are told apart by their names alone"
+        )
+
+
 def _said(runs: Sequence[Run]) -> Iterator[str]:
-    """What the runs say of themselves, once each, with the names of those that say it."""
-    said: dict[str, list[str]] = {}
+    """What the runs say of themselves, what differs in its figures alone once, and who says it."""
+    said: dict[str, dict[str, list[str]]] = {}
     for run in runs:
         for caution in run.cautions:
-            said.setdefault(caution, []).append(run.name)
-    for caution, names in said.items():
-        yield f"{_listed(names, ', ')}: {caution}"
+            kind = re.sub(r"\d+(\.\d+)?", "#", caution)
+            said.setdefault(kind, {}).setdefault(caution, []).append(run.name)
+    for found in said.values():
+        names = [name for several in found.values() for name in several]
+        others = f", and the like of {len(found) - 1} more" if len(found) > 1 else ""
+        yield f"{_listed(names, ', ')}: {next(iter(found))}{others}"
 
 
 def _listed(names: Sequence[str], separator: str) -> str:

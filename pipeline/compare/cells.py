@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from pipeline.compare.naming import named as named_by
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import Settings, short, varying
 
@@ -48,8 +49,16 @@ class Cell:
         return fmean(values) if len(values) == len(self.runs) else None
 
 
-def place(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Name each run's arm and condition."""
+def place(runs: Sequence[Run], by: Sequence[str] = ()) -> tuple[Run, ...]:
+    """Name each run's arm and condition.
+
+    Args:
+        runs: all that were found.
+        by: circumstances that are compared, of `naming.BY`.
+
+    Raises:
+        UsageError: the runs don't differ in one of them.
+    """
     whole = [run.settings for run in runs if run.complete] or [run.settings for run in runs]
     differing = varying(whole)
     shown = [key for key in ALWAYS if any(run.settings.get(key) is not None for run in runs)]
@@ -65,7 +74,7 @@ def place(runs: Sequence[Run]) -> tuple[Run, ...]:
         )
         for run in runs
     ]
-    return _told_apart(placed)
+    return _told_apart(named_by(placed, by))
 
 
 def _value(run: Run, key: str) -> Any:

@@ -103,6 +103,7 @@ def compare(
     baseline: str | None = None,
     metric: str = HEADLINE_METRIC,
     axis: str | None = None,
+    by: Sequence[str] = (),
 ) -> Comparison:
     """Compare the runs under `sources` and write the page and `comparison.json`.
 
@@ -112,13 +113,14 @@ def compare(
         baseline: arm or engine to which ratios refer; the first one found unless given.
         metric: what the ratios are of.
         axis: setting that the plots run along; the first number that was varied unless given.
+        by: circumstances that are compared, of `naming.BY`: they name the arms.
 
     Raises:
         UsageError: a source holds no runs, or another argument can't be.
     """
     from pipeline.compare.report import write  # matplotlib: slow to import, needed here alone
 
-    comparison = assemble(sources, out, baseline, metric, axis)
+    comparison = assemble(sources, out, baseline, metric, axis, by)
     write(comparison)
     return comparison
 
@@ -129,9 +131,10 @@ def assemble(
     baseline: str | None = None,
     metric: str = HEADLINE_METRIC,
     axis: str | None = None,
+    by: Sequence[str] = (),
 ) -> Comparison:
     """What `compare` compares, with nothing written."""
-    runs = place(load(sources))
+    runs = place(load(sources), by)
     if metric != HEADLINE_METRIC and not any(run.number(metric) is not None for run in runs):
         raise UsageError(f"--metric {metric}: no run has a figure for it; docs/metrics.md has all")
     return Comparison(

@@ -39,6 +39,7 @@ def _ratio(ratio: Ratio) -> dict[str, Any]:
         "pairs": ratio.pairs,
         "values": ratio.values,
         "p_value": ratio.p_value,
+        "unlike": ratio.unlike,
     }
 
 

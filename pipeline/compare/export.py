@@ -27,7 +27,7 @@ def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
     metrics = [metric for column in COLUMNS for metric in column.metrics]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    ratio = ("ratio", "ratio_low", "ratio_high", "pairs", "found", "would_have_shown")
+    ratio = ("ratio", "ratio_low", "ratio_high", "pairs", "found", "would_have_shown", "unlike")
     writer.writerow(["engine", *settings, "verdict", "repeats", *ratio, *metrics])
     for row in rows:
         found = _found(row.found) if row.found else [None] * len(ratio)
@@ -41,13 +41,15 @@ def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
 def _found(verdict: Verdict) -> list[float | str | None]:
     low, high = verdict.ratio.interval or (None, None)
     known = [verdict.ratio.mean, low, high, verdict.ratio.pairs]
-    return [*known, verdict.word, verdict.within]
+    return [*known, verdict.word, verdict.within, "; ".join(verdict.ratio.unlike) or None]
 
 
 def _ratio(row: Row) -> str:
     if not row.counts:
         return row.verdict
-    return f"{row.ratio.mean:.2f}" if row.ratio else MISSING
+    if row.ratio is None:
+        return MISSING
+    return f"{row.ratio.mean:.2f}{''.join(f' ≠ {each}' for each in row.ratio.unlike)}"
 
 
 def _escaped(text: str) -> str:

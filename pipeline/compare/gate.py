@@ -92,8 +92,8 @@ class Condition:
         found = ratio(comparison.of(ours), comparison.of(theirs), metric)
         if found is None:
             raise self._cannot(
-                f"no valid runs of {ours} and {theirs} have the same trace and repeat and a "
-                f"{metric} above 0"
+                f"no valid runs of {ours} and {theirs} have the same trace, repeat and machine "
+                f"and a {metric} above 0"
             )
         return found
 
@@ -105,14 +105,15 @@ class Condition:
         return found.interval[which == "ratio_high"]
 
     def _certainty(self, found: Ratio) -> str:
+        unlike = f"; unlike: {', '.join(found.unlike)}" if found.unlike else ""
         if found.interval is None:
             alone = "one pair of runs" if found.pairs == 1 else "one repeat"
-            return f"of {alone}, so without an interval"
+            return f"of {alone}, so without an interval{unlike}"
         low, high = found.interval
         excluded = "holds" if low <= self.limit <= high else "excludes"
         return (
             f"mean {found.mean:.3g} {TIMES}, 95 % {low:.3g}{DASH}{high:.3g} over {found.pairs} "
-            f"pairs; the interval {excluded} {self.limit:g}"
+            f"pairs; the interval {excluded} {self.limit:g}{unlike}"
         )
 
     def _plain(self, comparison: Comparison) -> tuple[float, str]:

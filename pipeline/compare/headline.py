@@ -73,18 +73,23 @@ def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
         shown = would_have_shown(verdict.within or 0.0)
         return (
             f"No difference found in {name} between {arm} and {baseline} ({shown}): "
-            f"{_times(ratio)}, {over}"
+            f"{_times(ratio)}, {over}{_unlike(ratio)}"
         )
     if verdict.word == ONE_REPEAT:
         one = "in one pair of runs of the same trace" if ratio.pairs == 1 else f"{over}, one repeat"
         over = f"{one}, so without an interval"
-    return f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, {over}"
+    return f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, {over}{_unlike(ratio)}"
 
 
 def _brief(verdict: Verdict) -> str:
     ratio = verdict.ratio
     doubt = f", {verdict.said}" if verdict.word == NO_DIFFERENCE else ""
-    return f"{_times(ratio)}, {_pairs(ratio)}{doubt}"
+    return f"{_times(ratio)}, {_pairs(ratio)}{doubt}{_unlike(ratio)}"
+
+
+def _unlike(ratio: Ratio) -> str:
+    """What else than the arm differed, for whoever quotes the ratio."""
+    return f" (unlike: {', '.join(ratio.unlike)})" if ratio.unlike else ""
 
 
 def _times(ratio: Ratio) -> str:

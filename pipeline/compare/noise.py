@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from pipeline.compare.circumstances import differences
 from pipeline.compare.ratios import Pair, Ratio, pairs, ratio
 from pipeline.compare.run import Run
 from pipeline.compare.settings import alike
@@ -33,7 +34,7 @@ class Twins:
 
 
 def twins(runs: Sequence[Run], metric: str) -> Iterator[Twins]:
-    """Every A/A comparison among the runs: same settings, same sweep, same source."""
+    """Every A/A comparison among the runs: same settings, same sweep, like circumstances."""
     arms: dict[str, list[Run]] = {}
     for run in runs:
         arms.setdefault(run.arm, []).append(run)
@@ -45,5 +46,8 @@ def twins(runs: Sequence[Run], metric: str) -> Iterator[Twins]:
 
 def _same(pair: Pair) -> bool:
     run, other = pair
-    git = [each.environment.get("git") for each in pair]
-    return run.sweep == other.sweep and git[0] == git[1] and alike(run.settings, other.settings)
+    return (
+        run.sweep == other.sweep
+        and not differences(run, other)
+        and alike(run.settings, other.settings)
+    )

@@ -6,6 +6,8 @@ from typing import Any
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.run import Run
 from pipeline.compare.settings import flatten
+from pipeline.machine.kernel_file import listed
+from pipeline.machine.processor import VECTOR_EXTENSIONS, name_of
 
 Fact = tuple[str, tuple[str, ...]]
 """A term, and every value the runs have for it: one, if they agree."""
@@ -16,8 +18,10 @@ def provenance(comparison: Comparison) -> list[Fact]:
     readers: dict[str, Callable[[Run], str | None]] = {
         "Command": lambda run: run.command,
         "Measured": lambda run: (run.environment.get("time") or "")[:10],
+        "Machine": _machine,
         "CPU": _cpu,
-        "Threads": lambda run: _text(run.environment.get("threads", run.settings.get("threads"))),
+        "Threads": _threads,
+        "Computed by": _backend,
         "Memory": _memory,
         "System": _system,
         "Versions": _versions,
@@ -38,13 +42,31 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+def _machine(run: Run) -> str | None:
+    host, identity = (run.environment.get(name) for name in ("hostname", "machine_id"))
+    return host and f"{host}{f' (id {identity})' if identity else ''}"
+
+
 def _cpu(run: Run) -> str | None:
-    cpu = flatten(run.environment).get
-    if not cpu("cpu.model"):
+    cpu = run.environment.get("cpu") or {}
+    if not cpu.get("model"):
         return None
-    cores = f"{cpu('cpu.physical_cores', '?')} cores, {cpu('cpu.logical_cores', '?')} logical"
-    flags = run.environment["cpu"].get("flags") or []
-    return f"{cpu('cpu.model')} ({'; '.join(filter(None, (cores, ' '.join(flags))))})"
+    cores = f"{cpu.get('physical_cores', '?')} cores, {cpu.get('logical_cores', '?')} logical"
+    vectors = [flag for flag in cpu.get("flags") or [] if flag in VECTOR_EXTENSIONS]
+    return "; ".join(filter(None, (name_of(cpu), cores, " ".join(vectors))))
+
+
+def _threads(run: Run) -> str | None:
+    threads = _text(run.environment.get("threads", run.settings.get("threads")))
+    cpus = (run.environment.get("cpu") or {}).get("affinity")
+    why = [run.environment.get("threads_reason"), cpus and f"on processors {listed(cpus)}"]
+    return threads and f"{threads}{''.join(f'; {each}' for each in why if each)}"
+
+
+def _backend(run: Run) -> str | None:
+    backend = run.environment.get("backend") or {}
+    known = [backend.get(name) for name in ("kernels", "instruction_set", "built")]
+    return f"{run.arm}: {', '.join(filter(None, known))}" if backend else None
 
 
 def _memory(run: Run) -> str | None:

@@ -7,6 +7,7 @@ from math import exp, log
 from statistics import geometric_mean
 from typing import Any
 
+from pipeline.compare.circumstances import unlike
 from pipeline.compare.intervals import CONFIDENCE, Estimate, estimate
 from pipeline.compare.run import Run
 
@@ -22,11 +23,13 @@ class Ratio:
         values: the arm's figure ÷ the baseline's.
         conditions: under which each pair was measured: all under one, if not given.
         repeats: in which each pair was measured; none is another's, if not given.
+        unlike: circumstances in which the two runs of pairs differ, such as `threads 1 against 2`.
     """
 
     values: tuple[float, ...]
     conditions: tuple[Hashable, ...] = ()
     repeats: tuple[Hashable, ...] = ()
+    unlike: tuple[str, ...] = ()
 
     @property
     def pairs(self) -> int:
@@ -94,7 +97,7 @@ def ratio(runs: Iterable[Run], baseline: Iterable[Run], metric: str) -> Ratio | 
     values = tuple(_value(run, metric) / _value(other, metric) for run, other in measured)
     conditions = tuple(run.condition for run, _ in measured)
     repeats = tuple((run.sweep, other.sweep, run.repeat) for run, other in measured)
-    return Ratio(values, conditions, repeats)
+    return Ratio(values, conditions, repeats, unlike(measured))
 
 
 def _both(pair: Pair, metric: str) -> bool:

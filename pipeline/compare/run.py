@@ -42,6 +42,7 @@ class Run:
         command: the command line of its sweep.
         arm: what is compared: the engine, with those of its settings that differ between runs.
         condition: under which settings it is compared.
+        named: circumstances that the arm's name says, because they are what is compared.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class Run:
     command: str | None = None
     arm: str = "?"
     condition: Condition = ()
+    named: tuple[str, ...] = ()
 
     @property
     def sweep(self) -> Path:

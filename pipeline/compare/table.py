@@ -17,6 +17,9 @@ from pipeline.compare.verdict import share
 UNDECIDED = "<5 %: no difference found, and one of 5 % or more would have shown."
 """What the sign behind a ratio means."""
 
+UNLIKE = "≠"
+"""Marks a ratio of runs that differ in more than what is compared."""
+
 
 def print_table(comparison: Comparison, console: Console) -> None:
     """Print headline, table and what was left out, as wide as the console allows."""
@@ -25,6 +28,8 @@ def print_table(comparison: Comparison, console: Console) -> None:
     console.print(Text(headline(comparison)), *_throughout(comparison), "", table, sep="\n")
     if any(row.found and row.found.within is not None for row in lines):
         console.print(Text(UNDECIDED, style="dim"), soft_wrap=True)
+    for line in unlike(lines):
+        console.print(Text(line, style="yellow"), soft_wrap=True)
     for row in lines:
         if row.why:
             line = f"{row.verdict}  {row.runs[0].name}: {row.why}"
@@ -32,6 +37,15 @@ def print_table(comparison: Comparison, console: Console) -> None:
     if dropped:
         console.print(Text(f"Not shown for want of width: {', '.join(dropped)}.", style="dim"))
     console.print(Text(f"Report: {comparison.report}"), soft_wrap=True)
+
+
+def unlike(lines: Sequence[Row]) -> list[str]:
+    """What the mark stands for, a line for each set of circumstances and the arms it concerns."""
+    said: dict[tuple[str, ...], dict[str, None]] = {}
+    for row in lines:
+        if row.found and row.found.ratio.unlike:
+            said.setdefault(row.found.ratio.unlike, {})[row.arm] = None
+    return [f"{UNLIKE} {', '.join(arms)}: {', '.join(what)}" for what, arms in said.items()]
 
 
 def _fitting(
@@ -100,5 +114,6 @@ def _against(row: Row, baseline: str | None) -> str:
         return "baseline"
     if row.found is None:
         return MISSING
-    said = f"{row.found.ratio.mean:.2f} ({row.found.ratio.pairs})"
+    mark = f" {UNLIKE}" if row.found.ratio.unlike else ""
+    said = f"{row.found.ratio.mean:.2f} ({row.found.ratio.pairs}){mark}"
     return said if row.found.within is None else f"{said} <{share(row.found.within)}"

@@ -1,5 +1,6 @@
 """What Linux tells in small files under /proc and /sys."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,3 +23,14 @@ def numbers(ranges: str) -> tuple[int, ...]:
         first, _, last = part.partition("-")
         found.update(range(int(first), int(last or first) + 1))
     return tuple(sorted(found))
+
+
+def listed(found: Iterable[int]) -> str:
+    """The other way round: ascending numbers as such a list."""
+    spans: list[list[int]] = []
+    for number in sorted(set(found)):
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ",".join("-".join(dict.fromkeys((str(span[0]), str(span[-1])))) for span in spans)

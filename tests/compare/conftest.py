@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -74,20 +75,36 @@ def figures(engine: str, alpha: float | None, batch: int, repeat: int) -> dict[s
 def environment() -> dict[str, Any]:
     """The parts of `environment.json` that a report names."""
     return {
+        "hostname": "some-host",
+        "machine_id": "0123456789abcdef",
         "os": "Some Linux 12",
         "kernel": "6.1.0",
         "python": "3.11.4",
         "cpu": {
             "model": "Some CPU @ 2.50GHz",
+            "vendor": "SomeVendor",
+            "family": 25,
+            "model_number": 1,
+            "stepping": 1,
+            "affinity": [0, 1],
             "physical_cores": 2,
             "logical_cores": 4,
             "flags": ["avx2", "fma"],
         },
         "memory": {"total_bytes": 16 * 2**30},
         "threads": 2,
+        "threads_reason": "2 physical of 4 logical cores in the affinity mask, no CPU quota",
+        "backend": {"kernels": "torch", "instruction_set": "AVX2", "built": "torch 2.13.0"},
         "versions": {"torch": "2.13.0", "peft": "0.21.2", "bitsandbytes": None},
         "git": {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
     }
+
+
+def merged(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A record with some of its fields changed, those of its parts too."""
+    parts = {key: new for key, new in changes.items() if isinstance(new, dict)}
+    inner = {key: merged(known.get(key, {}), new) for key, new in parts.items()}
+    return {**known, **changes, **inner}
 
 
 def requests(engine: str, alpha: float | None, batch: int, wall: float) -> list[RequestRecord]:
@@ -134,14 +151,17 @@ def make_run() -> MakeRun:
         reasons: tuple[str, ...] = (),
         trace: str | None = None,
         metrics: Mapping[str, float | str] | None = None,
+        circumstances: Mapping[str, Any] | None = None,
+        cautions: tuple[str, ...] = (),
     ) -> Path:
         run = RunDirectory(path)
         run.write_config(yaml.safe_dump(configuration(engine, alpha, batch, repeat)))
         finished = state is State.FINISHED
         validity = ("INVALID" if reasons else "VALID") if finished else None
         started = "2026-11-24T12:00:00+00:00"
-        run.write_status(Status(path.name, state, started, started, cause, validity, reasons))
-        run.write_json("environment.json", environment())
+        status = Status(path.name, state, started, started, cause, validity, reasons)
+        run.write_status(replace(status, cautions=cautions))
+        run.write_json("environment.json", merged(environment(), circumstances or {}))
         run.write_json(
             "trace.json", {"sha256": trace or sha256(f"{alpha} {batch}".encode()).hexdigest()}
         )

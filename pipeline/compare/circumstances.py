@@ -1,0 +1,101 @@
+"""Under which circumstances runs were made: what differs there isn't the arms' own doing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipeline.compare.run import Run
+from pipeline.machine.kernel_file import listed
+
+FOLLOWING = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that every job sets by its number of threads."""
+
+BUILD = "build"
+"""How an engine's kernels were built: of two engines it differs by nature."""
+
+SAMPLED = "output tokens"
+"""What two runs of one trace may differ in where outputs end by chance."""
+
+SHOWN = 2
+"""How many different pairs of values are told of one circumstance."""
+
+Circumstances = Mapping[str, str]
+
+
+def circumstances(run: Run) -> Circumstances:
+    """What was recorded beside the machine, by name; what wasn't is left out.
+
+    Threads, affinity, instruction set and build of what computed, versions, variables of the
+    process, and the state of the source.
+    """
+    recorded = run.environment
+    cpu, backend, git = (recorded.get(name) or {} for name in ("cpu", "backend", "git"))
+    variables = recorded.get("thread_variables") or {}
+    found = {
+        "threads": recorded.get("threads"),
+        "affinity": listed(cpu["affinity"]) if cpu.get("affinity") else None,
+        "isa": backend.get("instruction_set"),
+        BUILD: backend.get("built"),
+        "commit": _commit(git),
+        "python": recorded.get("python"),
+        **(recorded.get("versions") or {}),
+        **{name: value or "unset" for name, value in variables.items() if name not in FOLLOWING},
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def versions(run: Run) -> Circumstances:
+    """Those of the circumstances that are versions: of Python and of libraries."""
+    names = {"python", *(run.environment.get("versions") or {})}
+    return {name: value for name, value in circumstances(run).items() if name in names}
+
+
+def differing(runs: Iterable[Run]) -> dict[str, list[str]]:
+    """The circumstances in which runs of one arm differ, and their values."""
+    values: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for name, value in circumstances(run).items():
+            values.setdefault(name, {})[value] = None
+    return {name: list(found) for name, found in values.items() if len(found) > 1}
+
+
+def unlike(pairs: Sequence[tuple[Run, Run]]) -> tuple[str, ...]:
+    """What differs between the two runs of pairs, such as `threads 1 against 2`; empty if nothing.
+
+    Left out is what the arms' names say.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for pair in pairs:
+        said = {*pair[0].named, *pair[1].named}
+        for name, (ours, theirs) in differences(*pair).items():
+            if name in said:
+                continue
+            found.setdefault(name, {})[f"{ours} against {theirs}"] = None
+    return tuple(f"{name} {_told(list(values))}" for name, values in found.items())
+
+
+def differences(run: Run, other: Run) -> dict[str, tuple[str, str]]:
+    """The circumstances in which two runs differ, with the values of both.
+
+    One that only one of them recorded isn't known to differ.
+    """
+    ours, theirs = circumstances(run), circumstances(other)
+    both = {name: (ours[name], theirs[name]) for name in ours if name in theirs}
+    if run.settings.get("engine.name") != other.settings.get("engine.name"):
+        both.pop(BUILD, None)
+    counts = [each.number("output_tokens") for each in (run, other)]
+    if None not in counts:
+        both[SAMPLED] = (f"{counts[0]:g}", f"{counts[1]:g}")
+    return {name: values for name, values in both.items() if values[0] != values[1]}
+
+
+def _told(values: Sequence[str]) -> str:
+    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+    return ", ".join(values[:SHOWN]) + more
+
+
+def _commit(git: Mapping[str, Any]) -> str | None:
+    """`0123456`, and of a changed tree which changes: `0123456+89abcdef`."""
+    if not git.get("commit"):
+        return None
+    changes = str(git.get("changes") or "changes")[:8]
+    return f"{git['commit'][:7]}{f'+{changes}' if git.get('dirty') else ''}"

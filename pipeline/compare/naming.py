@@ -1,0 +1,79 @@
+"""Circumstances that are compared name the arms; machines that aren't part the runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.compare.circumstances import circumstances, differing, versions
+from pipeline.compare.machines import Machine, labels
+from pipeline.compare.run import Run
+from pipeline.errors import UsageError
+
+MACHINE, THREADS, VERSIONS = "machine", "threads", "versions"
+BY = (MACHINE, THREADS, "affinity", "isa", VERSIONS, "commit")
+"""What `--by` may say."""
+
+Values = Mapping[Path, str]
+"""A circumstance's value by the run's directory."""
+
+
+def named(runs: Sequence[Run], by: Sequence[str]) -> tuple[Run, ...]:
+    """The runs with arms called by those circumstances, and apart by machine where there are two.
+
+    Threads that were swept with nothing else to compare are what is compared.
+
+    Raises:
+        UsageError: the runs don't differ in what they are to be compared by.
+    """
+    asked = {each: _values(runs, each) for each in by or _swept(runs)}
+    for each, values in asked.items():
+        if len({*values.values()}) < 2:
+            raise UsageError(f"--by {each}: the runs that count don't differ in it")
+    machines = {} if MACHINE in asked else _values(runs, MACHINE)
+    compared = [_compared(run, asked) for run in runs]
+    if len({*machines.values()}) < 2:
+        return tuple(compared)
+    return tuple(
+        replace(run, condition=(*run.condition, (MACHINE, machines.get(run.path))))
+        for run in compared
+    )
+
+
+def _swept(runs: Sequence[Run]) -> tuple[str, ...]:
+    counting = [run for run in runs if run.counts]
+    varied = {value for run in counting for key, value in run.condition if key == THREADS}
+    alone = len({run.arm for run in counting}) == 1
+    recorded = {*_values(runs, THREADS).values()}
+    return (THREADS,) if alone and min(len(varied), len(recorded)) > 1 else ()
+
+
+def _values(runs: Sequence[Run], by: str) -> Values:
+    """Of the runs that count and know it."""
+    counting = [run for run in runs if run.counts]
+    if by == MACHINE:
+        called = labels(counting)
+        return {run.path: called[Machine.of(run)] for run in counting}
+    if by == VERSIONS:
+        known = {name for run in counting for name in versions(run)}
+        names = sorted(known.intersection(differing(counting)))
+        return {run.path: _listed(versions(run), names) for run in counting}
+    return {run.path: found[by] for run in counting if by in (found := circumstances(run))}
+
+
+def _listed(found: Mapping[str, str], names: Sequence[str]) -> str:
+    return " ".join(f"{name}={found.get(name, 'none')}" for name in names)
+
+
+def _compared(run: Run, asked: Mapping[str, Values]) -> Run:
+    words = [
+        values[run.path] if by == VERSIONS else f"{by}={values[run.path]}"
+        for by, values in asked.items()
+        if run.path in values
+    ]
+    libraries = versions(run) if VERSIONS in asked else ()
+    return replace(
+        run,
+        arm=" ".join([run.arm, *words]),
+        condition=tuple((key, value) for key, value in run.condition if key not in asked),
+        named=(*asked, *libraries),
+    )
