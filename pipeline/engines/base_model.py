@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from transformers import (
     AutoModelForCausalLM,
-    AutoTokenizer,
     GenerationConfig,
     LogitsProcessorList,
 )
@@ -21,6 +20,9 @@ from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.static_batch import Output
 from pipeline.engines.stored_weights import loading, stored_bytes
 from pipeline.engines.teacher import Teacher
+
+PAD = 0
+"""Fills rows to the length of the longest; what is masked may be any token."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -37,7 +39,7 @@ class BaseModel:
         torch.set_num_threads(serving.threads)
         torch.manual_seed(serving.sampling.seed)
         folder = str(serving.checkpoint.folder)
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, padding_side="left")
+        self.tokenizer = serving.checkpoint.tokenizer()
         dtype = DTYPES[precision]
         self.model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -47,11 +49,8 @@ class BaseModel:
             **loading(serving.quantization, dtype),
         ).eval()
         self.bytes = stored_bytes(self.model)
-        eos = self.model.generation_config.eos_token_id
-        ends = eos if isinstance(eos, list) else [eos]
-        self.eos = frozenset(end for end in ends if end is not None)
+        self.eos = serving.checkpoint.end_ids()
         self.weight_bytes = _read_bytes(self.model)
-        self.pad = self.tokenizer.pad_token_id or 0
         self.model.generation_config = GenerationConfig()
         self.teacher: Teacher | None = None
         self._sampling = serving.sampling
@@ -59,15 +58,11 @@ class BaseModel:
 
     def encode(self, prompts: Sequence[str]) -> list[list[int]]:
         """Token ids of the prompts."""
-        ids: list[list[int]] = self.tokenizer(list(prompts))["input_ids"]
-        return ids
+        return [self.tokenizer.encode(prompt).ids for prompt in prompts]
 
     def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
         """Text of the outputs."""
-        texts: list[str] = self.tokenizer.batch_decode(
-            [list(row) for row in outputs], skip_special_tokens=False
-        )
-        return texts
+        return [self.tokenizer.decode(list(row), skip_special_tokens=False) for row in outputs]
 
     @torch.inference_mode()
     def generate(
@@ -125,7 +120,7 @@ class BaseModel:
 
     def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
         width = max(len(prompt) for prompt in prompts)
-        ids = torch.full((len(prompts), width), self.pad)
+        ids = torch.full((len(prompts), width), PAD)
         mask = torch.zeros_like(ids)
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
@@ -138,7 +133,7 @@ class BaseModel:
         return GenerationConfig(
             max_new_tokens=new_tokens,
             do_sample=sampling.do_sample,
-            pad_token_id=self.pad,
+            pad_token_id=PAD,
             eos_token_id=None if sampling.ignore_eos or not self.eos else sorted(self.eos),
             **(drawn if sampling.do_sample else {}),
         )

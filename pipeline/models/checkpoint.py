@@ -13,13 +13,18 @@ from pipeline.errors import UsageError
 from pipeline.models.architecture import CONFIG, Architecture, read_config
 from pipeline.models.fingerprint import fingerprint
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
-from pipeline.models.tokenizer import read_tokenizer
+from pipeline.models.tokenizer import (
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    check_tokenizer,
+    read_tokenizer,
+)
 from pipeline.models.weight_files import weight_files
 from pipeline.models.weights import StoredWeights
 
-TOKENIZER, GENERATION = "tokenizer.json", "generation_config.json"
+GENERATION = "generation_config.json"
 BESIDE = (
-    *(CONFIG, GENERATION, TOKENIZER, "tokenizer_config.json"),
+    *(CONFIG, GENERATION, TOKENIZER, TOKENIZER_CONFIG),
     *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
 )
 """Files beside the weights that decide what goes in and what comes out."""
@@ -51,8 +56,7 @@ class Checkpoint:
         checkpoint = cls(folder, Architecture.from_config(config, str(folder / CONFIG)))
         _not_quantised(config, folder / CONFIG)
         check_tensors(checkpoint.weights, checkpoint.architecture)
-        if not (folder / TOKENIZER).is_file():
-            raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
+        check_tokenizer(folder)
         return checkpoint
 
     @property
@@ -87,15 +91,15 @@ class Checkpoint:
         return read_tokenizer(self.folder / TOKENIZER)
 
     def end_ids(self) -> frozenset[int]:
-        """Ids that end a text: by `generation_config.json` where it says, else `config.json`."""
-        for name in (GENERATION, CONFIG):
-            path = self.folder / name
-            ids = (
-                json.loads(path.read_text("utf-8")).get("eos_token_id") if path.is_file() else None
-            )
-            if ids is not None:
-                return frozenset(ids if isinstance(ids, list) else [ids])
-        return frozenset()
+        """Ids that end a text, as transformers' `generate` takes them.
+
+        By `generation_config.json` alone where there is one, even if it names none; else by
+        `config.json`.
+        """
+        path = self.folder / GENERATION
+        source = path if path.is_file() else self.folder / CONFIG
+        ids = json.loads(source.read_text("utf-8")).get("eos_token_id")
+        return frozenset(ids if isinstance(ids, list) else [] if ids is None else [ids])
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides its output: the weights that count, and `BESIDE`."""

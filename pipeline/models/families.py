@@ -18,14 +18,12 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
         "max_position_embeddings": 2048,
         "attention_bias": False,
         "mlp_bias": False,
-        "eos_token_id": 2,
     },
     "mistral": _COMMON
     | {
         "max_position_embeddings": 131072,
         "num_key_value_heads": 8,
         "sliding_window": 4096,
-        "eos_token_id": 2,
     },
     "qwen2": _QWEN,
     "qwen3": _QWEN | {"head_dim": 128, "attention_bias": False},
@@ -38,10 +36,13 @@ _ATTENTION, _FEED_FORWARD = PROJECTIONS[:4], PROJECTIONS[4:]
 
 def biased(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The projections that have a bias; `config` has its family's defaults filled in."""
-    if config["model_type"] == "qwen2":
+    family = config["model_type"]
+    if family == "qwen2":
         return PROJECTIONS[:3]
-    attention = _ATTENTION if config.get("attention_bias") else ()
-    return attention + (_FEED_FORWARD if config.get("mlp_bias") else ())
+    heeded = {key for key in ("attention_bias", "mlp_bias") if key in FAMILIES[family]}
+    found = {key for key in heeded if config[key]}
+    attention = _ATTENTION if "attention_bias" in found else ()
+    return attention + (_FEED_FORWARD if "mlp_bias" in found else ())
 
 
 def windows(config: Mapping[str, Any]) -> tuple[int | None, ...]:
@@ -54,9 +55,9 @@ def windows(config: Mapping[str, Any]) -> tuple[int | None, ...]:
     window: int | None = config.get("sliding_window")
     if config["model_type"] == "llama" or window is None:
         return (None,) * layers
-    if config["model_type"] == "mistral":
+    if config["model_type"] == "mistral" and config.get("layer_types") is None:
         return (window,) * layers
-    if not config["use_sliding_window"]:
+    if config["model_type"] != "mistral" and not config["use_sliding_window"]:
         return (None,) * layers
     kinds = config.get("layer_types") or [
         "sliding_attention" if layer >= config["max_window_layers"] else "full_attention"

@@ -6,7 +6,7 @@ from pipeline.models.families import PROJECTIONS
 from pipeline.models.gguf_layout import gguf_architecture
 from pipeline.models.gguf_quantise import BLOCKS, check_widths
 from pipeline.models.gguf_rope import check_rope
-from pipeline.models.gguf_tokenizer import read_tokenizer
+from pipeline.models.gguf_tokenizer import described
 
 PRECISIONS = ("f32", "f16", *BLOCKS)
 
@@ -46,4 +46,4 @@ def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
         )
     check_rope(shape)
     if checkpoint.is_made:
-        read_tokenizer(checkpoint)
+        described(checkpoint)

@@ -6,13 +6,14 @@ import gguf
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
-from pipeline.models.checkpoint import TOKENIZER, Checkpoint
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_byte_level import byte_level
 from pipeline.models.gguf_sentencepiece import sentencepiece
 from pipeline.models.gguf_vocabulary import Vocabulary
+from pipeline.models.tokenizer import TOKENIZER
 
 
-def read_tokenizer(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
+def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
     """Vocabulary, merges or scores, special tokens and chat template, as llama.cpp wants them.
 
     Raises:
@@ -36,8 +37,8 @@ def read_tokenizer(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVoca
 
 
 def write_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
-    """Write what `read_tokenizer` finds."""
-    vocabulary, special = read_tokenizer(checkpoint)
+    """Write what `described` finds."""
+    vocabulary, special = described(checkpoint)
     _write_vocabulary(writer, vocabulary)
     special.add_to_gguf(writer, quiet=True)
 

@@ -1,15 +1,19 @@
 """A base model named by its hub id: `model=hub` and `model=tinyllama`."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from pydantic.dataclasses import dataclass
 
-from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.checkpoint import BESIDE, Checkpoint
 from pipeline.models.hub_download import download
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
+from pipeline.models.weight_files import INDEX, SINGLE, shards
 from pipeline.settings import STRICT
 
-FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "tokenizer*")
-"""All that is fetched: no pickle and no code."""
+FILES = (*BESIDE, SINGLE, INDEX)
+"""All that is fetched, and the shards that an index names: what counts, no pickle and no code."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -30,4 +34,10 @@ class Hub(ModelSource):
 
     def checkpoint(self) -> Checkpoint:
         """The snapshot in the hub's local cache, downloaded the first time."""
-        return Checkpoint.open(download(self.id, self.revision, FILES, key="model.id"))
+        folder = self._fetch(FILES)
+        if not (folder / SINGLE).is_file() and (folder / INDEX).is_file():
+            folder = self._fetch(shards(folder / INDEX))
+        return Checkpoint.open(folder)
+
+    def _fetch(self, files: Sequence[str]) -> Path:
+        return download(self.id, self.revision, files, key="model.id")

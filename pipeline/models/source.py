@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from pipeline.models.checkpoint import TOKENIZER, Checkpoint
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
+from pipeline.models.tokenizer import TOKENIZER
 
 
 class ModelSource(ABC):

@@ -1,8 +1,17 @@
 """A tokenizer as its file has it, but for what the file has by accident."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
+
+from pipeline.errors import UsageError
+
+TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+_LISTS = ("additional_special_tokens", "extra_special_tokens")
+_ONES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -15,3 +24,55 @@ def read_tokenizer(path: Path) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def check_tokenizer(folder: Path) -> None:
+    """See that `tokenizer.json` is there and whole, and that nothing is to be added to it.
+
+    transformers gives tokens that only `tokenizer_config.json` names new ids, which a reader of
+    `tokenizer.json` doesn't know.
+
+    Raises:
+        UsageError: it isn't there, or isn't one, or lacks a token.
+    """
+    path = folder / TOKENIZER
+    if not path.is_file():
+        raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
+    document, config = _read(path), folder / TOKENIZER_CONFIG
+    try:
+        vocabulary = document["model"]["vocab"]  # Unigram's is a list of pairs
+        known = {each if isinstance(each, str) else each[0] for each in vocabulary}
+        known |= {token["content"] for token in document["added_tokens"]}
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a fast tokenizer's file; save the tokenizer anew") from error
+    if not config.is_file():
+        return
+    for token in _named(_read(config)):
+        if token not in known:
+            raise UsageError(
+                f"{config}: names the token {token!r}, which {TOKENIZER} lacks, so that its id "
+                "isn't known; save both anew with save_pretrained"
+            )
+
+
+def _named(config: dict[str, Any]) -> Iterator[str]:
+    """The tokens that a `tokenizer_config.json` names."""
+    for key in _LISTS:
+        given = config.get(key) or []
+        yield from map(_text, given.values() if isinstance(given, dict) else given)
+    yield from map(_text, (config.get("added_tokens_decoder") or {}).values())
+    yield from (_text(config[key]) for key in _ONES if config.get(key))
+
+
+def _text(token: Any) -> str:
+    return str(token["content"] if isinstance(token, dict) else token)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{path}: not a JSON object; fetch the checkpoint again")
+    return document

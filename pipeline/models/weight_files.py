@@ -24,20 +24,30 @@ def weight_files(folder: Path, config: Mapping[str, Any]) -> tuple[Path, ...]:
     path = _first(folder, config)
     if not path.name.endswith(".index.json"):
         return (path,)
-    try:
-        index = json.loads(path.read_text("utf-8"))
-        shards = sorted({*index["weight_map"].values()})
-        index["metadata"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path}: not an index of shards ({type(error).__name__}: {error}); "
-            "fetch the checkpoint again"
-        ) from error
-    if absent := [name for name in shards if not (folder / name).is_file()]:
+    names = shards(path)
+    if absent := [name for name in names if not (folder / name).is_file()]:
         raise UsageError(
             f"{path}: names {absent[0]}, which isn't there; fetch the checkpoint again"
         )
-    return tuple(folder / name for name in shards)
+    return tuple(folder / name for name in names)
+
+
+def shards(index: Path) -> tuple[str, ...]:
+    """Names of the files that an index names, in their order.
+
+    Raises:
+        UsageError: it isn't an index.
+    """
+    try:
+        document = json.loads(index.read_text("utf-8"))
+        names = {*document["weight_map"].values()}
+        document["metadata"]  # transformers fails without it
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{index}: not an index of shards ({type(error).__name__}: {error}); "
+            "fetch the checkpoint again"
+        ) from error
+    return tuple(sorted(names))
 
 
 def _first(folder: Path, config: Mapping[str, Any]) -> Path:

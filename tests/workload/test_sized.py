@@ -48,3 +48,12 @@ def test_words_added_in_bulk_are_those_added_one_by_one(tokens, seed):
 def test_a_length_that_a_tokenizer_cannot_meet_is_refused():
     with pytest.raises(UsageError, match="5 tokens"):
         Sized(name="s", tokens=5).draw(1, Random(0), lambda text: text.split() * 2)
+
+
+@pytest.mark.parametrize("most", [0, 3, 40])
+def test_a_tokenizer_that_cuts_ends_the_search(most):
+    def cutting(text):
+        return TOKENIZER.encode(text).ids[:most]
+
+    with pytest.raises(UsageError, match=f"only {most} of .* words, as if it cut them off"):
+        Sized(name="s", tokens=50).draw(1, Random(0), cutting)

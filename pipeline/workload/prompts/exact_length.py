@@ -11,6 +11,9 @@ from pipeline.workload.randomness import below
 FILLER = " a"
 """A word of one token in every tokenizer we know; brings a prompt to its exact length."""
 
+MOST_WORDS = 8
+"""Words a token that are tried; none we know makes one token of so many words."""
+
 
 class ExactLength:
     """Makes such prompts from the words of the builtin ones."""
@@ -18,7 +21,7 @@ class ExactLength:
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
         self._words = _words()
-        self._longest = max(len(encode(f" {word}")) for word in set(self._words))
+        self._longest = max(1, *(len(encode(f" {word}")) for word in set(self._words)))
 
     def prompt(self, tokens: int, rng: Random) -> str:
         """Words in random order, as many as fit, then filler words.
@@ -26,12 +29,18 @@ class ExactLength:
         Raises:
             UsageError: the tokenizer doesn't count as expected, so the length can't be met.
         """
-        text, length = "", len(self._encode(""))
+        text, length, words = "", len(self._encode("")), 0
         while True:
-            longer = text + self._some(max(1, (tokens - length) // self._longest), rng)
-            length = len(self._encode(longer))
+            more = max(1, (tokens - length) // self._longest)
+            longer = text + self._some(more, rng)
+            length, words = len(self._encode(longer)), words + more
             if length > tokens:
                 break
+            if words > MOST_WORDS * tokens:
+                raise UsageError(
+                    f"workload.prompts: {tokens} tokens: this tokenizer makes only {length} of "
+                    f"{words} words, as if it cut them off; mend its tokenizer.json"
+                )
             text = longer
         text += FILLER * (tokens - len(self._encode(text)))
         if (length := len(self._encode(text))) != tokens:

@@ -1,0 +1,276 @@
+"""Checkpoints as they are found in the wild: served as transformers serves them, or refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from pipeline.config import RunConfig
+from pipeline.engines.engine import Serving
+from pipeline.engines.llama_cpp import engine as llama_engine
+from pipeline.engines.llama_cpp.files import _files
+from pipeline.engines.sampling import Sampling
+from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.folder import Folder
+from pipeline.stages.preflight import preflight
+from tests.conftest import ROOT
+from tests.models.edited import (
+    EMBEDDING,
+    HEAD,
+    INDEX,
+    UP,
+    WEIGHTS,
+    copied,
+    longer,
+    reconfigure,
+    rewrite,
+    shard,
+)
+
+ENGINES = sorted(path.stem for path in (ROOT / "conf" / "engine").glob("*.yaml"))
+PROMPT, CONTINUATION = [269, 78, 337, 312, 276, 505, 85, 90], [312, 276, 505, 223]
+
+Edit = Callable[[Path], None]
+
+
+def other(table: torch.Tensor) -> torch.Tensor:
+    """Another matrix of the same shape, as a fine-tuned output layer is."""
+    return table + 0.3 * torch.randn(table.shape, generator=torch.manual_seed(1)).to(table.dtype)
+
+
+def with_(**changes: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> Edit:
+    """Edits tensors, then values of `config.json`."""
+    change, config = changes.pop("tensors"), changes
+    return lambda folder: (rewrite(folder, change), reconfigure(folder, **config))
+
+
+def fp8(folder: Path, **config: object) -> None:
+    """As DeepSeek and Qwen publish them: fp8 weights with a scale a block."""
+    rewrite(
+        folder,
+        lambda t: t | {UP: t[UP].to(torch.float8_e4m3fn), f"{UP}_scale_inv": torch.ones(6, 2)},
+    )
+    reconfigure(folder, **config)
+
+
+def packed(kind: torch.dtype, name: str, **config: object) -> Edit:
+    """A linear layer's weights in integers under another name, its scales beside it."""
+
+    def edit(folder: Path) -> None:
+        rewrite(
+            folder,
+            lambda t: (
+                {k: v for k, v in t.items() if k != UP}
+                | {name: t[UP].to(kind), f"{name}.absmax": torch.ones(9)}
+            ),
+        )
+        reconfigure(folder, **config)
+
+    return edit
+
+
+def cut(folder: Path) -> None:
+    shard(folder)
+    path = sorted(folder.glob("model-*"))[1]
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def beside(name: str) -> Edit:
+    """The weights under another name than transformers looks for."""
+    return lambda folder: (folder / WEIGHTS).rename(folder / name) and None
+
+
+def biased(t: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return t | {"model.layers.0.self_attn.q_proj.bias": torch.ones(256, dtype=torch.float16)}
+
+
+REFUSED: dict[str, tuple[Edit, str]] = {
+    "fp8": (
+        lambda f: fp8(f, quantization_config={"quant_method": "fp8"}),
+        r"config\.json: quantization_config .*fp8.*name the original model",
+    ),
+    "fp8, config silent": (fp8, rf"{UP} is stored as F8_E4M3.*name the original"),
+    "compressed-tensors": (
+        packed(torch.int8, UP, quantization_config={"quant_method": "compressed-tensors"}),
+        "quantised already .compressed-tensors",
+    ),
+    "int8, config silent": (packed(torch.int8, UP), f"{UP} is stored as I8"),
+    "bitsandbytes nf4": (
+        packed(torch.uint8, UP, quantization_config={"quant_method": "bitsandbytes"}),
+        "quantised already .bitsandbytes",
+    ),
+    "nf4, config silent": (packed(torch.uint8, UP), f"{UP} is stored as U8"),
+    "gptq": (
+        packed(torch.int32, "model.layers.1.mlp.up_proj.qweight"),
+        "up_proj.qweight is stored as I32",
+    ),
+    "embedding with two rows too many": (
+        with_(tensors=lambda t: t | {EMBEDDING: longer(2)(t[EMBEDDING])}),
+        rf"{EMBEDDING} has 2050 rows, vocab_size in config\.json says 2048",
+    ),
+    "embedding and head with two rows too many": (
+        with_(
+            tensors=lambda t: t | {n: longer(2)(t[EMBEDDING]).clone() for n in (EMBEDDING, HEAD)},
+            tie_word_embeddings=False,
+        ),
+        "has 2050 rows",
+    ),
+    "fewer rows than the vocabulary": (
+        with_(tensors=lambda t: t | {EMBEDDING: longer(-5)(t[EMBEDDING])}),
+        "has 2043 rows",
+    ),
+    "another shape": (with_(tensors=lambda t: t | {UP: t[UP][:-1]}), rf"{UP} is \[767, 256\]"),
+    "a missing tensor": (
+        with_(tensors=lambda t: {k: v for k, v in t.items() if k != UP}),
+        f"model.safetensors: no tensor {UP}",
+    ),
+    "an unexpected bias": (with_(tensors=biased), r"q_proj\.bias.*attention_bias"),
+    "biases that are missing": (
+        lambda f: reconfigure(f, attention_bias=True),
+        r"no tensor model\.layers\.0\.self_attn\.k_proj\.bias .12 are missing",
+    ),
+    "fewer layers in the config": (
+        lambda f: reconfigure(f, num_hidden_layers=2),
+        r"unexpected tensor model\.layers\.2.*num_hidden_layers",
+    ),
+    "untied without an output layer": (
+        lambda f: reconfigure(f, tie_word_embeddings=False),
+        "no tensor lm_head.weight, though config.json says tie_word_embeddings=false",
+    ),
+    "untied without an embedding": (
+        with_(tensors=lambda t: {HEAD: t.pop(EMBEDDING), **t}, tie_word_embeddings=False),
+        f"no tensor {EMBEDDING}",
+    ),
+    "a cut shard": (cut, r"model-00002-of-00003\.safetensors: not whole"),
+    "a cut file": (
+        lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:5000]) and None,
+        r"model\.safetensors: not whole",
+    ),
+    "a missing shard": (
+        lambda f: (shard(f), (f / "model-00001-of-00003.safetensors").unlink()),
+        r"index\.json: names model-00001-of-00003\.safetensors, which isn't there",
+    ),
+    "an index that isn't one": (
+        lambda f: (shard(f), (f / INDEX).write_text('{"weight_map": []}')),
+        "not an index of shards",
+    ),
+    "another name": (
+        beside("consolidated.safetensors"),
+        "found consolidated.safetensors, which isn't read",
+    ),
+    "a pickle alone": (beside("pytorch_model.bin"), r"pytorch_model\.bin, a pickle"),
+    "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer.json"),
+    "a tokenizer that isn't one": (
+        lambda f: (f / "tokenizer.json").write_text("{}") and None,
+        "not a fast tokenizer",
+    ),
+    "a token that the tokenizer lacks": (
+        lambda f: reconfigure(f, "tokenizer_config.json", pad_token="[PAD]"),
+        r"tokenizer_config\.json: names the token '\[PAD\]'",
+    ),
+    "a config that isn't JSON": (
+        lambda f: (f / "config.json").write_text("{") and None,
+        "config.json: not JSON",
+    ),
+}
+
+
+JOBS: list[RunConfig] = []
+
+
+@pytest.fixture
+def jobs(config):
+    """A job of every engine, composed once."""
+    if not JOBS:
+        JOBS.extend(config(f"engine={engine}", "adapters=none") for engine in ENGINES)
+    return JOBS
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_every_engine_refuses_it_before_anything_starts(name, jobs, tmp_path):
+    edit, said = REFUSED[name]
+    folder = copied(tmp_path / "base")
+    edit(folder)
+    for job in jobs:
+        with pytest.raises(UsageError, match=said) as refused:
+            preflight([replace(job, model=Folder(name="folder", path=folder))])
+        assert "\n" not in str(refused.value)
+        assert str(folder) in str(refused.value)
+
+
+def head(change: Callable[[torch.Tensor], torch.Tensor], **config: object) -> Edit:
+    return with_(tensors=lambda t: t | {HEAD: change(t[EMBEDDING])}, **config)
+
+
+def whole_beside_a_stale_index(folder: Path) -> None:
+    whole = load_file(folder / WEIGHTS)
+    rewrite(folder, lambda t: {name: 2 * each for name, each in t.items()})
+    shard(folder)
+    save_file(whole, folder / WEIGHTS)
+
+
+def shards_beside_others(folder: Path) -> None:
+    shard(folder)
+    (folder / "consolidated.safetensors").write_bytes(b"not read")
+    save_file({UP: torch.zeros(768, 256)}, folder / "model-extra.safetensors")
+    (folder / "model.safetensors.index.fp16.json").write_text("{}")
+
+
+def named_by_the_config(folder: Path) -> None:
+    right = load_file(folder / WEIGHTS)
+    save_file(right, folder / "mine.safetensors")
+    rewrite(folder, lambda t: {name: 2 * each for name, each in t.items()})
+    reconfigure(folder, transformers_weights="mine.safetensors")
+
+
+SERVED: dict[str, Edit] = {
+    "tied by config, another head stored": head(other),
+    "tied by config, the same head stored": head(torch.clone),
+    "tied by config, the head alone stored": with_(tensors=lambda t: {HEAD: t.pop(EMBEDDING), **t}),
+    "untied by config, another head stored": head(other, tie_word_embeddings=False),
+    "untied by silence, another head stored": head(other, tie_word_embeddings=None),
+    "whole beside a stale index": whole_beside_a_stale_index,
+    "shards beside other files": shards_beside_others,
+    "a file that the config names": named_by_the_config,
+    "frequencies of an old checkpoint": with_(
+        tensors=lambda t: t | {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(32)}
+    ),
+    "bfloat16": with_(tensors=lambda t: {name: each.bfloat16() for name, each in t.items()}),
+}
+
+
+@pytest.fixture
+def scores(config, jobs, tmp_path, monkeypatch):
+    """Log-probabilities of the continuation by one engine, on that checkpoint."""
+    monkeypatch.setattr(llama_engine, "files_of", _files)  # a process of its own takes seconds
+
+    def scored(folder: Path, engine: str) -> np.ndarray:
+        settings = jobs[ENGINES.index(engine)].engine
+        if engine == "llama_cpp":
+            settings = replace(settings, precision="f32", cache=tmp_path / "cache")
+        serving = Serving(Checkpoint.open(folder), {}, Sampling(), threads=1, text=False)
+        with settings.build(serving) as entered:
+            return entered.score(None, PROMPT, CONTINUATION)
+
+    return scored
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_every_engine_serves_it_as_transformers_does(name, scores, tmp_path):
+    folder = copied(tmp_path / "base")
+    SERVED[name](folder)
+    wanted = scores(folder, "merged")
+    for engine in ("multilora", "llama_cpp"):
+        np.testing.assert_allclose(scores(folder, engine), wanted, atol=0.02)
+
+
+def test_the_edits_change_what_is_served(scores, tmp_path):
+    folder = copied(tmp_path / "base")
+    before = scores(folder, "merged")
+    SERVED["tied by config, another head stored"](folder)
+    assert np.abs(scores(folder, "merged") - before).max() > 0.1
