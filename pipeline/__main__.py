@@ -18,8 +18,9 @@ from pipeline.composition import composed_once
 from pipeline.errors import UsageError
 from pipeline.job import Job
 from pipeline.overrides import job_of, name_of, refuse_unread, without_repetitions
+from pipeline.resume import placed
 from pipeline.stages.preflight import preflight
-from pipeline.sweep import refuse_strangers, run_single, run_sweep
+from pipeline.sweep import run_single, run_sweep
 from pipeline.tracking.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]
@@ -66,7 +67,7 @@ class Plan:
             raise self.refused[0]
         refuse_unread(self.jobs, CONF)
         preflight(job.config for job in self.jobs)
-        refuse_strangers(self.jobs)
+        self.jobs = placed(self.jobs, self.sweep)
 
     def said(self) -> str:
         """The jobs that are left out, and the overrides that change nothing in them."""

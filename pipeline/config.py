@@ -93,7 +93,8 @@ class RunConfig:
         paths: where things are.
         threads: compute threads; None takes the physical cores within affinity mask and CPU quota.
         repeat: number of the repetition.
-        shuffle: seed that orders a sweep's jobs within each repeat; None keeps them as given.
+        shuffle: seed of a sweep's order, drawn anew for each trace and repeat; None keeps the order
+            given within each repeat.
         isolation: a process of its own, or this one.
         limits: time and memory of the job.
         sampling: how tokens are chosen.
@@ -112,7 +113,7 @@ class RunConfig:
     paths: dict[str, str]
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0
-    shuffle: NonNegativeInt | None = None
+    shuffle: NonNegativeInt | None = 0
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)

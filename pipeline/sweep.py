@@ -1,19 +1,21 @@
 """Jobs in order: skip what is finished, run what is not, compare at the end."""
 
-import random
+import json
 import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from pipeline.attempt import attempt, finished
 from pipeline.capacity import search
-from pipeline.errors import UsageError
 from pipeline.job import Job, now
+from pipeline.order import running_order
 from pipeline.summary import print_summary
-from pipeline.tracking.files import write_json
+from pipeline.tracking.files import read_json, write_json
+from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep
 from pipeline.tracking.tracker import Tracker, TrackingUnavailable
@@ -31,13 +33,13 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     sweep = _sheet(jobs, root)
     tracker = jobs[0].config.tracking.tracker()
     ended = []
-    for job in running_order(jobs):
+    for job in in_order(jobs):
         console.print(f"[{job.number + 1}/{job.total}] {job.label}", markup=False)
         if finished(job.directory):
             console.print("  already FINISHED; skipped")
             ended.append(job.directory.status())
             continue
-        ended.append(_start(job, f"{sweep.id}/{job.number}", console))
+        ended.append(_start(job, f"{sweep.id}/{job.directory.path.name}", console))
     _compare(root, console)
     _show_elsewhere(tracker, root, console, sweep=True)
     unfinished = [status for status in ended if status.state is not State.FINISHED]
@@ -47,52 +49,43 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     return 1 if unfinished else 0
 
 
-def running_order(jobs: Sequence[Job]) -> list[Job]:
-    """Repeat by repeat, so that engines interleave and the machine's drift cancels in pairs.
-
-    With `shuffle=SEED`, each repeat in an order of its own: drift within a repeat then favours no
-    engine twice. The same seed gives the same order, so a sweep goes on as it began.
-    """
-    blocks: dict[int, list[Job]] = {}
-    for job in jobs:
-        blocks.setdefault(job.config.repeat, []).append(job)
-    for repeat, block in blocks.items():
-        if (seed := block[0].config.shuffle) is not None:
-            random.Random(f"{seed}/{repeat}").shuffle(block)
-    return [job for _, block in sorted(blocks.items()) for job in block]
+def in_order(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs as they run: a block is what is asked of every engine, in one repeat."""
+    blocks = [(job.config.repeat, _asked(job)) for job in jobs]
+    return [jobs[number] for number in running_order(blocks, jobs[0].config.shuffle)]
 
 
-BESIDE = ("limits", "isolation", "tracking", "paths", "shuffle")
-"""Sections that don't decide what is measured: a job may be redone with, say, more memory."""
-
-
-def refuse_strangers(jobs: Sequence[Job]) -> None:
-    """Refuse to go on in a directory that holds other runs.
-
-    Raises:
-        UsageError: a job's directory holds a run of another configuration.
-    """
-    for job in jobs:
-        known = job.directory.config() if job.directory.has("config.yaml") else job.values
-        if any(known.get(key) != job.values.get(key) for key in {*known, *job.values} - {*BESIDE}):
-            raise UsageError(
-                f"{job.directory.path}: holds a run of another configuration; "
-                "give the same overrides again, or another directory"
-            )
+def _asked(job: Job) -> str:
+    """What decides the trace, as text."""
+    model = dict(job.values["model"])
+    model.pop("quantization", None)
+    return json.dumps([job.values["workload"], job.values["adapters"], model], sort_keys=True)
 
 
 def _sheet(jobs: Sequence[Job], root: Path) -> SweepDirectory:
-    if not is_sweep(root):
-        sheet = {
-            "id": str(uuid.uuid4()),
-            "command": " ".join(["python -m pipeline", *sys.argv[1:]]),
-            "started": now(),
-            "order": [job.number for job in running_order(jobs)],
-            "jobs": [
-                {"path": job.directory.path.name, "overrides": list(job.overrides)} for job in jobs
-            ],
-        }
-        write_json(root / SHEET, sheet)
+    """Write down what was asked for, and in which order it runs.
+
+    A sweep that goes on keeps its name, and the runs that this time aren't asked for.
+    """
+    before: dict[str, Any] = read_json(root / SHEET) if is_sweep(root) else {"jobs": []}
+    listed = {job["path"]: job["overrides"] for job in before["jobs"]}
+    begun = {path for path in listed if RunDirectory(root / path).has("config.yaml")}
+    asked = {job.directory.path.name: list(job.overrides) for job in jobs}
+    kept = {path: listed[path] for path in listed if path in begun - {*asked}}
+    paths = [*asked, *kept]
+    ran = [before["jobs"][number]["path"] for number in before.get("order", ())]
+    yet = [job.directory.path.name for job in in_order(jobs)]
+    order = dict.fromkeys([*(path for path in ran if path in begun), *kept, *yet])
+    command = " ".join(["python -m pipeline", *sys.argv[1:]])
+    sheet = {
+        "id": before.get("id", str(uuid.uuid4())),
+        "command": before["command"] if kept else command,
+        "started": before.get("started", now()),
+        "shuffle": jobs[0].config.shuffle,
+        "order": [paths.index(path) for path in order],
+        "jobs": [{"path": path, "overrides": each} for path, each in (asked | kept).items()],
+    }
+    write_json(root / SHEET, sheet)
     return SweepDirectory.read(root)
 
 

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "pipeline"
 FLOORS = [
     {"__main__"},
-    {"sweep", "composition"},
+    {"sweep", "resume", "composition"},
     {"capacity", "overrides"},
     {"attempt", "summary"},
     {"job"},
@@ -20,7 +20,7 @@ FLOORS = [
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"machine"},
     {"unread"},
-    {"errors", "settings"},
+    {"errors", "settings", "order"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),

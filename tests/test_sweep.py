@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from pipeline.sweep import running_order
+from pipeline.order import running_order
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,35 +99,13 @@ def test_a_sweep_of_another_configuration_is_refused(tmp_path):
     assert "another configuration" in other.stderr
 
 
-def ordered(repeats, shuffle):
-    jobs = [
-        SimpleNamespace(number=number, config=SimpleNamespace(repeat=repeat, shuffle=shuffle))
-        for number, repeat in enumerate(repeats)
-    ]
-    return [job.number for job in running_order(jobs)]
-
-
-def test_a_sweep_runs_repeat_by_repeat():
-    assert ordered([0, 1, 0, 1, 0, 1], None) == [0, 2, 4, 1, 3, 5]
-    assert ordered([1, 0], None) == [1, 0]
-
-
-def test_a_shuffled_sweep_keeps_its_repeats_apart():
-    repeats = [number // 8 for number in range(24)]
-    order = ordered(repeats, 7)
-    assert order == ordered(repeats, 7)
-    assert order not in (list(range(24)), ordered(repeats, 8))
-    blocks = [order[start : start + 8] for start in (0, 8, 16)]
-    assert [sorted(block) for block in blocks] == [list(range(n, n + 8)) for n in (0, 8, 16)]
-    assert len({tuple(each % 8 for each in block) for block in blocks}) == 3
-
-
 def test_the_order_is_recorded_and_the_jobs_keep_their_places(tmp_path):
     arguments = ("repeat=0,1", "workload.alpha=0,1", "shuffle=2", "tracking=none")
     done = sweep(tmp_path, *arguments, "fidelity.enabled=false")
     assert done.returncode == 0, done.stdout + done.stderr
     sheet = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert [job["path"] for job in sheet["jobs"]] == ["0", "1", "2", "3"]
-    assert sheet["order"] == ordered([0, 0, 1, 1], 2)
+    assert sheet["order"] == running_order([(0, "a"), (0, "b"), (1, "a"), (1, "b")], 2)
+    assert sheet["shuffle"] == 2
     announced = re.findall(r"^\[(\d)/4\]", done.stdout, re.MULTILINE)
     assert [int(number) - 1 for number in announced] == sheet["order"]

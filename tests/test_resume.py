@@ -1,0 +1,121 @@
+"""A sweep goes on, and grows, in its directory; a strange one is refused."""
+
+import json
+from collections.abc import Callable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from rich.console import Console
+
+from pipeline import sweep
+from pipeline.compare.comparison import assemble
+from pipeline.config import load
+from pipeline.errors import UsageError
+from pipeline.job import Job
+from pipeline.resume import placed
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.sweep_directory import SHEET
+
+Values = Callable[..., dict[str, Any]]
+
+
+def jobs(root: Path, wanted: Sequence[dict[str, Any]]) -> list[Job]:
+    """Jobs in the directories that Hydra would give them."""
+    return [
+        Job(values, None, RunDirectory(root / str(n)), (str(values),), n, len(wanted))  # type: ignore[arg-type]
+        for n, values in enumerate(wanted)
+    ]
+
+
+def begin(placed: Sequence[Job], root: Path) -> None:
+    """What a sweep leaves of jobs that have begun."""
+    for job in placed:
+        job.directory.write_config(yaml.safe_dump(job.values))
+    listed = [{"path": job.directory.path.name, "overrides": []} for job in placed]
+    sheet = {"id": "s", "command": "c", "started": "2026-11-01T10:00:00+00:00", "jobs": listed}
+    (root / SHEET).write_text(json.dumps(sheet))
+
+
+def asked(engines: str, repeats: int) -> list[dict[str, Any]]:
+    """A sweep given as `engine=… repeat=…`: the repeats vary fastest."""
+    return [{"engine": engine, "repeat": repeat} for engine in engines for repeat in range(repeats)]
+
+
+def names(placed: Sequence[Job]) -> list[str]:
+    """The directories."""
+    return [job.directory.path.name for job in placed]
+
+
+def test_every_job_finds_its_run_again(tmp_path: Path) -> None:
+    begin(jobs(tmp_path, asked("aba", 2)), tmp_path)
+    assert names(placed(jobs(tmp_path, asked("aba", 2)), tmp_path)) == list("012345")
+    assert names(placed(jobs(tmp_path, asked("a", 2)), tmp_path)) == ["0", "1"]
+    assert names(placed(jobs(tmp_path, asked("b", 2)), tmp_path)) == ["2", "3"]
+
+
+def test_what_is_new_gets_directories_of_its_own(tmp_path: Path) -> None:
+    """Two arms are one engine entered twice; each keeps its own runs."""
+    begin(jobs(tmp_path, asked("aba", 2)), tmp_path)
+    grown = placed(jobs(tmp_path, asked("aba", 3)), tmp_path)
+    assert names(grown) == ["0", "1", "6", "2", "3", "7", "4", "5", "8"]
+    begin(grown, tmp_path)
+    assert names(placed(jobs(tmp_path, asked("aba", 3)), tmp_path)) == names(grown)
+    wider = placed(jobs(tmp_path, asked("cab", 3) + asked("a", 3)), tmp_path)
+    assert names(wider)[3:] == names(grown)
+    assert names(wider)[:3] == ["9", "10", "11"]
+
+
+@pytest.mark.parametrize("strange", [{"engine": "b", "repeat": 0}, {"engine": "a", "alpha": 1}])
+def test_another_sweep_is_refused(tmp_path: Path, strange: dict[str, Any]) -> None:
+    begin(jobs(tmp_path, [{"engine": "a", "repeat": 0}]), tmp_path)
+    with pytest.raises(UsageError, match="another configuration"):
+        placed(jobs(tmp_path, [strange]), tmp_path)
+    with pytest.raises(UsageError, match="another configuration"):
+        placed(jobs(tmp_path, [strange]), None)
+
+
+def test_limits_may_change(tmp_path: Path) -> None:
+    begin(jobs(tmp_path, [{"engine": "a", "limits": 1}]), tmp_path)
+    assert names(placed(jobs(tmp_path, [{"engine": "a", "limits": 2}]), tmp_path)) == ["0"]
+
+
+SETUP = ("+experiment=smoke", "engine=noop", "isolation=inline", "tracking=none")
+
+
+def test_a_sweep_with_more_repeats_runs_and_compares_all_of_them(
+    tmp_path: Path, values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the caution advises: `repeat=0,1`, then the same directory with `repeat=0,1,2`."""
+    monkeypatch.setattr(sweep, "_compare", lambda root, console: None)
+    printed = StringIO()
+
+    def run(*repeats: int) -> dict[str, Any]:
+        wanted = []
+        for alpha in (0, 1):
+            for repeat in repeats:
+                made = values(
+                    *SETUP, f"workload.alpha={alpha}", f"repeat={repeat}", "fidelity.enabled=false"
+                )
+                job = Job(made, load(made), RunDirectory(tmp_path / str(len(wanted))), ())
+                wanted.append(job)
+        numbered = [
+            Job(each.values, each.config, each.directory, (f"{n}",), n, len(wanted))
+            for n, each in enumerate(wanted)
+        ]
+        assert sweep.run_sweep(placed(numbered, tmp_path), tmp_path, Console(file=printed)) == 0
+        read: dict[str, Any] = json.loads((tmp_path / SHEET).read_text())
+        return read
+
+    first = run(0, 1)
+    second = run(0, 1, 2)
+    assert printed.getvalue().count("skipped") == 4
+    assert (second["id"], second["started"]) == (first["id"], first["started"])
+    assert [job["path"] for job in second["jobs"]] == ["0", "1", "4", "2", "3", "5"]
+    assert [second["jobs"][n]["path"] for n in second["order"]] == ["0", "2", "1", "3", "4", "5"]
+    cells = assemble([tmp_path]).cells
+    assert [[each.repeat for each in cell.runs] for cell in cells] == [[0, 1, 2], [0, 1, 2]]
+    some = run(1, 2)
+    assert [job["path"] for job in some["jobs"]] == ["1", "4", "3", "5", "0", "2"]
