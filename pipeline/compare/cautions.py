@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.circumstances import differing
+from pipeline.compare.interaction import p_value
 from pipeline.compare.interleaving import parted
 from pipeline.compare.machines import Machine
 from pipeline.compare.naming import MACHINE
@@ -18,6 +19,7 @@ from pipeline.compare.ratios import pairs
 from pipeline.compare.rows import NOISY, shown
 from pipeline.compare.run import Run
 from pipeline.compare.settings import short
+from pipeline.compare.verdict import SIGNIFICANT, holm
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import FORMAT
 
@@ -37,7 +39,9 @@ def cautions(comparison: "Comparison") -> list[str]:
         *_elsewhere(comparison),
         *_mixed(comparison.cells),
         *_parted(comparison),
+        *_given(comparison),
         *_biased(comparison),
+        *_interacting(comparison),
         *_few(comparison.cells),
         *_noisy(comparison),
         *_cold(comparison.runs),
@@ -97,12 +101,33 @@ def _parted(comparison: "Comparison") -> Iterator[str]:
         )
 
 
+def _given(comparison: "Comparison") -> Iterator[str]:
+    runs = [run for run in comparison.runs if run.command and run.counts]
+    if len(comparison.arms) > 1 and any(run.settings.get("shuffle", 0) is None for run in runs):
+        yield (
+            "engines ran in the same order each time (shuffle=null), so drift within a repeat "
+            "may favour one of them: leave shuffle at its default"
+        )
+
+
 def _biased(comparison: "Comparison") -> Iterator[str]:
     for each in comparison.twins:
         if each.ratio.excludes_one:
             yield (
                 f"{each.arm} differs from itself ({each.ratio.mean:.3f} times): something other "
-                "than noise is at work, such as the order of the runs; shuffle=1 draws it"
+                "than noise is at work"
+            )
+
+
+def _interacting(comparison: "Comparison") -> Iterator[str]:
+    """Arms whose ratio changes with the repeat: their intervals know it, their readers should."""
+    tested = {arm: p_value(each.ratio) for arm, each in comparison.verdicts.items()}
+    known = {arm: p for arm, p in tested.items() if p is not None}
+    for arm, p in zip(known, holm(list(known.values())), strict=True):
+        if p < SIGNIFICANT:
+            yield (
+                f"{arm} does better in some repeats than in others, in all of their traces (F test "
+                f"of arm × repeat, p = {p:.2g}): more repeats tell more of it, more traces don't"
             )
 
 

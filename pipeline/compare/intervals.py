@@ -67,7 +67,7 @@ def estimate(
     """
     rows = list(zip(residuals(values, conditions), conditions, repeats, strict=True))
     variances, freedoms, known = [], [], 0
-    for stratum in _strata(conditions, repeats):
+    for stratum in strata(conditions, repeats):
         inside = [row for row in rows if row[1] in stratum.conditions]
         freedom = len(stratum.repeats) - 1
         if freedom:
@@ -107,20 +107,26 @@ def totals(values: Sequence[float], repeats: Sequence[Hashable]) -> list[float]:
 
 
 @dataclass(frozen=True)
-class _Stratum:
-    """Conditions and repeats that are tied together by the runs they share."""
+class Stratum:
+    """Conditions and repeats that are tied together by the runs they share.
+
+    Attributes:
+        conditions: all that were measured in some of the repeats.
+        repeats: all in which some of the conditions were measured.
+    """
 
     conditions: frozenset[Hashable]
     repeats: frozenset[Hashable]
 
 
-def _strata(conditions: Sequence[Hashable], repeats: Sequence[Hashable]) -> list[_Stratum]:
-    found: list[_Stratum] = []
+def strata(conditions: Sequence[Hashable], repeats: Sequence[Hashable]) -> list[Stratum]:
+    """The conditions and repeats of all pairs of runs, parted where none ties them together."""
+    found: list[Stratum] = []
     for condition, repeat in dict.fromkeys(zip(conditions, repeats, strict=True)):
         tied = [each for each in found if condition in each.conditions or repeat in each.repeats]
         found = [each for each in found if each not in tied]
         found.append(
-            _Stratum(
+            Stratum(
                 frozenset({condition}).union(*(each.conditions for each in tied)),
                 frozenset({repeat}).union(*(each.repeats for each in tied)),
             )

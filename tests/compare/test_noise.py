@@ -16,6 +16,7 @@ from pipeline.compare.run import Run
 from pipeline.tracking.run_directory import RunDirectory
 
 MakeRun = Callable[..., Path]
+MakeSweep = Callable[..., Path]
 METRIC = "output_tokens_per_s"
 
 
@@ -109,6 +110,29 @@ def test_runs_that_were_not_interleaved_are_a_warning(tmp_path: Path, make_run: 
     interleaved = sorted(speeds, key=lambda each: each[1])
     said = " ".join(cautions(doubled(tmp_path / "other", make_run, interleaved)))
     assert "between them" not in said
+
+
+def test_an_order_that_was_not_drawn_is_a_warning(tmp_path: Path, make_sweep: MakeSweep) -> None:
+    path = make_sweep(tmp_path / "s", alphas=(1.0,), batches=(4,), repeats=(0, 1, 2))
+    assert not any("shuffle" in each for each in cautions(assemble([path])))
+    for run in path.glob("*/config.yaml"):
+        run.write_text(run.read_text() + "shuffle: null\n")
+    (said,) = [each for each in cautions(assemble([path])) if "shuffle" in each]
+    assert said.startswith("engines ran in the same order each time (shuffle=null)")
+
+
+def test_an_arm_that_changes_with_the_repeat_is_a_warning(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    for repeat, factor in enumerate((1.0, 1.2, 0.9, 1.1)):
+        for alpha in range(3):
+            noise = 1 + (3 * repeat + 2 * alpha) % 5 / 100
+            for engine, speed in (("merged", 50.0), ("multilora", 50.0 * factor * noise)):
+                of = dict(alpha=float(alpha), repeat=repeat, metrics={METRIC: speed})
+                make_run(tmp_path / f"{engine}{repeat}{alpha}", engine, **of)
+    found = cautions(assemble([tmp_path]))
+    (said,) = [each for each in found if "F test" in each]
+    assert said.startswith("multilora does better in some repeats than in others")
 
 
 def test_few_and_noisy_repeats_are_a_warning(tmp_path: Path, make_run: MakeRun) -> None:
