@@ -82,7 +82,10 @@ def test_limits_may_change(tmp_path: Path) -> None:
     assert names(placed(jobs(tmp_path, [{"engine": "a", "limits": 2}]), tmp_path)) == ["0"]
 
 
-SETUP = ("+experiment=smoke", "engine=noop", "isolation=inline", "tracking=none")
+SETUP = (
+    *("+experiment=smoke", "engine=noop", "isolation=inline", "tracking=none"),
+    "fidelity.enabled=false",
+)
 
 
 def test_a_sweep_with_more_repeats_runs_and_compares_all_of_them(
@@ -93,19 +96,13 @@ def test_a_sweep_with_more_repeats_runs_and_compares_all_of_them(
     printed = StringIO()
 
     def run(*repeats: int) -> dict[str, Any]:
+        asked = [(alpha, repeat) for alpha in (0, 1) for repeat in repeats]
         wanted = []
-        for alpha in (0, 1):
-            for repeat in repeats:
-                made = values(
-                    *SETUP, f"workload.alpha={alpha}", f"repeat={repeat}", "fidelity.enabled=false"
-                )
-                job = Job(made, load(made), RunDirectory(tmp_path / str(len(wanted))), ())
-                wanted.append(job)
-        numbered = [
-            Job(each.values, each.config, each.directory, (f"{n}",), n, len(wanted))
-            for n, each in enumerate(wanted)
-        ]
-        assert sweep.run_sweep(placed(numbered, tmp_path), tmp_path, Console(file=printed)) == 0
+        for number, (alpha, repeat) in enumerate(asked):
+            made = values(*SETUP, f"workload.alpha={alpha}", f"repeat={repeat}")
+            directory = RunDirectory(tmp_path / str(number))
+            wanted.append(Job(made, load(made), directory, (str(number),), number, len(asked)))
+        assert sweep.run_sweep(placed(wanted, tmp_path), tmp_path, Console(file=printed)) == 0
         read: dict[str, Any] = json.loads((tmp_path / SHEET).read_text())
         return read
 
@@ -115,7 +112,7 @@ def test_a_sweep_with_more_repeats_runs_and_compares_all_of_them(
     assert (second["id"], second["started"]) == (first["id"], first["started"])
     assert [job["path"] for job in second["jobs"]] == ["0", "1", "4", "2", "3", "5"]
     assert [second["jobs"][n]["path"] for n in second["order"]] == ["0", "2", "1", "3", "4", "5"]
-    cells = assemble([tmp_path]).cells
-    assert [[each.repeat for each in cell.runs] for cell in cells] == [[0, 1, 2], [0, 1, 2]]
+    shown = [(run.settings["workload.alpha"], run.repeat) for run in assemble([tmp_path]).runs]
+    assert shown == [(alpha, repeat) for alpha in (0, 1) for repeat in (0, 1, 2)]
     some = run(1, 2)
     assert [job["path"] for job in some["jobs"]] == ["1", "4", "3", "5", "0", "2"]
