@@ -19,17 +19,23 @@ LIMITS = ("min_utilisation", "caution_utilisation", "max_steal", "caution_steal"
 Values = Callable[..., dict[str, Any]]
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The references and GGUF files of the session: what is made once serves all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def values(tmp_path: Path) -> Iterator[Values]:
+def values(tmp_path: Path, cache: Path) -> Iterator[Values]:
     """Composes plain values from overrides; runs go into a temporary folder."""
     OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
 
         def composed(*overrides: str) -> dict[str, Any]:
-            quiet = [f"validity.{limit}=null" for limit in LIMITS]
+            usual = [f"paths.cache={cache}", *(f"validity.{limit}=null" for limit in LIMITS)]
             here = ("threads=1", f"paths.runs={tmp_path}/runs", f"paths.mlruns={tmp_path}/mlruns")
-            return resolve(compose("config", [*quiet, *overrides, *here]))
+            return resolve(compose("config", [*usual, *overrides, *here]))
 
         yield composed
 

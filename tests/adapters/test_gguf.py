@@ -56,11 +56,6 @@ def tiny():
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def base(tiny, cache):
     return gguf_of(tiny, "f32", cache)
 

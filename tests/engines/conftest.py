@@ -19,12 +19,6 @@ PROMPTS = (TINY.parents[1] / "workload" / "prompts" / "builtin.txt").read_text("
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the session's GGUF files are written, once."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="session")
 def checkpoint() -> Checkpoint:
     """The embedded base model."""
     return Checkpoint.open(TINY / "base")

@@ -17,9 +17,8 @@ def chosen(engine):
 
 
 @pytest.fixture
-def served(config, prepared, cache):
+def served(config, prepared):
     def serve(*overrides):
-        overrides = (*overrides, f"paths.cache={cache}")
         settings, ready = config(*overrides), prepared(*overrides)
         with build(settings, ready) as built:
             results = [
@@ -62,10 +61,10 @@ def gap_at_difference(ready, id_, one, other):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_adapter_writes_otherwise_than_the_base(engine, config, prepared, cache):
+def test_each_adapter_writes_otherwise_than_the_base(engine, config, prepared):
     from dataclasses import replace
 
-    overrides = (*SETUP, *chosen(engine), "workload.iterations=1", f"paths.cache={cache}")
+    overrides = (*SETUP, *chosen(engine), "workload.iterations=1")
     settings, ready = config(*overrides), prepared(*overrides)
     with build(settings, ready) as built:
         batch = ready.trace.iterations[0]

@@ -28,12 +28,6 @@ def tiny():
     return Checkpoint.open(BASE)
 
 
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    """One cache for all tests that only read what they write."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def random_checkpoint(tmp_path):
     """Makes a small random checkpoint with the embedded tokenizer."""

@@ -34,9 +34,12 @@ def forbidden(recipe: Any, path: Path) -> None:
 
 
 @pytest.fixture
-def made(config: Any, prepared: Any) -> Any:
+def made(config: Any, prepared: Any, tmp_path: Path) -> Any:
+    fresh = f"paths.cache={tmp_path}/cache"
+
     def make(*overrides: str) -> Any:
-        return refer(config(*SETUP, *overrides), prepared(*SETUP, *overrides), MODEL)
+        asked = (*SETUP, fresh, *overrides)
+        return refer(config(*asked), prepared(*asked), MODEL)
 
     return make
 
