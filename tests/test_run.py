@@ -1,5 +1,7 @@
 """A whole run, in this process: what its directory says of fidelity."""
 
+import hashlib
+import json
 from dataclasses import asdict
 
 import pytest
@@ -61,6 +63,23 @@ def test_without_fidelity_the_run_says_so(ran, monkeypatch):
     assert reasons == ()
     assert metrics["token_agreement"] == metrics["mean_kl"] == "not measured"
     assert fidelity["notes"] == ["fidelity.enabled=false"]
+
+
+def test_a_replayed_trace_of_before_is_served_and_marked(config, prepared, tmp_path):
+    path = tmp_path / "trace.jsonl"
+    prepared("workload.iterations=1", "workload.batch_size=2").trace.write(path)
+    said = json.loads(path.with_suffix(".json").read_text())
+    said = {key: said[key] for key in said if key not in ("format", "notes")}
+    said["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(said))
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    overrides = ("workload=replay", f"workload.path={path}", "engine=noop", "tracking=none")
+    with Progress(0, 1, "test") as progress:
+        result = run(config(*overrides, "fidelity.enabled=false"), directory, progress)
+    assert directory.trace.read_bytes() == path.read_bytes()
+    (note,) = directory.json("trace.json")["notes"]
+    assert "format 1" in note and note in result.cautions
 
 
 UNCHECKED = ("fidelity.enabled=false", "workload.iterations=1", "workload.warmup_iterations=0")
