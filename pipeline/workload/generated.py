@@ -6,14 +6,14 @@ from dataclasses import asdict, field
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UsageError
 from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.assembly import assemble
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity, rounded
-from pipeline.workload.prompts.source import Encode, Prompt, Prompts
+from pipeline.workload.prompts.said import check_said, counted, without_law
+from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Tokens
 from pipeline.workload.room import BOUNDLESS, Room
@@ -53,13 +53,13 @@ class Generated(Workload):
     text: bool
 
     def idle(self) -> Mapping[str, str]:
-        """Seeds of what leaves nothing to chance, too."""
+        """Laws that prompts leave nothing to, and seeds of what leaves nothing to chance, too."""
         drawn = {
             "prompts": self.prompts.random or self.lengths.random,
             "adapters": self.popularity.random,
             "arrivals": self.arrivals.random,
         }
-        return {**super().idle(), **without_chance(drawn)}
+        return {**super().idle(), **without_chance(drawn), **without_law(self.prompts.decided())}
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The law must be able to deal those adapters, and all files must be whole."""
@@ -68,7 +68,7 @@ class Generated(Workload):
         self.popularity.check(self.arrivals.groups(), len(adapters))
         slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
         self.run_in.check(slots, self.arrivals.max_in_flight)
-        self._check_explicit(self.prompts.explicit(), adapters)
+        check_said(self.prompts.explicit(), adapters, self.popularity, self.text)
 
     def trace(
         self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
@@ -88,7 +88,7 @@ class Generated(Workload):
         lengths = self.lengths.draw(len(slots), stream(self.seeds.prompts, "lengths"))
         requests = assemble(slots, choices, dealt.prompts, lengths, adapters, encode)
         room.hold("workload", requests)
-        laws = self._laws(adapters) | _own(dealt.prompts)
+        laws = self._laws(adapters) | counted(dealt.prompts)
         return Trace(requests, self.arrivals.max_in_flight, laws, dealt.notes)
 
     def _bounds(self, room: Room) -> Bounds:
@@ -102,27 +102,6 @@ class Generated(Workload):
             text=self.text,
         )
 
-    def _check_explicit(self, prompts: Sequence[Prompt], adapters: Sequence[str | None]) -> None:
-        """What prompts say themselves must be there to be had, and must not break a law."""
-        for prompt in prompts:
-            if prompt.ids and self.text and not prompt.text:
-                raise UsageError(
-                    f"{prompt.where}: has ids and no text; workload.text=false replays ids alone"
-                )
-            if prompt.adapter is None:
-                continue
-            if prompt.adapter not in adapters:
-                there = ", ".join(each for each in adapters if each is not None) or "none"
-                raise UsageError(
-                    f"{prompt.where}: names the adapter {prompt.adapter!r}; there are {there}"
-                )
-            if self.popularity.probabilities(len(adapters)) is None:
-                raise UsageError(
-                    f"{prompt.where}: names its adapter, and workload/popularity="
-                    f"{self.popularity.name} fixes who gets which; take the field out, or a law "
-                    "of independent draws such as zipf"
-                )
-
     def _laws(self, adapters: Sequence[str | None]) -> dict[str, object]:
         return {
             "popularity": asdict(self.popularity),  # type: ignore[call-overload]
@@ -133,15 +112,3 @@ class Generated(Workload):
             "adapters": list(adapters),
             "probabilities": rounded(self.popularity.probabilities(len(adapters))),
         }
-
-
-def _own(prompts: Sequence[Prompt]) -> dict[str, object]:
-    """How many requests aren't the laws': their prompts say adapter or length themselves."""
-    adapters = sum(prompt.adapter is not None for prompt in prompts)
-    lengths = sum(prompt.max_tokens is not None for prompt in prompts)
-    said: dict[str, object] = {}
-    if adapters:
-        said |= {"adapters_from_prompts": adapters, "probabilities": None}
-    if lengths:
-        said |= {"lengths_from_prompts": lengths}
-    return said

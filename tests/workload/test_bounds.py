@@ -143,6 +143,20 @@ def test_rows_may_name_adapter_and_max_tokens(path):
     assert said["probabilities"] is None and plain.sidecar()["probabilities"]
 
 
+def test_laws_that_every_row_stands_above_change_nothing(path):
+    one, both = {"adapter": "adapter-1"}, {"adapter": "adapter-2", "max_tokens": 3}
+    assert not {"alpha", "lengths"} & {*workload(rows(path, {"prompt": "x"})).idle()}
+    partly = rows(path, {"prompt": "x"} | one, {"prompt": "y"})
+    assert "alpha" not in workload(partly).idle()
+    prompts = rows(path, {"prompt": "x"} | one, {"prompt": "y"} | both)
+    idle = workload(prompts).idle()
+    assert {"popularity", "alpha", "seeds.adapters"} <= {*idle} and "lengths" not in idle
+    prompts = rows(path, {"prompt": "y"} | both)
+    assert {"popularity", "lengths", "max_new_tokens"} <= {*workload(prompts).idle()}
+    path.unlink()
+    assert "alpha" not in workload(prompts).idle()
+
+
 def test_rows_may_be_ids(path):
     prompts = rows(path, {"ids": [5, 299]}, {"prompt": "a word", "ids": [1, 4]})
     assert f"{path}:1: has ids and no text" in refusal(workload(prompts))

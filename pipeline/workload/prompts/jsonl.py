@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.prompt_file import KEY, PromptFile
-from pipeline.workload.prompts.row import prompt_of
+from pipeline.workload.prompts.row import ADAPTER, MAX_TOKENS, prompt_of
 from pipeline.workload.prompts.source import Prompt
 from pipeline.workload.text_file import read_text
 
@@ -34,6 +34,18 @@ class Jsonl(PromptFile):
         if not prompts:
             raise UsageError(f"{KEY}={self.path}: holds no prompts")
         return prompts
+
+    def decided(self) -> frozenset[str]:
+        """What every row says; nothing where the file can't be read, which `check` refuses."""
+        try:
+            rows = self.read()
+        except UsageError:
+            return frozenset()
+        said = {
+            ADAPTER: all(row.adapter is not None for row in rows),
+            MAX_TOKENS: all(row.max_tokens is not None for row in rows),
+        }
+        return frozenset(field for field, by_all in said.items() if by_all)
 
     def _prompt(self, number: int, line: str) -> Prompt:
         where = f"{KEY}: {self.path}:{number}"

@@ -49,6 +49,10 @@ class SharedPrefix(Prompts):
         """Those of the source."""
         return self.base.explicit()
 
+    def decided(self) -> frozenset[str]:
+        """What the source's say."""
+        return self.base.decided()
+
     def deal(
         self, adapters: Sequence[int], rng: Random, encode: Encode, bounds: Bounds = ANY
     ) -> Dealt:

@@ -76,5 +76,9 @@ class Prompts(ABC):
         """Those of its prompts that say more than words."""
         return ()
 
+    def decided(self) -> frozenset[str]:
+        """What every one of its prompts says itself: `adapter`, `max_tokens`."""
+        return frozenset()
+
     def check(self) -> None:  # noqa: B027
         """Raise UsageError if it can't be drawn from, before anything heavy starts."""

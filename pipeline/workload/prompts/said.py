@@ -1,0 +1,68 @@
+"""What prompts say of their requests beside the words: adapters, lengths, token ids."""
+
+from collections.abc import Collection, Sequence
+
+from pipeline.errors import UsageError
+from pipeline.workload.popularity.law import Popularity
+from pipeline.workload.prompts.row import ADAPTER, MAX_TOKENS
+from pipeline.workload.prompts.source import Prompt
+
+_LAWS = {
+    ADAPTER: ("popularity", "alpha", "seeds.adapters"),
+    MAX_TOKENS: ("lengths", "max_new_tokens"),
+}
+"""Settings of a workload that decide what a row of a file may say instead, by the row's field."""
+
+
+def check_said(
+    prompts: Sequence[Prompt], adapters: Sequence[str | None], law: Popularity, text: bool
+) -> None:
+    """What prompts say must be there to be had, and must not break a law.
+
+    Args:
+        prompts: those that say something.
+        adapters: what requests may ask for.
+        law: who gets which, where a prompt doesn't say.
+        text: whether engines get the text.
+
+    Raises:
+        UsageError: with file and line.
+    """
+    for prompt in prompts:
+        if prompt.ids and text and not prompt.text:
+            raise UsageError(
+                f"{prompt.where}: has ids and no text; workload.text=false replays ids alone"
+            )
+        if prompt.adapter is None:
+            continue
+        if prompt.adapter not in adapters:
+            there = ", ".join(each for each in adapters if each is not None) or "none"
+            raise UsageError(
+                f"{prompt.where}: names the adapter {prompt.adapter!r}; there are {there}"
+            )
+        if law.probabilities(len(adapters)) is None:
+            raise UsageError(
+                f"{prompt.where}: names its adapter, and workload/popularity={law.name} fixes who "
+                "gets which; take the field out, or a law of independent draws such as zipf"
+            )
+
+
+def counted(prompts: Sequence[Prompt]) -> dict[str, object]:
+    """How many requests aren't the laws': their prompts say adapter or length themselves."""
+    adapters = sum(prompt.adapter is not None for prompt in prompts)
+    lengths = sum(prompt.max_tokens is not None for prompt in prompts)
+    said: dict[str, object] = {}
+    if adapters:
+        said |= {"adapters_from_prompts": adapters, "probabilities": None}
+    if lengths:
+        said |= {"lengths_from_prompts": lengths}
+    return said
+
+
+def without_law(decided: Collection[str]) -> dict[str, str]:
+    """The workload's settings that change nothing, by name, where every prompt says it, and why."""
+    return {
+        name: f"every row of workload.prompts.path says its own {field}"
+        for field in decided
+        for name in _LAWS[field]
+    }
