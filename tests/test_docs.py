@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import compose
+from pipeline.overrides import refuse_unread
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -49,6 +50,7 @@ def test_documented_runs_compose(command, tmp_path, monkeypatch):
     plan = compose()
     assert not plan.refused
     assert plan.jobs
+    refuse_unread(plan.jobs, ROOT / "conf")
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

@@ -9,6 +9,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from pipeline.compare.cells import place
+from pipeline.compare.run import Run
+from pipeline.compare.settings import as_used, flatten
 from pipeline.config import load
 from pipeline.errors import UsageError
 from pipeline.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
@@ -147,3 +150,23 @@ def test_names_and_takers():
     assert name_of("workload/arrivals=batch") == "workload.arrivals"
     assert takers("workload.alpha", CONF) == LAWS
     assert takers("adapters.count", CONF) == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (["workload.batch_size=4"], {"workload.alpha": 1.0, "workload.batch_size": 4}),
+        (
+            ["workload/arrivals=concurrency", "workload/popularity=uniform"],
+            {"workload.arrivals.concurrency": 4},
+        ),
+        (
+            ["workload.popularity.alpha=2", "workload.run_in.requests=8"],
+            {"workload.alpha": 2.0, "workload.batch_size": 8, "workload.run_in.requests": 8},
+        ),
+    ],
+)
+def test_a_comparison_names_what_was_read(typed, named, job, tmp_path):
+    settings = as_used(flatten(job(*typed).values))
+    (placed,) = place([Run(tmp_path, "FINISHED", settings, validity="VALID")])
+    assert dict(placed.condition) == named
