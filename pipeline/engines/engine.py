@@ -12,6 +12,7 @@ from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.teacher import Teacher
 from pipeline.errors import UsageError
 from pipeline.metrics.timeline import AdapterCounts
+from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 from pipeline.workload.request import Request
@@ -213,3 +214,14 @@ class EngineSettings(ABC):
                     f"engine={self.name} can't serve {name} ({', '.join(found)}); "
                     "use engine=peft_hotswap"
                 )
+
+    def check_length(self, architecture: Architecture, positions: int) -> None:  # noqa: B027
+        """Refuse sequences that the model has positions for, and this engine hasn't.
+
+        Args:
+            architecture: the model's.
+            positions: of the longest sequence, prompt and output together.
+
+        Raises:
+            UsageError: it is too long; the message names the setting, if there is one.
+        """

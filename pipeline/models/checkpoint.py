@@ -103,6 +103,10 @@ class Checkpoint:
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides its output: the weights that count, and `BESIDE`."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         beside = [self.folder / name for name in BESIDE]
         return fingerprint([*self.weights.files, *(path for path in beside if path.is_file())])
 

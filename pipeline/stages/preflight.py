@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
@@ -9,6 +10,7 @@ from pipeline.engines.engine import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages.prepare import BASE_ALONE, draw
+from pipeline.workload.trace import Trace
 
 
 def preflight(configs: Iterable[RunConfig]) -> None:
@@ -39,12 +41,27 @@ class _Base:
 
 
 @dataclass(frozen=True)
+class _Drawn:
+    """What a trace asks for: time until its last request comes, and positions of its longest."""
+
+    last_s: float
+    longest: int
+
+    @classmethod
+    def of(cls, trace: Trace) -> Self:
+        return cls(
+            sum(each[-1].scheduled_s for each in trace.iterations),
+            max(len(each.prompt_ids) + each.max_new_tokens for each in trace.requests),
+        )
+
+
+@dataclass(frozen=True)
 class _Seen:
     """What was looked at already: by the settings of model, adapters, workload and engine."""
 
     bases: dict[str, _Base] = field(default_factory=dict)
     asked: set[tuple[str, int]] = field(default_factory=set)
-    last_arrivals: dict[str, float] = field(default_factory=dict)
+    drawn: dict[str, _Drawn] = field(default_factory=dict)
 
     def base(self, config: RunConfig) -> _Base:
         key = repr((config.model, config.adapters))
@@ -64,10 +81,10 @@ class _Seen:
         """Every trace is drawn: whatever is wrong with a file or a law is said before anything."""
         config.workload.check(config.adapters.names() or BASE_ALONE)
         key = repr((config.model, config.adapters, config.workload))
-        if key not in self.last_arrivals:
-            trace = draw(config, base.checkpoint.architecture)
-            self.last_arrivals[key] = sum(each[-1].scheduled_s for each in trace.iterations)
-        _in_time(config, self.last_arrivals[key])
+        if key not in self.drawn:
+            self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.architecture))
+        _in_time(config, self.drawn[key].last_s)
+        config.engine.check_length(base.checkpoint.architecture, self.drawn[key].longest)
 
 
 def _in_time(config: RunConfig, last_s: float) -> None:

@@ -203,6 +203,78 @@ def test_every_engine_refuses_it_before_anything_starts(name, jobs, tmp_path):
         assert str(folder) in str(refused.value)
 
 
+def rope(kind: str, **values: object) -> Edit:
+    return lambda f: reconfigure(
+        f, rope_parameters={"rope_type": kind, "rope_theta": 10000.0, **values}
+    )
+
+
+SOME: dict[str, tuple[Edit, dict[str, str]]] = {
+    "another activation": (
+        lambda f: reconfigure(f, hidden_act="gelu"),
+        {"multilora": "hidden_act 'gelu'", "llama_cpp": "hidden_act 'gelu'"},
+    ),
+    "a stretched rope": (rope("yarn", factor=4.0), {"multilora": "rope_type 'yarn'"}),
+    "a rope that grows": (
+        rope("dynamic", factor=2.0),
+        {"multilora": "rope_type 'dynamic'", "llama_cpp": "rope_type 'dynamic'"},
+    ),
+    "half of each head turned": (
+        rope("default", partial_rotary_factor=0.5),
+        {"multilora": "partial_rotary_factor", "llama_cpp": "partial_rotary_factor"},
+    ),
+    "a tokenizer without an equal": (
+        lambda f: reconfigure(f, "tokenizer.json", normalizer={"type": "Lowercase"}),
+        {"llama_cpp": "tokenizer.json"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_those_that_cannot_serve_it_refuse_it_before_anything_starts(name, jobs, tmp_path):
+    edit, refusals = SOME[name]
+    folder = copied(tmp_path / "base")
+    edit(folder)
+    for engine, job in zip(ENGINES, jobs, strict=True):
+        asked = replace(job, model=Folder(name="folder", path=folder))
+        if engine not in refusals:
+            preflight([asked])
+            continue
+        served = replace(asked, engine=jobs[ENGINES.index("noop")].engine)
+        referred = replace(served, fidelity=replace(served.fidelity, reference=job.engine))
+        for refused in ([asked], [served, asked], [served, referred]):
+            with pytest.raises(UsageError, match=refusals[engine]) as said:
+                preflight(refused)
+            assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize(
+    ("engine", "change", "said"),
+    [
+        ("llama_cpp", {"context": 16}, r"engine\.context=16: the longest request needs"),
+        ("multilora", {"kv_tokens": 20}, r"engine\.kv_tokens=20: the longest request needs"),
+        ("llama_cpp", {"gguf": Path("absent.gguf"), "precision": "file"}, "absent.gguf: no such"),
+    ],
+)
+def test_settings_that_cannot_hold_the_workload_are_refused(engine, change, said, jobs):
+    job = jobs[ENGINES.index(engine)]
+    preflight([job])
+    with pytest.raises(UsageError, match=said):
+        preflight([replace(job, engine=replace(job.engine, **change))])
+
+
+def test_a_window_shorter_than_the_requests_is_served_by_those_that_keep_to_it(jobs, tmp_path):
+    folder = copied(tmp_path / "base")
+    reconfigure(folder, model_type="mistral", sliding_window=20)
+    for engine, job in zip(ENGINES, jobs, strict=True):
+        asked = replace(job, model=Folder(name="folder", path=folder))
+        if engine == "llama_cpp":
+            with pytest.raises(UsageError, match="sliding window has 20"):
+                preflight([asked])
+        else:
+            preflight([asked])
+
+
 def head(change: Callable[[torch.Tensor], torch.Tensor], **config: object) -> Edit:
     return with_(tensors=lambda t: t | {HEAD: change(t[EMBEDDING])}, **config)
 

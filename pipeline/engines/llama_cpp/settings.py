@@ -12,6 +12,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.llama_cpp.scheduler import Policy
 from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_quantise import INSTALL
 from pipeline.settings import STRICT
@@ -82,6 +83,24 @@ class Settings(EngineSettings):
         written = {name: adapter for name, adapter in adapters.items() if name not in ready}
         super().check(checkpoint, written)
         self._check_files(checkpoint, ready)
+
+    def check_length(self, architecture: Architecture, positions: int) -> None:
+        """The cache holds so many, and a token sees all before it, whatever the model's window.
+
+        Raises:
+            UsageError: a sequence is longer than either.
+        """
+        if positions > self.context:
+            raise UsageError(
+                f"engine.context={self.context}: the longest request needs {positions} positions; "
+                "raise it"
+            )
+        if positions > architecture.seen:
+            raise UsageError(
+                f"engine=llama_cpp: the longest request needs {positions} positions, and the "
+                f"model's sliding window has {architecture.seen}, which llama.cpp doesn't keep to "
+                "in this family; use engine=multilora or a PEFT engine"
+            )
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
         from pipeline.adapters.gguf_file import check_adapter_gguf

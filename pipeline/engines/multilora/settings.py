@@ -95,6 +95,18 @@ class Settings(EngineSettings):
         if self.adapter_bytes is not None:
             self._check_budget(checkpoint.architecture, adapters.values(), self.adapter_bytes)
 
+    def check_length(self, architecture: Architecture, positions: int) -> None:
+        """The pool holds so many, if a setting says how many.
+
+        Raises:
+            UsageError: a sequence is longer.
+        """
+        if self.kv_tokens is not None and positions > self.kv_tokens:
+            raise UsageError(
+                f"engine.kv_tokens={self.kv_tokens}: the longest request needs {positions} "
+                "positions; raise it"
+            )
+
     def _check_budget(
         self, architecture: Architecture, adapters: Iterable[Adapter], budget: int
     ) -> None:
