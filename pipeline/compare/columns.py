@@ -25,6 +25,7 @@ class Column:
         note: what is to be said beyond the metric's definition.
         scale: from the metric's unit to the column's.
         keep: the lower, the sooner it gives way on a narrow terminal.
+        missing: what stands for figures that nobody has.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Column:
     note: str = ""
     scale: float = 1.0
     keep: int = 0
+    missing: str = MISSING
 
     @property
     def meaning(self) -> str:
@@ -43,7 +45,7 @@ class Column:
         """The figures, those of one column parted by a slash."""
         values = [number(metric) for metric in self.metrics]
         if all(value is None for value in values):
-            return MISSING
+            return self.missing
         return " / ".join(MISSING if v is None else significant(v * self.scale) for v in values)
 
 
@@ -74,16 +76,23 @@ def significant(value: float) -> str:
 
 PERCENTILES = "A percentile is missing where too few requests carry it."
 
+NOT_CHECKED = "not checked"
+
+FAITHFUL = Column(
+    "faithful",
+    "served / forced, %",
+    ("served_agreement", "token_agreement"),
+    "Then the share of positions where the most probable token is the reference's, teacher-forced. "
+    "The reference is merged fp32 unless another was chosen.",
+    scale=100,
+    keep=12,
+    missing=NOT_CHECKED,
+)
+"""It stands beside the speed, whatever gives way."""
+
 COLUMNS = (
     Column("output tokens/s", "", ("output_tokens_per_s",), "Mean of the repeats.", keep=11),
-    Column(
-        "agree",
-        "%",
-        ("token_agreement",),
-        "The reference is merged fp32 unless another was chosen.",
-        scale=100,
-        keep=10,
-    ),
+    FAITHFUL,
     Column(
         "mean KL",
         "nats",
@@ -119,4 +128,7 @@ COLUMNS = (
     Column("stolen", "%", ("steal_share",), scale=100, keep=2),
     Column("roofline", "%", ("roofline_fraction",), scale=100, keep=5),
 )
-"""In the order they are shown; one that no run has a figure for is left out."""
+"""In the order they are shown; one that no run has a figure for is left out, the first two not."""
+
+STAYING = 2
+"""Columns that stay whatever was measured: the speed, and how faithful it was."""

@@ -4,6 +4,7 @@ from collections import Counter
 
 from pipeline.compare.columns import DASH, TIMES, significant
 from pipeline.compare.comparison import Comparison
+from pipeline.compare.faithfulness import faithfulness
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, would_have_shown
 
@@ -14,8 +15,13 @@ RATE = "_per_s"
 
 
 def headline(comparison: Comparison) -> str:
-    """What was found, and from how many of the runs."""
-    return f"{finding(comparison)} {tally(comparison)}"
+    """What was found, how faithful what was served was, and from how many of the runs."""
+    return " ".join(filter(None, (finding(comparison), summed_up(comparison))))
+
+
+def summed_up(comparison: Comparison) -> str:
+    """How faithful the arms were, and how many of the runs count."""
+    return " ".join(filter(None, (faithfulness(comparison), tally(comparison))))
 
 
 def lead(comparison: Comparison) -> str:

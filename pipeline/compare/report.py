@@ -15,7 +15,7 @@ from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.fold import unfolded
-from pipeline.compare.headline import lead, tally, words
+from pipeline.compare.headline import lead, summed_up, words
 from pipeline.compare.plots.gallery import gallery
 from pipeline.compare.provenance import provenance
 from pipeline.compare.rows import Row, differing, measured, rows, shown
@@ -48,7 +48,7 @@ def page(comparison: Comparison) -> str:
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
         lead=lead(comparison),
-        tally=tally(comparison),
+        summed_up=summed_up(comparison),
         cautions=cautions(comparison),
         throughout=_throughout(lines, settings),
         settings=settings,

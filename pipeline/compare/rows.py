@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.compare.cells import Cell, order
-from pipeline.compare.columns import COLUMNS, DASH, MISSING, Column, Numbers
+from pipeline.compare.columns import COLUMNS, DASH, MISSING, STAYING, Column, Numbers
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.run import Condition, Run
@@ -78,10 +78,10 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
 
 
 def measured(lines: Sequence[Row]) -> tuple[Column, ...]:
-    """The columns that have a figure in some row; the first stays whatever happened."""
-    return COLUMNS[:1] + tuple(
+    """The columns that have a figure in some row; the first ones stay whatever happened."""
+    return COLUMNS[:STAYING] + tuple(
         column
-        for column in COLUMNS[1:]
+        for column in COLUMNS[STAYING:]
         if any(row.number(metric) is not None for row in lines for metric in column.metrics)
     )
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from pipeline.compare.columns import MISSING, Column
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.headline import headline
+from pipeline.compare.headline import finding, summed_up
 from pipeline.compare.rows import Row, differing, measured, rows, shown
 from pipeline.compare.settings import short
 from pipeline.compare.verdict import share
@@ -25,7 +25,7 @@ def print_table(comparison: Comparison, console: Console) -> None:
     """Print headline, table and what was left out, as wide as the console allows."""
     lines = rows(comparison)
     table, dropped = _fitting(comparison, lines, console)
-    console.print(Text(headline(comparison)), *_throughout(comparison), "", table, sep="\n")
+    console.print(*_said(comparison), *_throughout(comparison), "", table, sep="\n")
     if any(row.found and row.found.within is not None for row in lines):
         console.print(Text(UNDECIDED, style="dim"), soft_wrap=True)
     for line in unlike(lines):
@@ -46,6 +46,11 @@ def unlike(lines: Sequence[Row]) -> list[str]:
         if row.found and row.found.ratio.unlike:
             said.setdefault(row.found.ratio.unlike, {})[row.arm] = None
     return [f"{UNLIKE} {', '.join(arms)}: {', '.join(what)}" for what, arms in said.items()]
+
+
+def _said(comparison: Comparison) -> list[Text]:
+    """What was found, and how faithful the arms were and how many runs count."""
+    return [Text(each) for each in (finding(comparison), summed_up(comparison)) if each]
 
 
 def _fitting(

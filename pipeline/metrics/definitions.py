@@ -189,6 +189,12 @@ DEFINITIONS: Mapping[str, Definition] = {
     "adapter_bytes": Definition(
         "bytes", "Adapters in memory at the moment when they took most", "lower"
     ),
+    "served_agreement": Definition(
+        "",
+        "Share of the timed run's own tokens equal to the reference's, up to a difference that its "
+        "near-tie excuses",
+        "higher",
+    ),
     "token_agreement": Definition(
         "",
         "Share of positions where the most probable token is the reference's, teacher-forced",

@@ -7,13 +7,17 @@ the logit error of the engine's precision, and what follows it isn't judged. Any
 is a wrong token, and all that follows it counts as wrong.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, Self
 
 from pipeline.metrics.distributions import Scores
 from pipeline.metrics.fidelity import common_prefix
+from pipeline.metrics.per_adapter import PREFIX, labels
+from pipeline.metrics.timeline import RequestRecord
+
+NAME = "served_agreement"
 
 
 @dataclass(frozen=True)
@@ -22,50 +26,66 @@ class Served:
 
     Attributes:
         request: its id.
-        reference: the reference's tokens.
-        equal: tokens before the first difference.
-        total: tokens that were to be equal; those that one has more than the other are among them.
+        asked: tokens that the reference was asked for.
+        reference: its tokens.
+        output: the measured engine's, as many as were asked for.
         gap: nats by which the reference preferred its own token to the one that was served first
-            in its place; infinite where one of the outputs ends; None where nothing differs.
+            in its place; None where there is none.
     """
 
     request: int
+    asked: int
     reference: tuple[int, ...]
-    equal: int
-    total: int
+    output: tuple[int, ...]
     gap: float | None
 
+    @classmethod
+    def of(
+        cls,
+        request: int,
+        asked: int,
+        reference: Sequence[int],
+        scores: Scores,
+        output: Sequence[int],
+    ) -> Self:
+        """Compare an output of the timed run with the reference's.
+
+        Args:
+            request: id of the request.
+            asked: tokens that the reference was asked for; the run may have been asked for more.
+            reference: the reference's greedy tokens.
+            scores: its log-probabilities along them, (tokens, vocabulary).
+            output: what the measured engine served.
+        """
+        cut = tuple(output[:asked])
+        place = common_prefix(reference, cut)
+        gap = None
+        if place < min(len(reference), len(cut)):
+            gap = float(scores[place][reference[place]] - scores[place][cut[place]])
+        return cls(request, asked, tuple(reference), cut, gap)
+
+    @property
+    def equal(self) -> int:
+        """Tokens before the first difference."""
+        return common_prefix(self.reference, self.output)
+
     def judged(self, error: float) -> int:
-        """Tokens that count: all of them, or those before a difference that is excused."""
-        return self.equal if self.gap is not None and self.gap <= error else self.total
+        """Tokens that count: those before a difference that is excused, else all of both.
+
+        An output that ends before or after the reference's isn't excused.
+        """
+        excused = self.gap is not None and self.gap <= error
+        return self.equal if excused else max(len(self.reference), len(self.output))
 
     def to_json(self) -> dict[str, Any]:
-        """What `fidelity.json` keeps, so that the figure can be computed again."""
+        """What `fidelity.json` keeps; the output is in `requests.jsonl`."""
+        reference = list(self.reference)
         return {
             "request": self.request,
-            "reference": list(self.reference),
-            "gap": None if self.gap in (None, inf) else self.gap,
+            "asked": self.asked,
+            "reference": reference,
+            "gap": self.gap,
         }
-
-
-def served(request: int, reference: Sequence[int], scores: Scores, output: Sequence[int]) -> Served:
-    """Compare an output of the timed run with the reference's.
-
-    Args:
-        request: id of the request.
-        reference: the reference's greedy tokens.
-        scores: its log-probabilities along them, (tokens, vocabulary).
-        output: what the measured engine served, as many tokens at most as the reference was asked.
-    """
-    equal = common_prefix(reference, output)
-    gap = None
-    if equal < min(len(reference), len(output)):
-        row = scores[equal]
-        gap = float(row[reference[equal]] - row[output[equal]])
-    elif len(reference) != len(output):
-        gap = inf
-    total = max(len(reference), len(output))
-    return Served(request, tuple(reference), equal, total, gap)
 
 
 def served_agreement(outputs: Collection[Served], error: float) -> float | None:
@@ -77,3 +97,28 @@ def served_agreement(outputs: Collection[Served], error: float) -> float | None:
     """
     judged = sum(each.judged(error) for each in outputs)
     return sum(each.equal for each in outputs) / judged if judged else None
+
+
+def again(document: Mapping[str, Any], requests: Sequence[RequestRecord]) -> dict[str, float]:
+    """The figures by name, computed again from `fidelity.json` and the rows of the run.
+
+    Empty for a run that kept nothing to compute them from.
+    """
+    rows = {each.id: each for each in requests}
+    found: dict[str | None, list[Served]] = {}
+    for each in document.get("served", ()):
+        row = rows[each["request"]]
+        output = row.output_ids[: each["asked"]]
+        one = Served(row.id, each["asked"], tuple(each["reference"]), output, each["gap"])
+        found.setdefault(row.adapter, []).append(one)
+    return dict(_figures(found, {each.adapter for each in requests}, document.get("excused", inf)))
+
+
+def _figures(
+    found: Mapping[str | None, list[Served]], asked: Collection[str | None], error: float
+) -> Iterator[tuple[str, float]]:
+    names = labels(asked)
+    pools = {f"{PREFIX}{names[adapter]}/{NAME}": own for adapter, own in found.items()}
+    for name, pool in {NAME: [each for own in found.values() for each in own], **pools}.items():
+        if (share := served_agreement(pool, error)) is not None:
+            yield name, share

@@ -9,7 +9,7 @@ from pipeline.engines.engine import Engine
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.floors import missed, missed_by_default
-from pipeline.metrics.served import Served, served, served_agreement
+from pipeline.metrics.served import NAME, Served, served_agreement
 from pipeline.metrics.timeline import Timeline
 from pipeline.metrics.tolerance import tolerance
 from pipeline.stages.effects import effects_alone
@@ -95,13 +95,12 @@ def _compared(
     outputs = {row.id: row.output_ids for row in rows if not row.error}
     for answer in answers:
         request, tokens, scores = answer.request, answer.token_ids, answer.scores
-        output = outputs.get(request.id)
-        own = None if output is None else output[: request.max_new_tokens]
+        output, asked = outputs.get(request.id), request.max_new_tokens
         yield _Compared(
             request.adapter,
             learnt.forced.get(request.id),
-            None if own is None else free(tokens, own),
-            None if own is None else served(request.id, tokens, scores, own),
+            None if output is None else free(tokens, output[:asked]),
+            None if output is None else Served.of(request.id, asked, tokens, scores, output),
         )
 
 
@@ -118,7 +117,7 @@ def _figures(found: Sequence[_Compared], excused: float) -> dict[str, float]:
         [each.forced for each in found if each.forced], [each.free for each in found if each.free]
     )
     agreement = served_agreement([each.served for each in found if each.served], excused)
-    return figures if agreement is None else {"served_agreement": agreement} | figures
+    return figures if agreement is None else {NAME: agreement} | figures
 
 
 def _effects(answers: Sequence[Answer], learnt: Lesson, engine: Engine) -> dict[str, float]:

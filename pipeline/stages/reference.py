@@ -81,7 +81,7 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     if not config.fidelity.enabled:
         return Reference({}, trouble="fidelity.enabled=false")
     if not config.engine.computes:
-        return Reference({}, trouble=f"engine={config.engine.name} computes nothing to be faithful")
+        return Reference({}, trouble=f"engine={config.engine.name} computes nothing")
     recipe = _recipe(config, prepared)
     identity = _identity(recipe, model_hash)
     text = json.dumps(identity, sort_keys=True, default=str)

@@ -10,6 +10,7 @@ from math import isclose
 from pathlib import Path
 
 from pipeline.metrics.percentiles import Value
+from pipeline.metrics.served import again
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
@@ -48,7 +49,8 @@ def recompute(run: RunDirectory) -> dict[str, Value]:
         threads=run.json("environment.json")["threads"],
         **{name: stored[name] for name in READINGS},
     )
-    return summarise(timeline, Slo(**config["slo"]))
+    served = again(run.json("fidelity.json"), timeline.requests)
+    return summarise(timeline, Slo(**config["slo"])) | served
 
 
 def differences(again: Mapping[str, Value], stored: Mapping[str, Value]) -> list[str]:

@@ -66,6 +66,7 @@ def figures(engine: str, alpha: float | None, batch: int, repeat: int) -> dict[s
         "e2e_s/p50": wall * 0.8,
         "adapter_switches": switches,
         "adapter_hit_rate": 0.9,
+        "served_agreement": 1.0,
         "token_agreement": 1.0 if engine == "peft_hotswap" else 0.987,
         "mean_kl": 2e-13 if engine == "peft_hotswap" else 0.0123,
         "model_bytes": 4.4e9 if engine == "peft_hotswap" else 1.1e9,

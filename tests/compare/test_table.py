@@ -63,7 +63,7 @@ def test_a_narrow_terminal_drops_the_least_important_columns(sweep: Path) -> Non
     console = Console(width=84, record=True, file=StringIO())
     text = printed(sweep, console)
     assert re.search(r"Not shown for want of width: [^.]*sequences/s", text)
-    assert re.search(r"tokens/s +% +nats", text)
+    assert re.search(r"tokens/s +served / forced, %", text)
     table = [line for line in text.splitlines() if line.lstrip().startswith("peft_hotswap")]
     assert table
     assert max(map(len, table)) <= 84
@@ -72,13 +72,13 @@ def test_a_narrow_terminal_drops_the_least_important_columns(sweep: Path) -> Non
 def test_fidelity_stands_beside_speed(sweep: Path, console: Console) -> None:
     text = printed(sweep, console)
     lines = [line.strip() for line in text.splitlines()]
-    assert re.search(r"tokens/s +% +nats", text)
+    assert re.search(r"tokens/s +served / forced, % +nats", text)
     assert "weights" in text
     assert "peak memory" not in text
     exact = next(line for line in lines if line.startswith("peft_hotswap"))
     inexact = next(line for line in lines if line.startswith("multilora  "))
-    assert re.search(r"\s100\s+<0\.000001\s.*\s4400\s", exact)
-    assert re.search(r"\s98\.7\s+0\.0123\s.*\s1100\s", inexact)
+    assert re.search(r"\s100 / 100\s+<0\.000001\s.*\s4400\s", exact)
+    assert re.search(r"\s100 / 98\.7\s+0\.0123\s.*\s1100\s", inexact)
 
 
 def test_a_setting_that_all_rows_share_is_said_once(sweep: Path, console: Console) -> None:
@@ -91,10 +91,13 @@ def test_a_setting_that_all_rows_share_is_said_once(sweep: Path, console: Consol
 def test_what_no_run_measured_has_no_column(
     tmp_path: Path, make_run: Callable[..., Path], console: Console
 ) -> None:
-    unmeasured = dict.fromkeys(("token_agreement", "mean_kl"), "not measured")
+    names = ("served_agreement", "token_agreement", "mean_kl")
+    unmeasured = dict.fromkeys(names, "not measured")
     text = printed(make_run(tmp_path / "run", metrics=unmeasured), console)
     assert "tokens/s" in text
-    assert "agree" not in text
+    assert "Tokens equal to the reference's: peft_hotswap not checked." in text
+    assert len(re.findall("not checked", text)) == 2
+    assert "mean KL" not in text
     assert "want of width" not in text
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,11 @@ from pipeline.engines.engine import Engine, Event, Finished, Serving, Token
 from pipeline.engines.llama_cpp.settings import Settings
 from pipeline.engines.sampling import Sampling
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.stages import reference as stage
+from pipeline.stages.build import build
+from pipeline.stages.reference import refer
 from pipeline.workload.request import Request
+from tests.engines.judged import Judged, made_here
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
 NAMES = sorted(path.name for path in (TINY / "adapters").iterdir())
@@ -89,3 +94,22 @@ def outputs() -> Callable[[list[Event]], dict[int, list[int]]]:
         return found
 
     return of
+
+
+@pytest.fixture
+def judging(
+    config: Any, prepared: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[Judged]]:
+    """Builds an engine that is judged by what it serves; references are made in this process."""
+
+    @contextmanager
+    def built(*overrides: str) -> Iterator[Judged]:
+        overrides = (*overrides, f"paths.cache={cache}")
+        settings, ready = config(*overrides), prepared(*overrides)
+        with monkeypatch.context() as patch:
+            patch.setattr(stage, "_in_its_own_process", made_here)
+            reference = refer(settings, ready, "0" * 64)
+        with build(settings, ready) as entered:
+            yield Judged(settings, ready, reference, entered.engine)
+
+    return built

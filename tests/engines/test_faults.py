@@ -2,22 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine
-from pipeline.metrics.timeline import Timeline
-from pipeline.stages import reference as stage
-from pipeline.stages.build import build
-from pipeline.stages.fidelity import examine, judge
-from pipeline.stages.prepare import Prepared
-from pipeline.stages.reference import Reference, refer
-from pipeline.stages.replay import Replay
 from tests.engines import faults
+from tests.engines.judged import Judged
 
 SETUP = (
     "adapters.count=4",
@@ -62,54 +52,24 @@ CASES = [
 ]
 
 
-@dataclass(frozen=True)
-class Served:
-    """An engine that is ready, and the reference's answers."""
-
-    config: RunConfig
-    prepared: Prepared
-    reference: Reference
-    engine: Engine
-
-    def reasons(self) -> tuple[str, ...]:
-        """Serve the trace, and say why the run is INVALID by what was served."""
-        requests = self.prepared.trace.requests
-        iteration, records = Replay(self.engine, requests, None).run(0)
-        timeline = Timeline(tuple(records), (iteration,))
-        findings = examine(self.config, self.reference, self.engine, timeline, requests)
-        return judge(self.config, findings)[0]
-
-
 @pytest.fixture(scope="module")
-def entered() -> Iterator[tuple[ExitStack, dict[str, Served]]]:
+def entered() -> Iterator[tuple[ExitStack, dict[str, Judged]]]:
     """The engines of this module by name, each built once and left at the end."""
     with ExitStack() as stack:
         yield stack, {}
 
 
 @pytest.fixture
-def served(
-    config: Any, prepared: Any, cache: Path, entered: Any, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Served]:
-    """The engine of that name; its reference is made in this process, and once for all."""
+def served(judging: Any, entered: Any) -> Callable[[str], Judged]:
+    """The engine of that name."""
 
-    def ready(name: str) -> Served:
+    def ready(name: str) -> Judged:
         stack, known = entered
         if name not in known:
-            overrides = (*SETUP, *ENGINES[name], f"paths.cache={cache}")
-            settings, good = config(*overrides), prepared(*overrides)
-            with monkeypatch.context() as patch:
-                patch.setattr(stage, "_in_its_own_process", _here)
-                reference = refer(settings, good, "0" * 64)
-            engine = stack.enter_context(build(settings, good)).engine
-            known[name] = Served(settings, good, reference, engine)
+            known[name] = stack.enter_context(judging(*SETUP, *ENGINES[name]))
         return known[name]
 
     return ready
-
-
-def _here(recipe: Any, path: Path) -> None:
-    stage._write(stage.answer(recipe), path)
 
 
 @pytest.mark.parametrize("name", ENGINES)

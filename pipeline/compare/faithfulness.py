@@ -1,0 +1,31 @@
+"""How faithful what was so fast was: a speed means nothing for tokens that are wrong."""
+
+from pipeline.compare.columns import FAITHFUL, NOT_CHECKED, significant
+from pipeline.compare.comparison import Comparison
+
+SPACE = "\u00a0"
+
+
+def faithfulness(comparison: Comparison) -> str:
+    """Each arm's lowest share of tokens equal to the reference's, under any condition.
+
+    Those that were served; teacher-forced where served ones could not be judged. Empty where there
+    is no arm.
+    """
+    said: dict[str, list[str]] = {}
+    for arm in comparison.arms:
+        said.setdefault(_share(comparison, arm), []).append(arm)
+    if not said:
+        return ""
+    listed = "; ".join(f"{', '.join(arms)} {share}" for share, arms in said.items())
+    return f"Tokens equal to the reference's: {listed}."
+
+
+def _share(comparison: Comparison, arm: str) -> str:
+    cells = [cell for cell in comparison.cells if cell.arm == arm]
+    for metric in FAITHFUL.metrics:
+        values = [cell.mean(metric) for cell in cells]
+        found = [value for value in values if value is not None]
+        if found and len(found) == len(values):
+            return f"{significant(100 * min(found))}{SPACE}%"
+    return NOT_CHECKED
