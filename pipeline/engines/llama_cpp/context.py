@@ -93,6 +93,27 @@ class Context:
         """Free the places of a sequence."""
         llama_cpp.llama_memory_seq_rm(self._memory, slot, WHOLE, WHOLE)
 
+    def wipe(self, kept: Sequence[int]) -> None:
+        """Put zeros into every place that holds nothing of the sequences `kept`.
+
+        A place that is free keeps its numbers, and attention multiplies them by zero: of NaN or
+        infinity that makes NaN, for every sequence.
+
+        Raises:
+            DecodeError: llama.cpp can't put back what was kept.
+        """
+        states = {slot: self._state(slot) for slot in kept}
+        llama_cpp.llama_memory_clear(self._memory, True)
+        for slot, state in states.items():
+            if not llama_cpp.llama_state_seq_set_data(self._handle, state, len(state), slot):
+                raise DecodeError(f"llama.cpp can't put back sequence {slot}")
+
+    def _state(self, slot: int) -> Any:
+        size = llama_cpp.llama_state_seq_get_size(self._handle, slot)
+        state = (ctypes.c_uint8 * size)()
+        llama_cpp.llama_state_seq_get_data(self._handle, state, size, slot)
+        return state
+
     def close(self) -> None:
         """Free cache and buffers."""
         llama_cpp.llama_free(self._handle)

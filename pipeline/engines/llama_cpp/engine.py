@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
 from pipeline.engines.failure import failed, not_finite, refusal
@@ -22,7 +24,6 @@ from pipeline.metrics.timeline import AdapterCounts
 from pipeline.workload.request import Request
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -107,7 +108,10 @@ class LlamaCpp(Engine):
         """
         if adapter is not None and adapter not in self.serving.adapters:
             raise KeyError(f"adapter {adapter!r} was never given to this engine")
-        return self._runner.score(adapter, self._free[0], prompt_ids, continuation_ids)
+        scores = self._runner.score(adapter, self._free[0], prompt_ids, continuation_ids)
+        if np.isnan(scores).any():
+            self._wipe()
+        return scores
 
     def teach(self, teacher: Teacher | None) -> bool:
         """Through the sampler."""
@@ -154,16 +158,23 @@ class LlamaCpp(Engine):
         """A token for each of those that share an adapter."""
         fresh = [each for each in group if not each.tokens]
         begun = [each for each in group if each.tokens]
+        events: list[Event] = []
         try:
             self._runner.switch(group[0].request.adapter)
-            events = [*self._advance("prefill", fresh), *self._advance("decode", begun)]
-            going = {each.slot for each in self._running}
-            left = [each for each in group if each.slot in going]
-            return events + self._finish([each for each in left if self._is_over(each)])
+            events += self._advance("prefill", fresh)
+            events += self._advance("decode", begun)
+            events += self._finish([each for each in self._left(group) if self._is_over(each)])
         except Exception as error:
             self._runner.residency.deactivate()
-            self._release(group)
-            return [*failed([each.request for each in group], error)]
+            left = self._left(group)
+            self._release(left)
+            events += failed([each.request for each in left], error)
+        return events
+
+    def _left(self, group: Sequence[Running]) -> list[Running]:
+        """Those of the group that haven't ended."""
+        going = {each.slot for each in self._running}
+        return [each for each in group if each.slot in going]
 
     def _advance(self, stage: str, sequences: Sequence[Running]) -> list[Event]:
         """A token for each sequence, all from one decode; one that has none ends by itself."""
@@ -181,14 +192,20 @@ class LlamaCpp(Engine):
         events: list[Event] = []
         for each, id_ in zip(sequences, ids, strict=True):
             if id_ is None:
-                self._release([each])
                 why = not_finite(each.request, len(each.tokens))
                 events.append(Finished(each.request.id, at, error=why))
             else:
                 each.tokens.append(id_)
                 each.last_at = at
                 events.append(Token(each.request.id, at, id_))
+        if broken := [each for each, id_ in zip(sequences, ids, strict=True) if id_ is None]:
+            self._release(broken)
+            self._wipe()
         return events
+
+    def _wipe(self) -> None:
+        """Leave nothing in the KV cache but what is of those that have a token."""
+        self._runner.wipe([each.slot for each in self._running if each.tokens])
 
     def _is_over(self, each: Running) -> bool:
         full = len(each.tokens) == each.request.max_new_tokens

@@ -40,6 +40,10 @@ class Runner:
         """Free the KV cache of a sequence."""
         self._context.forget(slot)
 
+    def wipe(self, kept: Sequence[int]) -> None:
+        """Leave nothing in the KV cache but the sequences `kept`."""
+        self._context.wipe(kept)
+
     def score(
         self, adapter: str | None, slot: int, prompt: Sequence[int], continuation: Sequence[int]
     ) -> NDArray[np.float32]:
