@@ -30,6 +30,7 @@ from pipeline.models.source import ModelSource
 from pipeline.profilers.profiler import Profiler
 from pipeline.settings import STRICT
 from pipeline.tracking.tracker import TrackingSettings
+from pipeline.workload.run_in import RunIn
 from pipeline.workload.workload import Workload
 
 
@@ -141,6 +142,10 @@ class RunConfig:
             raise UsageError(
                 "capacity: searches over workload.rate, and these arrivals have none; "
                 "use workload/arrivals=poisson"
+            )
+        if self.workload.run_in != RunIn():
+            raise UsageError(
+                "workload.run_in: a search gives every run a run-in of its own; set capacity.run_in"
             )
 
     @property

@@ -16,6 +16,7 @@ from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.files import append_jsonl
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
+from pipeline.workload.randomness import stream
 
 CONSOLE = Console(quiet=True)
 EDGE = 30.0
@@ -27,7 +28,7 @@ ROW = RequestRecord(0, 0, "json", 3, 0.0, 0.0, 0.0, 0.0, (0.01,), 0.01, (5,))
 @pytest.fixture
 def job(values, tmp_path):
     def made(*overrides):
-        resolved = values("+experiment=capacity", "tracking=none", *overrides)
+        resolved = values("+experiment=capacity", "tracking=none", "capacity.runs=8", *overrides)
         return Job(resolved, load(resolved), RunDirectory(tmp_path / "search"), overrides)
 
     return made
@@ -37,15 +38,18 @@ def job(values, tmp_path):
 def imitated(monkeypatch):
     """Runs that end at once, as an engine of that capacity would end; the jobs it was given."""
 
-    def install(edge=EDGE, state=State.FINISHED, reasons=(), dies_at=None):
+    def install(edge=EDGE, state=State.FINISHED, reasons=(), dies_at=None, run_in_waits=0.01):
         asked = []
 
         def attempt(run, id_):
             status = begin(run, id_)
+            run.directory.write_status(status)
             asked.append(run)
             rate = run.config.workload.arrivals.rate
             waits = 0.01 if rate <= edge else 9.0
-            rows = [replace(ROW, id=k, tokens=(waits,), finished=waits) for k in range(200)]
+            rows = [replace(ROW, id=k, tokens=(waits,), finished=waits) for k in range(450)]
+            early = replace(ROW, tokens=(run_in_waits,), finished=run_in_waits, run_in=True)
+            rows += [replace(early, id=450 + k) for k in range(50)]
             append_jsonl(run.directory.path / "requests.jsonl", (row.to_json() for row in rows))
             served = min(rate, 1.4 * edge or 42.0)
             run.directory.write_json("metrics.json", {"requests_per_s": served})
@@ -70,32 +74,50 @@ def test_the_capacity_is_found_and_every_run_is_kept(job, imitated):
     assert (status.state, status.validity) == (State.FINISHED, "VALID")
     metrics = mine.directory.json("metrics.json")
     assert metrics["capacity_rps/low"] <= EDGE < metrics["capacity_rps/high"]
-    assert metrics["capacity_attainment/below"] == 1 > metrics["capacity_attainment/above"]
+    assert metrics["capacity_rps"] == pytest.approx(EDGE, rel=0.1)
     document = mine.directory.json("capacity.json")
     assert document["doubts"] == []
-    assert sum(len(each["runs"]) or 1 for each in document["probes"]) == len(asked)
+    assert [each["rate"] for each in document["probes"]] == [
+        run.values["workload"]["rate"] for run in asked
+    ]
+    assert document["probes"][-1]["share"] == metrics["capacity_attainment"]
     folders = sorted(path.name for path in (mine.directory.path / PROBES).iterdir())
     assert folders == [f"{number:02}" for number in range(len(asked))]
     assert mine.directory.json("trace.json")["sha256"] == "abc"
 
 
-def test_runs_differ_in_rate_and_seed_alone(job, imitated):
+def test_every_run_has_requests_of_its_own_after_a_run_in(job, imitated):
     asked = imitated()
-    mine = job()
+    mine = job("workload.seeds.arrivals=7")
     search(mine, "id", CONSOLE)
-    seen = set()
-    for run in asked:
+    gaps = set()
+    for number, run in enumerate(asked):
         workload = run.values["workload"]
         assert run.values["capacity"] is None and run.config.capacity is None
         assert workload["rate"] == workload["arrivals"]["rate"]
         assert workload["requests"] == workload["arrivals"]["requests"]
-        lasting = 0 if run is asked[0] else workload["rate"] * mine.config.capacity.seconds
-        assert workload["requests"] == max(150, ceil(lasting))
-        place = (workload["rate"], workload["seeds"]["arrivals"])
-        assert place not in seen
-        seen.add(place)
-    assert {seed for _, seed in seen} == {0, 1}
+        counted = max(240, ceil(workload["rate"] * 25)) if number else 240
+        run_in = ceil(counted / 4) if number else None
+        assert workload["requests"] == counted + (run_in or 0)
+        assert run.config.workload.run_in.requests == run_in
+        arrivals = run.config.workload.arrivals
+        drawn = arrivals.slots(stream(run.config.workload.seeds.arrivals, "arrivals"))
+        gaps.add(round(drawn[0].scheduled_s * arrivals.rate, 6))
+    assert len(gaps) == len(asked)
+    assert len({run.values["workload"]["seeds"]["prompts"] for run in asked}) == len(asked)
+    assert asked[0].values["workload"]["seeds"] == mine.values["workload"]["seeds"]
     assert mine.values["workload"]["rate"] != asked[0].values["workload"]["rate"]
+
+
+def test_the_run_in_isnt_judged(job, imitated):
+    """Every tenth row is the run-in's, and late: below the edge all others keep the limits."""
+    imitated(run_in_waits=9.0)
+    mine = job()
+    assert search(mine, "id", CONSOLE).validity == "VALID"
+    shares = {
+        each["rate"]: each["share"] for each in mine.directory.json("capacity.json")["probes"]
+    }
+    assert {share for rate, share in shares.items() if rate <= EDGE} == {1.0}
 
 
 def test_a_search_that_was_interrupted_goes_on_where_it_stopped(job, imitated):
@@ -104,7 +126,7 @@ def test_a_search_that_was_interrupted_goes_on_where_it_stopped(job, imitated):
     with pytest.raises(KeyboardInterrupt):
         search(mine, "id", CONSOLE)
     assert mine.directory.status().cause == "interrupted"
-    assert len(mine.directory.json("capacity.json")["probes"]) >= 2
+    assert len(mine.directory.json("capacity.json")["probes"]) == 3
     asked = imitated()
     status = search(mine, "id", CONSOLE)
     assert (status.state, status.attempt) == (State.FINISHED, 2)
@@ -120,7 +142,7 @@ def test_a_run_that_dies_ends_the_search_with_its_cause(job, imitated):
     asked = imitated(state=State.TIMED_OUT)
     status = search(job(), "id", CONSOLE)
     assert status.state is State.TIMED_OUT
-    assert status.cause == "00: workload.rate=1000 repeat 0: why"
+    assert status.cause == "00: workload.rate=1000: why"
     assert len(asked) == 1
 
 
@@ -128,7 +150,7 @@ def test_an_invalid_run_makes_the_search_invalid(job, imitated):
     imitated(reasons=("late",))
     status = search(job(), "id", CONSOLE)
     assert status.validity == "INVALID"
-    assert "workload.rate=1000 repeat 0: late" in status.reasons
+    assert "workload.rate=1000: late" in status.reasons
 
 
 def test_limits_that_nobody_can_keep_are_a_reason(job, imitated):
@@ -144,7 +166,10 @@ def test_limits_that_nobody_can_keep_are_a_reason(job, imitated):
         ("slo={ttft: null, tpot: null, e2e: null}", "needs a limit"),
         ("workload/arrivals=batch", "workload/arrivals=poisson"),
         ("capacity.attainment=1.5", "attainment"),
-        ("capacity.precision=0", "precision"),
+        ("capacity.attainment=1", "attainment"),
+        ("capacity.runs=2", "runs"),
+        ("+capacity.precision=0.1", "capacity.precision: is gone; capacity.runs"),
+        ("workload.run_in.requests=5", "capacity.run_in"),
         ("+capacity.guess=1", "guess"),
     ],
 )
@@ -153,17 +178,31 @@ def test_a_search_that_makes_no_sense_is_refused(override, said, config):
         config("+experiment=capacity", override)
 
 
+def test_a_run_whose_settings_changed_is_made_again(job, imitated):
+    mine = job()
+    imitated()
+    search(mine, "id", CONSOLE)
+    asked = imitated()
+    search(mine, "id", CONSOLE)
+    assert asked == []
+    other = job("capacity.seconds=30")
+    search(other, "id", CONSOLE)
+    assert [run.directory.path.name for run in asked][:2] == ["01", "02"]
+
+
 def test_a_real_engine_is_searched(job):
-    """Coarsely, at four rates; what is found so is left to chance."""
+    """Coarsely, in four runs; what is found so is left to chance."""
     mine = job(
-        *("engine=peft_hotswap", "isolation=inline", "workload.requests=20"),
-        *("capacity.precision=1", "capacity.repeats=1", "workload.max_new_tokens=8"),
-        *("capacity.seconds=0.5", "capacity.rates=4"),
+        *("engine=multilora", "isolation=inline", "workload.requests=20"),
+        *("capacity.runs=4", "workload.max_new_tokens=8", "threads=1"),
+        *("capacity.seconds=0.5", "capacity.limits=1"),
     )
     status = search(mine, "id", CONSOLE)
     assert status.state is State.FINISHED, status.cause
     probes = mine.directory.json("capacity.json")["probes"]
     assert 1 < len(probes) <= 4
-    assert probes[0]["share"] >= probes[-1]["share"] < 1 and probes[-1]["rate"] == 1000
-    for probe in (mine.directory.path / PROBES).iterdir():
-        assert len(RunDirectory(probe).requests()) >= 20
+    assert probes[0]["rate"] == 1000
+    for number, probe in enumerate(sorted((mine.directory.path / PROBES).iterdir())):
+        run = RunDirectory(probe)
+        assert len(run.measured()) >= 20
+        assert (len(run.requests()) > len(run.measured())) is (number > 0)

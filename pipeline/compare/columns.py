@@ -112,7 +112,7 @@ COLUMNS = (
         "capacity",
         "low / found / high, 1/s",
         ("capacity_rps/low", "capacity_rps", "capacity_rps/high"),
-        "Between the highest rate that kept the limits and the lowest that missed them.",
+        "The highest rate that keeps the limits, within its interval.",
         keep=10,
     ),
     Column("TTFT", "p50 / p90, ms", ("ttft_s/p50", "ttft_s/p90"), PERCENTILES, scale=1e3, keep=5),

@@ -152,14 +152,10 @@ DEFINITIONS: Mapping[str, Definition] = {
     "capacity_rps": Definition(
         "1/s", "Highest rate of arrivals at which enough requests keep every limit", "higher"
     ),
-    "capacity_rps/low": Definition(
-        "1/s", "Highest rate kept, below the lowest that was missed", "higher"
-    ),
-    "capacity_rps/high": Definition(
-        "1/s", "Lowest rate missed, above the highest that was kept", "higher"
-    ),
+    "capacity_rps/low": Definition("1/s", "Lower end of its 95 % interval", "higher"),
+    "capacity_rps/high": Definition("1/s", "Upper end of its 95 % interval", "higher"),
     "capacity_attainment": Definition(
-        "", "Share that kept every limit in the median run at 0.9 x capacity_rps, and at 1.1 x"
+        "", "Share that kept every limit in the last run, at the rate the others had found"
     ),
     "roofline_fraction": Definition(
         "", "Lower bound of the step time by bandwidth and arithmetic ÷ its measured time", "higher"
