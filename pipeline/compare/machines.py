@@ -1,13 +1,14 @@
 """On which machine a run was made: runs of two are never paired unless machines are compared."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.compare.run import Run
-from pipeline.machine.processor import name_of
 
 NUMBERS = ("vendor", "family", "model_number", "stepping")
+WORDS = ("", "", "family", "model", "stepping")
+"""What stands before the processor's name and before each of its numbers."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,6 @@ class Machine:
     processor: tuple[Hashable, ...]
     flags: tuple[str, ...]
     memory_gib: int | None
-    name: str = "?"
 
     @classmethod
     def of(cls, run: Run) -> "Machine":
@@ -41,7 +41,6 @@ class Machine:
             (cpu.get("model"), *(cpu.get(number) for number in NUMBERS)),
             tuple(cpu.get("flags") or ()),
             None if total is None else round(total / 2**30),
-            name_of(cpu) or "?",
         )
 
     @property
@@ -50,24 +49,30 @@ class Machine:
         return None not in self.processor[1:3]
 
 
-LABELS: Sequence[Callable[[Machine], str]] = (
-    lambda machine: machine.host or "?",
-    lambda machine: f"{machine.host or '?'}, {machine.name}",
-    lambda machine: f"{machine.host or '?'}, {machine.name}, {(machine.id or 'no id')[:6]}",
-)
-"""How to call a machine, the shortest first."""
-
-
 def labels(runs: Iterable[Run]) -> dict[Machine, str]:
-    """A name for each machine, as short as tells them apart."""
+    """A name for each machine: its host's, and what of the processor tells it from the others."""
     machines = list(dict.fromkeys(map(Machine.of, runs)))
-    for label in LABELS:
-        names = [label(machine) for machine in machines]
-        if len(set(names)) == len(names):
-            break
+    names = [machine.host or "?" for machine in machines]
+    for parts in (_processors(machines), [(machine.id or "no id")[:6] for machine in machines]):
+        if len(set(names)) < len(names):
+            names = [", ".join(filter(None, each)) for each in zip(names, parts, strict=True)]
     seen: Counter[str] = Counter()
     numbered = []
     for name in names:
         seen[name] += 1
         numbered.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
     return dict(zip(machines, numbered, strict=True))
+
+
+def _processors(machines: Sequence[Machine]) -> list[str]:
+    """Of each processor the name and the numbers in which they differ."""
+    columns = zip(*(machine.processor for machine in machines), strict=True)
+    differing = [len(set(column)) > 1 for column in columns]
+    return [
+        " ".join(
+            f"{word} {value}".strip()
+            for word, value, told in zip(WORDS, machine.processor, differing, strict=True)
+            if told
+        )
+        for machine in machines
+    ]

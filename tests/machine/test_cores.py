@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.machine.cores import cores, cores_of
-from pipeline.machine.kernel_file import numbers
+from pipeline.machine.kernel_file import listed, numbers
 
 
 @pytest.fixture
@@ -63,3 +65,10 @@ def test_this_machine_has_some() -> None:
 def test_lists_of_numbers() -> None:
     assert numbers("0-2,8") == (0, 1, 2, 8)
     assert numbers("") == ()
+    assert listed((0, 1, 2, 8)) == "0-2,8"
+    assert listed(()) == ""
+
+
+@given(st.frozensets(st.integers(0, 300)))
+def test_a_list_of_numbers_is_read_as_it_was_written(found: frozenset[int]) -> None:
+    assert numbers(listed(found)) == tuple(sorted(found))
