@@ -4,7 +4,7 @@ SHELL := /bin/bash -o pipefail
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test fuzz sweep ui bench bench-kernels lint clean help
+.PHONY: run test fuzz coverage sweep ui bench bench-kernels lint clean help
 
 run: $(READY) ## one Zipf experiment on the embedded model
 	$(BIN)/python -m pipeline +experiment=zipf
@@ -14,6 +14,9 @@ test: $(READY) ## the whole test suite
 
 fuzz: $(READY) ## the property tests alone, on examples nobody has tried
 	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=default
+
+coverage: $(READY) ## how often the intervals of a comparison hold the truth, by simulation
+	$(BIN)/python -m pipeline.compare.coverage
 
 sweep: $(READY) ## the experiment over skew, batch size and engine, with a report
 	$(BIN)/python -m pipeline +experiment=zipf_sweep
