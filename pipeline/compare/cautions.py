@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,21 +15,13 @@ from pipeline.compare.interleaving import parted
 from pipeline.compare.machines import Machine
 from pipeline.compare.naming import MACHINE
 from pipeline.compare.ratios import pairs
-from pipeline.compare.rows import NOISY, shown
+from pipeline.compare.repetition import cold, few, listed, name_of, noisy
 from pipeline.compare.run import Run
-from pipeline.compare.settings import short
 from pipeline.compare.verdict import SIGNIFICANT, holm
-from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import FORMAT
 
 if TYPE_CHECKING:
     from pipeline.compare.comparison import Comparison
-
-FEW = 3
-"""Repeats below which an interval is too wide to be of use, or none at all."""
-
-SLOWER = 1.10
-"""How much longer than the others' median a first iteration must take to be worth a word."""
 
 
 def cautions(comparison: "Comparison") -> list[str]:
@@ -42,9 +33,9 @@ def cautions(comparison: "Comparison") -> list[str]:
         *_given(comparison),
         *_biased(comparison),
         *_interacting(comparison),
-        *_few(comparison.cells),
-        *_noisy(comparison),
-        *_cold(comparison.runs),
+        *few(comparison.cells),
+        *noisy(comparison.cells, comparison.metric),
+        *cold(comparison.runs),
         *_older(comparison.runs),
         *_nowhere(comparison.runs),
         *_said(comparison.runs),
@@ -81,10 +72,10 @@ def _mixed(cells: Sequence[Cell]) -> Iterator[str]:
     """Configurations whose own repeats were made under unlike circumstances."""
     told = []
     for cell in cells:
-        found = [f"{name} {_listed(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
-        told += [f"{_name(cell)}: {'; '.join(found)}"] if found else []
+        found = [f"{name} {listed(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
+        told += [f"{name_of(cell)}: {'; '.join(found)}"] if found else []
     if told:
-        yield f"repeats were made under unlike circumstances: {_listed(told, '; ')}"
+        yield f"repeats were made under unlike circumstances: {listed(told, '; ')}"
 
 
 def _parted(comparison: "Comparison") -> Iterator[str]:
@@ -131,58 +122,11 @@ def _interacting(comparison: "Comparison") -> Iterator[str]:
             )
 
 
-def _few(cells: Sequence[Cell]) -> Iterator[str]:
-    fewest = min((len(cell.runs) for cell in cells), default=FEW)
-    if fewest < FEW:
-        yield (
-            f"too few repeats: {fewest} of some configurations, where three are the least that "
-            "says something of the noise: repeat=0,1,2"
-        )
-
-
-def _noisy(comparison: "Comparison") -> Iterator[str]:
-    """The noisiest cells of each kind by name, with their coefficients of variation."""
-    between = [(_between(cell, comparison.metric), _name(cell)) for cell in comparison.cells]
-    within = [(_within(cell), _name(cell)) for cell in comparison.cells]
-    for what, variations in (
-        (f"{comparison.metric} varies between repeats", between),
-        ("iterations vary within a run", within),
-    ):
-        noisy = sorted((each for each in variations if each[0] >= NOISY), reverse=True)
-        if noisy:
-            of = f"in {len(noisy)} of {len(variations)} configurations"
-            named = [f"by {variation:.0%} in {name}" for variation, name in noisy]
-            yield f"{what} by {NOISY:.0%} or more {of}: {_listed(named, '; ')}"
-
-
-def _between(cell: Cell, metric: str) -> float:
-    values = [value for run in cell.runs if (value := run.number(metric))]
-    return stdev(values) / abs(fmean(values)) if len(values) > 1 else 0.0
-
-
-def _within(cell: Cell) -> float:
-    return max(run.number("latency_per_iteration_s/cv") or 0.0 for run in cell.runs)
-
-
-def _name(cell: Cell) -> str:
-    """The cell in words: `merged, alpha 1, batch 4`."""
-    return ", ".join([cell.arm, *(f"{short(key)} {shown(value)}" for key, value in cell.condition)])
-
-
-def _cold(runs: Sequence[Run]) -> Iterator[str]:
-    cold = [run.name for run in runs if run.counts and _ramps(run)]
-    if cold:
-        yield (
-            f"the first iteration was the slowest by 10 % or more in {_listed(cold, ', ')}: "
-            "warm-up may be too short (workload.warmup_iterations)"
-        )
-
-
 def _older(runs: Sequence[Run]) -> Iterator[str]:
     older = [run.name for run in runs if run.format < FORMAT]
     if older:
         yield (
-            f"{_listed(older, ', ')}: written by an earlier version of this program; the hash of "
+            f"{listed(older, ', ')}: written by an earlier version of this program; the hash of "
             "such a run's trace doesn't cover how many requests are in flight, so it pairs with "
             "no later run: measure it again to compare it with one"
         )
@@ -192,7 +136,7 @@ def _nowhere(runs: Sequence[Run]) -> Iterator[str]:
     unknown = [run.name for run in runs if run.counts and not Machine.of(run).known]
     if unknown:
         yield (
-            f"{_listed(unknown, ', ')}: no record of the processor's family and model, so machines "
+            f"{listed(unknown, ', ')}: no record of the processor's family and model, so machines "
             "are told apart by their names alone"
         )
 
@@ -207,14 +151,4 @@ def _said(runs: Sequence[Run]) -> Iterator[str]:
     for found in said.values():
         names = [name for several in found.values() for name in several]
         others = f", and the like of {len(found) - 1} more" if len(found) > 1 else ""
-        yield f"{_listed(names, ', ')}: {next(iter(found))}{others}"
-
-
-def _listed(names: Sequence[str], separator: str) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return separator.join(names[:3]) + more
-
-
-def _ramps(run: Run) -> bool:
-    walls = [each.wall_s for each in RunDirectory(run.path).iterations() if not each.run_in]
-    return len(walls) > 2 and walls[0] > max(walls[1:]) and walls[0] > SLOWER * median(walls[1:])
+        yield f"{listed(names, ', ')}: {next(iter(found))}{others}"
