@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.errors import UsageError
+from pipeline.models.config_check import check_values
 from pipeline.models.families import FAMILIES, PROJECTIONS, biased, rope, windows
 
 CONFIG = "config.json"
@@ -55,7 +56,7 @@ class Architecture:
         """The architecture that a `config.json` describes, as transformers reads it.
 
         Raises:
-            UsageError: the family isn't one of `FAMILIES`, or a dimension is missing.
+            UsageError: the family isn't one of `FAMILIES`, or a value is missing or impossible.
         """
         family = str(config.get("model_type"))
         if family not in FAMILIES:
@@ -64,6 +65,7 @@ class Architecture:
             )
         full = {**FAMILIES[family], **config}
         try:
+            check_values(full, rope(full), where)
             heads = full["num_attention_heads"]
             return cls(
                 family=family,
@@ -132,9 +134,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UsageError(f"{folder}: no {CONFIG}; name the folder of a checkpoint")
     try:
-        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        config = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
         raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{path}: not a JSON object; fetch the checkpoint again")
     return config
 
 

@@ -9,9 +9,10 @@ from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.families import FAMILIES
 from pipeline.models.stored_shapes import expected
+from pipeline.models.synthetic import ARCHITECTURES
 
 SHAPE = {
-    "hidden_size": 96,
+    "hidden_size": 128,
     "intermediate_size": 80,
     "num_hidden_layers": 3,
     "num_attention_heads": 32,
@@ -103,3 +104,31 @@ def test_a_missing_dimension_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": 8}))
     with pytest.raises(UsageError, match=r"config\.json: num_attention_heads is missing"):
         Architecture.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"hidden_size": "128"}, "hidden_size is '128', not a whole number"),
+        ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
+        ({"vocab_size": 64.5}, "vocab_size is 64.5"),
+        ({"num_key_value_heads": 5}, "32 heads of 4 can't share 5"),
+        ({"head_dim": 3}, "32 heads of 3"),
+        ({"pad_token_id": 64}, "pad_token_id is 64, beyond vocab_size=64"),
+        ({"rope_scaling": {"type": "linear"}}, "rope_type 'linear' needs factor"),
+    ],
+    ids=str,
+)
+def test_impossible_values_are_refused_by_name(value, said, tmp_path):
+    values = {"model_type": "llama", **SHAPE, **value}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(UsageError, match=rf"config\.json: {said}"):
+        Architecture.read(tmp_path)
+
+
+@pytest.mark.parametrize("shape", ARCHITECTURES)
+def test_a_synthetic_model_is_known_as_it_will_be_made(shape, tmp_path):
+    said = dict(ARCHITECTURES[shape])
+    known = Architecture.from_config(said, "here")
+    AutoConfig.for_model(said.pop("model_type"), **said).save_pretrained(tmp_path)
+    assert Architecture.read(tmp_path) == known
