@@ -9,6 +9,7 @@ from pipeline.profilers.several import Several
 from pipeline.stages.build import build
 from pipeline.stages.measure import measure
 from pipeline.stages.profile import profile
+from pipeline.workload.run_in import RunIn
 
 SETUP = ("+experiment=smoke", "threads=1", "tracking=none")
 
@@ -30,7 +31,7 @@ def measured(config, prepared):
     """A function that profiles a measured run with scripted tools, and the requests served."""
     settings, ready = config(*SETUP), prepared(*SETUP)
     with build(settings, ready) as built:
-        timeline = measure(ready.trace, built.engine, lambda *_: None, 0.0, 0.0, 1)
+        timeline = measure(ready.trace, RunIn(), built.engine, lambda *_: None, 0.0, 0.0, 1)
         served = []
         submit = built.engine.submit
         built.engine.submit = lambda request: (served.append(request), submit(request))
