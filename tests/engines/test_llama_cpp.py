@@ -11,6 +11,8 @@ from transformers import AutoModelForCausalLM
 from pipeline.engines.engine import Admitted, Finished, Token
 from pipeline.engines.lora_delta import FoldedWeights, read_factors
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.teacher import Teacher
+from pipeline.engines.token_sampler import TokenSampler
 from pipeline.training.habits import HABITS, passage
 
 NAMES = sorted(HABITS)
@@ -77,13 +79,15 @@ def test_what_it_generates_is_what_it_scores(engine, request_of, drain, outputs)
         assert (scores.max(1) - chosen < 1e-3).all()
 
 
-def test_both_policies_give_the_same_tokens(llama, request_of, drain, outputs):
+def test_both_policies_give_the_same_tokens(
+    llama, request_of, drain, outputs, engine, same_but_for_near_ties
+):
     requests = [request_of(i, NAMES[i % 3], 5 + i % 4, i) for i in range(9)]
     answers = []
     for policy in ("grouped", "interleaved"):
         with llama(policy=policy) as entered:
             answers.append(outputs(drain(entered, *requests)))
-    assert answers[0] == answers[1]
+    same_but_for_near_ties(engine, requests, *answers)
     assert {id_: len(ids) for id_, ids in answers[0].items()} == {i: 5 + i % 4 for i in range(9)}
 
 
@@ -117,7 +121,9 @@ def test_a_group_shares_its_decodes(llama, request_of, drain):
     assert len({event.at for event in events if isinstance(event, Token)}) == 5
 
 
-def test_interleaved_lets_requests_join_while_others_run(llama, request_of, drain, outputs):
+def test_interleaved_lets_requests_join_while_others_run(
+    llama, request_of, drain, outputs, engine, same_but_for_near_ties
+):
     first, second = request_of(0, "sql", 8), request_of(1, "verse", 3, 1)
     with llama(policy="interleaved") as entered:
         alone = outputs(drain(entered, first)) | outputs(drain(entered, second))
@@ -128,13 +134,13 @@ def test_interleaved_lets_requests_join_while_others_run(llama, request_of, drai
         assert any(isinstance(e, Admitted) and e.request_id == 1 for e in joined)
         assert {e.request_id for e in joined if isinstance(e, Token)} == {0, 1}
         events += joined + drain(entered)
-    assert outputs(events) == alone
+    same_but_for_near_ties(engine, [first, second], outputs(events), alone)
     assert [e.request_id for e in events if isinstance(e, Finished)] == [1, 0]
 
 
 @pytest.mark.parametrize("policy", ["grouped", "interleaved"])
 def test_adapters_that_dont_fit_are_evicted_and_loaded_again(
-    policy, llama, request_of, drain, outputs
+    policy, llama, request_of, drain, outputs, engine, same_but_for_near_ties
 ):
     requests = [request_of(i, name, 4) for i, name in enumerate([*NAMES, None, *NAMES])]
     with llama(policy=policy) as entered:
@@ -142,19 +148,22 @@ def test_adapters_that_dont_fit_are_evicted_and_loaded_again(
     with llama(policy=policy, resident_adapters=2) as entered:
         events = drain(entered, *requests)
         counts = entered.adapter_counts
-    assert outputs(events) == expected
+    same_but_for_near_ties(engine, requests, outputs(events), expected)
     assert counts.loads >= len(NAMES)
     assert counts.evictions == counts.loads - 2
     assert counts.hits < counts.lookups == 16
 
 
-def test_few_sequences_and_positions_only_make_requests_wait(llama, request_of, drain, outputs):
+def test_few_sequences_and_positions_only_make_requests_wait(
+    llama, request_of, drain, outputs, engine, same_but_for_near_ties
+):
     requests = [request_of(i, NAMES[i % 3], 4, i) for i in range(8)]
     with llama(policy="interleaved") as entered:
         expected = outputs(drain(entered, *requests))
     for room in ({"max_batch_size": 1}, {"max_batch_size": 3}, {"context": 64}):
         with llama(policy="interleaved", **room) as entered:
-            assert outputs(drain(entered, *requests)) == expected
+            found = outputs(drain(entered, *requests))
+        same_but_for_near_ties(engine, requests, found, expected)
 
 
 def ends(events):
@@ -205,18 +214,36 @@ def test_an_unloadable_adapter_is_an_error(llama, request_of, drain, tmp_path):
     assert ends(events)[1].error is None
 
 
-def test_drawn_tokens_repeat_and_dont_depend_on_the_batch(llama, request_of, drain, outputs):
+def led(entered, continuations, drain, *requests):
+    """The logits that a sampler is shown along given tokens, (tokens, vocabulary) by request."""
+    seen = {request.id: {} for request in requests}
+    entered.teach(Teacher(continuations, lambda id_, at, row: seen[id_].update({at: row.copy()})))
+    drain(entered, *requests)
+    entered.teach(None)
+    return {id_: np.stack([rows[at] for at in sorted(rows)]) for id_, rows in seen.items()}
+
+
+def test_draws_depend_on_the_request_and_the_seed_and_not_on_the_batch(
+    llama, request_of, drain, outputs
+):
+    """The batch moves the logits a little, which changes a draw only at the edge of two tokens."""
     requests = [request_of(i, NAMES[i % 2], 8, i) for i in range(6)]
-    drawn = Sampling(do_sample=True, temperature=1.5, top_p=0.9, seed=3)
-    with llama(drawn) as entered:
-        together = outputs(drain(entered, *requests))
-        assert outputs(drain(entered, *requests)) == together
+    sampling = Sampling(do_sample=True, temperature=1.5, top_p=0.9, seed=3)
+    with llama(sampling) as entered:
+        drawn = outputs(drain(entered, *requests))
+        together = led(entered, drawn, drain, *requests)
         alone = {}
         for request in requests:
-            alone |= outputs(drain(entered, request))
+            alone |= led(entered, drawn, drain, request)
+    sampler, places = TokenSampler(sampling), range(8)
+    agreed = 0
+    for id_, tokens in drawn.items():
+        np.testing.assert_allclose(alone[id_], together[id_], atol=0.02)
+        for rows in (alone[id_], together[id_]):
+            agreed += np.equal(sampler.sample(rows, [id_] * 8, places), tokens).sum()
+    assert agreed >= 0.9 * 2 * 6 * 8
     with llama(Sampling(do_sample=True, temperature=1.5, seed=4)) as entered:
-        otherwise = outputs(drain(entered, *requests))
-    assert alone == together != otherwise
+        assert outputs(drain(entered, *requests)) != drawn
 
 
 def test_an_end_of_text_ends_a_request_unless_ignored(llama, request_of, drain, checkpoint):
@@ -247,15 +274,16 @@ def test_every_precision_runs_and_stays_near(precision, llama, reference, passag
 
 
 def test_ready_made_files_are_taken_in_place_of_written_ones(
-    llama, request_of, drain, outputs, engine
+    llama, request_of, drain, outputs, engine, same_but_for_near_ties
 ):
     base, adapter = engine._files.base, engine._files.adapters["sql"]
     expected = outputs(drain(engine, request_of(0, "sql"), request_of(1, "verse")))
     with llama(precision="file", gguf=base, adapters_gguf={"verse": adapter}) as entered:
         swapped = outputs(drain(entered, request_of(0, "sql"), request_of(1, "verse")))
         assert entered._files.base == base
-    assert swapped[0] == expected[0]
-    assert swapped[1] == swapped[0] != expected[1]
+    for id_ in (0, 1):
+        same_but_for_near_ties(engine, [request_of(0, "sql")], {0: swapped[id_]}, {0: expected[0]})
+    assert swapped[1] != expected[1]
 
 
 def test_its_log_goes_through_python_and_is_silent_while_serving(
