@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from pipeline.__main__ import compose as composed
 from pipeline.compare.cells import place
 from pipeline.compare.run import Run
 from pipeline.compare.settings import as_used, flatten
@@ -170,3 +171,20 @@ def test_a_comparison_names_what_was_read(typed, named, job, tmp_path):
     settings = as_used(flatten(job(*typed).values))
     (placed,) = place([Run(tmp_path, "FINISHED", settings, validity="VALID")])
     assert dict(placed.condition) == named
+
+
+def test_a_sweep_is_composed_without_its_repetitions(tmp_path, monkeypatch):
+    sweep = ("-m", "+experiment=smoke", "workload/popularity=uniform,zipf", "workload.alpha=0,2")
+    monkeypatch.setattr("sys.argv", ["pipeline", *sweep, f"hydra.sweep.dir={tmp_path}/s"])
+    plan = composed()
+    laws = [each.config.workload.popularity.name for each in plan.jobs]
+    assert laws == ["uniform", "zipf", "zipf"]
+    assert [each.number for each in plan.jobs] == [0, 1, 2]
+    assert plan.said() == "1 of 4 jobs, which don't read workload.alpha"
+
+
+def test_what_no_job_of_a_sweep_reads_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    sweep = ("-m", "+experiment=smoke", "workload.rate=5,50", "slo.ttft=0.05")
+    monkeypatch.setattr("sys.argv", ["pipeline", *sweep, f"hydra.sweep.dir={tmp_path}/s"])
+    with pytest.raises(UsageError, match=r"workload\.rate=5 changes nothing"):
+        composed().check()

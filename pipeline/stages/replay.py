@@ -7,6 +7,7 @@ from time import perf_counter, process_time, sleep
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Token
 from pipeline.machine.contention import Meter
 from pipeline.metrics.timeline import Iteration, RequestRecord
+from pipeline.stages.open_request import OpenRequest
 from pipeline.workload.request import Request
 
 AWAKE_S = 2e-4
@@ -19,38 +20,6 @@ Covers = Callable[[int, float], bool]
 def nothing(number: int, since_start_s: float) -> bool:
     """There is no run-in."""
     return False
-
-
-class _Open:
-    """A request in the engine."""
-
-    def __init__(
-        self, request: Request, scheduled: float, submitted: float, lag: float, run_in: bool
-    ) -> None:
-        self.request, self.scheduled, self.submitted, self.lag = request, scheduled, submitted, lag
-        self.run_in = run_in
-        self.admitted: float | None = None
-        self.stamps: list[float] = []
-        self.ids: list[int] = []
-
-    def close(self, end: Finished, index: int) -> RequestRecord:
-        return RequestRecord(
-            id=self.request.id,
-            iteration=index,
-            adapter=self.request.adapter,
-            prompt_tokens=len(self.request.prompt_ids),
-            scheduled=self.scheduled,
-            submitted=self.submitted,
-            lag=self.lag,
-            admitted=self.admitted,
-            tokens=tuple(self.stamps),
-            finished=end.at,
-            output_ids=tuple(self.ids),
-            text=end.text,
-            error=end.error,
-            tenant=self.request.tenant,
-            run_in=self.run_in,
-        )
 
 
 class Replay:
@@ -73,8 +42,8 @@ class Replay:
         self._engine, self._waiting, self._limit = engine, deque(requests), limit
         self._covers, self._run_in = covers, True
         self._stretches: list[Iteration] = []
-        self._open: dict[int, _Open] = {}
-        self._done: list[tuple[_Open, Finished]] = []
+        self._open: dict[int, OpenRequest] = {}
+        self._done: list[tuple[OpenRequest, Finished]] = []
         self._freed: deque[float] = deque()
         self._idle_since = 0.0
 
@@ -156,7 +125,7 @@ class Replay:
             request = self._waiting.popleft()
             run_in = self._belongs(request, scheduled)
             lag = now - max(scheduled, self._idle_since)
-            self._open[request.id] = _Open(request, scheduled, now, max(0.0, lag), run_in)
+            self._open[request.id] = OpenRequest(request, scheduled, now, max(0.0, lag), run_in)
             begun, used = perf_counter(), process_time()
             self._engine.submit(request)
             self._engine_had(begun, used)
