@@ -52,8 +52,10 @@ class Fidelity:
         adapters: most adapters to compare, those asked for first.
         requests_per_adapter: most requests of each.
         max_tokens: most tokens of each output.
-        min_agreement: lowest `token_agreement` of any adapter; below it the run is INVALID.
-        max_kl: highest `mean_kl` of any adapter, nats; above it the run is INVALID.
+        min_agreement: lowest `served_agreement` and `token_agreement` of any adapter; below it the
+            run is INVALID. None takes the floor of the engine's precision.
+        max_kl: highest `mean_kl` of any adapter, nats; above it the run is INVALID. None takes the
+            limit of the engine's precision.
     """
 
     reference: EngineSettings

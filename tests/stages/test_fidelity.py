@@ -14,13 +14,14 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.engines.engine import Engine
 from pipeline.engines.teacher import Teacher
+from pipeline.metrics.findings import Findings
 from pipeline.metrics.floors import missed
 from pipeline.metrics.timeline import Iteration, Timeline
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_layout import interleave
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
-from pipeline.stages.fidelity import examine
+from pipeline.stages.fidelity import examine, judge
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.reference import Reference, refer
 from pipeline.stages.replay import Replay
@@ -247,3 +248,34 @@ def test_off_means_not_measured(config: Any, prepared: Any) -> None:
     found = examine(settings, reference, None, timeline, ())  # type: ignore[arg-type]
     assert found.notes == ("fidelity.enabled=false",)
     assert set(found.metrics([]).values()) == {"not measured"}
+
+
+WRONG = {"served_agreement": 0.1, "token_agreement": 0.1, "mean_kl": 5.0}
+
+
+def test_a_plainly_wrong_run_is_invalid_unless_its_weights_are_random(config: Any) -> None:
+    found = Findings(overall=WRONG, adapters={"csv": WRONG})
+    reasons, doubts = judge(config(), found)
+    assert (len(reasons), doubts) == (2, ())
+    assert judge(config("model=synthetic", "adapters=synthetic"), found) == ((), reasons)
+    stated = ("fidelity.min_agreement=0.05", "fidelity.max_kl=6")
+    assert judge(config(*stated), found) == ((), ())
+    stated = ("model=synthetic", "adapters=synthetic", "fidelity.min_agreement=0.5")
+    assert len(judge(config(*stated), found)[0]) == 2
+    assert judge(config("engine=noop"), Findings()) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("override", "precision"),
+    [
+        (("engine=multilora",), "fp32"),
+        (("engine=multilora", "engine.adapter_precision=int8"), "int8"),
+        (("engine=multilora", "engine.precision=int4"), "int4"),
+        (("engine=peft_hotswap", "model.quantization=nf4"), "nf4"),
+        (("engine=llama_cpp", "engine.precision=q8_0"), "q8_0"),
+    ],
+)
+def test_the_coarser_of_base_and_adapters_decides(
+    config: Any, override: tuple[str, ...], precision: str
+) -> None:
+    assert config(*override).precision == precision

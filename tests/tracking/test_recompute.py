@@ -103,3 +103,24 @@ def test_a_changed_row_is_found(ran):
 def test_a_folder_without_a_run_is_said_to_be_none(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
     assert "no run with requests.jsonl" in capsys.readouterr().out
+
+
+def test_what_was_served_is_judged_again_from_the_rows(values, config, tmp_path):
+    """A row that is changed on disk changes the share, so it isn't merely copied."""
+    overrides = ("+experiment=smoke", "adapters.count=2", "engine.precision=int4")
+    directory = RunDirectory(tmp_path / "run")
+    directory.path.mkdir()
+    directory.write_config(yaml.safe_dump(values(*overrides)))
+    with Progress(0, 1, "test") as progress:
+        run(config(*overrides), directory, progress)
+    stored, found = dict(directory.json("metrics.json")), recompute(directory)
+    names = {name for name in stored if name.endswith("served_agreement")}
+    assert len(names) == 3
+    assert names <= found.keys()
+    assert differences(found, stored) == []
+    path = directory.path / "requests.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["output_ids"][-1] += 1
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert recompute(directory)["served_agreement"] < stored["served_agreement"]
