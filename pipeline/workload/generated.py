@@ -98,6 +98,7 @@ class Generated(Workload):
             shortest=self.min_prompt_tokens,
             longest=self.max_prompt_tokens,
             answer=self.lengths.most(),
+            answer_key=self.lengths.key,
             room=room,
             text=self.text,
         )

@@ -189,6 +189,28 @@ def test_prompts(settings):
         sane(trace)
 
 
+@given(numbers, numbers, numbers, st.none() | few)
+def test_a_production_trace(speed, prompt_factor, output_factor, longest):
+    kept = {each: getattr(golden.azure(), each) for each in golden.azure().__dataclass_fields__}
+    changed = {
+        "speed": speed,
+        "prompt_factor": prompt_factor,
+        "output_factor": output_factor,
+        "max_prompt_tokens": longest,
+    }
+    try:
+        trace = golden.Azure(**kept | changed).trace(golden.ADAPTERS, golden.encode_words, ROOM)
+    except ValidationError as refused:
+        assert refused.errors()
+    except UsageError as refused:
+        assert "\n" not in str(refused) and str(refused).startswith("workload.")
+    else:
+        assert trace.requests and all(
+            len(each.prompt_ids) <= (longest or 255) and 0 <= each.scheduled_s <= YEAR_S
+            for each in trace.requests
+        )
+
+
 @pytest.mark.parametrize(
     "override, said",
     [

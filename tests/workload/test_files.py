@@ -199,6 +199,12 @@ def test_requests_out_of_order_are_refused_by_line(tmp_path, changed):
     assert "line 2: is due before the line above" in refusal(path, "all")
 
 
+def test_half_a_character_in_a_trace_is_refused_by_line(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(vars_of(ROW) | {"prompt": "cut \ud83d"}) + "\n")
+    assert "line 1" in refusal(path, "all")
+
+
 def test_a_replay_needs_its_file_and_its_adapters(path, tmp_path):
     def replay(path):
         return Replay(name="replay", path=path, warmup_iterations=1, text=True)

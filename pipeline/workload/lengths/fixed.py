@@ -14,6 +14,7 @@ class Fixed(Lengths):
     """Settings of `workload/lengths=fixed`."""
 
     name: str
+    key = "workload.max_new_tokens"
     max_new_tokens: Tokens
 
     @property

@@ -22,6 +22,7 @@ class FromFile(Lengths):
     """
 
     name: str
+    key = "workload.lengths.path"
     path: Path
     column: str | None = None
 

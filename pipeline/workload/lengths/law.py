@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from random import Random
+from typing import ClassVar
 
 
 class Lengths(ABC):
     """Says how many tokens each request asks for, or its prompt has."""
 
     name: str
+    key: ClassVar[str]
+    """The setting that makes the greatest length smaller, for messages."""
 
     @property
     def random(self) -> bool:

@@ -26,6 +26,7 @@ class Lognormal(Lengths):
     """
 
     name: str
+    key = "workload.lengths.high"
     median: PositiveFloat
     sigma: PositiveFloat
     low: Tokens

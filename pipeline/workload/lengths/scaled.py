@@ -14,6 +14,7 @@ class Scaled(Lengths):
     """Settings of `workload/lengths=scaled`."""
 
     name: str
+    key = "workload.lengths.factor"
     base: Lengths
     factor: Factor
 

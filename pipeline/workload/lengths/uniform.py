@@ -16,6 +16,7 @@ class Uniform(Lengths):
     """Settings of `workload/lengths=uniform`; both bounds are included."""
 
     name: str
+    key = "workload.lengths.high"
     low: Tokens
     high: Tokens
 
