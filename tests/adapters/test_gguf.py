@@ -252,7 +252,7 @@ def test_dropping_the_permutation_would_be_noticed(tiny, tmp_path, base, folded,
 
 @pytest.mark.parametrize(
     "unusual",
-    ["use_dora", "modules_to_save", "trainable_token_indices", "alora_invocation_tokens"],
+    ["use_dora", "modules_to_save", "trainable_token_indices", "lora_bias"],
 )
 def test_unusual_kinds_are_refused_by_name(unusual, make, tiny, tmp_path):
     adapter = make(**{unusual: ["lm_head"] if unusual != "use_dora" else True})

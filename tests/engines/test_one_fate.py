@@ -123,3 +123,23 @@ def test_what_a_long_prompt_leaves_in_the_cache_reaches_nobody(
     assert_alike(engine, together, expected | {0: [], 2: []})
     assert_alike(engine, after, expected)
     assert_alike(engine, last, expected)
+
+
+def test_numbers_that_dont_fit_the_adapters_precision_end_its_requests_by_name(
+    entered, adapters, request_of, drain, tmp_path
+):
+    """Finite in the file, infinite in 16 bits: no look at the file finds them."""
+    shutil.copytree(adapters["sql"].folder, tmp_path / "sick")
+    file = tmp_path / "sick" / WEIGHTS
+    tensors = {name: each.float() for name, each in load_file(file).items()}
+    tensors[next(name for name in sorted(tensors) if name.endswith("lora_B.weight"))][1] = 1e6
+    save_file(tensors, file)
+    large = Adapter("sick", LoraFile.read(file.parent)).check_numbers()
+    with entered("multilora int8 fp16", large) as engine:
+        events = drain(engine, request_of(0, "sick", 3), request_of(1, "json", 3))
+    first, second = sorted(
+        (event for event in events if isinstance(event, Finished)), key=lambda e: e.request_id
+    )
+    assert "adapter sick" in first.error
+    assert "very large numbers" in first.error
+    assert second.error is None
