@@ -133,6 +133,8 @@ class RunConfig:
         if self.capacity is not None:
             why = "a search for the capacity sets the rates; capacity=null would"
             found |= dict.fromkeys(("workload.rate", "workload.arrivals.rate"), why)
+            why = "a search for the capacity asks workload.requests for the least"
+            found |= {"workload.arrivals.requests": why}
         return found
 
     def __post_init__(self) -> None:

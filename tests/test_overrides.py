@@ -53,6 +53,7 @@ def job(tmp_path):
         (["isolation=inline", "limits={seconds: 4}"], "isolation=process would"),
         (["+experiment=capacity", "workload.rate=3"], "capacity=null would"),
         (["+experiment=capacity", "workload.arrivals.rate=3"], "capacity=null would"),
+        (["+experiment=capacity", "workload.arrivals.requests=3"], "asks workload.requests"),
         (["engine.patience=3"], "engine.policy=adapter_aware would"),
         (["workload.warmup_iterations=0", "workload.warmup_tokens=2"], "warmup_iterations=1 would"),
         (["workload.seeds.arrivals=2"], "workload/arrivals=poisson would"),
