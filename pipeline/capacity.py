@@ -44,6 +44,7 @@ def search(job: Job, id_: str, console: Console) -> Status:
 
 
 def _searched(job: Job, id_: str, console: Console) -> Outcome:
+    """The first run tells where to look and no more: what is wrong with it doesn't count."""
     settings = _settings(job)
     trials: list[Probe] = []
     reasons: list[str] = []
@@ -52,14 +53,21 @@ def _searched(job: Job, id_: str, console: Console) -> Outcome:
         status = run.directory.status() if _made(run) else _probe(run, id_)
         if status.state is not State.FINISHED:
             return Outcome(status.state, f"{run.directory.path.name}: {run.label}: {status.cause}")
-        reasons += [f"{run.label}: {each}" for each in status.reasons]
-        cautions += [f"{run.label}: {each}" for each in status.cautions]
+        if trials:
+            reasons += [f"{run.label}: {each}" for each in status.reasons]
+            cautions += [f"{run.label}: {each}" for each in status.cautions]
         trials.append(_measured(run))
         found = capacity(trials, settings)
         _write(job.directory, run.directory, found, settings)
         _say(found, settings, console)
     doubts = found.doubts(settings)
-    return Outcome(State.FINISHED, reasons=(*reasons, *doubts), cautions=tuple(cautions))
+    return Outcome(State.FINISHED, reasons=(*reasons, *doubts), cautions=_summed(cautions))
+
+
+def _summed(cautions: list[str]) -> tuple[str, ...]:
+    """One line for those of all runs, which keep their own."""
+    others = f" (and {len(cautions) - 1} more, see {PROBES}/)" if len(cautions) > 1 else ""
+    return tuple(f"{first}{others}" for first in cautions[:1])
 
 
 def _runs(job: Job, trials: list[Probe]) -> Iterator[Job]:
@@ -125,4 +133,4 @@ def _say(found: Capacity, settings: Search, console: Console) -> None:
     kept = f"{trial.share:.1%} of {trial.requests} kept the limits"
     known = f"; capacity {found.low:.4g} to {found.high:.4g}" if found.high else ""
     line = f"  {number}/{settings.runs}: {trial.rate:g} requests/s: {kept}{known}"
-    console.print(line, markup=False, highlight=False)
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

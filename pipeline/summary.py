@@ -35,10 +35,9 @@ HEADLINES = {
     "goodput, requests/s": "goodput_rps",
     "SLO attainment": "slo_attainment",
     "capacity, requests/s": "capacity_rps",
-    "  kept at": "capacity_rps/low",
-    "  missed at": "capacity_rps/high",
-    "  attainment at 0.9 x": "capacity_attainment/below",
-    "  attainment at 1.1 x": "capacity_attainment/above",
+    "  interval from": "capacity_rps/low",
+    "  to": "capacity_rps/high",
+    "  attainment in the last run": "capacity_attainment",
 }
 LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}
 COLUMNS = ("mean", "p50", "p90", "p95", "p99")

@@ -38,7 +38,7 @@ def job(values, tmp_path):
 def imitated(monkeypatch):
     """Runs that end at once, as an engine of that capacity would end; the jobs it was given."""
 
-    def install(edge=EDGE, state=State.FINISHED, reasons=(), dies_at=None, run_in_waits=0.01):
+    def install(edge=EDGE, state=State.FINISHED, reasons=(), dies_at=None, **more):
         asked = []
 
         def attempt(run, id_):
@@ -48,7 +48,8 @@ def imitated(monkeypatch):
             rate = run.config.workload.arrivals.rate
             waits = 0.01 if rate <= edge else 9.0
             rows = [replace(ROW, id=k, tokens=(waits,), finished=waits) for k in range(450)]
-            early = replace(ROW, tokens=(run_in_waits,), finished=run_in_waits, run_in=True)
+            early_waits = more.get("run_in_waits", 0.01)
+            early = replace(ROW, tokens=(early_waits,), finished=early_waits, run_in=True)
             rows += [replace(early, id=450 + k) for k in range(50)]
             append_jsonl(run.directory.path / "requests.jsonl", (row.to_json() for row in rows))
             served = min(rate, 1.4 * edge or 42.0)
@@ -57,7 +58,8 @@ def imitated(monkeypatch):
             run.directory.write_json("trace.json", {"sha256": "abc"})
             if len(asked) == dies_at:
                 raise KeyboardInterrupt
-            status = ended(status, Outcome(state, "why" if state != "FINISHED" else None, reasons))
+            cause = "why" if state != "FINISHED" else None
+            status = ended(status, Outcome(state, cause, reasons, more.get("cautions", ())))
             run.directory.write_status(status)
             return status
 
@@ -146,11 +148,19 @@ def test_a_run_that_dies_ends_the_search_with_its_cause(job, imitated):
     assert len(asked) == 1
 
 
-def test_an_invalid_run_makes_the_search_invalid(job, imitated):
-    imitated(reasons=("late",))
+def test_an_invalid_run_makes_the_search_invalid_but_not_the_first(job, imitated):
+    asked = imitated(reasons=("late",))
     status = search(job(), "id", CONSOLE)
     assert status.validity == "INVALID"
-    assert "workload.rate=1000: late" in status.reasons
+    rates = [run.values["workload"]["rate"] for run in asked]
+    assert status.reasons == tuple(f"workload.rate={rate:g}: late" for rate in rates[1:])
+
+
+def test_cautions_of_its_runs_are_one_line(job, imitated):
+    imitated(cautions=("strained",))
+    status = search(job(), "id", CONSOLE)
+    assert status.validity == "VALID"
+    assert status.cautions == ("workload.rate=42: strained (and 6 more, see probes/)",)
 
 
 def test_limits_that_nobody_can_keep_are_a_reason(job, imitated):
