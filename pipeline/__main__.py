@@ -14,13 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from pipeline.composition import composed_once
 from pipeline.errors import UsageError
-from pipeline.job import Job
-from pipeline.overrides import job_of, name_of, refuse_unread, without_repetitions
-from pipeline.resume import placed
+from pipeline.launch.composition import composed_once
+from pipeline.launch.job import Job
+from pipeline.launch.overrides import job_of, name_of, refuse_unread, without_repetitions
+from pipeline.launch.resume import placed
+from pipeline.launch.sweep import run_single, run_sweep
 from pipeline.stages.preflight import preflight
-from pipeline.sweep import run_single, run_sweep
 from pipeline.tracking.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[1]

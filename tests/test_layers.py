@@ -8,10 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "pipeline"
 FLOORS = [
     {"__main__"},
-    {"sweep", "resume", "composition"},
-    {"capacity", "overrides"},
-    {"attempt", "summary"},
-    {"job"},
+    {"launch"},
     {"run"},
     {"progress"},
     {"stages"},
@@ -19,14 +16,12 @@ FLOORS = [
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"machine"},
-    {"unread"},
     {"errors", "settings", "order"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),
     ("tracking", "metrics"),
     ("profilers", "metrics"),
-    ("sweep", "compare"),
 }
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(ROOT.rglob("*.py"))
@@ -39,7 +34,9 @@ def room(path: Path) -> str:
 def imported(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline."):
+        if isinstance(node, ast.ImportFrom) and node.module == "pipeline":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipeline."):
             names.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
             names |= {a.name.split(".")[1] for a in node.names if a.name.startswith("pipeline.")}

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.order import running_order
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def command(tmp_path, *arguments):

@@ -10,9 +10,9 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from pipeline.attempt import STAYS, attempt, begin, finished
 from pipeline.config import load
-from pipeline.job import Job, Outcome, ended
+from pipeline.launch.attempt import STAYS, attempt, begin, finished
+from pipeline.launch.job import Job, Outcome, ended
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import met

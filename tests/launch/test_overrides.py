@@ -15,10 +15,10 @@ from pipeline.compare.run import Run
 from pipeline.compare.settings import as_used, flatten
 from pipeline.config import load
 from pipeline.errors import UsageError
-from pipeline.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
+from pipeline.launch.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
 from pipeline.tracking.run_directory import RunDirectory
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 LAWS = "workload/popularity=punica_zipf, sglang_geometric, slora_power or zipf"
 

@@ -6,12 +6,12 @@ from math import ceil
 import pytest
 from rich.console import Console
 
-from pipeline import capacity
-from pipeline.attempt import begin
-from pipeline.capacity import PROBES, search
 from pipeline.config import load
 from pipeline.errors import UsageError
-from pipeline.job import Job, Outcome, ended
+from pipeline.launch import capacity
+from pipeline.launch.attempt import begin
+from pipeline.launch.capacity import PROBES, search
+from pipeline.launch.job import Job, Outcome, ended
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.files import append_jsonl
 from pipeline.tracking.run_directory import RunDirectory

@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.attempt import attempt, finished
-from pipeline.capacity import search
-from pipeline.job import Job, now
+from pipeline.launch.attempt import attempt, finished
+from pipeline.launch.capacity import search
+from pipeline.launch.job import Job, now
+from pipeline.launch.summary import print_summary
 from pipeline.order import running_order
-from pipeline.summary import print_summary
 from pipeline.tracking.files import read_json, write_json
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import yaml
 
-from pipeline.job import Job, execute, now
+from pipeline.launch.job import Job, execute, now
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 

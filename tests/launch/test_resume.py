@@ -10,12 +10,12 @@ import pytest
 import yaml
 from rich.console import Console
 
-from pipeline import sweep
 from pipeline.compare.comparison import assemble
 from pipeline.config import load
 from pipeline.errors import UsageError
-from pipeline.job import Job
-from pipeline.resume import placed
+from pipeline.launch import sweep
+from pipeline.launch.job import Job
+from pipeline.launch.resume import placed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SHEET
 

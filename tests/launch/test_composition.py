@@ -12,9 +12,9 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.composition import ChoicesOnce, composed_once
+from pipeline.launch.composition import ChoicesOnce, composed_once
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from omegaconf import DictConfig
 
 from pipeline.config import load, resolve, written
 from pipeline.errors import UsageError
-from pipeline.job import Job
+from pipeline.launch.job import Job
+from pipeline.launch.unread import read, unread
 from pipeline.tracking.run_directory import RunDirectory
-from pipeline.unread import read, unread
 
 NO_CHOICES = (".", "experiment", "precision")
 """Folders of `conf/` whose files set values, and take none."""
