@@ -12,10 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.compare import compare, print_cautions, print_table
+from pipeline.compare.cautions import print_cautions
 from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.gate import Condition, Finding, evaluate
 from pipeline.compare.naming import BY
+from pipeline.compare.report import compare
+from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
 
 

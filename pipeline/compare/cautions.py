@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.circumstances import differing
+from pipeline.compare.comparison import Comparison
 from pipeline.compare.interaction import p_value
 from pipeline.compare.interleaving import parted
 from pipeline.compare.machines import Machine
@@ -20,11 +20,8 @@ from pipeline.compare.run import Run
 from pipeline.compare.verdict import SIGNIFICANT, holm
 from pipeline.tracking.status import FORMAT
 
-if TYPE_CHECKING:
-    from pipeline.compare.comparison import Comparison
 
-
-def cautions(comparison: "Comparison") -> list[str]:
+def cautions(comparison: Comparison) -> list[str]:
     """One line each, the gravest first; empty when there is nothing to warn of."""
     return [
         *_elsewhere(comparison),
@@ -42,13 +39,13 @@ def cautions(comparison: "Comparison") -> list[str]:
     ]
 
 
-def print_cautions(comparison: "Comparison", console: Console) -> None:
+def print_cautions(comparison: Comparison, console: Console) -> None:
     """Print them, a line each."""
     for caution in cautions(comparison):
         console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
 
 
-def _elsewhere(comparison: "Comparison") -> Iterator[str]:
+def _elsewhere(comparison: Comparison) -> Iterator[str]:
     """Arms that would have been paired, had they run on the baseline's machine."""
     baseline = comparison.of(comparison.baseline)
     for arm in comparison.arms[1:]:
@@ -78,7 +75,7 @@ def _mixed(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"repeats were made under unlike circumstances: {listed(told, '; ')}"
 
 
-def _parted(comparison: "Comparison") -> Iterator[str]:
+def _parted(comparison: Comparison) -> Iterator[str]:
     found = [
         pair
         for arm in comparison.arms[1:]
@@ -92,7 +89,7 @@ def _parted(comparison: "Comparison") -> Iterator[str]:
         )
 
 
-def _given(comparison: "Comparison") -> Iterator[str]:
+def _given(comparison: Comparison) -> Iterator[str]:
     runs = [run for run in comparison.runs if run.command and run.counts]
     if len(comparison.arms) > 1 and any(run.settings.get("shuffle", 0) is None for run in runs):
         yield (
@@ -101,7 +98,7 @@ def _given(comparison: "Comparison") -> Iterator[str]:
         )
 
 
-def _biased(comparison: "Comparison") -> Iterator[str]:
+def _biased(comparison: Comparison) -> Iterator[str]:
     for each in comparison.twins:
         if each.ratio.excludes_one:
             yield (
@@ -110,7 +107,7 @@ def _biased(comparison: "Comparison") -> Iterator[str]:
             )
 
 
-def _interacting(comparison: "Comparison") -> Iterator[str]:
+def _interacting(comparison: Comparison) -> Iterator[str]:
     """Arms whose ratio changes with the repeat: their intervals know it, their readers should."""
     tested = {arm: p_value(each.ratio) for arm, each in comparison.verdicts.items()}
     known = {arm: p for arm, p in tested.items() if p is not None}

@@ -97,7 +97,7 @@ class Comparison:
         return tuple(twins(self.runs, self.metric))
 
 
-def compare(
+def assemble(
     sources: Sequence[Path | str],
     out: Path | None = None,
     baseline: str | None = None,
@@ -105,7 +105,7 @@ def compare(
     axis: str | None = None,
     by: Sequence[str] = (),
 ) -> Comparison:
-    """Compare the runs under `sources` and write the page and `comparison.json`.
+    """Compare the runs under `sources`, with nothing written.
 
     Args:
         sources: sweeps, run directories, folders of them, or queries (`mlflow:FILTER`).
@@ -118,22 +118,6 @@ def compare(
     Raises:
         UsageError: a source holds no runs, or another argument can't be.
     """
-    from pipeline.compare.report import write  # matplotlib: slow to import, needed here alone
-
-    comparison = assemble(sources, out, baseline, metric, axis, by)
-    write(comparison)
-    return comparison
-
-
-def assemble(
-    sources: Sequence[Path | str],
-    out: Path | None = None,
-    baseline: str | None = None,
-    metric: str = HEADLINE_METRIC,
-    axis: str | None = None,
-    by: Sequence[str] = (),
-) -> Comparison:
-    """What `compare` compares, with nothing written."""
     runs = place(load(sources), by)
     if metric != HEADLINE_METRIC and not any(run.number(metric) is not None for run in runs):
         raise UsageError(f"--metric {metric}: no run has a figure for it; docs/metrics.md has all")

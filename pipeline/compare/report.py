@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from pipeline.compare.cautions import cautions
 from pipeline.compare.columns import meaning
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.comparison import HEADLINE_METRIC, Comparison, assemble
 from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.fold import unfolded
@@ -25,10 +25,19 @@ from pipeline.tracking.files import write_json, write_text
 HERE = Path(__file__).parent
 
 
-def write(comparison: Comparison) -> None:
-    """Write the page and the numbers beside it."""
+def compare(
+    sources: Sequence[Path | str],
+    out: Path | None = None,
+    baseline: str | None = None,
+    metric: str = HEADLINE_METRIC,
+    axis: str | None = None,
+    by: Sequence[str] = (),
+) -> Comparison:
+    """Compare the runs as `assemble` does, and write the page and the numbers beside it."""
+    comparison = assemble(sources, out, baseline, metric, axis, by)
     write_text(comparison.report, page(comparison))
     write_json(comparison.data, document(comparison))
+    return comparison
 
 
 def page(comparison: Comparison) -> str:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.compare.columns import FAITHFUL
 from pipeline.metrics.timeline import STAGES
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
@@ -75,8 +76,6 @@ def _headlines(metrics: Mapping[str, float | str]) -> Table:
 
 def _faithful(metrics: Mapping[str, float | str]) -> tuple[str, str]:
     """How near to the reference's it was, or that nobody looked; it stands beside the speed."""
-    from pipeline.compare.columns import FAITHFUL  # it brings the whole comparison along
-
     numbers = {name: each for name, each in metrics.items() if not isinstance(each, str)}
     return f"{FAITHFUL.title}, {FAITHFUL.unit}", FAITHFUL.text(numbers.get)
 

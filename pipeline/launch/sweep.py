@@ -96,7 +96,9 @@ def _start(job: Job, id_: str, console: Console) -> Status:
 
 
 def _compare(root: Path, console: Console) -> None:
-    from pipeline.compare import compare, print_cautions, print_table
+    from pipeline.compare.cautions import print_cautions
+    from pipeline.compare.report import compare  # matplotlib: slow to import, needed here alone
+    from pipeline.compare.table import print_table
 
     comparison = compare([root])
     print_table(comparison, console)

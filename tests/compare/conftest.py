@@ -12,7 +12,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from pipeline.compare import compare
+from pipeline.compare.report import compare
 from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
 from pipeline.tracking.files import write_json
 from pipeline.tracking.run_directory import RunDirectory

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compare import compare
 from pipeline.compare.cautions import cautions
 from pipeline.compare.load import load
+from pipeline.compare.report import compare
 from pipeline.errors import UsageError
 from pipeline.tracking.files import read_json, write_json
 from pipeline.tracking.status import State

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compare import compare
+from pipeline.compare.report import compare
 from pipeline.tracking.run_directory import RunDirectory
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}

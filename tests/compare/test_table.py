@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.compare import print_table
 from pipeline.compare.columns import significant
 from pipeline.compare.comparison import assemble
 from pipeline.compare.rows import ranges, rows
+from pipeline.compare.table import print_table
 
 
 def printed(path: Path, console: Console) -> str:
