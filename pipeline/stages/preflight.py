@@ -79,9 +79,9 @@ class _Seen:
 
     def draw(self, config: RunConfig, base: _Base) -> None:
         """Every trace is drawn: whatever is wrong with a file or a law is said before anything."""
-        config.workload.check(config.adapters.names() or BASE_ALONE)
         key = repr((config.model, config.adapters, config.workload))
         if key not in self.drawn:
+            config.workload.check(config.adapters.names() or BASE_ALONE)
             self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.architecture))
         _in_time(config, self.drawn[key].last_s)
         config.engine.check_length(base.checkpoint.architecture, self.drawn[key].longest)
