@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.compare.run import Run
-from pipeline.machine.kernel_file import listed
+from pipeline.machine.kernel_file import format_list
 
 FOLLOWING = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables that every job sets by its number of threads."""
@@ -32,7 +32,7 @@ def circumstances(run: Run) -> Circumstances:
     variables = recorded.get("thread_variables") or {}
     found = {
         "threads": recorded.get("threads"),
-        "affinity": listed(cpu["affinity"]) if cpu.get("affinity") else None,
+        "affinity": format_list(cpu["affinity"]) if cpu.get("affinity") else None,
         "isa": backend.get("instruction_set"),
         BUILD: backend.get("built"),
         "commit": _commit(git),

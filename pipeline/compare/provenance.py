@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.run import Run
 from pipeline.compare.settings import flatten
-from pipeline.machine.kernel_file import listed
+from pipeline.machine.kernel_file import format_list
 from pipeline.machine.processor import VECTOR_EXTENSIONS, name_of
 
 Fact = tuple[str, tuple[str, ...]]
@@ -59,7 +59,7 @@ def _cpu(run: Run) -> str | None:
 def _threads(run: Run) -> str | None:
     threads = _text(run.environment.get("threads", run.settings.get("threads")))
     cpus = (run.environment.get("cpu") or {}).get("affinity")
-    why = [run.environment.get("threads_reason"), cpus and f"on processors {listed(cpus)}"]
+    why = [run.environment.get("threads_reason"), cpus and f"on processors {format_list(cpus)}"]
     return threads and f"{threads}{''.join(f'; {each}' for each in why if each)}"
 
 

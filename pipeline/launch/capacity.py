@@ -7,12 +7,13 @@ search, nothing measured is lost: started again, it takes the finished runs as t
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 
 from rich.console import Console
 
 from pipeline.config import load
 from pipeline.launch.attempt import STAYS, attempt, begin, finished
-from pipeline.launch.job import Job, Outcome, ended
+from pipeline.launch.job import Job, Outcome, recorded
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import met
@@ -32,15 +33,7 @@ FROM_FIRST = ("environment.json", "trace.json")
 def search(job: Job, id_: str, console: Console) -> Status:
     """Find the capacity, write `capacity.json` and `metrics.json`; how it ended."""
     status = begin(job, id_, (*STAYS, PROBES))
-    job.directory.write_status(status)
-    try:
-        outcome = _searched(job, id_, console)
-    except KeyboardInterrupt:
-        job.directory.write_status(ended(status, Outcome(State.FAILED, "interrupted")))
-        raise
-    status = ended(status, outcome)
-    job.directory.write_status(status)
-    return status
+    return recorded(job.directory, status, partial(_searched, job, id_, console))
 
 
 def _searched(job: Job, id_: str, console: Console) -> Outcome:

@@ -6,9 +6,10 @@ import os
 import resource
 import signal
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,20 @@ class Outcome:
 
 def execute(job: Job, status: Status) -> Status:
     """Run the job under its limits and write its status before and after."""
-    job.directory.write_status(status)
+    work = _inline if job.config.isolation == "inline" else _isolated
+    return recorded(job.directory, status, partial(work, job))
+
+
+def recorded(directory: RunDirectory, status: Status, work: Callable[[], Outcome]) -> Status:
+    """Do the work of a job and write its status before and after; how it ended."""
+    directory.write_status(status)
     try:
-        outcome = _inline(job) if job.config.isolation == "inline" else _isolated(job)
+        outcome = work()
     except KeyboardInterrupt:
-        job.directory.write_status(ended(status, Outcome(State.FAILED, "interrupted")))
+        directory.write_status(ended(status, Outcome(State.FAILED, "interrupted")))
         raise
     status = ended(status, outcome)
-    job.directory.write_status(status)
+    directory.write_status(status)
     return status
 
 

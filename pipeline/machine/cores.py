@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.machine.cgroup import limits
-from pipeline.machine.kernel_file import numbers, text
+from pipeline.machine.kernel_file import parse_list, text
 
 SYSTEM = Path("/sys/devices/system")
 SIBLINGS = ("core_cpus_list", "thread_siblings_list")
@@ -81,12 +81,12 @@ def _siblings(cpu: int, system: Path) -> tuple[int, ...]:
     """Hardware threads of the core that `cpu` is one of; itself alone where there's no telling."""
     folder = system / "cpu" / f"cpu{cpu}" / "topology"
     listed = next((found for name in SIBLINGS if (found := text(folder / name))), None)
-    return numbers(listed) if listed else (cpu,)
+    return parse_list(listed) if listed else (cpu,)
 
 
 def _nodes(mask: tuple[int, ...], system: Path) -> tuple[int, ...]:
     nodes = {
-        int(folder.name.removeprefix("node")): numbers(text(folder / "cpulist") or "")
+        int(folder.name.removeprefix("node")): parse_list(text(folder / "cpulist") or "")
         for folder in (system / "node").glob("node[0-9]*")
     }
     return tuple(sorted(node for node, cpus in nodes.items() if set(cpus) & set(mask)))

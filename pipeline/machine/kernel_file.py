@@ -12,23 +12,23 @@ def text(path: Path) -> str | None:
         return None
 
 
-def numbers(ranges: str) -> tuple[int, ...]:
+def parse_list(ranges: str) -> tuple[int, ...]:
     """The numbers of a list such as `0-3,8`, ascending.
 
     Raises:
         ValueError: it isn't such a list.
     """
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in ranges.replace(",", " ").split():
         first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
+        numbers.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(numbers))
 
 
-def listed(found: Iterable[int]) -> str:
+def format_list(numbers: Iterable[int]) -> str:
     """The other way round: ascending numbers as such a list."""
     spans: list[list[int]] = []
-    for number in sorted(set(found)):
+    for number in sorted(set(numbers)):
         if spans and number == spans[-1][-1] + 1:
             spans[-1].append(number)
         else:

@@ -1,6 +1,5 @@
 """The shape of a decoder, read from its `config.json` without loading a weight."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Self
 from pipeline.errors import UsageError
 from pipeline.models.config_check import check_values
 from pipeline.models.families import FAMILIES, PROJECTIONS, biased, rope, windows
+from pipeline.models.json_file import read_object
 
 CONFIG = "config.json"
 
@@ -133,13 +133,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
         raise UsageError(f"{folder}: no {CONFIG}; name the folder of a checkpoint")
-    try:
-        config = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
-    if not isinstance(config, dict):
-        raise UsageError(f"{path}: not a JSON object; fetch the checkpoint again")
-    return config
+    return read_object(path)
 
 
 def _block(projection: str) -> str:

@@ -1,6 +1,5 @@
 """A base model on disk."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer
 from pipeline.errors import UsageError
 from pipeline.models.architecture import CONFIG, Architecture, read_config
 from pipeline.models.fingerprint import fingerprint
+from pipeline.models.json_file import read_object
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
 from pipeline.models.tokenizer import (
     TOKENIZER,
@@ -98,7 +98,7 @@ class Checkpoint:
         """
         path = self.folder / GENERATION
         source = path if path.is_file() else self.folder / CONFIG
-        ids = json.loads(source.read_text("utf-8")).get("eos_token_id")
+        ids = read_object(source).get("eos_token_id")
         return frozenset(ids if isinstance(ids, list) else [] if ids is None else [ids])
 
     def fingerprint(self) -> str:

@@ -1,6 +1,5 @@
 """A tokenizer as its file has it, but for what the file has by accident."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
+from pipeline.models.json_file import read_object
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
@@ -38,7 +38,7 @@ def check_tokenizer(folder: Path) -> None:
     path = folder / TOKENIZER
     if not path.is_file():
         raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
-    document, config = _read(path), folder / TOKENIZER_CONFIG
+    document, config = read_object(path), folder / TOKENIZER_CONFIG
     try:
         vocabulary = document["model"]["vocab"]  # Unigram's is a list of pairs
         known = {each if isinstance(each, str) else each[0] for each in vocabulary}
@@ -47,7 +47,7 @@ def check_tokenizer(folder: Path) -> None:
         raise UsageError(f"{path}: not a fast tokenizer's file; save the tokenizer anew") from error
     if not config.is_file():
         return
-    for token in _named(_read(config)):
+    for token in _named(read_object(config)):
         if token not in known:
             raise UsageError(
                 f"{config}: names the token {token!r}, which {TOKENIZER} lacks, so that its id "
@@ -66,13 +66,3 @@ def _named(config: dict[str, Any]) -> Iterator[str]:
 
 def _text(token: Any) -> str:
     return str(token["content"] if isinstance(token, dict) else token)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
-    if not isinstance(document, dict):
-        raise UsageError(f"{path}: not a JSON object; fetch the checkpoint again")
-    return document

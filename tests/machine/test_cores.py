@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.machine.cores import cores, cores_of
-from pipeline.machine.kernel_file import listed, numbers
+from pipeline.machine.kernel_file import format_list, parse_list
 
 
 @pytest.fixture
@@ -63,12 +63,12 @@ def test_this_machine_has_some() -> None:
 
 
 def test_lists_of_numbers() -> None:
-    assert numbers("0-2,8") == (0, 1, 2, 8)
-    assert numbers("") == ()
-    assert listed((0, 1, 2, 8)) == "0-2,8"
-    assert listed(()) == ""
+    assert parse_list("0-2,8") == (0, 1, 2, 8)
+    assert parse_list("") == ()
+    assert format_list((0, 1, 2, 8)) == "0-2,8"
+    assert format_list(()) == ""
 
 
 @given(st.frozensets(st.integers(0, 300)))
 def test_a_list_of_numbers_is_read_as_it_was_written(found: frozenset[int]) -> None:
-    assert numbers(listed(found)) == tuple(sorted(found))
+    assert parse_list(format_list(found)) == tuple(sorted(found))
