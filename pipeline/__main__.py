@@ -69,7 +69,7 @@ class Plan:
         preflight(job.config for job in self.jobs)
         self.jobs = placed(self.jobs, self.sweep)
 
-    def said(self) -> str:
+    def left_out(self) -> str:
         """The jobs that are left out, and the overrides that change nothing in them."""
         names = dict.fromkeys(each for job in self.repeating for each in map(name_of, job.unread))
         jobs = f"{len(self.repeating)} of {len(self.repeating) + len(self.jobs)} jobs"
@@ -119,7 +119,7 @@ def main() -> int:
     for job in plan.repeating:
         job.directory.remove_if_empty()
     if plan.repeating:
-        console.print(f"left out, doing what another job does: {plan.said()}", markup=False)
+        console.print(f"left out, doing what another job does: {plan.left_out()}", markup=False)
     if plan.sweep is None:
         return run_single(plan.jobs[0], console)
     return run_sweep(plan.jobs, plan.sweep, console)

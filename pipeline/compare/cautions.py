@@ -15,7 +15,7 @@ from pipeline.compare.interleaving import parted
 from pipeline.compare.machines import Machine
 from pipeline.compare.naming import MACHINE
 from pipeline.compare.ratios import pairs
-from pipeline.compare.repetition import cold, few, listed, name_of, noisy
+from pipeline.compare.repetition import abridged, cold, few, name_of, noisy
 from pipeline.compare.run import Run
 from pipeline.compare.verdict import SIGNIFICANT, holm
 from pipeline.tracking.status import FORMAT
@@ -69,10 +69,10 @@ def _mixed(cells: Sequence[Cell]) -> Iterator[str]:
     """Configurations whose own repeats were made under unlike circumstances."""
     told = []
     for cell in cells:
-        found = [f"{name} {listed(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
+        found = [f"{name} {abridged(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
         told += [f"{name_of(cell)}: {'; '.join(found)}"] if found else []
     if told:
-        yield f"repeats were made under unlike circumstances: {listed(told, '; ')}"
+        yield f"repeats were made under unlike circumstances: {abridged(told, '; ')}"
 
 
 def _parted(comparison: Comparison) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _older(runs: Sequence[Run]) -> Iterator[str]:
     older = [run.name for run in runs if run.format < FORMAT]
     if older:
         yield (
-            f"{listed(older, ', ')}: written by an earlier version of this program; the hash of "
+            f"{abridged(older, ', ')}: written by an earlier version of this program; the hash of "
             "such a run's trace doesn't cover how many requests are in flight, so it pairs with "
             "no later run: measure it again to compare it with one"
         )
@@ -133,8 +133,8 @@ def _nowhere(runs: Sequence[Run]) -> Iterator[str]:
     unknown = [run.name for run in runs if run.counts and not Machine.of(run).known]
     if unknown:
         yield (
-            f"{listed(unknown, ', ')}: no record of the processor's family and model, so machines "
-            "are told apart by their names alone"
+            f"{abridged(unknown, ', ')}: no record of the processor's family and model, so "
+            "machines are told apart by their names alone"
         )
 
 
@@ -148,4 +148,4 @@ def _said(runs: Sequence[Run]) -> Iterator[str]:
     for found in said.values():
         names = [name for several in found.values() for name in several]
         others = f", and the like of {len(found) - 1} more" if len(found) > 1 else ""
-        yield f"{listed(names, ', ')}: {next(iter(found))}{others}"
+        yield f"{abridged(names, ', ')}: {next(iter(found))}{others}"

@@ -64,7 +64,7 @@ def _row(row: Row) -> dict[str, Any]:
         "repeats": [run.repeat for run in row.runs],
         "mean": {name: row.number(name) for column in COLUMNS for name in column.metrics},
         "noisy_cv": row.variation,
-        "ratio": _verdict(row.found),
+        "ratio": _verdict(row.against_baseline),
     }
 
 

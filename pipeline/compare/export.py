@@ -30,7 +30,7 @@ def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
     ratio = ("ratio", "ratio_low", "ratio_high", "pairs", "found", "would_have_shown", "unlike")
     writer.writerow(["engine", *settings, "verdict", "repeats", *ratio, *metrics])
     for row in rows:
-        found = _found(row.found) if row.found else [None] * len(ratio)
+        found = _found(row.against_baseline) if row.against_baseline else [None] * len(ratio)
         repeats = " ".join(str(run.repeat) for run in row.runs if run.repeat is not None)
         values = [value for _, value in row.condition]
         numbers = [row.number(metric) for metric in metrics]

@@ -89,7 +89,7 @@ def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
 
 def _brief(verdict: Verdict) -> str:
     ratio = verdict.ratio
-    doubt = f", {verdict.said}" if verdict.word == NO_DIFFERENCE else ""
+    doubt = f", {verdict.wording}" if verdict.word == NO_DIFFERENCE else ""
     return f"{_times(ratio)}, {_pairs(ratio)}{doubt}{_unlike(ratio)}"
 
 

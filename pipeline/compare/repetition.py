@@ -38,7 +38,7 @@ def noisy(cells: Sequence[Cell], metric: str) -> Iterator[str]:
         if found:
             of = f"in {len(found)} of {len(variations)} configurations"
             named = [f"by {variation:.0%} in {name}" for variation, name in found]
-            yield f"{what} by {NOISY:.0%} or more {of}: {listed(named, '; ')}"
+            yield f"{what} by {NOISY:.0%} or more {of}: {abridged(named, '; ')}"
 
 
 def cold(runs: Sequence[Run]) -> Iterator[str]:
@@ -46,7 +46,7 @@ def cold(runs: Sequence[Run]) -> Iterator[str]:
     names = [run.name for run in runs if run.counts and _ramps(run)]
     if names:
         yield (
-            f"the first iteration was the slowest by 10 % or more in {listed(names, ', ')}: "
+            f"the first iteration was the slowest by 10 % or more in {abridged(names, ', ')}: "
             "warm-up may be too short (workload.warmup_iterations)"
         )
 
@@ -56,7 +56,7 @@ def name_of(cell: Cell) -> str:
     return ", ".join([cell.arm, *(f"{short(key)} {shown(value)}" for key, value in cell.condition)])
 
 
-def listed(names: Sequence[str], separator: str) -> str:
+def abridged(names: Sequence[str], separator: str) -> str:
     """The first three, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return separator.join(names[:3]) + more

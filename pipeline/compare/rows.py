@@ -10,6 +10,7 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.verdict import Verdict
+from pipeline.machine.kernel_file import format_list
 
 NOISY = 0.10
 """Coefficient of variation between iterations from which a figure carries a warning."""
@@ -25,7 +26,7 @@ class Row:
         runs: the repeats it stands for; a run that is left out stands alone.
         verdict: VALID, or what keeps it out of the comparison.
         why: the cause or the reasons.
-        found: the ratio to the baseline, and what may be said of it.
+        against_baseline: the ratio to the baseline, and what may be said of it.
         number: looks a metric up.
     """
 
@@ -34,13 +35,13 @@ class Row:
     runs: tuple[Run, ...]
     verdict: str
     why: str
-    found: Verdict | None
+    against_baseline: Verdict | None
     number: Numbers
 
     @property
     def ratio(self) -> Ratio | None:
         """Against the baseline."""
-        return self.found.ratio if self.found else None
+        return self.against_baseline.ratio if self.against_baseline else None
 
     @property
     def counts(self) -> bool:
@@ -104,13 +105,7 @@ def shown(value: Any) -> str:
 
 def ranges(numbers: Iterable[int]) -> str:
     """Whole numbers as text, neighbours as their first and last."""
-    runs: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(DASH.join(dict.fromkeys((str(run[0]), str(run[-1])))) for run in runs)
+    return format_list(numbers).replace("-", DASH).replace(",", ", ")
 
 
 def differing(conditions: Sequence[Condition]) -> list[str]:

@@ -26,7 +26,7 @@ def print_table(comparison: Comparison, console: Console) -> None:
     lines = rows(comparison)
     table, dropped = _fitting(comparison, lines, console)
     console.print(*_said(comparison), *_throughout(comparison), "", table, sep="\n")
-    if any(row.found and row.found.within is not None for row in lines):
+    if any(row.against_baseline and row.against_baseline.within is not None for row in lines):
         console.print(Text(UNDECIDED, style="dim"), soft_wrap=True)
     for line in unlike(lines):
         console.print(Text(line, style="yellow"), soft_wrap=True)
@@ -41,11 +41,11 @@ def print_table(comparison: Comparison, console: Console) -> None:
 
 def unlike(lines: Sequence[Row]) -> list[str]:
     """What the mark stands for, a line for each set of circumstances and the arms it concerns."""
-    said: dict[tuple[str, ...], dict[str, None]] = {}
+    concerned: dict[tuple[str, ...], dict[str, None]] = {}
     for row in lines:
-        if row.found and row.found.ratio.unlike:
-            said.setdefault(row.found.ratio.unlike, {})[row.arm] = None
-    return [f"{UNLIKE} {', '.join(arms)}: {', '.join(what)}" for what, arms in said.items()]
+        if row.ratio and row.ratio.unlike:
+            concerned.setdefault(row.ratio.unlike, {})[row.arm] = None
+    return [f"{UNLIKE} {', '.join(arms)}: {', '.join(what)}" for what, arms in concerned.items()]
 
 
 def _said(comparison: Comparison) -> list[Text]:
@@ -117,8 +117,9 @@ def _against(row: Row, baseline: str | None) -> str:
         return row.verdict
     if row.arm == baseline:
         return "baseline"
-    if row.found is None:
+    against = row.against_baseline
+    if against is None:
         return MISSING
-    mark = f" {UNLIKE}" if row.found.ratio.unlike else ""
-    said = f"{row.found.ratio.mean:.2f} ({row.found.ratio.pairs}){mark}"
-    return said if row.found.within is None else f"{said} <{share(row.found.within)}"
+    mark = f" {UNLIKE}" if against.ratio.unlike else ""
+    within = "" if against.within is None else f" <{share(against.within)}"
+    return f"{against.ratio.mean:.2f} ({against.ratio.pairs}){mark}{within}"

@@ -42,7 +42,7 @@ class Verdict:
         return self.word not in (NO_DIFFERENCE, ONE_REPEAT)
 
     @property
-    def said(self) -> str:
+    def wording(self) -> str:
         """The word, and after "no difference found" which one would have been."""
         return (
             self.word if self.within is None else f"{self.word} ({would_have_shown(self.within)})"

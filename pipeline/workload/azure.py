@@ -102,7 +102,7 @@ class Azure(Workload):
         bounds = Bounds(
             shortest=self.min_prompt_tokens,
             longest=self.max_prompt_tokens,
-            own_key="workload.output_factor",
+            explicit_answer_key="workload.output_factor",
             room=room,
         )
         measured = ((each, each.where, each.prompt_tokens, each.output_tokens) for each in calls)

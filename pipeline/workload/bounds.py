@@ -24,7 +24,7 @@ class Bounds:
         longest: prompts of more tokens are left out; None leaves none out.
         answer: tokens that a request asks for at most, where its prompt doesn't say.
         answer_key: what makes such answers shorter, for messages.
-        own_key: what makes the others shorter.
+        explicit_answer_key: what makes answers shorter whose length a prompt says.
         before: tokens that stand before every prompt.
         room: what the model has room for.
         text: whether engines get the text, and so make the token ids themselves.
@@ -34,7 +34,7 @@ class Bounds:
     longest: int | None = None
     answer: int = 1
     answer_key: str = "workload.max_new_tokens"
-    own_key: str = "its max_tokens"
+    explicit_answer_key: str = "its max_tokens"
     before: int = 0
     room: Room = BOUNDLESS
     text: bool = True
@@ -81,7 +81,7 @@ class Bounds:
             UsageError: with what to do.
         """
         prompt, wanted, most = self.before + tokens, answer or self.answer, self.room.positions
-        key = self.own_key if answer else self.answer_key
+        key = self.explicit_answer_key if answer else self.answer_key
         if not tokens:
             raise UsageError(f"{where}: makes no token; {SHORTEST}=1 leaves out what is empty")
         if wanted >= most:

@@ -12,7 +12,7 @@ from pipeline.workload.assembly import assemble
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity, rounded
-from pipeline.workload.prompts.said import check_said, counted, without_law
+from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
 from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Tokens
@@ -68,7 +68,7 @@ class Generated(Workload):
         self.popularity.check(self.arrivals.groups(), len(adapters))
         slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
         self.run_in.check(slots, self.arrivals.max_in_flight)
-        check_said(self.prompts.explicit(), adapters, self.popularity, self.text)
+        check_explicit(self.prompts.explicit(), adapters, self.popularity, self.text)
 
     def trace(
         self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS

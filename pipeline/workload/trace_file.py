@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from pipeline.errors import UsageError
+from pipeline.workload.request import Request
 from pipeline.workload.rows import Sidecar, parse_rows, parse_sidecar
 from pipeline.workload.trace import Trace, digest
 
@@ -32,15 +33,7 @@ def read_trace(path: Path, in_flight: InFlight | None = None) -> Trace:
     requests = parse_rows(path, data)
     sidecar = path.with_suffix(".json")
     if sidecar == path or not sidecar.is_file():
-        if in_flight is None:
-            raise UsageError(
-                f"workload.path={path}: {sidecar.name} is missing beside it, which says how many "
-                "requests are in flight at a time; copy it too, or for a file written by hand give "
-                "workload.in_flight=all or a number"
-            )
-        limit = None if in_flight == "all" else in_flight
-        note = f"{path.name} came without {sidecar.name}: nothing says that it is whole"
-        return Trace(requests, limit, notes=(note,))
+        return _written_by_hand(path, requests, sidecar.name, in_flight)
     if in_flight is not None:
         raise UsageError(
             f"workload.in_flight={in_flight}: {sidecar} says it already; leave the setting out"
@@ -58,6 +51,20 @@ def read_trace(path: Path, in_flight: InFlight | None = None) -> Trace:
         )
     vector = {"probabilities": list(said.probabilities)} if said.probabilities else {}
     return Trace(requests, said.max_in_flight, {**said.laws, **vector}, _notes(said))
+
+
+def _written_by_hand(
+    path: Path, requests: tuple[Request, ...], sidecar: str, in_flight: InFlight | None
+) -> Trace:
+    if in_flight is None:
+        raise UsageError(
+            f"workload.path={path}: {sidecar} is missing beside it, which says how many "
+            "requests are in flight at a time; copy it too, or for a file written by hand give "
+            "workload.in_flight=all or a number"
+        )
+    limit = None if in_flight == "all" else in_flight
+    note = f"{path.name} came without {sidecar}: nothing says that it is whole"
+    return Trace(requests, limit, notes=(note,))
 
 
 def _digest(rows: bytes, said: Sidecar) -> str:

@@ -67,7 +67,7 @@ def test_a_little_more_than_would_have_shown_does() -> None:
 )
 def test_what_would_have_shown(within: float | None, said: str) -> None:
     made = Verdict(Ratio((1.0, 1.0)), 1.0, NO_DIFFERENCE, within)
-    assert made.said.replace("\u00a0", " ") == said
+    assert made.wording.replace("\u00a0", " ") == said
 
 
 def test_one_of_many_needs_more_evidence() -> None:

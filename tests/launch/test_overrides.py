@@ -181,7 +181,7 @@ def test_a_sweep_is_composed_without_its_repetitions(tmp_path, monkeypatch):
     laws = [each.config.workload.popularity.name for each in plan.jobs]
     assert laws == ["uniform", "zipf", "zipf"]
     assert [each.number for each in plan.jobs] == [0, 1, 2]
-    assert plan.said() == "1 of 4 jobs, which don't read workload.alpha"
+    assert plan.left_out() == "1 of 4 jobs, which don't read workload.alpha"
 
 
 def test_what_no_job_of_a_sweep_reads_is_refused_before_anything_starts(tmp_path, monkeypatch):

@@ -14,13 +14,13 @@ _LAWS = {
 """Settings of a workload that decide what a row of a file may say instead, by the row's field."""
 
 
-def check_said(
+def check_explicit(
     prompts: Sequence[Prompt], adapters: Sequence[str | None], law: Popularity, text: bool
 ) -> None:
     """What prompts say must be there to be had, and must not break a law.
 
     Args:
-        prompts: those that say something.
+        prompts: those that say more than words.
         adapters: what requests may ask for.
         law: who gets which, where a prompt doesn't say.
         text: whether engines get the text.
