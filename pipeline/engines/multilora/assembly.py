@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch, Segment
-from pipeline.engines.multilora.lora import LoadedAdapter
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.sequence import Chunk
 
 Step = Rows[Chunk[LoadedAdapter]]

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
+
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from pipeline.engines.multilora.lora import LoadedAdapter
 
 
 @dataclass(frozen=True)
 class Segment:
     """Neighbouring rows of a batch that share an adapter; None for the base model."""
 
-    adapter: "LoadedAdapter | None"
+    adapter: LoadedAdapter | None
     start: int
     stop: int
 

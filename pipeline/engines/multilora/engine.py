@@ -14,8 +14,9 @@ from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
 from pipeline.engines.multilora.kernels.choice import kernels_for
 from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.loader import background_loader
-from pipeline.engines.multilora.lora import LoadedAdapter, Plan
+from pipeline.engines.multilora.lora import Plan
 from pipeline.engines.multilora.pool_size import pool_tokens
 from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Scheduler

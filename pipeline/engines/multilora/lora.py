@@ -1,4 +1,4 @@
-"""An adapter in memory, ready to be added to a batch."""
+"""Loading an adapter: where its numbers will lie, worked out beforehand, and the one call left."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,24 +10,12 @@ from numpy.typing import NDArray
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.engines.multilora.kernels.kernels import Kernels
-from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter, Shape
+from pipeline.engines.multilora.kernels.lora_layout import Layout, Shape
 from pipeline.engines.multilora.kernels.lora_source import sources
 from pipeline.engines.multilora.kernels.precision import AdapterDtype
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.sites import SITES, columns_of, module_of
 from pipeline.models.architecture import Architecture
-
-
-@dataclass(frozen=True, eq=False)
-class LoadedAdapter:
-    """One adapter's matrices for every site of the decoder."""
-
-    name: str
-    packed: PackedAdapter
-
-    @property
-    def bytes(self) -> int:
-        """Memory it takes."""
-        return self.packed.bytes
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.engines.multilora.batch import Batch, Segment
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.lora import LoadedAdapter
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 
 
 def score(

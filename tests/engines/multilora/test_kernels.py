@@ -13,7 +13,7 @@ from pipeline.engines.multilora.kernels.lora_layout import Part, pack_adapter
 from pipeline.engines.multilora.kernels.native import NativeKernels
 from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.kv_pool import KvPool
-from pipeline.engines.multilora.lora import LoadedAdapter
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 
 NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()
