@@ -69,14 +69,20 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
         progress.stage("check")
         findings = examine(config, reference, built.engine, timeline, trace.requests)
 
-    missed, doubts = judge(config, findings)
     figures |= findings.metrics(trace.adapters)
     directory.write_json("fidelity.json", findings.document())
+    record(config, timeline, figures, profiles, directory)
+    progress.done()
+    missed, doubts = judge(config, findings)
     eos = not config.sampling.ignore_eos
     reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
     counted = timeline.measured()
-    reasons += (*missed, *starved(counted, config.validity))
-    record(config, timeline, figures, profiles, directory)
-    progress.done()
-    strain = strained(counted, config.validity)
-    return Result(reasons, (*cautions(circumstances), *strain, *trace.notes, *doubts))
+    return Result(
+        reasons=(*reasons, *missed, *starved(counted, config.validity)),
+        cautions=(
+            *cautions(circumstances),
+            *strained(counted, config.validity),
+            *trace.notes,
+            *doubts,
+        ),
+    )
