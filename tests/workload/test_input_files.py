@@ -14,6 +14,7 @@ from pipeline.workload.arrivals.replay import Replay
 from pipeline.workload.azure_trace import read_calls
 from pipeline.workload.column import read_column, read_columns
 from pipeline.workload.lengths.from_file import FromFile
+from pipeline.workload.prompts import jsonl as module
 from pipeline.workload.prompts.jsonl import Jsonl
 from pipeline.workload.prompts.sharegpt import ShareGpt
 from tests.workload import golden
@@ -258,6 +259,21 @@ def test_prompts_of_a_jsonl_file():
 def test_bad_jsonl_files(line, said):
     assert said in refusal(jsonl('{"prompt": "x"}\n' + line + "\n").check)
     assert "holds no prompts" in refusal(jsonl("\n").check)
+
+
+def test_a_file_of_prompts_is_read_once_as_long_as_it_stays(monkeypatch):
+    read: list[Path] = []
+    whole = module.read_text
+    monkeypatch.setattr(
+        module, "read_text", lambda key, path: read.append(path) or whole(key, path)
+    )
+    prompts = jsonl('{"prompt": "one"}')
+    prompts.check()
+    assert prompts.draw(1, Random(0), str.split) == ["one"]
+    assert prompts.decided() == frozenset()
+    assert read == [prompts.path]
+    prompts.path.write_text('{"prompt": "another"}')
+    assert prompts.draw(1, Random(0), str.split) == ["another"]
 
 
 texts = st.text(min_size=1)

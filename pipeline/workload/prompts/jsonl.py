@@ -27,7 +27,7 @@ class Jsonl(PromptFile):
     path: Path
     field: str
 
-    def read(self) -> list[Prompt]:
+    def parse(self) -> list[Prompt]:
         """One a line; empty lines are passed over."""
         lines = enumerate(read_text(KEY, self.path).split("\n"), 1)
         prompts = [self._prompt(number, line) for number, line in lines if line.strip()]

@@ -29,7 +29,7 @@ class ShareGpt(PromptFile):
     name: str
     path: Path
 
-    def read(self) -> list[Prompt]:
+    def parse(self) -> list[Prompt]:
         """Of those conversations that a person begins."""
         text = read_text(KEY, self.path)
         try:
