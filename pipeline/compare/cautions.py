@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from rich.console import Console
 from rich.text import Text
@@ -13,7 +12,7 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.interaction import p_value
 from pipeline.compare.interleaving import parted
 from pipeline.compare.machines import Machine
-from pipeline.compare.naming import MACHINE
+from pipeline.compare.pairing import remade, undivided, uneven, unpaired
 from pipeline.compare.ratios import pairs
 from pipeline.compare.repetition import abridged, cold, few, name_of, noisy
 from pipeline.compare.run import Run
@@ -24,7 +23,10 @@ from pipeline.tracking.status import FORMAT
 def cautions(comparison: Comparison) -> list[str]:
     """One line each, the gravest first; empty when there is nothing to warn of."""
     return [
-        *_elsewhere(comparison),
+        *unpaired(comparison),
+        *undivided(comparison),
+        *uneven(comparison),
+        *remade(comparison.cells),
         *_mixed(comparison.cells),
         *_parted(comparison),
         *_given(comparison),
@@ -43,26 +45,6 @@ def print_cautions(comparison: Comparison, console: Console) -> None:
     """Print them, a line each."""
     for caution in cautions(comparison):
         console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
-
-
-def _elsewhere(comparison: Comparison) -> Iterator[str]:
-    """Arms that would have been paired, had they run on the baseline's machine."""
-    baseline = comparison.of(comparison.baseline)
-    for arm in comparison.arms[1:]:
-        ours = comparison.of(arm)
-        if not pairs(ours, baseline) and pairs(_anywhere(ours), _anywhere(baseline)):
-            yield (
-                f"{arm} and {comparison.baseline} ran on different machines, so they are not "
-                "paired: measure both on one, or compare the machines themselves: --by machine"
-            )
-
-
-def _anywhere(runs: Sequence[Run]) -> list[Run]:
-    """The runs as if there were one machine."""
-    return [
-        replace(run, condition=tuple(pair for pair in run.condition if pair[0] != MACHINE))
-        for run in runs
-    ]
 
 
 def _mixed(cells: Sequence[Cell]) -> Iterator[str]:

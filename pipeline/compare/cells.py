@@ -1,8 +1,9 @@
 """What is compared (arms), under which settings (conditions), measured how often (cells)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -29,6 +30,9 @@ UNQUANTISED = "none"
 
 SWEEP = "sweep"
 """A condition's name for all that differs from sweep to sweep, but never within one."""
+
+Sweeps = Mapping[Path, str]
+"""What each sweep is called, by its directory."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,28 @@ def place(runs: Sequence[Run], by: Sequence[str] = ()) -> tuple[Run, ...]:
     shown += _conditions(runs, [key for key in differing if key not in (*ALWAYS, *of_arm)])
     named = [key for key in PRECISIONS if len({each[key] for each in whole if key in each}) > 1]
     told = _telling([key for key in of_arm if key not in (*PRECISIONS, "engine.name")], whole)
+    sweeps = _called({run.sweep for run in runs})
     placed = [
         replace(
             run,
             arm=_arm(run.settings, [*named, *told[_engine(run.settings)]]),
-            condition=tuple((key, _value(run, key)) for key in shown),
+            condition=tuple((key, _value(run, key, sweeps)) for key in shown),
         )
         for run in runs
     ]
-    return _told_apart(named_by(placed, by))
+    return _told_apart(named_by(placed, by), sweeps)
 
 
-def _value(run: Run, key: str) -> Any:
-    return run.sweep.name if key == SWEEP else run.settings.get(key)
+def _called(sweeps: Collection[Path]) -> Sweeps:
+    """As much of each path's end as tells it from the others, which mostly is the name."""
+    most = max((len(path.parts) for path in sweeps), default=1)
+    ends = ({path: Path(*path.parts[-n:]) for path in sweeps} for n in range(1, most + 1))
+    found = next((each for each in ends if len({*each.values()}) == len(sweeps)), {})
+    return {path: str(end) for path, end in found.items()}
+
+
+def _value(run: Run, key: str, sweeps: Sweeps) -> Any:
+    return sweeps[run.sweep] if key == SWEEP else run.settings.get(key)
 
 
 def _conditions(runs: Sequence[Run], keys: Sequence[str]) -> list[str]:
@@ -117,12 +130,11 @@ def _arm(settings: Settings, own: Iterable[str]) -> str:
     return " ".join(words)
 
 
-def _told_apart(runs: Sequence[Run]) -> tuple[Run, ...]:
+def _told_apart(runs: Sequence[Run], sweeps: Sweeps) -> tuple[Run, ...]:
     """Arms of their own for runs that were made twice: an A/A pair, or two sweeps."""
     places = Counter((run.arm, run.condition, run.repeat) for run in runs if run.counts)
-    sweeps = {run.sweep for run in runs}
     if len(sweeps) > 1 and max(places.values(), default=0) > 1:
-        runs = [replace(run, arm=f"{run.arm} @ {run.sweep.name}") for run in runs]
+        runs = [replace(run, arm=f"{run.arm} @ {sweeps[run.sweep]}") for run in runs]
     seen: Counter[tuple[Any, ...]] = Counter()
     apart = []
     for run in runs:

@@ -37,6 +37,7 @@ def _ratio(ratio: Ratio) -> dict[str, Any]:
         "interval": ratio.interval,
         "method": METHOD if ratio.estimate else None,
         "pairs": ratio.pairs,
+        "undivided": ratio.undivided,
         "values": ratio.values,
         "p_value": ratio.p_value,
         "unlike": ratio.unlike,

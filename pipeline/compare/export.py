@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from pipeline.compare.columns import COLUMNS, MISSING, Column
+from pipeline.compare.columns import COLUMNS, DASH, MISSING, Column
 from pipeline.compare.rows import Row
 from pipeline.compare.settings import short
 from pipeline.compare.verdict import Verdict
@@ -27,7 +27,8 @@ def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
     metrics = [metric for column in COLUMNS for metric in column.metrics]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    ratio = ("ratio", "ratio_low", "ratio_high", "pairs", "found", "would_have_shown", "unlike")
+    judged = ("found", "would_have_shown", "unlike")
+    ratio = ("ratio", "ratio_low", "ratio_high", "pairs", "undivided", *judged)
     writer.writerow(["engine", *settings, "verdict", "repeats", *ratio, *metrics])
     for row in rows:
         found = _found(row.against_baseline) if row.against_baseline else [None] * len(ratio)
@@ -40,16 +41,19 @@ def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
 
 def _found(verdict: Verdict) -> list[float | str | None]:
     low, high = verdict.ratio.interval or (None, None)
-    known = [verdict.ratio.mean, low, high, verdict.ratio.pairs]
+    known = [verdict.ratio.mean, low, high, verdict.ratio.pairs, verdict.ratio.undivided]
     return [*known, verdict.word, verdict.within, "; ".join(verdict.ratio.unlike) or None]
 
 
 def _ratio(row: Row) -> str:
     if not row.counts:
         return row.verdict
-    if row.ratio is None:
+    verdict = row.against_baseline
+    if verdict is None:
         return MISSING
-    return f"{row.ratio.mean:.2f}{''.join(f' ≠ {each}' for each in row.ratio.unlike)}"
+    ratio, doubt = verdict.ratio, "" if verdict.differs else f", {verdict.wording}"
+    ends = ratio.interval and f" ({ratio.interval[0]:.2f}{DASH}{ratio.interval[1]:.2f})"
+    return f"{ratio.mean:.2f}{ends or ''}{doubt}{''.join(f' ≠ {each}' for each in ratio.unlike)}"
 
 
 def _escaped(text: str) -> str:

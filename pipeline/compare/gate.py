@@ -112,7 +112,7 @@ class Condition:
         low, high = found.interval
         excluded = "holds" if low <= self.limit <= high else "excludes"
         return (
-            f"mean {found.mean:.3g} {TIMES}, 95 % {low:.3g}{DASH}{high:.3g} over {found.pairs} "
+            f"mean {found.mean:.3g} {TIMES}, 95 % {low:.3g}{DASH}{high:.3g} over {found.paired} "
             f"pairs; the interval {excluded} {self.limit:g}{unlike}"
         )
 

@@ -82,7 +82,8 @@ def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
             f"{_times(ratio)}, {over}{_unlike(ratio)}"
         )
     if verdict.word == ONE_REPEAT:
-        one = "in one pair of runs of the same trace" if ratio.pairs == 1 else f"{over}, one repeat"
+        alone = ratio.pairs + ratio.undivided == 1
+        one = "in one pair of runs of the same trace" if alone else f"{over}, one repeat"
         over = f"{one}, so without an interval"
     return f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, {over}{_unlike(ratio)}"
 
@@ -112,7 +113,7 @@ def _figure(value: float) -> str:
 
 
 def _pairs(ratio: Ratio) -> str:
-    return f"{ratio.pairs}{SPACE}pair{'s' if ratio.pairs != 1 else ''}"
+    return f"{ratio.paired}{SPACE}pair{'s' if ratio.pairs + ratio.undivided != 1 else ''}"
 
 
 def _floor(comparison: Comparison, number: int) -> str:

@@ -24,17 +24,24 @@ class Ratio:
         conditions: under which each pair was measured: all under one, if not given.
         repeats: in which each pair was measured; none is another's, if not given.
         unlike: circumstances in which the two runs of pairs differ, such as `threads 1 against 2`.
+        undivided: how many more pairs there are, of which one run has no figure above 0.
     """
 
     values: tuple[float, ...]
     conditions: tuple[Hashable, ...] = ()
     repeats: tuple[Hashable, ...] = ()
     unlike: tuple[str, ...] = ()
+    undivided: int = 0
 
     @property
     def pairs(self) -> int:
         """How many pairs of runs it rests on."""
         return len(self.values)
+
+    @property
+    def paired(self) -> str:
+        """How many pairs it rests on, as text: `3`, or `2 of 3` where one could not be divided."""
+        return f"{self.pairs}{f' of {self.pairs + self.undivided}' if self.undivided else ''}"
 
     @property
     def mean(self) -> float:
@@ -91,16 +98,18 @@ def _key(run: Run) -> tuple[Any, ...]:
 
 def ratio(runs: Iterable[Run], baseline: Iterable[Run], metric: str) -> Ratio | None:
     """How many times the baseline's value; None when no two runs can be paired."""
-    measured = [each for each in pairs(runs, baseline) if _both(each, metric)]
+    found = pairs(runs, baseline)
+    measured = [each for each in found if divisible(each, metric)]
     if not measured:
         return None
     values = tuple(_value(run, metric) / _value(other, metric) for run, other in measured)
     conditions = tuple(run.condition for run, _ in measured)
     repeats = tuple((run.sweep, other.sweep, run.repeat) for run, other in measured)
-    return Ratio(values, conditions, repeats, unlike(measured))
+    return Ratio(values, conditions, repeats, unlike(measured), len(found) - len(measured))
 
 
-def _both(pair: Pair, metric: str) -> bool:
+def divisible(pair: Pair, metric: str) -> bool:
+    """Whether both runs have a figure above 0, so that a ratio and its logarithm exist."""
     return all(_value(run, metric) > 0 for run in pair)
 
 

@@ -63,8 +63,9 @@ def abridged(names: Sequence[str], separator: str) -> str:
 
 
 def _between(cell: Cell, metric: str) -> float:
-    values = [value for run in cell.runs if (value := run.number(metric))]
-    return stdev(values) / abs(fmean(values)) if len(values) > 1 else 0.0
+    values = cell.values(metric)
+    mean = abs(fmean(values)) if len(values) > 1 else 0.0
+    return stdev(values) / mean if mean else 0.0
 
 
 def _within(cell: Cell) -> float:

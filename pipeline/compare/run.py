@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,6 @@ class Run:
         return "".join(letter if letter.isprintable() else " " for letter in why)
 
     def number(self, metric: str) -> float | None:
-        """The metric, or None when the run could not measure it."""
+        """The metric, or None when the run could not measure it: no figure is NaN or infinite."""
         value = self.metrics.get(metric)
-        return None if value is None or isinstance(value, str) else float(value)
+        return float(value) if isinstance(value, int | float) and isfinite(value) else None

@@ -122,4 +122,4 @@ def _against(row: Row, baseline: str | None) -> str:
         return MISSING
     mark = f" {UNLIKE}" if against.ratio.unlike else ""
     within = "" if against.within is None else f" <{share(against.within)}"
-    return f"{against.ratio.mean:.2f} ({against.ratio.pairs}){mark}{within}"
+    return f"{against.ratio.mean:.2f} ({against.ratio.paired}){mark}{within}"
