@@ -63,11 +63,6 @@ class Adapter:
         """Where it lies."""
         return self.lora.folder
 
-    @property
-    def size_bytes(self) -> int:
-        """Size of its weights on disk."""
-        return (self.folder / WEIGHTS).stat().st_size
-
     def fingerprint(self) -> str:
         """SHA-256 of its name and of everything that decides its effect."""
         return f"{self.name}:{fingerprint([self.folder / WEIGHTS, self.folder / CONFIG])}"

@@ -93,15 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     for name, world in WORLDS.items():
         table = Table(title=f"{name}; {sweeps} sweeps a row", title_justify="left")
-        for title in (
-            "conditions",
-            "repeats",
-            "holds 1",
-            "last engine",
-            "false calls",
-            "in rows",
-            "reach",
-        ):
+        for title in TITLES:
             table.add_column(title, justify="right")
         for conditions, repeats in SIZES:
             found = coverage(replace(world, conditions=conditions, repeats=repeats), sweeps)
