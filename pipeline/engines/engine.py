@@ -188,6 +188,11 @@ class EngineSettings(ABC):
     computes: ClassVar[bool] = True
     variants: ClassVar[frozenset[str]] = frozenset()
 
+    @property
+    def batch_invariant(self) -> bool:
+        """Whether a request's logits are the same to the bit, whatever else a step computes."""
+        return False
+
     @abstractmethod
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""

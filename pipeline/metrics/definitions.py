@@ -205,6 +205,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         "nats",
         "Log probability of the reference's tokens minus the reference's own, mean",
     ),
+    "path_error": Definition(
+        "nats",
+        "Largest change of the distance between two competing tokens from what the engine says to "
+        "one request alone to what it serves among others",
+        "lower",
+    ),
     "free_running_agreement": Definition(
         "", "Share of output tokens equal to the reference's, each generating alone", "higher"
     ),

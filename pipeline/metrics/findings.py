@@ -13,6 +13,7 @@ NAMES = (
     "token_agreement",
     "mean_kl",
     "logprob_delta",
+    "path_error",
     "free_running_agreement",
     "common_prefix_tokens",
 )

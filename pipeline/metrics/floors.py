@@ -59,6 +59,20 @@ def missed_by_default(
     return tuple(reasons)
 
 
+def strayed(findings: Findings, max_path_error: float) -> tuple[str, ...]:
+    """Every adapter to whose requests more is done on the path that serves than rounding does.
+
+    Args:
+        findings: what the comparison found; an engine that can't score measures no `path_error`.
+        max_path_error: highest `path_error`, nats.
+    """
+    if "path_error" not in findings.overall:
+        return ()
+    said = "(what is served, beside the engine's own answer to one request alone)"
+    most = f"{max_path_error:g}, the most that rounding does {said}"
+    return tuple(_missing(findings, "path_error", most, lambda value: value > max_path_error))
+
+
 def _missing(
     findings: Findings, name: str, floor: str, wrong: Callable[[float], bool]
 ) -> list[str]:

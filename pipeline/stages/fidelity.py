@@ -1,19 +1,19 @@
 """Fidelity: did the engine serve what the reference would have?"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings
-from pipeline.metrics.floors import missed, missed_by_default
+from pipeline.metrics.floors import missed, missed_by_default, strayed
 from pipeline.metrics.served import NAME, Served, served_agreement
 from pipeline.metrics.timeline import Timeline
-from pipeline.metrics.tolerance import tolerance
-from pipeline.stages.effects import effects_alone
+from pipeline.metrics.tolerance import INVARIANT, tolerance
 from pipeline.stages.forcing import Lesson, lesson
+from pipeline.stages.pair import Pair, alone
 from pipeline.stages.reference import Answer, Reference
 from pipeline.workload.request import Request
 
@@ -52,10 +52,14 @@ def examine(
     led = lesson(reference.answers, trace, engine)
     learnt = led or Lesson()
     found = list(_compared(reference.answers, learnt, None if sampled else timeline))
-    excused, effects = _excused(config, found), _effects(reference.answers, learnt, engine)
+    excused, plain = _excused(config, found), alone(reference.answers, engine)
+    effects, errors = _effects(learnt.pairs, plain), _path_errors(learnt.pairs, plain)
     return Findings(
-        overall=_figures(found, excused),
-        adapters={name: _figures(own, excused) for name, own in _by_adapter(found).items()},
+        overall=_figures(found, excused) | _largest(errors.values()),
+        adapters={
+            name: _figures(own, excused) | _largest([errors[name]] if name in errors else [])
+            for name, own in _by_adapter(found).items()
+        },
         effects=effects,
         notes=tuple([SAMPLED] * sampled + [SCORELESS.format(config.engine.name)] * (led is None)),
         faults=(*learnt.faults, *_ineffective(effects)),
@@ -70,12 +74,13 @@ def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple
 
     A floor that was set replaces the precision's own of its kind. Random weights leave a model's
     tokens so near to each other that a correct engine may miss one, so there they only caution.
+    Nothing of that moves what an engine says beside what it says to one request alone.
     """
-    stated, precision = config.fidelity, config.precision
-    reasons = missed(findings, stated.min_agreement, stated.max_kl)
+    stated, precision, kept = config.fidelity, config.precision, tolerance(config.precision)
+    most = INVARIANT if config.engine.batch_invariant else kept.max_path_error
+    reasons = (*missed(findings, stated.min_agreement, stated.max_kl), *strayed(findings, most))
     if not config.engine.computes:
         return reasons, ()
-    kept = tolerance(precision)
     doubts = missed_by_default(
         findings,
         precision,
@@ -120,13 +125,25 @@ def _figures(found: Sequence[_Compared], excused: float) -> dict[str, float]:
     return figures if agreement is None else {NAME: agreement} | figures
 
 
-def _effects(answers: Sequence[Answer], learnt: Lesson, engine: Engine) -> dict[str, float]:
+Pairs = Mapping[str | None, Pair]
+
+
+def _effects(served: Pairs, plain: Pairs) -> dict[str, float]:
     """The smaller of an adapter's effects: on what is served, and on a request alone."""
-    alone = effects_alone(answers, engine)
-    names = dict.fromkeys([*learnt.effects, *alone])
     return {
-        name: min(each[name] for each in (learnt.effects, alone) if name in each) for name in names
+        name: min(each[name].effect for each in (served, plain) if name in each)
+        for name in dict.fromkeys([*served, *plain])
+        if name is not None
     }
+
+
+def _path_errors(served: Pairs, plain: Pairs) -> dict[str | None, float]:
+    """By adapter, where the engine can be led as well as asked for one request alone."""
+    return {name: plain[name].path_error(pair) for name, pair in served.items() if name in plain}
+
+
+def _largest(errors: Collection[float]) -> dict[str, float]:
+    return {"path_error": max(errors)} if errors else {}
 
 
 def _ineffective(effects: Mapping[str, float]) -> Iterator[str]:

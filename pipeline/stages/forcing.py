@@ -5,7 +5,7 @@ batches of mixed adapters, prompts in chunks, KV cache and sampler. Only the tok
 of logits are judged as they come and not kept, so a large vocabulary needs no memory.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from pipeline.engines.engine import Engine
 from pipeline.engines.teacher import Teacher
-from pipeline.metrics.fidelity import Forced, effect, forced, joined
+from pipeline.metrics.fidelity import Forced, forced, joined
 from pipeline.metrics.per_adapter import BASE
 from pipeline.metrics.timeline import RequestRecord
-from pipeline.stages.effects import EFFECT_TOKENS
+from pipeline.stages.pair import EFFECT_TOKENS, Pair
 from pipeline.stages.reference import Answer
 from pipeline.stages.replay import Replay
 from pipeline.workload.request import Request
@@ -36,12 +36,12 @@ class Lesson:
 
     Attributes:
         forced: by request id.
-        effects: largest change of a log-probability that each adapter brings about, nats.
+        pairs: what was said to each adapter's first request, by adapter.
         faults: what went wrong with a request, one line each.
     """
 
     forced: Mapping[int, Forced] = field(default_factory=dict)
-    effects: Mapping[str, float] = field(default_factory=dict)
+    pairs: Mapping[str | None, Pair] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
 
@@ -53,7 +53,7 @@ class _Pupil:
         self.given = answer.token_ids[:count]
         self.request = replace(request, scheduled_s=0.0, max_new_tokens=len(self.given))
         self.fault: str | None = None
-        self.rows: list[Logits] = []
+        self.kept: list[Logits] | None = None
         self._answer, self._judged = answer, list[Forced]()
 
     @property
@@ -64,10 +64,21 @@ class _Pupil:
     def judged(self) -> Forced:
         return joined(self._judged)
 
+    @property
+    def rows(self) -> Logits:
+        assert self.kept is not None
+        return np.stack(self.kept)
+
+    def bare(self, id_: int) -> "_Pupil":
+        """The same request to the base model, its first tokens alone."""
+        bare = _Pupil(self._answer, replace(self.request, id=id_, adapter=None), EFFECT_TOKENS)
+        bare.kept = []
+        return bare
+
     def see(self, place: int, logits: Logits) -> None:
         one = slice(place, place + 1)
-        if place < EFFECT_TOKENS:
-            self.rows.append(logits.copy())
+        if self.kept is not None:
+            self.kept.append(logits.copy())
         try:
             self._judged.append(forced(self._answer.scores[one], logits[None], self.given[one]))
         except ValueError as error:
@@ -92,8 +103,9 @@ def lesson(answers: Sequence[Answer], trace: Sequence[Request], engine: Engine) 
         None where the engine can't be led.
     """
     own = [_Pupil(each, each.request, len(each.token_ids)) for each in answers]
-    pairs = _with_and_without(own, answers, 1 + max(request.id for request in trace))
-    pupils = {each.request.id: each for each in [*own, *(bare for _, bare in pairs)]}
+    first = _first(own)
+    bare = _without_adapters(first, 1 + max(request.id for request in trace))
+    pupils = {each.request.id: each for each in [*own, *bare.values()]}
     given = {id_: pupil.given for id_, pupil in pupils.items()}
     if not engine.teach(Teacher(given, lambda id_, place, row: pupils[id_].see(place, row))):
         return None
@@ -107,24 +119,24 @@ def lesson(answers: Sequence[Answer], trace: Sequence[Request], engine: Engine) 
             pupils[record.id].end(record)
     return Lesson(
         {each.request.id: each.judged for each in own if not each.fault},
-        dict(_effect(*pair) for pair in pairs if not any(each.fault for each in pair)),
+        dict(_pairs(first, bare)),
         tuple(f"{each.name}: {each.fault}" for each in pupils.values() if each.fault),
     )
 
 
-def _with_and_without(
-    own: Sequence[_Pupil], answers: Sequence[Answer], free_id: int
-) -> list[tuple[_Pupil, _Pupil]]:
-    """The first request of each adapter, and the same for the base model under another id."""
-    first: dict[str, tuple[_Pupil, Answer]] = {}
-    for pupil, answer in zip(own, answers, strict=True):
-        if answer.request.adapter is not None:
-            first.setdefault(answer.request.adapter, (pupil, answer))
-    found = []
-    for count, (pupil, answer) in enumerate(first.values()):
-        bare = replace(answer.request, id=free_id + count, adapter=None)
-        found.append((pupil, _Pupil(answer, bare, EFFECT_TOKENS)))
+def _first(pupils: Sequence[_Pupil]) -> dict[str | None, _Pupil]:
+    """The first request of each adapter, whose rows are kept."""
+    found: dict[str | None, _Pupil] = {}
+    for each in pupils:
+        if found.setdefault(each.request.adapter, each) is each:
+            each.kept = []
     return found
+
+
+def _without_adapters(first: Mapping[str | None, _Pupil], free_id: int) -> dict[str | None, _Pupil]:
+    """The same for the base model, under other ids, by the adapters they have lost."""
+    named = [each for name, each in first.items() if name is not None]
+    return {each.request.adapter: each.bare(free_id + count) for count, each in enumerate(named)}
 
 
 def _company(answers: Sequence[Answer], trace: Sequence[Request]) -> list[Request]:
@@ -136,7 +148,11 @@ def _company(answers: Sequence[Answer], trace: Sequence[Request]) -> list[Reques
     ]
 
 
-def _effect(own: _Pupil, bare: _Pupil) -> tuple[str, float]:
-    assert own.request.adapter is not None
-    rows = own.rows[: len(bare.rows)]
-    return own.request.adapter, effect(np.stack(rows), np.stack(bare.rows))
+def _pairs(
+    first: Mapping[str | None, _Pupil], bare: Mapping[str | None, _Pupil]
+) -> Iterator[tuple[str | None, Pair]]:
+    """Those in which nothing went wrong."""
+    for name, own in first.items():
+        other = bare.get(name)
+        if not (own.fault or (other and other.fault)):
+            yield name, Pair(own.rows, other.rows if other else None)

@@ -22,6 +22,7 @@ ENGINES = {
     "int4": (*EVEN, "precision=multilora_int4"),
     "chunks": (*EVEN, "precision=multilora_int8", f"engine.prefill_tokens={faults.PREFILL}"),
     "grouped": (*EVEN, "precision=llama_f16"),
+    "4-bit": (*EVEN, "precision=llama_q4_0"),
     "interleaved": (*EVEN, "precision=llama_q4_0_interleaved"),
     "mixed": ("precision=mixed_fp32",),
 }
@@ -33,6 +34,7 @@ OURS = (
     faults.row_before_the_last,
     faults.no_adapters,
     faults.chance,
+    faults.positions_off_by_one,
 )
 LLAMA = (
     faults.adapter_left_set,
@@ -49,6 +51,7 @@ CASES = [
     ("chunks", faults.positions_off_by_one),
     *(("grouped", fault) for fault in LLAMA),
     ("grouped", faults.another_sequences_cache),
+    ("4-bit", faults.another_sequences_cache),
     *(("interleaved", fault) for fault in LLAMA),
     ("mixed", faults.names_shifted),
     ("mixed", faults.mask_dropped),
@@ -88,6 +91,6 @@ def test_a_fault_in_what_is_served_makes_the_run_invalid(
     plant(monkeypatch)
     reasons = ready.reasons()
     served_wrong = any("served_agreement misses" in each for each in reasons)
-    led_wrong = any("mean_kl misses" in each for each in reasons)
+    led_wrong = any("mean_kl misses" in each or "path_error misses" in each for each in reasons)
     assert served_wrong or led_wrong
     assert led_wrong or plant in SAMPLING

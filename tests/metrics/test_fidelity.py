@@ -15,6 +15,7 @@ from pipeline.metrics.fidelity import (
     forced,
     kl_divergence,
     logprob_difference,
+    path_error,
     pooled,
     token_agreement,
 )
@@ -142,3 +143,12 @@ def test_scores_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"\(2, 4\)"):
         forced(good, normalised(np.zeros((2, 4), dtype=np.float32)), [0, 1])
     assert forced(good, good, [0, 1]).agreement.tolist() == [1, 1]
+
+
+def test_a_path_error_is_what_is_left_of_a_shift_of_all_logits() -> None:
+    alone = np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], np.float32))
+    assert path_error(alone, alone + 5) == pytest.approx(0, abs=1e-5)
+    moved = alone + np.array([[0, 0, 0], [0, 0, 0.25]], np.float32)
+    assert path_error(alone, moved) == pytest.approx(0.25, abs=1e-5)
+    with pytest.raises(ValueError, match="not a number"):
+        path_error(alone, moved * np.nan)

@@ -98,6 +98,7 @@ def test_fp32_engines_say_what_the_reference_says(judged: Any, engine: str) -> N
     assert found.overall["served_agreement"] == 1
     assert found.overall["free_running_agreement"] == 1
     assert found.overall["common_prefix_tokens"] == 8
+    assert 0 <= found.overall["path_error"] < 1e-3
     assert set(found.adapters) == set(found.effects) == {"csv", "html", "json"}
     assert min(found.effects.values()) > 0.1
     assert missed(found, **FLOORS) == ()
@@ -199,7 +200,8 @@ def test_an_engine_that_cannot_score_is_judged_by_its_own_outputs(judged: Any) -
     assert found.overall["free_running_agreement"] == 1
     assert found.overall["served_agreement"] == 1
     assert "can't be led along given tokens" in found.notes[0]
-    assert found.metrics(["csv", "html", "json"])["mean_kl"] == "not measured"
+    for name in ("mean_kl", "path_error"):
+        assert found.metrics(["csv", "html", "json"])[name] == "not measured"
     assert missed(found, 0.99, None) == ()
     (reason,) = missed(found, None, 0.1)
     assert "not measured, so fidelity.max_kl=0.1 is not kept" in reason
@@ -263,6 +265,18 @@ def test_a_plainly_wrong_run_is_invalid_unless_its_weights_are_random(config: An
     stated = ("model=synthetic", "adapters=synthetic", "fidelity.min_agreement=0.5")
     assert len(judge(config(*stated), found)[0]) == 2
     assert judge(config("engine=noop"), Findings()) == ((), ())
+
+
+@pytest.mark.parametrize("weights", [(), ("model=synthetic", "adapters=synthetic")])
+def test_what_rounding_does_not_explain_is_invalid_on_any_weights(
+    config: Any, weights: tuple[str, ...]
+) -> None:
+    right = {"served_agreement": 1.0, "mean_kl": 0.0, "path_error": 0.01}
+    found = Findings(overall=right, adapters={"csv": right | {"path_error": 0.0}, None: right})
+    assert judge(config(*weights, "precision=llama_q4_0"), found) == ((), ())
+    (reason,) = judge(config(*weights, "precision=multilora_int4"), found)[0]
+    assert reason.startswith("path_error misses 0.001, the most that rounding does")
+    assert reason.endswith(": base 0.01")
 
 
 @pytest.mark.parametrize(

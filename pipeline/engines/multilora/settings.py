@@ -73,6 +73,11 @@ class Settings(EngineSettings):
         """The budget for adapters in bytes."""
         return None if self.adapter_memory_mb is None else round(self.adapter_memory_mb * MEGABYTE)
 
+    @property
+    def batch_invariant(self) -> bool:
+        """The native kernels add up every row in one order; PyTorch's order depends on the rows."""
+        return self.kernels == "native"
+
     def coarsest(self, quantization: Quantization) -> str:
         """That of the base or that of the adapters."""
         return max(self.precision, self.adapter_dtype, key=COARSER.index)

@@ -1,0 +1,66 @@
+"""An adapter's first answer with and without it: what it does, and what company does to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.engines.engine import Engine
+from pipeline.metrics.distributions import Scores
+from pipeline.metrics.fidelity import effect, path_error
+from pipeline.stages.reference import Answer
+
+EFFECT_TOKENS = 4
+"""Places of an output at which an adapter's effect is looked for."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What an engine says along the reference's answer to an adapter's first request.
+
+    Attributes:
+        own: log-probabilities or logits, (tokens, vocabulary).
+        bare: the same without the adapter, at the first places; None for the base model.
+    """
+
+    own: Scores
+    bare: Scores | None
+
+    @property
+    def effect(self) -> float:
+        """Largest change of a log-probability that the adapter brings about, nats.
+
+        Raises:
+            ValueError: a log-probability is infinite or NaN.
+        """
+        assert self.bare is not None
+        return effect(self.own[: len(self.bare)], self.bare)
+
+    def path_error(self, served: "Pair") -> float:
+        """What the path that serves changes, with the adapter or without, nats.
+
+        Args:
+            served: of the same requests among others; this pair is of one request alone.
+        """
+        error = path_error(self.own, served.own)
+        if self.bare is None or served.bare is None:
+            return error
+        return max(error, path_error(self.bare, served.bare))
+
+
+def alone(answers: Sequence[Answer], engine: Engine) -> dict[str | None, Pair]:
+    """By adapter, None for the base model: its first request, scored alone.
+
+    With and without the adapter the engine does exactly the same arithmetic but for it, so that
+    an adapter which does nothing changes nothing, however the engine rounds. Empty where the
+    engine can't score.
+    """
+    found: dict[str | None, Pair] = {}
+    for answer in answers:
+        name, prompt, tokens = answer.request.adapter, answer.request.prompt_ids, answer.token_ids
+        if name in found:
+            continue
+        own, bare = engine.score(name, prompt, tokens), None
+        if name is not None:
+            bare = engine.score(None, prompt, tokens[:EFFECT_TOKENS])
+        if own is not None:
+            found[name] = Pair(own, bare)
+    return found
