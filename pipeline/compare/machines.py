@@ -72,7 +72,7 @@ def _processors(machines: Sequence[Machine]) -> list[str]:
         " ".join(
             f"{word} {value}".strip()
             for word, value, told in zip(WORDS, machine.processor, differing, strict=True)
-            if told
+            if told and value is not None
         )
         for machine in machines
     ]

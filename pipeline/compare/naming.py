@@ -48,11 +48,12 @@ def _swept(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _values(runs: Sequence[Run], by: str) -> Values:
-    """Of the runs that count and know it."""
+    """Of the runs that count and know it, and on the machines of these, of the others too."""
     counting = [run for run in runs if run.counts]
     if by == MACHINE:
         called = labels(counting)
-        return {run.path: called[Machine.of(run)] for run in counting}
+        machines = {run.path: Machine.of(run) for run in runs}
+        return {path: called[each] for path, each in machines.items() if each in called}
     if by == VERSIONS:
         known = {name for run in counting for name in versions(run)}
         names = sorted(known.intersection(differing(counting)))

@@ -91,6 +91,6 @@ def remade(cells: Sequence[Cell]) -> Iterator[str]:
     found = [name_of(cell) for cell in cells if len({run.trace for run in cell.runs}) > 1]
     if found:
         yield (
-            "repeats were asked different things (their traces differ, so model, adapters or prompts "
-            f"have changed between them): {abridged(found, '; ')}"
+            f"repeats were asked different things: {abridged(found, '; ')}: their traces differ, "
+            "so model, adapters or prompts have changed between them"
         )

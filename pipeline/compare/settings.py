@@ -47,13 +47,17 @@ def as_used(settings: Settings) -> dict[str, Any]:
     """The same, each setting that laws share with the value that the law took.
 
     `workload.popularity.alpha=2` and `workload.alpha=2` are one condition, and a law that was
-    given an alpha of its own doesn't run under the shared one.
+    given an alpha of its own doesn't run under the shared one. Configurations of before hold
+    shared settings that no law took, too: nothing was run under those.
     """
+    whole = "workload.arrivals.name" in settings
     found = dict(settings)
     for name in (each.name for each in fields(Generated) if is_offered(each)):
         taking = [key for key in settings if re.fullmatch(rf"workload\.\w+\.{name}", key)]
         if len(taking) == 1:
             found[f"workload.{name}"] = settings[taking[0]]
+        elif whole and not taking:
+            found.pop(f"workload.{name}", None)
     return found
 
 

@@ -149,6 +149,20 @@ def test_a_machine_is_called_by_what_tells_it_from_the_others(
     assert [each.startswith(name) for each, name in zip(called, names, strict=True)] == [True, True]
 
 
+def test_machines_are_called_by_what_is_known_and_every_run_is_told_where_it_was_made(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    """A run of before recorded no numbers of its processor; an INVALID run has a machine, too."""
+    unknown = dict.fromkeys(("vendor", "family", "model_number", "stepping"))
+    make_run(tmp_path / "0", circumstances={"cpu": unknown, "machine_id": None})
+    for repeat, reasons in enumerate(((), ("starved",))):
+        make_run(tmp_path / f"{1 + repeat}", repeat=repeat, reasons=reasons)
+    before, now, starved = assemble([tmp_path]).runs
+    assert dict(before.condition)["machine"] == "some-host"
+    assert dict(now.condition)["machine"] == dict(starved.condition)["machine"]
+    assert "None" not in dict(now.condition)["machine"]
+
+
 def test_machines_that_are_compared_name_the_arms(made: Make) -> None:
     comparison = made(ZEN_4, by=("machine",), engine="merged")
     first, second = comparison.arms

@@ -57,6 +57,14 @@ def test_of_two_equal_settings_the_shallower_one_is_named() -> None:
     assert varying(runs) == ["workload.alpha"]
 
 
+def test_a_shared_setting_that_no_law_took_is_no_condition() -> None:
+    """Configurations of before kept those, so that 8 users were captioned "batch 8"."""
+    users = {"workload.arrivals.name": "concurrency", "workload.arrivals.concurrency": 8}
+    assert as_used(users | {"workload.batch_size": 8, "workload.rate": 1.0}) == users
+    batch = {"workload.arrivals.name": "batch", "workload.arrivals.batch_size": 4}
+    assert as_used(batch | {"workload.batch_size": 8})["workload.batch_size"] == 4
+
+
 def test_a_shared_setting_is_what_the_law_took() -> None:
     own = as_used({"workload.popularity.alpha": 2.0})
     assert own["workload.alpha"] == 2.0
