@@ -15,6 +15,8 @@ from pipeline.stages import reference as stage
 from pipeline.tracking.run_directory import RunDirectory
 
 SETUP = ("+experiment=smoke", "threads=1", "tracking=none", "isolation=inline")
+LATE = "dispatch lag"
+"""A busy machine makes the harness late, which is no subject of these tests."""
 
 
 @pytest.fixture
@@ -28,7 +30,8 @@ def ran(config, tmp_path, monkeypatch):
         directory.path.mkdir(exist_ok=True)
         with Progress(0, 1, "test") as progress:
             result = run(config(*SETUP, *overrides), directory, progress)
-        return result.reasons, directory.json("metrics.json"), directory.json("fidelity.json")
+        reasons = tuple(each for each in result.reasons if not each.startswith(LATE))
+        return reasons, directory.json("metrics.json"), directory.json("fidelity.json")
 
     return ran
 
