@@ -39,18 +39,18 @@ def search(job: Job, id_: str, console: Console) -> Status:
 def _searched(job: Job, id_: str, console: Console) -> Outcome:
     """The first run tells where to look and no more: what is wrong with it doesn't count."""
     settings = _settings(job)
-    trials: list[Probe] = []
+    probes: list[Probe] = []
     reasons: list[str] = []
     cautions: list[str] = []
-    for run in _runs(job, trials):
+    for run in _runs(job, probes):
         status = run.directory.status() if _made(run) else _probe(run, id_)
         if status.state is not State.FINISHED:
             return Outcome(status.state, f"{run.directory.path.name}: {run.label}: {status.cause}")
-        if trials:
+        if probes:
             reasons += [f"{run.label}: {each}" for each in status.reasons]
             cautions += [f"{run.label}: {each}" for each in status.cautions]
-        trials.append(_measured(run))
-        found = capacity(trials, settings)
+        probes.append(_measured(run))
+        found = capacity(probes, settings)
         _write(job.directory, run.directory, found, settings)
         _say(found, settings, console)
     doubts = found.doubts(settings)
@@ -63,11 +63,11 @@ def _summed(cautions: list[str]) -> tuple[str, ...]:
     return tuple(f"{first}{others}" for first in cautions[:1])
 
 
-def _runs(job: Job, trials: list[Probe]) -> Iterator[Job]:
-    """The next run, as long as what `trials` has grown to asks for one."""
+def _runs(job: Job, probes: list[Probe]) -> Iterator[Job]:
+    """The next run, as long as what `probes` has grown to asks for one."""
     settings = _settings(job)
-    while (rate := following(trials, settings)) is not None:
-        yield _at(job, rate, number=len(trials))
+    while (rate := following(probes, settings)) is not None:
+        yield _at(job, rate, number=len(probes))
 
 
 def _at(job: Job, rate: float, number: int) -> Job:
@@ -122,8 +122,8 @@ def _write(directory: RunDirectory, run: RunDirectory, found: Capacity, settings
 
 
 def _say(found: Capacity, settings: Search, console: Console) -> None:
-    trial, number = found.probes[-1], len(found.probes)
-    kept = f"{trial.share:.1%} of {trial.requests} kept the limits"
+    last, number = found.probes[-1], len(found.probes)
+    kept = f"{last.share:.1%} of {last.requests} kept the limits"
     known = f"; capacity {found.low:.4g} to {found.high:.4g}" if found.high else ""
-    line = f"  {number}/{settings.runs}: {trial.rate:g} requests/s: {kept}{known}"
+    line = f"  {number}/{settings.runs}: {last.rate:g} requests/s: {kept}{known}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -127,32 +127,32 @@ class Capacity:
         }
 
 
-def capacity(trials: Sequence[Probe], search: Search) -> Capacity:
+def capacity(probes: Sequence[Probe], search: Search) -> Capacity:
     """What those runs say, given in the order they were made."""
-    known = _known(trials, search)
+    known = _known(probes, search)
     if known is None:
-        return Capacity(tuple(trials))
-    before = _known(trials[:-1], search)
+        return Capacity(tuple(probes))
+    before = _known(probes[:-1], search)
     low, middle, high = (known.quantile(0.5 + side * search.confidence / 2) for side in (-1, 0, 1))
-    surprise = None if before is None else before.surprise(trials[-1])
-    return Capacity(tuple(trials), middle, low, high, surprise)
+    surprise = None if before is None else before.surprise(probes[-1])
+    return Capacity(tuple(probes), middle, low, high, surprise)
 
 
-def following(trials: Sequence[Probe], search: Search) -> float | None:
+def following(probes: Sequence[Probe], search: Search) -> float | None:
     """The rate to try next, in requests a second; None where the search is over.
 
     First overload, then what was served under it; from there down until a rate keeps the limits,
     or up until one misses them; from then on the likeliest capacity by all runs so far.
     """
-    if not trials:
+    if not probes:
         return _rounded(search.start)
-    if len(trials) >= search.runs:
+    if len(probes) >= search.runs:
         return None
-    served = max(each.served_rps for each in trials)
-    known = _known(trials, search)
+    served = max(each.served_rps for each in probes)
+    known = _known(probes, search)
     if known is not None:
         return _rounded(known.quantile(0.5))
-    tried = trials[1:]
+    tried = probes[1:]
     if not tried:
         return _rounded(served) if served > 0 else None
     if any(each.share >= search.attainment for each in tried):
@@ -161,9 +161,9 @@ def following(trials: Sequence[Probe], search: Search) -> float | None:
     return _rounded(lower) if lower * HOPELESS >= served else None
 
 
-def _known(trials: Sequence[Probe], search: Search) -> Posterior | None:
+def _known(probes: Sequence[Probe], search: Search) -> Posterior | None:
     """By all but the first, which starts from nothing and ends soon; None without both kinds."""
-    tried = tuple(trials[1:])
+    tried = tuple(probes[1:])
     kept = {each.share >= search.attainment for each in tried}
     return posterior(tried, search.attainment) if len(kept) == 2 else None
 

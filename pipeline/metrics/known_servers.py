@@ -87,17 +87,17 @@ SERVERS = (
 def searched(server: Server, searches: int, search: Search, seed: int = 0) -> Iterator[Capacity]:
     """What so many searches find, each with arrivals and service times of its own."""
     random = np.random.default_rng(seed)
-    trials: list[list[Probe]] = [[] for _ in range(searches)]
+    probes: list[list[Probe]] = [[] for _ in range(searches)]
     slo = Slo(ttft=server.limit_s)
     while going := [
-        (mine, rate) for mine in trials if (rate := following(mine, search)) is not None
+        (mine, rate) for mine in probes if (rate := following(mine, search)) is not None
     ]:
         runs = [Run(rate, *search.counts(rate, slo, LEAST, first=not mine)) for mine, rate in going]
         missed = server.missed(runs, random)
         for (mine, rate), run, late in zip(going, runs, missed, strict=True):
             good = run.counted - int(late)
             mine.append(Probe(rate, good, run.counted, server.served(rate)))
-    return (capacity(mine, search) for mine in trials)
+    return (capacity(mine, search) for mine in probes)
 
 
 @dataclass(frozen=True)
