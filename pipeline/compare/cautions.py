@@ -13,8 +13,9 @@ from pipeline.compare.interaction import p_value
 from pipeline.compare.interleaving import parted
 from pipeline.compare.machines import Machine
 from pipeline.compare.pairing import remade, undivided, uneven, unpaired
+from pipeline.compare.phrases import abridged, in_words
 from pipeline.compare.ratios import pairs
-from pipeline.compare.repetition import abridged, cold, few, name_of, noisy
+from pipeline.compare.repetition import cold, few, noisy
 from pipeline.compare.run import Run
 from pipeline.compare.verdict import SIGNIFICANT, holm
 from pipeline.tracking.status import FORMAT
@@ -52,7 +53,7 @@ def _mixed(cells: Sequence[Cell]) -> Iterator[str]:
     told = []
     for cell in cells:
         found = [f"{name} {abridged(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
-        told += [f"{name_of(cell)}: {'; '.join(found)}"] if found else []
+        told += [f"{in_words(cell.arm, cell.condition)}: {'; '.join(found)}"] if found else []
     if told:
         yield f"repeats were made under unlike circumstances: {abridged(told, '; ')}"
 

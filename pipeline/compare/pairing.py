@@ -7,11 +7,9 @@ from dataclasses import replace
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.naming import MACHINE
+from pipeline.compare.phrases import abridged, in_words
 from pipeline.compare.ratios import divisible, pairs
-from pipeline.compare.repetition import abridged, name_of
-from pipeline.compare.rows import shown
-from pipeline.compare.run import Condition, Run
-from pipeline.compare.settings import short
+from pipeline.compare.run import Run
 
 
 def unpaired(comparison: Comparison) -> Iterator[str]:
@@ -70,7 +68,7 @@ def uneven(comparison: Comparison) -> Iterator[str]:
     paired = [each for each in conditions if any(found[each] for found in counts.values())]
     most = max((n for found in counts.values() for n in found.values()), default=0)
     lacking = [
-        f"{found[condition]} in {_named(arm, condition)}"
+        f"{found[condition]} in {in_words(arm, condition)}"
         for arm, found in counts.items()
         for condition in paired
         if found[condition] < most
@@ -82,13 +80,13 @@ def uneven(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def _named(arm: str, condition: Condition) -> str:
-    return ", ".join([arm, *(f"{short(key)} {shown(value)}" for key, value in condition)])
-
-
 def remade(cells: Sequence[Cell]) -> Iterator[str]:
     """Configurations whose repeats are none: they were asked different things."""
-    found = [name_of(cell) for cell in cells if len({run.trace for run in cell.runs}) > 1]
+    found = [
+        in_words(cell.arm, cell.condition)
+        for cell in cells
+        if len({run.trace for run in cell.runs}) > 1
+    ]
     if found:
         yield (
             f"repeats were asked different things: {abridged(found, '; ')}: their traces differ, "

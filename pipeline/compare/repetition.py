@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, median, stdev
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.rows import NOISY, shown
+from pipeline.compare.phrases import abridged, in_words
+from pipeline.compare.rows import NOISY
 from pipeline.compare.run import Run
-from pipeline.compare.settings import short
 from pipeline.tracking.run_directory import RunDirectory
 
 FEW = 3
@@ -28,8 +28,8 @@ def few(cells: Sequence[Cell]) -> Iterator[str]:
 
 def noisy(cells: Sequence[Cell], metric: str) -> Iterator[str]:
     """The noisiest cells of each kind by name, with their coefficients of variation."""
-    between = [(_between(cell, metric), name_of(cell)) for cell in cells]
-    within = [(_within(cell), name_of(cell)) for cell in cells]
+    between = [(_between(cell, metric), in_words(cell.arm, cell.condition)) for cell in cells]
+    within = [(_within(cell), in_words(cell.arm, cell.condition)) for cell in cells]
     for what, variations in (
         (f"{metric} varies between repeats", between),
         ("iterations vary within a run", within),
@@ -49,17 +49,6 @@ def cold(runs: Sequence[Run]) -> Iterator[str]:
             f"the first iteration was the slowest by 10 % or more in {abridged(names, ', ')}: "
             "warm-up may be too short (workload.warmup_iterations)"
         )
-
-
-def name_of(cell: Cell) -> str:
-    """The cell in words: `merged, alpha 1, batch 4`."""
-    return ", ".join([cell.arm, *(f"{short(key)} {shown(value)}" for key, value in cell.condition)])
-
-
-def abridged(names: Sequence[str], separator: str) -> str:
-    """The first three, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return separator.join(names[:3]) + more
 
 
 def _between(cell: Cell, metric: str) -> float:
