@@ -1,8 +1,11 @@
 """One run: seven stages in order, and the reference's answers before the engine comes."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from pipeline.config import RunConfig
+from pipeline.metrics.timeline import Timeline
 from pipeline.metrics.validity import starved, strained
 from pipeline.progress import Progress
 from pipeline.stages.build import build
@@ -17,6 +20,7 @@ from pipeline.stages.reference import refer
 from pipeline.stages.warmup import warmup
 from pipeline.tracking.environment import environment
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.workload.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -74,15 +78,22 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     record(config, timeline, figures, profiles, directory)
     progress.done()
     missed, doubts = judge(config, findings)
-    eos = not config.sampling.ignore_eos
-    reasons = check(trace, hashes["trace"], timeline, circumstances, eos)
-    counted = timeline.measured()
+    result = _result(config, trace, hashes["trace"], timeline, circumstances)
+    return Result((*result.reasons, *missed), (*result.cautions, *doubts))
+
+
+def _result(
+    config: RunConfig,
+    trace: Trace,
+    written_sha256: str,
+    timeline: Timeline,
+    circumstances: Mapping[str, Any],
+) -> Result:
+    """All that is to be said of the run but how faithful it was."""
+    eos, counted = not config.sampling.ignore_eos, timeline.measured()
+    reasons = check(trace, written_sha256, timeline, circumstances, eos)
+    strain = strained(counted, config.validity)
     return Result(
-        reasons=(*reasons, *missed, *starved(counted, config.validity)),
-        cautions=(
-            *cautions(circumstances),
-            *strained(counted, config.validity),
-            *trace.notes,
-            *doubts,
-        ),
+        reasons=(*reasons, *starved(counted, config.validity)),
+        cautions=(*cautions(circumstances), *strain, *trace.notes),
     )
