@@ -95,8 +95,9 @@ def _throughout(comparison: Comparison) -> list[Text]:
 
 
 def _header(column: Column) -> str:
-    """Title and unit on two lines; without a unit, the title on as many as it has words."""
-    return f"{column.title}\n{column.unit}" if column.unit else column.title.replace(" ", "\n")
+    """Title and unit on lines of their own, parted where their words or figures are."""
+    unit = column.unit.replace(" / ", " /\n")
+    return f"{column.title}\n{unit}" if unit else column.title.replace(" ", "\n")
 
 
 def _texts(row: Row, columns: Sequence[Column], comparison: Comparison) -> list[Text]:
