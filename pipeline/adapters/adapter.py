@@ -43,6 +43,7 @@ class Adapter:
                 f"{folder}: target_modules {lora.config.get('target_modules')!r} match nothing in "
                 f"this {architecture.family} model"
             )
+        _nothing_else(lora, architecture)
         _compare(lora, expected, whole_tensors(architecture))
         return cls(name, lora)
 
@@ -84,6 +85,18 @@ def _expected(lora: LoraFile, architecture: Architecture) -> Shapes:
             tensors[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
             tensors[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
     return tensors
+
+
+def _nothing_else(lora: LoraFile, architecture: Architecture) -> None:
+    """PEFT begins anew, with random numbers, what is targeted and not in the file."""
+    if lora.config.get("target_modules") == "all-linear":
+        return
+    for module in architecture.other_modules():
+        if lora.targets(module) and not any(f"{module}.lora_" in name for name in lora.shapes):
+            raise UsageError(
+                f"{lora.folder}: target_modules name {module}, of which the file has no update; "
+                "take it out of the list"
+            )
 
 
 def _compare(lora: LoraFile, expected: Shapes, whole: Shapes) -> None:

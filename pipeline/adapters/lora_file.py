@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from pipeline.adapters.config_check import check_config
 from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError
 from pipeline.models.finite import EXPONENTS, is_finite
@@ -17,6 +18,9 @@ WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "a
 PREFIX = "base_model.model."
 PEFT_DEFAULT = 8
 """Rank, and alpha, of a configuration that doesn't say."""
+LAYERS = "layers"
+"""What the list of layers is called in all families served here."""
+_LAYER = re.compile(rf"model\.{LAYERS}\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class LoraFile:
 
         Raises:
             UsageError: the folder, its config or its safetensors weights aren't there or broken,
-                or aren't of LoRA, or not stored as floating-point numbers.
+                or aren't of LoRA, or not stored as floating-point numbers, or a value of the
+                config can't be a LoRA's.
         """
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such adapter folder")
@@ -58,6 +63,7 @@ class LoraFile:
             raise UsageError(f"{folder / CONFIG}: not a PEFT configuration; save the adapter again")
         if config.get("peft_type") != "LORA":
             raise UsageError(f"{folder}: peft_type {config.get('peft_type')!r} isn't LORA")
+        check_config(config, str(folder / CONFIG))
         tensors = stored_tensors(folder / WEIGHTS)
         for each in tensors.values():
             if each.dtype not in EXPONENTS:
@@ -102,7 +108,9 @@ class LoraFile:
         layers = self.config.get("layers_to_transform")
         if layers is not None:
             wanted = [layers] if isinstance(layers, int) else layers
-            if int(module.split(".")[2]) not in wanted:
+            named = self.config.get("layers_pattern") or LAYERS
+            found = _LAYER.match(module)
+            if LAYERS not in named or not found or int(found[1]) not in wanted:
                 return False
         return _matches(self.config.get("target_modules"), module)
 

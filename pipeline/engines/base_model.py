@@ -24,6 +24,10 @@ from pipeline.engines.teacher import Teacher
 PAD = 0
 """Fills rows to the length of the longest; what is masked may be any token."""
 
+ATTENTION = "sdpa"
+"""What transformers takes by itself where a `config.json` asks for nothing, such as for a library
+that isn't installed."""
+
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -46,6 +50,7 @@ class BaseModel:
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
+            attn_implementation=ATTENTION,
             **loading(serving.quantization, dtype),
         ).eval()
         self.bytes = stored_bytes(self.model)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pipeline.errors import UsageError
 from pipeline.models.config_check import check_values
+from pipeline.models.config_types import check_types
 from pipeline.models.families import FAMILIES, PROJECTIONS, biased, rope, windows
 from pipeline.models.json_file import read_object
 
@@ -64,6 +65,7 @@ class Architecture:
                 f"{where}: model_type {family!r} isn't supported; use one of {', '.join(FAMILIES)}"
             )
         full = {**FAMILIES[family], **config}
+        check_types(full, where)
         try:
             check_values(full, rope(full), where)
             heads = full["num_attention_heads"]
@@ -122,6 +124,13 @@ class Architecture:
             for layer in range(self.layers)
             for name in PROJECTIONS
         }
+
+    def other_modules(self) -> tuple[str, ...]:
+        """Paths of all that isn't one of the seven projections."""
+        inside = ("", ".self_attn", ".mlp", ".input_layernorm", ".post_attention_layernorm")
+        layers = [f"model.layers.{layer}" for layer in range(self.layers)]
+        outside = ("model", "model.embed_tokens", "model.layers", "model.norm", "lm_head")
+        return (*outside, *(f"{layer}{part}" for layer in layers for part in inside))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from pipeline.errors import UsageError
 from pipeline.models.architecture import CONFIG, Architecture, read_config
 from pipeline.models.fingerprint import fingerprint
+from pipeline.models.finite import is_finite
 from pipeline.models.json_file import read_object
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
 from pipeline.models.tokenizer import (
@@ -28,6 +29,8 @@ BESIDE = (
     *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
 )
 """Files beside the weights that decide what goes in and what comes out."""
+ADAPTER = "adapter_config.json"
+"""Of an adapter that lies in the model's own folder."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,12 @@ class Checkpoint:
     Attributes:
         folder: where it lies, or will lie once it is made.
         architecture: the description of the model that all engines go by.
+        tokenizer_source: the `tokenizer.json` that its own will be made from; None once it is made.
     """
 
     folder: Path
     architecture: Architecture
+    tokenizer_source: Path | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -57,7 +62,26 @@ class Checkpoint:
         _not_quantised(config, folder / CONFIG)
         check_tensors(checkpoint.weights, checkpoint.architecture)
         check_tokenizer(folder)
+        checkpoint.end_ids()
+        if (folder / ADAPTER).exists():
+            raise UsageError(
+                f"{folder / ADAPTER}: transformers would put that adapter into the base itself; "
+                "move it out of the model's folder and serve it by adapters=folder"
+            )
         return checkpoint
+
+    def check_numbers(self) -> Self:
+        """The checkpoint itself, every number of its weights looked at.
+
+        Raises:
+            UsageError: one is NaN or infinite.
+        """
+        for each in self.weights.tensors.values():
+            if not is_finite(each):
+                raise UsageError(
+                    f"{each.path}: {each.name} holds NaN or infinity; fetch the checkpoint again"
+                )
+        return self
 
     @property
     def is_made(self) -> bool:
@@ -95,11 +119,17 @@ class Checkpoint:
 
         By `generation_config.json` alone where there is one, even if it names none; else by
         `config.json`.
+
+        Raises:
+            UsageError: the file isn't a JSON object, or what it names aren't ids.
         """
         path = self.folder / GENERATION
         source = path if path.is_file() else self.folder / CONFIG
-        ids = read_object(source).get("eos_token_id")
-        return frozenset(ids if isinstance(ids, list) else [] if ids is None else [ids])
+        given = read_object(source).get("eos_token_id")
+        ids = given if isinstance(given, list) else [] if given is None else [given]
+        if not all(type(each) is int for each in ids):
+            raise UsageError(f"{source}: eos_token_id is {given!r}, not a token id; correct it")
+        return frozenset(ids)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides its output: the weights that count, and `BESIDE`."""
@@ -113,7 +143,7 @@ class Checkpoint:
 
 def _not_quantised(config: Mapping[str, Any], where: Path) -> None:
     for key in ("quantization_config", "compression_config"):
-        if said := config.get(key):
+        if (said := config.get(key)) is not None:
             kind = said.get("quant_method", "unknown") if isinstance(said, dict) else said
             raise UsageError(
                 f"{where}: {key} says that the weights are quantised already ({kind}), which no "

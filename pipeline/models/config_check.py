@@ -1,52 +1,93 @@
 """Whether the values of a `config.json` can be a decoder's at all."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.models.config_rope import check_rope_values
 
 COUNTS = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
+    "sliding_window",
 )
-ROPE_NEEDS = {
-    "linear": ("factor",),
-    "dynamic": ("factor",),
-    "yarn": ("factor",),
-    "llama3": ("factor", "low_freq_factor", "high_freq_factor"),
+ACTIVATIONS = (
+    *("silu", "swish", "relu", "relu2", "relu6", "gelu", "gelu_10", "gelu_accurate", "gelu_fast"),
+    *("gelu_new", "gelu_python", "gelu_python_tanh", "gelu_pytorch_tanh", "quick_gelu", "laplace"),
+    *("leaky_relu", "linear", "mish", "prelu", "sigmoid", "sqrtsoftplus", "tanh", "xielu"),
+    "hardswish",
+)
+"""Known to transformers 5; which of them an engine computes is the engine's to say."""
+LAYERS = ("full_attention", "sliding_attention")
+OTHERWISE: Mapping[str, tuple[Any, str]] = {
+    "is_causal": (False, "tokens then see those after them, which is no decoder's"),
+    "is_encoder_decoder": (True, "it is no decoder's"),
+    "return_dict": (False, "transformers then can't generate"),
 }
-"""What a kind of rotary embedding can't do without."""
+"""By key the value by which a model computes something else, and what that is."""
 
 
 def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str) -> None:
-    """Refuse what transformers would fail at, or compute nonsense from.
+    """Refuse what transformers would fail at, or compute nonsense or something else from.
 
     Args:
-        config: with its family's defaults filled in.
+        config: with its family's defaults filled in, every value of the type it must have.
         rope: its rotary embedding's parameters.
         where: the file, for the error.
 
     Raises:
-        UsageError: a dimension isn't a whole number above 0, heads don't fit, the padding token is
-            beyond the vocabulary, or the rotary embedding lacks a parameter.
+        UsageError: a value is impossible; with the key.
     """
     for key in COUNTS:
         value = config.get(key)
         if value is not None and (type(value) is not int or value < 1):
             raise UsageError(f"{where}: {key} is {value!r}, not a whole number above 0; correct it")
-    heads = config["num_attention_heads"]
-    shared = config.get("num_key_value_heads") or heads
-    width = config.get("head_dim") or config["hidden_size"] // heads
-    if heads % shared or width % 2:
+    for key, (value, why) in OTHERWISE.items():
+        if config.get(key) is value:
+            raise UsageError(f"{where}: {key} is {str(value).lower()}: {why}; take it out")
+    if config["hidden_act"] not in ACTIVATIONS:
         raise UsageError(
-            f"{where}: {heads} heads of {width} can't share {shared} key and value heads; correct "
-            "num_attention_heads, num_key_value_heads or head_dim"
+            f"{where}: hidden_act {config['hidden_act']!r} isn't known to transformers; correct it"
         )
+    epsilon = config["rms_norm_eps"]
+    if not math.isfinite(epsilon) or epsilon < 0:
+        raise UsageError(f"{where}: rms_norm_eps is {epsilon}, not a number above 0; correct it")
+    width = _check_heads(config, where)
     padding, vocabulary = config.get("pad_token_id"), config["vocab_size"]
     if padding is not None and not -vocabulary <= padding < vocabulary:
         raise UsageError(
             f"{where}: pad_token_id is {padding}, beyond vocab_size={vocabulary}; correct it"
         )
-    for key in ROPE_NEEDS.get(rope["rope_type"], ()):
-        if not isinstance(rope.get(key), int | float):
-            raise UsageError(f"{where}: rope_type {rope['rope_type']!r} needs {key}; state it")
+    _check_layers(config, where)
+    check_rope_values(rope, width, where)
+
+
+def _check_heads(config: Mapping[str, Any], where: str) -> int:
+    """The width of a head."""
+    heads, hidden = config["num_attention_heads"], config["hidden_size"]
+    shared = config.get("num_key_value_heads") or heads
+    width: int = config.get("head_dim") or hidden // heads
+    if heads % shared or width % 2 or not width:
+        raise UsageError(
+            f"{where}: {heads} heads of {width} can't share {shared} key and value heads; correct "
+            "num_attention_heads, num_key_value_heads or head_dim"
+        )
+    if config["model_type"] == "llama" and hidden % heads:
+        raise UsageError(
+            f"{where}: hidden_size {hidden} isn't a multiple of num_attention_heads {heads}, which "
+            "transformers asks of a Llama, whatever head_dim is; correct it"
+        )
+    return width
+
+
+def _check_layers(config: Mapping[str, Any], where: str) -> None:
+    kinds = config.get("layer_types")
+    if kinds is None or config["model_type"] not in ("mistral", "qwen2", "qwen3"):
+        return
+    count = config["num_hidden_layers"]
+    if len(kinds) != count or not all(kind in LAYERS for kind in kinds):
+        raise UsageError(
+            f"{where}: layer_types must name one of {', '.join(LAYERS)} for each of the {count} "
+            "layers; correct it"
+        )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.errors import UsageError
 from pipeline.models.safetensors_file import StoredTensor
 
 EXPONENTS = {
@@ -13,21 +14,42 @@ EXPONENTS = {
 """By safetensors' name of a type: whole numbers as wide, and the bits of the exponent, which all
 are set in NaN and infinity and in nothing else (IEEE 754)."""
 
+BEYOND_F32 = {"F64": 0x47EF_FFFF_F000_0000}
+"""By type, the bits of its first number that rounds to infinity in float32."""
+BEYOND_F16 = {"F64": 0x40EF_FC00_0000_0001, "F32": 0x477F_E001, "BF16": 0x4780}
+"""By type, the bits of its first number beyond 65504, float16's last."""
+
 PIECE = 1 << 22
 """Bytes that are looked at at a time."""
 
 
 def is_finite(tensor: StoredTensor) -> bool:
-    """Whether it holds neither NaN nor infinity; types without them always do."""
+    """Whether it holds neither NaN nor infinity, nor what float32 has no finite number for.
+
+    Engines compute in float32; types without such numbers never hold them.
+    """
     if tensor.dtype not in EXPONENTS:
         return True
-    whole, exponent = EXPONENTS[tensor.dtype]
+    return _all_below(tensor, BEYOND_F32.get(tensor.dtype, EXPONENTS[tensor.dtype][1]))
+
+
+def fits_f16(tensor: StoredTensor) -> bool:
+    """Whether float16 has a finite number for each of its numbers: none is beyond 65504."""
+    return tensor.dtype not in BEYOND_F16 or _all_below(tensor, BEYOND_F16[tensor.dtype])
+
+
+def _all_below(tensor: StoredTensor, bound: int) -> bool:
+    """Whether all magnitudes are below one, all by their bits, which are in the same order."""
+    whole, _ = EXPONENTS[tensor.dtype]
+    sign = 1 << (8 * np.dtype(whole).itemsize - 1)
     with tensor.path.open("rb") as file:
         file.seek(tensor.start)
         left = tensor.nbytes
         while left:
             bits = np.frombuffer(file.read(min(PIECE, left)), whole)
-            if ((bits & exponent) == exponent).any():
+            if not bits.size:
+                raise UsageError(f"{tensor.path}: was cut short; fetch it again")
+            if ((bits & (sign - 1)) >= bound).any():
                 return False
             left -= bits.nbytes
     return True

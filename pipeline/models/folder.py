@@ -4,9 +4,7 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.finite import is_finite
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.settings import STRICT
@@ -29,17 +27,3 @@ class Folder(ModelSource):
     def checkpoint(self) -> Checkpoint:
         """The folder itself."""
         return Checkpoint.open(self.path)
-
-    def preview(self) -> Checkpoint:
-        """The folder itself, each of its numbers looked at.
-
-        Raises:
-            UsageError: it isn't a checkpoint, or one of its numbers is NaN or infinite.
-        """
-        checkpoint = self.checkpoint()
-        for each in checkpoint.weights.tensors.values():
-            if not is_finite(each):
-                raise UsageError(
-                    f"{each.path}: {each.name} holds NaN or infinity; fetch the checkpoint again"
-                )
-        return checkpoint

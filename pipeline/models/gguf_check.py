@@ -3,10 +3,11 @@
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.families import PROJECTIONS
+from pipeline.models.finite import fits_f16
 from pipeline.models.gguf_layout import gguf_architecture
 from pipeline.models.gguf_quantise import BLOCKS, check_widths
 from pipeline.models.gguf_rope import check_rope
-from pipeline.models.gguf_tokenizer import described
+from pipeline.models.gguf_tokenizer import described, surroundings, vocabulary_of
 
 PRECISIONS = ("f32", "f16", *BLOCKS)
 
@@ -16,7 +17,7 @@ _BIASED = {"llama": PROJECTIONS, "qwen2": _QKV, "qwen3": _QKV}
 
 
 def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
-    """Refuse what can't be written in that precision; of the weights only the names are looked at.
+    """Refuse what can't be written in that precision; of the weights only how large.
 
     Args:
         checkpoint: the base model, whose files may not be made yet.
@@ -47,3 +48,18 @@ def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
     check_rope(shape)
     if checkpoint.is_made:
         described(checkpoint)
+        _check_numbers(checkpoint, precision)
+    elif checkpoint.tokenizer_source:
+        vocabulary_of(checkpoint.tokenizer_source, shape.vocabulary)
+        surroundings(checkpoint.tokenizer_source)
+
+
+def _check_numbers(checkpoint: Checkpoint, precision: str) -> None:
+    """Of the matrices, which alone become float16; quantised files are made from exact ones."""
+    tensors = checkpoint.weights.tensors.values() if precision == "f16" else ()
+    for each in tensors:
+        if each.shape[1:] and not fits_f16(each):
+            raise UsageError(
+                f"{each.path}: {each.name} holds numbers beyond 65504, float16's last; "
+                "use engine.precision=f32"
+            )

@@ -1,16 +1,17 @@
 """The tokenizer inside a GGUF file, so that text goes in and out of any llama.cpp program."""
 
-import json
+from pathlib import Path
 
 import gguf
-from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
+from pipeline.models.architecture import CONFIG
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_byte_level import byte_level
 from pipeline.models.gguf_sentencepiece import sentencepiece
 from pipeline.models.gguf_vocabulary import Vocabulary
-from pipeline.models.tokenizer import TOKENIZER
+from pipeline.models.json_file import read_object
+from pipeline.models.tokenizer import TOKENIZER, read_tokenizer
 
 
 def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
@@ -20,15 +21,15 @@ def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
         UsageError: llama.cpp has no equal of the tokenizer.
     """
     path = checkpoint.folder / TOKENIZER
-    document = json.loads(path.read_text("utf-8"))
-    read = sentencepiece if document["model"].get("byte_fallback") else byte_level
-    vocabulary = read(document, checkpoint.architecture.vocabulary, str(path))
+    vocabulary = vocabulary_of(path, checkpoint.architecture.vocabulary)
+    config = read_object(checkpoint.folder / CONFIG)
+    ids = {kind: config.get(f"{kind}_token_id") for kind in ("bos", "eos", "unk", "pad")}
     special = gguf.SpecialVocab(
         checkpoint.folder,
-        special_token_types=("bos", "eos", "unk", "pad"),
+        special_token_types=[kind for kind, id_ in ids.items() if not _is_absent(id_)],
         n_vocab=checkpoint.architecture.vocabulary,
     )
-    before, after = _surroundings(checkpoint.tokenizer(), str(path))
+    before, after = surroundings(path)
     special.add_special_token = {"bos": bool(before), "eos": bool(after)}
     special.special_token_ids |= {"bos": before[0]} if before else {}
     special.special_token_ids |= {"eos": after[0]} if after else {}
@@ -55,15 +56,40 @@ def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
     writer.add_add_space_prefix(vocabulary.space_prefix)
 
 
-def _surroundings(tokenizer: Tokenizer, where: str) -> tuple[list[int], list[int]]:
-    """Ids the tokenizer puts before and after a text: none or one each."""
+def vocabulary_of(path: Path, size: int) -> Vocabulary:
+    """The tokens, as llama.cpp's algorithms want them.
+
+    Args:
+        path: a `tokenizer.json`.
+        size: rows of the model's embedding table.
+
+    Raises:
+        UsageError: llama.cpp has no equal of the tokenizer.
+    """
+    document = read_object(path)
+    read = sentencepiece if document["model"].get("byte_fallback") else byte_level
+    return read(document, size, str(path))
+
+
+def surroundings(path: Path) -> tuple[list[int], list[int]]:
+    """Ids the tokenizer puts before and after a text: none or one each.
+
+    Raises:
+        UsageError: it puts more there.
+    """
+    tokenizer = read_tokenizer(path)
     plain = tokenizer.encode("a", add_special_tokens=False).ids
     whole = tokenizer.encode("a").ids
     for start in range(len(whole) - len(plain) + 1):
         before, after = whole[:start], whole[start + len(plain) :]
         if whole[start : start + len(plain)] == plain and len(before) < 2 and len(after) < 2:
             return before, after
-    raise UsageError(f"{where}: llama.cpp adds at most one token before and one after a text")
+    raise UsageError(f"{path}: llama.cpp adds at most one token before and one after a text")
+
+
+def _is_absent(id_: object) -> bool:
+    """Whether it is how some files say that there is no such token: transformers never meets it."""
+    return isinstance(id_, int) and id_ < 0
 
 
 def _silent(vocabulary: Vocabulary, where: str) -> int:

@@ -11,11 +11,11 @@ def read_object(path: Path) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
-        UsageError: it isn't JSON, or no object.
+        UsageError: it can't be read, or isn't JSON, or no object.
     """
     try:
         document = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON ({error}); fetch the checkpoint again") from error
     if not isinstance(document, dict):
         raise UsageError(f"{path}: not a JSON object; fetch the checkpoint again")

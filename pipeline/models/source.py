@@ -33,10 +33,12 @@ class ModelSource(ABC):
     def preview(self) -> Checkpoint:
         """The model as it will be, known without making it; its files may not be there yet.
 
+        Those that are have each of their numbers looked at.
+
         Raises:
-            UsageError: it can't be had, or isn't what it should be.
+            UsageError: it can't be had, or isn't what it should be, or a number is NaN or infinite.
         """
-        return self.checkpoint()
+        return self.checkpoint().check_numbers()
 
     def tokenizer_file(self) -> Path:
         """A `tokenizer.json` that encodes every text as the model's does; there before the model.

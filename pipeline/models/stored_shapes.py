@@ -11,7 +11,7 @@ from pipeline.models.weights import StoredWeights
 Shapes = dict[str, tuple[int, ...]]
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-TYPES = ("F32", "F16", "BF16")
+TYPES = ("F64", "F32", "F16", "BF16")
 """How numbers may be stored, by safetensors' names."""
 DERIVED = re.compile(r"rotary_emb\.inv_freq$")
 """Tensors of old checkpoints that are computed from `config.json`, and passed over."""

@@ -81,8 +81,11 @@ class Synthetic(ModelSource):
             raise UsageError(f"model.shape={self.shape}: use one of {', '.join(ARCHITECTURES)}")
 
     def preview(self) -> Checkpoint:
-        """The checkpoint as it will be."""
-        return Checkpoint(self._folder(), self._architecture())
+        """The checkpoint as it will be, or as it lies in the cache."""
+        folder = self._folder()
+        if folder.is_dir():
+            return Checkpoint.open(folder)
+        return Checkpoint(folder, self._architecture(), self.tokenizer)
 
     def checkpoint(self) -> Checkpoint:
         """The cached checkpoint; made the first time, whole or not at all."""

@@ -19,8 +19,16 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
     A file may hold the truncation and the padding of the last call before it was saved;
     transformers' tokenizers do neither unless a call asks for it.
+
+    Raises:
+        UsageError: the file isn't a tokenizer's.
     """
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # The library raises no other kind.
+        raise UsageError(
+            f"{path}: tokenizers can't read it ({error}); save it with the version installed here"
+        ) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
@@ -47,7 +55,17 @@ def check_tokenizer(folder: Path) -> None:
         raise UsageError(f"{path}: not a fast tokenizer's file; save the tokenizer anew") from error
     if not config.is_file():
         return
-    for token in _named(read_object(config)):
+    said = read_object(config)
+    if said.get("split_special_tokens"):
+        raise UsageError(
+            f"{config}: split_special_tokens: transformers then reads special tokens as plain "
+            "text, which no engine here does; take it out"
+        )
+    try:
+        named = [*_named(said)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{config}: its tokens aren't tokens; save the tokenizer anew") from error
+    for token in named:
         if token not in known:
             raise UsageError(
                 f"{config}: names the token {token!r}, which {TOKENIZER} lacks, so that its id "

@@ -42,6 +42,8 @@ def shards(index: Path) -> tuple[str, ...]:
         document = json.loads(index.read_text("utf-8"))
         names = {*document["weight_map"].values()}
         document["metadata"]  # transformers fails without it
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("names what isn't a file")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{index}: not an index of shards ({type(error).__name__}: {error}); "
@@ -52,6 +54,8 @@ def shards(index: Path) -> tuple[str, ...]:
 
 def _first(folder: Path, config: Mapping[str, Any]) -> Path:
     named = config.get("transformers_weights")
+    if named is not None and not isinstance(named, str):
+        raise UsageError(f"{folder}: config.json names no file by transformers_weights; correct it")
     for name in (named,) if named else (SINGLE, INDEX):
         if (folder / name).is_file():
             return folder / name

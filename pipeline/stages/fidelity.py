@@ -75,12 +75,15 @@ def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple
     A floor that was set replaces the precision's own of its kind. Random weights leave a model's
     tokens so near to each other that a correct engine may miss one, so there they only caution.
     Nothing of that moves what an engine says beside what it says to one request alone.
+    That the reference had no answers is a caution too.
     """
     stated, precision, kept = config.fidelity, config.precision, tolerance(config.precision)
     most = INVARIANT if config.engine.batch_invariant else kept.max_path_error
     reasons = (*missed(findings, stated.min_agreement, stated.max_kl), *strayed(findings, most))
     if not config.engine.computes:
         return reasons, ()
+    unseen = tuple(f"nothing says how faithful it was: {note}" for note in findings.notes)
+    unseen *= stated.enabled and not findings.overall
     doubts = missed_by_default(
         findings,
         precision,
@@ -88,8 +91,8 @@ def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple
         kept.max_kl if stated.max_kl is None else None,
     )
     if config.model.trained:
-        return (*reasons, *doubts), ()
-    return reasons, doubts
+        return (*reasons, *doubts), unseen
+    return reasons, (*doubts, *unseen)
 
 
 def _compared(

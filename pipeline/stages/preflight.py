@@ -1,5 +1,6 @@
 """Preflight: whatever can be refused of a request before any of its jobs is started."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -29,7 +30,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
         seen.draw(config, base)
         seen.ask(config.engine, base)
         if config.fidelity.enabled:
-            _ask_reference(config.fidelity.reference, seen, base)
+            _ask_reference(config, seen, base)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +43,21 @@ class _Base:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What a trace asks for: time until its last request comes, and positions of its longest."""
+    """What a trace asks for: time until its last request comes, and the lengths of all."""
 
     last_s: float
-    longest: int
+    lengths: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, trace: Trace) -> Self:
         return cls(
             sum(each[-1].scheduled_s for each in trace.iterations),
-            max(len(each.prompt_ids) + each.max_new_tokens for each in trace.requests),
+            tuple({(len(each.prompt_ids), each.max_new_tokens) for each in trace.requests}),
         )
+
+    def longest(self, most: int = sys.maxsize) -> int:
+        """Positions of the longest sequence, with answers of so many tokens at most."""
+        return max(prompt + min(answer, most) for prompt, answer in self.lengths)
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,20 @@ class _Seen:
 
     def draw(self, config: RunConfig, base: _Base) -> None:
         """Every trace is drawn: whatever is wrong with a file or a law is said before anything."""
-        key = repr((config.model, config.adapters, config.workload))
+        key = _asked_of(config)
         if key not in self.drawn:
             config.workload.check(config.adapters.names() or BASE_ALONE)
             self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.architecture))
         _in_time(config, self.drawn[key].last_s)
-        config.engine.check_length(base.checkpoint.architecture, self.drawn[key].longest)
+        config.engine.check_length(base.checkpoint.architecture, self.drawn[key].longest())
+
+    def longest(self, config: RunConfig) -> int:
+        """Positions that the reference needs for the longest request it may be asked."""
+        return self.drawn[_asked_of(config)].longest(config.fidelity.max_tokens)
+
+
+def _asked_of(config: RunConfig) -> str:
+    return repr((config.model, config.adapters, config.workload))
 
 
 def _in_time(config: RunConfig, last_s: float) -> None:
@@ -96,9 +109,12 @@ def _in_time(config: RunConfig, last_s: float) -> None:
         )
 
 
-def _ask_reference(engine: EngineSettings, seen: _Seen, base: _Base) -> None:
+def _ask_reference(config: RunConfig, seen: _Seen, base: _Base) -> None:
+    """By what it is to answer: the excerpt, which may ask for less than the trace."""
+    engine = config.fidelity.reference
     try:
         seen.ask(engine, base)
+        engine.check_length(base.checkpoint.architecture, seen.longest(config))
     except UsageError as error:
         raise UsageError(
             f"fidelity.reference.name={engine.name}: {error} "

@@ -301,6 +301,12 @@ def named_by_the_config(folder: Path) -> None:
 
 
 SERVED: dict[str, Edit] = {
+    "stored as F64": lambda folder: rewrite(
+        folder, lambda t: {name: each.double() for name, each in t.items()}
+    ),
+    "a config that asks for an attention that isn't installed": lambda folder: reconfigure(
+        folder, attn_implementation="flash_attention_2"
+    ),
     "tied by config, another head stored": head(other),
     "tied by config, the same head stored": head(torch.clone),
     "tied by config, the head alone stored": with_(tensors=lambda t: {HEAD: t.pop(EMBEDDING), **t}),

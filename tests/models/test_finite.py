@@ -31,15 +31,26 @@ def test_it_says_what_torch_says(tmp_path, dtype, numbers, piece):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(finite, "PIECE", 8 * piece)
         found = finite.is_finite(stored_tensors(tmp_path / "x.safetensors")["x"])
-    assert found == bool(values.isfinite().all())
+    assert found == bool(values.float().isfinite().all())
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_the_largest_and_the_smallest_numbers_are_finite(dtype, tmp_path):
-    limits = torch.finfo(dtype)
+    limits = min(torch.finfo(dtype), torch.finfo(torch.float32), key=lambda each: each.max)
     extremes = torch.tensor([limits.max, -limits.max, limits.tiny, 0.0, -0.0], dtype=dtype)
     save_file({"x": extremes}, tmp_path / "x.safetensors")
     assert finite.is_finite(stored_tensors(tmp_path / "x.safetensors")["x"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_what_float16_has_no_number_for_is_told_to_the_last_bit(dtype, tmp_path):
+    last = torch.tensor([-65504.0, 65504.0], dtype=dtype)
+    last = torch.where(last.double().abs() > 65504, torch.zeros_like(last), last)
+    more = torch.nextafter(torch.tensor([65504.0], dtype=dtype), torch.tensor([1e9]).to(dtype))
+    save_file({"last": last, "more": more}, tmp_path / "x.safetensors")
+    stored = stored_tensors(tmp_path / "x.safetensors")
+    assert finite.fits_f16(stored["last"])
+    assert finite.fits_f16(stored["more"]) == (dtype == torch.float16)
 
 
 @pytest.mark.parametrize("fault", [torch.nan, torch.inf])

@@ -265,6 +265,9 @@ def test_a_plainly_wrong_run_is_invalid_unless_its_weights_are_random(config: An
     stated = ("model=synthetic", "adapters=synthetic", "fidelity.min_agreement=0.5")
     assert len(judge(config(*stated), found)[0]) == 2
     assert judge(config("engine=noop"), Findings()) == ((), ())
+    lost = Findings(notes=("the reference could not be made: OSError",))
+    assert judge(config(), lost)[1] == (f"nothing says how faithful it was: {lost.notes[0]}",)
+    assert judge(config("fidelity.enabled=false"), lost) == ((), ())
 
 
 @pytest.mark.parametrize("weights", [(), ("model=synthetic", "adapters=synthetic")])

@@ -10,6 +10,7 @@ from pipeline.engines.noop import Settings as Noop
 from pipeline.errors import UsageError
 from pipeline.stages.preflight import preflight
 from pipeline.stages.prepare import draw
+from tests.models.edited import BASE, UP, copied, reconfigure, rewrite
 
 
 @pytest.fixture
@@ -115,3 +116,43 @@ def test_one_trace_serves_every_engine_of_a_sweep(config, monkeypatch):
     )
     preflight([config(f"engine={engine}") for engine in ("noop", "merged", "peft_hotswap")])
     assert len(drawn) == 1
+
+
+def test_the_reference_must_have_room_for_what_it_is_asked(config):
+    short = ("engine=noop", "engine@fidelity.reference=llama_cpp", "fidelity.reference.context=40")
+    said = refusal(config, *short, "workload.max_new_tokens=64", "fidelity.max_tokens=32")
+    assert said.startswith("fidelity.reference.name=llama_cpp: engine.context=40: the longest")
+    preflight([config(*short, "workload.max_new_tokens=64", "fidelity.max_tokens=4")])
+
+
+def test_the_tokenizer_of_a_model_that_isnt_made_yet_is_asked_for_gguf(config, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    document = json.loads((BASE / "tokenizer.json").read_text("utf-8"))
+    path.write_text(json.dumps(document | {"normalizer": {"type": "Lowercase"}}))
+    made_later = ("model=synthetic", f"model.tokenizer={path}", "adapters=synthetic")
+    overrides = (*made_later, "model.shape=llama-160m", f"paths.cache={tmp_path}/cache")
+    assert str(path) in refusal(config, *overrides, "engine=llama_cpp")
+    preflight([config(*overrides, "engine=multilora")])
+
+
+def test_numbers_that_f16_has_no_place_for_are_told_before_the_file_is_written(config, tmp_path):
+    folder = copied(tmp_path / "base")
+
+    def large(tensors):
+        tensors[UP] = tensors[UP].bfloat16()
+        tensors[UP][0, 0] = 1e6
+        return tensors
+
+    rewrite(folder, large)
+    overrides = ("model=folder", f"model.path={folder}", "engine=llama_cpp")
+    said = refusal(config, *overrides, "engine.precision=f16")
+    assert UP in said and "engine.precision=f32" in said
+    for precision in ("f32", "q8_0"):
+        preflight([config(*overrides, f"engine.precision={precision}")])
+
+
+@pytest.mark.parametrize("kind", ["pad", "eos"])
+def test_a_negative_id_says_that_there_is_no_such_token(kind, config, tmp_path):
+    folder = copied(tmp_path / "base")
+    reconfigure(folder, **{f"{kind}_token_id": -1})
+    preflight([config("model=folder", f"model.path={folder}", "engine=llama_cpp")])

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.errors import UsageError
 from pipeline.models.safetensors_file import StoredTensor
 
-TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """How numbers may be stored, by safetensors' names."""
 
 

@@ -1,0 +1,58 @@
+"""Of which types the values of a `config.json` must be: as transformers 5 insists on them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import UsageError
+
+Types = Mapping[str, tuple[type, ...]]
+
+NULL = type(None)
+_ALL: Types = {
+    **dict.fromkeys(("hidden_size", "intermediate_size", "num_hidden_layers"), (int,)),
+    **dict.fromkeys(("num_attention_heads", "max_position_embeddings", "vocab_size"), (int,)),
+    "num_key_value_heads": (int, NULL),
+    **dict.fromkeys(("pad_token_id", "bos_token_id"), (int, NULL)),
+    "eos_token_id": (int, list, NULL),
+    **dict.fromkeys(("initializer_range", "rms_norm_eps"), (float,)),
+    "attention_dropout": (int, float, NULL),
+    **dict.fromkeys(("use_cache", "tie_word_embeddings"), (bool,)),
+    "hidden_act": (str,),
+    **dict.fromkeys(("rope_parameters", "rope_scaling"), (dict, NULL)),
+    "rope_theta": (int, float),
+}
+_WINDOW: Types = {"sliding_window": (int, NULL), "attention_dropout": (int, float)}
+_QWEN: Types = {
+    **_WINDOW,
+    "use_sliding_window": (bool,),
+    "max_window_layers": (int,),
+    "layer_types": (list, NULL),
+}
+_OWN: Mapping[str, Types] = {
+    "llama": {
+        **dict.fromkeys(("attention_bias", "mlp_bias"), (bool,)),
+        **dict.fromkeys(("pretraining_tp", "head_dim"), (int, NULL)),
+    },
+    "mistral": {**_WINDOW, "num_key_value_heads": (int,), "head_dim": (int, NULL)},
+    "qwen2": _QWEN,
+    "qwen3": {**_QWEN, "attention_bias": (bool,), "head_dim": (int,)},
+}
+_SAID = {NULL: "null", bool: "true or false", str: "a text", dict: "an object", list: "a list"}
+_SAID |= {int: "a whole number", float: "a number with a point"}
+
+
+def types_of(family: str) -> Types:
+    """By key, for transformers' `model_type`; keys that the family doesn't know may be anything."""
+    return {**_ALL, **_OWN[family]}
+
+
+def check_types(config: Mapping[str, Any], where: str) -> None:
+    """Refuse a value that transformers would refuse for its type, whoever serves the model.
+
+    Raises:
+        UsageError: naming file, key, value and what it must be.
+    """
+    for key, types in types_of(config["model_type"]).items():
+        if key in config and type(config[key]) not in types:
+            wanted = " or ".join(_SAID[each] for each in types)
+            raise UsageError(f"{where}: {key} is {config[key]!r}, not {wanted}; correct it")
