@@ -94,7 +94,7 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "lora_dropout": (_is_share, "a number from 0 to 1"),
     **dict.fromkeys(("target_modules", "exclude_modules"), _MODULES),
     "layers_to_transform": (_are_layers, "whole numbers"),
-    **dict.fromkeys(("use_rslora", "use_dora", "fan_in_fan_out", "lora_bias"), _FLAG),
+    **dict.fromkeys(("use_rslora", "fan_in_fan_out"), _FLAG),
     "bias": (lambda value: value in _BIASES, f"one of {', '.join(_BIASES)}"),
     "task_type": (lambda value: value in _TASKS, "a task that PEFT knows"),
     "megatron_config": (lambda value: value is None, "null: Megatron's layers aren't served"),
