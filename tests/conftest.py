@@ -25,6 +25,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database MLflow has migrated once, which takes seconds; tests copy it."""
+    from pipeline.tracking.mlflow_store import connected
+
+    path = tmp_path_factory.mktemp("migrated") / "mlflow.db"
+    with connected(f"sqlite:///{path}", 5):
+        pass
+    return path
+
+
 @pytest.fixture
 def values(tmp_path: Path, cache: Path) -> Iterator[Values]:
     """Composes plain values from overrides; runs go into a temporary folder."""

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,17 @@ from pipeline.order import running_order
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def _migrated_database(migrated, tmp_path):
+    """MLflow would take seconds to make it."""
+    (tmp_path / "mlruns").mkdir()
+    shutil.copy(migrated, tmp_path / "mlruns" / "mlflow.db")
+
+
 def command(tmp_path, *arguments):
     here = (
         "threads=1",
-        "validity.min_utilisation=null",
+        *("validity.min_utilisation=null", "fidelity.enabled=false"),
         f"paths.mlruns={tmp_path}/mlruns",
         f"hydra.sweep.dir={tmp_path}/sweep",
     )

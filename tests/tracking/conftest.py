@@ -11,7 +11,6 @@ import yaml
 
 from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
 from pipeline.tracking.files import write_json
-from pipeline.tracking.mlflow_store import connected
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
@@ -24,15 +23,6 @@ SettingsAt = Callable[..., MlflowSettings]
 @pytest.fixture(autouse=True)
 def _no_tracking_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database MLflow has migrated once, which takes seconds; tests copy it."""
-    path = tmp_path_factory.mktemp("migrated") / "mlflow.db"
-    with connected(f"sqlite:///{path}", 5):
-        pass
-    return path
 
 
 @pytest.fixture
