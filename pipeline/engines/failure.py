@@ -55,6 +55,14 @@ def failed(requests: Iterable[Request], error: Exception) -> list[Finished]:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether it says that memory ran out; libraries say so in several ways."""
-    said = ("can't allocate memory", "Cannot allocate memory", "bad_alloc")
-    return isinstance(error, MemoryError) or any(each in str(error) for each in said)
+    """Whether it, or what it came from, says that memory ran out; libraries say so in many ways."""
+    said = (
+        *("can't allocate memory", "Cannot allocate memory", "bad_alloc"),
+        *("failed to map segment", "can't start new thread"),
+    )
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or any(each in str(cause) for each in said):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

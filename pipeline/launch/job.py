@@ -170,8 +170,14 @@ def _raise_exit(*_: object) -> None:
 
 def _limit_memory(gigabytes: float | None) -> None:
     if gigabytes is not None:
-        limit = int(gigabytes * 1e9)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 1e9), most))
+
+
+def _lift_memory_limit() -> None:
+    """What is left to do is to say why the job failed, and that takes memory too."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def _guarded(
@@ -186,6 +192,7 @@ def _guarded(
         with Progress(number, total, label) as progress:
             result = run(config, directory, progress)
     except Exception as error:
+        _lift_memory_limit()
         log.exception("the job failed")
         return _failure(error, config)
     finally:

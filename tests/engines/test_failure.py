@@ -97,9 +97,20 @@ def test_what_the_user_asked_wrongly_ends_the_run(entered, request_of, drain):
         drain(engine, request_of(0, "sql"), request_of(1, "verse"))
 
 
+def follows(error, cause):
+    error.__context__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")],
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        follows(SystemError("initialization failed"), MemoryError()),
+    ],
 )
 def test_running_out_of_memory_ends_the_run(error, request_of):
     assert out_of_memory(error)
