@@ -120,7 +120,7 @@ def test_values_beyond_float16_are_refused(random_checkpoint, tmp_path):
     tensors["model.layers.1.mlp.up_proj.weight"][0, 0] = 1e6
     save_file(tensors, checkpoint.folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(
-        UsageError, match=r"up_proj.weight holds numbers beyond 65504.* use engine.precision=f32"
+        UsageError, match=r"up_proj.weight holds .* 65504.* use engine.precision=f32"
     ):
         gguf_of(checkpoint, "f16", tmp_path)
     gguf_of(checkpoint, "f32", tmp_path)
