@@ -202,6 +202,8 @@ def _guarded(
 
 def _failure(error: Exception, config: RunConfig) -> Outcome:
     line = " ".join(str(error).split()) or traceback.format_exception_only(error)[-1].strip()
-    if out_of_memory(error):
-        return Outcome(State.OUT_OF_MEMORY, f"over limits.memory_gb={config.limits.memory_gb}")
+    limit = config.limits.memory_gb
+    # Of a library that lost its MemoryError Python says so; torch does while it is imported.
+    if out_of_memory(error) or (limit is not None and isinstance(error, SystemError)):
+        return Outcome(State.OUT_OF_MEMORY, f"over limits.memory_gb={limit}")
     return Outcome(State.FAILED, f"{type(error).__name__}: {line}"[:500])

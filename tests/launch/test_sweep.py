@@ -13,7 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.launch.job import _failure
 from pipeline.order import running_order
+from pipeline.tracking.status import State
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,3 +119,9 @@ def test_the_order_is_recorded_and_the_jobs_keep_their_places(tmp_path):
     assert sheet["shuffle"] == 2
     announced = re.findall(r"^\[(\d)/4\]", done.stdout, re.MULTILINE)
     assert [int(number) - 1 for number in announced] == sheet["order"]
+
+
+@pytest.mark.parametrize(("limit", "state"), [("0.2", State.OUT_OF_MEMORY), ("null", State.FAILED)])
+def test_a_library_that_lost_its_memory_error_ran_out_of_memory_under_a_limit(limit, state, config):
+    error = SystemError("<function f at 0x1> returned NULL without setting an exception")
+    assert _failure(error, config(f"limits.memory_gb={limit}")).state is state
