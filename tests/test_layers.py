@@ -16,7 +16,7 @@ FLOORS = [
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"machine"},
-    {"errors", "settings", "order"},
+    {"errors", "settings", "order", "regular_file"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),
