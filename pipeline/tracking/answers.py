@@ -1,0 +1,94 @@
+"""What the adapters say: of each the first prompt and its answer, short enough for a table."""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.metrics.timeline import RequestRecord
+from pipeline.tracking.run_directory import RunDirectory
+
+MOST = 8
+"""Adapters that are shown, those that are asked for first."""
+LENGTH = 72
+"""Characters of a prompt and of an answer that are shown."""
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer as it is shown.
+
+    Attributes:
+        adapter: who answers; None for the base model.
+        prompt: the beginning of the question; empty where the trace no longer has it.
+        text: the beginning of the answer.
+    """
+
+    adapter: str | None
+    prompt: str
+    text: str
+
+
+def answers(run: RunDirectory, adapters: int = MOST, length: int = LENGTH) -> tuple[Answer, ...]:
+    """The first answer of each of a run's first `adapters` adapters.
+
+    Empty when nothing was served, or as ids alone (`workload.text=false`).
+    """
+    first = first_answered(run.requests(), adapters)
+    prompts = _prompts(run, {each.id for each in first})
+    return tuple(told(each, prompts, length) for each in first)
+
+
+def first_answered(rows: Iterable[RequestRecord], adapters: int) -> tuple[RequestRecord, ...]:
+    """The first request of each adapter, in the trace's order, that was answered in text."""
+    first: dict[str | None, RequestRecord] = {}
+    for row in sorted(rows, key=lambda each: each.id):
+        if row.text is not None and not row.error:
+            first.setdefault(row.adapter, row)
+    return tuple(first.values())[:adapters]
+
+
+def told(row: RequestRecord, prompts: Mapping[int, str], length: int) -> Answer:
+    """One answered request with the prompt of its id, both cut to `length`."""
+    return Answer(
+        row.adapter, shown(prompts.get(row.id, ""), length), shown(row.text or "", length)
+    )
+
+
+def shown(text: str, length: int) -> str:
+    r"""`text` on one line of at most `length` characters, an ellipsis for what was cut off.
+
+    What can't be printed is escaped as Python writes it, `\n` and `\x1b`: an answer must neither
+    break a table nor steer a terminal.
+    """
+    pieces: list[str] = []
+    room = length
+    for letter in text:
+        piece = letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        if len(piece) > room:
+            return _shortened(pieces, length)
+        pieces.append(piece)
+        room -= len(piece)
+    return "".join(pieces)
+
+
+def _shortened(pieces: list[str], length: int) -> str:
+    """As many whole `pieces` as leave room for the ellipsis."""
+    while sum(map(len, pieces)) > length - len(ELLIPSIS):
+        pieces = pieces[:-1]
+    return "".join(pieces) + ELLIPSIS
+
+
+def _prompts(run: RunDirectory, ids: Collection[int]) -> dict[int, str]:
+    """The prompts of those requests: the trace is read only as far as the last of them."""
+    found: dict[int, str] = {}
+    if not ids or not run.trace.is_file():
+        return found
+    with run.trace.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["id"] in ids:
+                found[row["id"]] = row["prompt"]
+            if len(found) == len(ids):
+                break
+    return found
