@@ -15,7 +15,7 @@ FLOORS = [
     {"config"},
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
-    {"machine"},
+    {"machine", "files"},
     {"errors", "settings", "order", "regular_file"},
 ]
 NEIGHBOURS = {

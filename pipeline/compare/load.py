@@ -11,8 +11,8 @@ import yaml
 from pipeline.compare.query import fetch, is_query
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
 from pipeline.compare.settings import as_used, flatten, overridden, shared
-from pipeline.errors import UsageError
-from pipeline.tracking.files import read_json
+from pipeline.errors import Unreadable, UsageError
+from pipeline.files import read_json
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
@@ -114,5 +114,5 @@ def _read(directory: RunDirectory) -> Run:
 def _settings(directory: RunDirectory) -> Mapping[str, Any]:
     try:
         return as_used(flatten(directory.config())) if directory.has("config.yaml") else {}
-    except MALFORMED:
+    except (Unreadable, *MALFORMED):
         return {}

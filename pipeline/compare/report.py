@@ -20,7 +20,7 @@ from pipeline.compare.plots.gallery import gallery
 from pipeline.compare.provenance import provenance
 from pipeline.compare.rows import Row, differing, measured, rows, shown
 from pipeline.compare.settings import short
-from pipeline.tracking.files import write_json, write_text
+from pipeline.files import write_json, write_text
 
 HERE = Path(__file__).parent
 

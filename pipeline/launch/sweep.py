@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
+from pipeline.files import read_json, write_json
 from pipeline.launch.attempt import attempt, finished
 from pipeline.launch.capacity import search
 from pipeline.launch.job import Job, now
 from pipeline.launch.summary import print_summary
 from pipeline.order import running_order
-from pipeline.tracking.files import read_json, write_json
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep

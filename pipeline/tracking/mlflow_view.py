@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.files import write_json
 from pipeline.settings import STRICT
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.figures import request_table
-from pipeline.tracking.files import write_json
 from pipeline.tracking.mlflow_experiment import RECEIPT, MlflowExperiment
 from pipeline.tracking.projection import of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline.files import read_json
 from pipeline.tracking.figures import Point, points
-from pipeline.tracking.files import read_json
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.sweep_directory import SweepDirectory

@@ -1,15 +1,17 @@
 """The run directory: every file of one run, by name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from pipeline.files import append_jsonl, read_json, read_jsonl, reading, write_json, write_text
 from pipeline.metrics.timeline import Iteration, RequestRecord
-from pipeline.tracking.files import append_jsonl, read_json, read_jsonl, write_json, write_text
 from pipeline.tracking.status import Status
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -66,31 +68,68 @@ class RunDirectory:
             self.path.rmdir()
 
     def config(self) -> dict[str, Any]:
-        """The resolved configuration as plain values."""
-        config: dict[str, Any] = yaml.safe_load((self.path / "config.yaml").read_text("utf-8"))
-        return config
+        """The resolved configuration as plain values.
+
+        Raises:
+            Unreadable: it is damaged.
+        """
+        path = self.path / "config.yaml"
+        with reading(path):
+            return dict(yaml.safe_load(path.read_text("utf-8")))
 
     def status(self) -> Status:
-        """How the job stands."""
-        return Status.from_json(read_json(self.path / "status.json"))
+        """How the job stands.
+
+        Raises:
+            Unreadable: `status.json` is damaged.
+            UsageError: it is of a newer format.
+        """
+        path = self.path / "status.json"
+        row = read_json(path)
+        with reading(path):
+            return Status.from_json(row)
 
     def json(self, name: str) -> Mapping[str, Any]:
-        """One of the JSON documents; empty when the run never wrote it."""
-        document: Mapping[str, Any] = read_json(self.path / name) if self.has(name) else {}
-        return document
+        """One of the JSON documents; empty when the run never wrote it.
+
+        Raises:
+            Unreadable: it is damaged.
+        """
+        if not self.has(name):
+            return {}
+        path = self.path / name
+        document = read_json(path)
+        with reading(path):
+            return dict(document)
 
     def requests(self) -> tuple[RequestRecord, ...]:
-        """The served requests, in the order they finished."""
-        path = self.path / "requests.jsonl"
-        rows = read_jsonl(path) if path.is_file() else []
-        return tuple(RequestRecord.from_json(row) for row in rows)
+        """The served requests, in the order they finished.
+
+        Raises:
+            Unreadable: a row is damaged.
+        """
+        return self._rows("requests.jsonl", RequestRecord.from_json)
 
     def measured(self) -> tuple[RequestRecord, ...]:
         """The same without the run-in's: those that the metrics are of."""
         return tuple(each for each in self.requests() if not each.run_in)
 
     def iterations(self) -> tuple[Iteration, ...]:
-        """The iterations in order, those of the run-in too."""
-        path = self.path / "iterations.jsonl"
+        """The iterations in order, those of the run-in too.
+
+        Raises:
+            Unreadable: a row is damaged.
+        """
+        return self._rows("iterations.jsonl", Iteration.from_json)
+
+    def _rows(self, name: str, parse: Callable[[Mapping[str, Any]], Row]) -> tuple[Row, ...]:
+        path = self.path / name
         rows = read_jsonl(path) if path.is_file() else []
-        return tuple(Iteration.from_json(row) for row in rows)
+        return tuple(_parsed(path, number, row, parse) for number, row in enumerate(rows, start=1))
+
+
+def _parsed(
+    path: Path, number: int, row: Mapping[str, Any], parse: Callable[[Mapping[str, Any]], Row]
+) -> Row:
+    with reading(path, f" in line {number}"):
+        return parse(row)

@@ -1,9 +1,12 @@
 """How a job ended, and whether its figures may be believed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, Self
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 
@@ -17,6 +20,7 @@ class State(StrEnum):
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
+    KILLED = "KILLED"
     TIMED_OUT = "TIMED_OUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
 
@@ -45,7 +49,7 @@ class Status:
     cause: str | None = None
     validity: str | None = None
     reasons: tuple[str, ...] = ()
-    attempt: int = 1
+    attempt: PositiveInt = 1
     cautions: tuple[str, ...] = ()
     format: int = FORMAT
 
@@ -54,6 +58,7 @@ class Status:
         """The status that `to_json` wrote, now or in an earlier format.
 
         Raises:
+            ValueError: it is no such status.
             UsageError: it is of a format that is newer than this program.
         """
         number = row.get("format", 1)
@@ -62,8 +67,7 @@ class Status:
                 f"run {row['id']} is of format {number}, and this program reads up to {FORMAT}; "
                 "read it with the program that wrote it, or a newer one"
             )
-        lines = {name: tuple(row.get(name, ())) for name in ("reasons", "cautions")}
-        return cls(**dict(row) | {"state": State(row["state"]), "format": number} | lines)
+        return cls(**dict(row) | {"format": number})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""

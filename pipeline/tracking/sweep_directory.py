@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.tracking.files import read_json
+from pipeline.files import read_json, reading
 from pipeline.tracking.run_directory import RunDirectory
 
 SHEET = "sweep.json"
@@ -32,10 +32,15 @@ class SweepDirectory:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The sweep described by the `sweep.json` in `path`."""
+        """The sweep described by the `sweep.json` in `path`.
+
+        Raises:
+            Unreadable: it is damaged.
+        """
         sheet: dict[str, Any] = read_json(path / SHEET)
-        jobs = {job["path"]: tuple(job["overrides"]) for job in sheet["jobs"]}
-        return cls(path, sheet["id"], sheet["command"], sheet["started"], jobs)
+        with reading(path / SHEET):
+            jobs = {job["path"]: tuple(job["overrides"]) for job in sheet["jobs"]}
+            return cls(path, sheet["id"], sheet["command"], sheet["started"], jobs)
 
     def runs(self) -> Iterator[RunDirectory]:
         """The jobs that have begun, in order."""

@@ -13,8 +13,8 @@ import yaml
 from rich.console import Console
 
 from pipeline.compare.report import compare
+from pipeline.files import write_json
 from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
-from pipeline.tracking.files import write_json
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 

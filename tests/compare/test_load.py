@@ -10,7 +10,7 @@ from pipeline.compare.cautions import cautions
 from pipeline.compare.load import load
 from pipeline.compare.report import compare
 from pipeline.errors import UsageError
-from pipeline.tracking.files import read_json, write_json
+from pipeline.files import read_json, write_json
 from pipeline.tracking.status import State
 
 

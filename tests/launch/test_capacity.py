@@ -8,12 +8,12 @@ from rich.console import Console
 
 from pipeline.config import load
 from pipeline.errors import UsageError
+from pipeline.files import append_jsonl
 from pipeline.launch import capacity
 from pipeline.launch.attempt import begin
 from pipeline.launch.capacity import PROBES, search
 from pipeline.launch.job import Job, Outcome, ended
 from pipeline.metrics.timeline import RequestRecord
-from pipeline.tracking.files import append_jsonl
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 from pipeline.workload.randomness import stream

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.files import write_json
 from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
-from pipeline.tracking.files import write_json
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.tracking.files import read_json
+from pipeline.files import read_json
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.files import write_json
 from pipeline.tracking.figures import request_table
-from pipeline.tracking.files import write_json
 from pipeline.tracking.projection import of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
