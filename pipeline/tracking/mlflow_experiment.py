@@ -1,14 +1,12 @@
 """Writing into one MLflow experiment, so that doing it again changes nothing."""
 
-import fcntl
 import json
-import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.tracking.folder_lock import locked
 from pipeline.tracking.projection import PASSING_TAGS, Projection, TraceInput
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ LENGTH = 5000
 RECEIPT = "mlflow.json"
 """Where a run directory says which MLflow run shows it."""
 TABLE = "requests.json"
+PATIENCE_S = 120
+"""How long another process may take to show the same run."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MlflowExperiment:
         self, projection: Projection, directory: Path, tags: Mapping[str, str] | None = None
     ) -> "Run":
         """The one MLflow run of `directory`, found by its `pipeline.id`."""
-        with _locked(directory):
+        with locked(directory, PATIENCE_S):
             return self._found_or_made(projection, tags)
 
     def show(
@@ -57,7 +57,7 @@ class MlflowExperiment:
             tags["mlflow.parentRunId"] = parent.info.run_id
         if table:
             tags["mlflow.loggedArtifacts"] = json.dumps([{"path": TABLE, "type": "table"}])
-        with _locked(directory):
+        with locked(directory, PATIENCE_S):
             run = self._found_or_made(projection, tags)
             self._log(run, projection, tags)
             run_id = str(run.info.run_id)
@@ -133,14 +133,3 @@ def _dataset(trace: TraceInput) -> "DatasetInput":
 
 def _cut(values: Mapping[str, str]) -> dict[str, str]:
     return {key: value[:LENGTH] for key, value in values.items()}
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep a second process from making or filling the same run meanwhile."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -8,10 +8,10 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.tracking.mlflow_database import DatabaseUnusable, prepare
 from pipeline.tracking.tracker import TrackingUnavailable
 
 if TYPE_CHECKING:
@@ -29,9 +29,11 @@ def connected(uri: str, timeout_s: int) -> "Iterator[MlflowClient]":
         with _patience(timeout_s):
             from mlflow import MlflowClient
 
-            _open_database(uri, timeout_s)
             with _quiet():
+                prepare(uri, timeout_s)
                 yield MlflowClient(tracking_uri=uri)
+    except DatabaseUnusable as error:
+        raise TrackingUnavailable(public(f"MLflow at {uri}: {error}")) from error
     except Exception as error:
         raise TrackingUnavailable(public(f"MLflow at {uri}: {_reason(error)}")) from error
 
@@ -92,19 +94,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _open_database(uri: str, timeout_s: int) -> None:
-    """Find out now whether a SQLite file can be written: MLflow would try for 100 seconds."""
-    from sqlalchemy import make_url
-
-    if not uri.startswith("sqlite:"):
-        return
-    path = make_url(uri).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=timeout_s)) as database:
-            database.execute("BEGIN IMMEDIATE")
 
 
 def _reason(error: BaseException) -> str:

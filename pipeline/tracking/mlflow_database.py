@@ -1,0 +1,192 @@
+"""MLflow's SQLite file: made, and brought up to date, as a draft, so that it is whole or not there.
+
+MLflow's own migrations aren't: one that is interrupted, or meets another, leaves a database that no
+later one can finish. Its modules are imported inside the functions, as that takes seconds.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.tracking.folder_lock import locked
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
+
+PATIENCE_S = 120
+"""How long another process may take to make the database, or to bring it up to date."""
+
+CIRCUMSTANCES = (
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)
+"""Primary codes of errors that say nothing of what the database holds."""
+
+
+class DatabaseUnusable(Exception):
+    """What stands there can't be used or finished; the message says what to move away."""
+
+
+def prepare(uri: str, timeout_s: int) -> None:
+    """Have the SQLite file at `uri` whole and of the schema this MLflow needs; else do nothing.
+
+    One process at a time works on a draft beside it, which takes the file's place when it is
+    whole. A database of an older schema stays beside the new one, named by its schema.
+
+    Args:
+        uri: MLflow's; anything but a SQLite file is left to MLflow.
+        timeout_s: how long another program may keep the file locked.
+
+    Raises:
+        DatabaseUnusable: it is half made, damaged, or of a schema this MLflow doesn't know.
+        TimeoutError: another process doesn't get ready with it.
+        sqlite3.Error: it can't be written.
+        OSError: its folder can't be made or written.
+    """
+    path = database_file(uri)
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.parent, PATIENCE_S), _judged(path):
+        if not path.exists() or not path.stat().st_size:
+            _make(path)
+            return
+        with closing(sqlite3.connect(path, timeout=timeout_s)) as database:
+            database.execute("BEGIN IMMEDIATE")  # found out now: MLflow would try for 100 seconds
+            schema, wanted = _schema(database), _scripts().get_current_head()
+            if schema != wanted:
+                _bring_up_to_date(path, schema)
+
+
+def database_file(uri: str) -> Path | None:
+    """The SQLite file that `uri` names; None of a server, another database, or one in memory."""
+    from sqlalchemy import make_url
+
+    if not uri.startswith("sqlite:"):
+        return None
+    name = make_url(uri).database
+    special = not name or name == ":memory:" or name.startswith("file:")
+    return None if special else Path(str(name)).resolve()
+
+
+def _make(path: Path) -> None:
+    with _draft(path) as draft:
+        _migrate(draft)
+        draft.replace(path)
+
+
+def _bring_up_to_date(path: Path, schema: str | None) -> None:
+    _refuse_unknown(path, schema)
+    before = path.with_name(f"{path.name}.{schema or 'unnamed'}")
+    with _draft(path) as draft:
+        _copy(path, draft)
+        _migrate(draft)
+        _copy(path, before)
+        draft.replace(path)
+
+
+def _copy(path: Path, to: Path) -> None:
+    """By SQLite, for a file that is merely read loses this process's locks on it."""
+    to.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as copy:
+        source.backup(copy)
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Name of a file beside `path`, removed if nothing came of it, now or in another process."""
+    draft = path.with_name(f".{path.name}.draft")
+    names = [draft, *(draft.with_name(draft.name + end) for end in ("-journal", "-wal", "-shm"))]
+    for name in names:
+        name.unlink(missing_ok=True)
+    try:
+        yield draft
+    finally:
+        for name in names:
+            name.unlink(missing_ok=True)
+
+
+def _migrate(draft: Path) -> None:
+    """MLflow's migrations from whatever `draft` holds, and the experiment it insists on."""
+    from mlflow.db import upgrade
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    uri = f"sqlite:///{draft}"
+    upgrade.callback(uri)
+    SqlAlchemyStore(uri, str(draft.parent / "artifacts")).engine.dispose()
+
+
+def _schema(database: sqlite3.Connection) -> str | None:
+    """The revision that the database says it has; None when it says none."""
+    named = "SELECT name FROM sqlite_master WHERE name = 'alembic_version'"
+    if not database.execute(named).fetchall():
+        return None
+    found = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0]) if found else None
+
+
+def _scripts() -> "ScriptDirectory":
+    import mlflow
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+
+
+def _refuse_unknown(path: Path, schema: str | None) -> None:
+    import mlflow
+
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if schema is not None and schema not in known:
+        raise DatabaseUnusable(
+            f"its schema {schema} is of another MLflow than {mlflow.__version__}, a newer one "
+            f"perhaps: use that, or start anew with {_move_away(path)}"
+        )
+
+
+@contextmanager
+def _judged(path: Path) -> Iterator[None]:
+    """Tell what is wrong with the database from what is wrong around it."""
+    try:
+        yield
+    except DatabaseUnusable:
+        raise
+    except Exception as error:
+        if _of_circumstances(error):
+            raise
+        reason = " ".join(str(_cause(error)).split())[:200]
+        raise DatabaseUnusable(
+            f"the database is damaged, or its making was interrupted ({reason}): {_move_away(path)}"
+        ) from error
+
+
+def _move_away(path: Path) -> str:
+    return (
+        f"mv '{path}' '{path}.broken', then bring the runs in again with "
+        "python -m pipeline.tracking.sync runs"
+    )
+
+
+def _of_circumstances(error: Exception) -> bool:
+    cause = _cause(error)
+    if isinstance(cause, sqlite3.Error):
+        return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) in CIRCUMSTANCES
+    return isinstance(cause, OSError | MemoryError | ImportError)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost error of SQLite or of the system beneath `error`, else itself."""
+    found, inner = error, error.__cause__ or error.__context__
+    while inner is not None:
+        if isinstance(inner, OSError | sqlite3.Error | MemoryError):
+            found = inner
+        inner = inner.__cause__ or inner.__context__
+    return found
