@@ -1,0 +1,144 @@
+"""Changed checkpoint folders: refused in one line, or served as transformers serves them.
+
+Each case changes one or two things in a small sound checkpoint, puts it through preflight and,
+if that lets it pass, through `prepare`, the engine that the arm names, and transformers.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+from pipeline.config import RunConfig
+from pipeline.errors import UsageError
+from pipeline.models.folder import Folder
+from pipeline.stages.preflight import preflight
+from pipeline.stages.prepare import prepare
+from tests.fuzz.broken_files import break_file
+from tests.fuzz.campaign import Outcome, Try
+from tests.fuzz.composed import composed
+from tests.fuzz.json_junk import change_json
+from tests.fuzz.safetensors_bytes import break_header, change_tensors
+from tests.fuzz.served_alike import served_alike
+from tests.fuzz.small_checkpoints import CHECKPOINTS, CONFIG, INDEX, make
+
+SHAPES = (
+    *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+    *("num_key_value_heads", "head_dim", "vocab_size", "tie_word_embeddings"),
+)
+KEYS = (
+    *CONFIG,
+    *("attention_bias", "mlp_bias", "sliding_window", "use_sliding_window", "max_window_layers"),
+    *("layer_types", "rope_scaling", "rope_theta", "partial_rotary_factor", "quantization_config"),
+    *("original_max_position_embeddings", "transformers_weights", "torch_dtype", "dtype"),
+    *("auto_map", "architectures", "attn_implementation", "_attn_implementation", "use_cache"),
+    *(
+        "pretraining_tp",
+        "is_decoder",
+        "is_causal",
+        "return_dict",
+        "output_attentions",
+        "unk_token_id",
+    ),
+    *("chunk_size_feed_forward", "initializer_range", "attention_dropout", "tokenizer_class"),
+)
+PRECISIONS = {
+    "multilora": ("fp32", "fp32", "int8", "int4"),
+    "llama_cpp": ("f32", "f32", "f16", "q8_0", "q4_k_m"),
+}
+Change = Callable[[Path, Random], str]
+
+
+def begin(work: Path, arm: str, seed: int) -> Try:
+    """Make the sound checkpoints, compose a job for the engine, and try it once unchanged."""
+    bases = [make(name, work / "bases" / name) for name in CHECKPOINTS]
+    job = composed(work, f"engine={arm}", "model=folder", f"model.path={bases[0]}")
+
+    def attempt(number: int) -> Outcome:
+        rng = Random(f"{seed}/{number}")
+        folder = work / "case"
+        shutil.rmtree(folder, ignore_errors=True)
+        base = rng.choice(bases)
+        shutil.copytree(base, folder)
+        changes = rng.choices([*CHANGES], [*CHANGES.values()], k=rng.choice((1, 1, 1, 2)))
+        said = "; ".join([base.name, *(each(folder, rng) for each in changes)])
+        return _tried(_with_precision(job, arm, number), folder, said)
+
+    for base in bases:
+        found = _tried(job, base, base.name)
+        assert found.kind == "served", found
+    return attempt
+
+
+def _tried(job: RunConfig, folder: Path, change: str) -> Outcome:
+    asked = replace(job, model=Folder(name="folder", path=folder))
+    try:
+        preflight([asked])
+        ready = prepare(asked)
+    except UsageError as error:
+        return Outcome("refused", change, str(error))
+    try:
+        return replace(served_alike(asked, ready), change=change)
+    except UsageError as error:
+        return Outcome("foreign", change, f"refused only after it had begun: {error}")
+
+
+def _with_precision(job: RunConfig, arm: str, number: int) -> RunConfig:
+    if arm not in PRECISIONS:
+        return job
+    chosen = PRECISIONS[arm][number % len(PRECISIONS[arm])]
+    return replace(job, engine=replace(job.engine, precision=chosen))
+
+
+def _any_file(folder: Path, rng: Random) -> str:
+    files = sorted(each for each in folder.iterdir() if each.is_file())
+    return break_file(rng.choice(files), rng) if files else "nothing"
+
+
+def _weights(folder: Path, rng: Random, change: Change) -> str:
+    files = sorted(each for each in folder.glob("*.safetensors") if each.is_file())
+    try:
+        return change(rng.choice(files), rng)
+    except (IndexError, ValueError, KeyError, TypeError) as error:  # broken by the change before
+        return f"nothing ({error!r})"
+
+
+def _json(name: str, keys: tuple[str, ...] = ()) -> Change:
+    def change(folder: Path, rng: Random) -> str:
+        try:
+            return change_json(folder / name, rng, keys)
+        except (OSError, ValueError, RecursionError, TypeError) as error:
+            return f"nothing ({error!r:.80})"
+
+    return change
+
+
+def _shape(folder: Path, rng: Random) -> str:
+    """One of the dimensions, which all tensors are held against."""
+    return _json("config.json", (rng.choice(SHAPES),))(folder, rng)
+
+
+def _extra_file(folder: Path, rng: Random) -> str:
+    """Something beside the weights that may be taken for them."""
+    name = rng.choice(
+        ("adapter_config.json", INDEX, "model.safetensors", "added_tokens.json", "vocab.json",
+         "special_tokens_map.json", "chat_template.jinja", "pytorch_model.bin", "merges.txt")
+    )  # fmt: skip
+    (folder / name).write_bytes(rng.choice((b"{}", b"", b"[]", b'{"<x>": 300}', b"null", b"\xff")))
+    return f"{name} put there"
+
+
+CHANGES: dict[Change, float] = {
+    _shape: 18,
+    _json("config.json", KEYS): 22,
+    _json("generation_config.json", ("eos_token_id", "max_length", "do_sample")): 5,
+    _json("tokenizer.json"): 12,
+    _json("tokenizer_config.json", ("additional_special_tokens", "added_tokens_decoder")): 4,
+    _json(INDEX, ("metadata", "weight_map")): 6,
+    lambda folder, rng: _weights(folder, rng, change_tensors): 16,
+    lambda folder, rng: _weights(folder, rng, break_header): 12,
+    _any_file: 10,
+    _extra_file: 2,
+}
+"""How often each is made."""

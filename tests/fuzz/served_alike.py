@@ -1,0 +1,87 @@
+"""Whether an engine serves a checkpoint as transformers does, token by token as it serves."""
+
+from collections import defaultdict
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+from pipeline.config import RunConfig
+from pipeline.engines.llama_cpp.files import _files
+from pipeline.engines.teacher import Teacher
+from pipeline.stages.build import build
+from pipeline.stages.prepare import Prepared
+from pipeline.stages.replay import Replay
+from tests.fuzz.campaign import Outcome
+
+CONTINUATION = (40, 200, 77)
+TOLERANCES = {"fp32": 5e-3, "f32": 5e-3, "f16": 0.1, "int8": 0.3, "q8_0": 0.6}
+"""Most that a log-probability may be off by, over the spread of the logits; none for 4 bits."""
+EXPONENTS_F32 = 1e15
+"""Logits beyond are as good as infinite: the order of sums decides whether they overflow."""
+
+
+def served_alike(job: RunConfig, ready: Prepared) -> Outcome:
+    """Serve the trace with given tokens, and hold every logit against transformers' own.
+
+    `served`, `failed` where the engine says so of a model whose numbers overflow, else `unlike`.
+    """
+    disable_progress_bar()
+    set_verbosity_error()
+    seen: dict[int, list[Any]] = defaultdict(list)
+    requests = ready.trace.requests
+    given = {request.id: CONTINUATION for request in requests}
+    teacher = Teacher(given, lambda id_, place, row: seen[id_].append(np.array(row)))
+    with patch("pipeline.engines.llama_cpp.engine.files_of", _files), build(job, ready) as built:
+        led = built.engine.teach(teacher)
+        _, records = Replay(built.engine, requests, None).run(0)
+    errors = {record.id: record.error for record in records if record.error}
+    if not led:
+        return Outcome("failed" if errors else "served", "", "; ".join(errors.values()))
+    try:
+        wanted = _transformers(job, ready)
+    except Exception as error:
+        return Outcome("unlike", "", f"transformers refuses it: {error!r}"[:3000])
+    for id_, rows in wanted.items():
+        if id_ in errors:
+            if not np.isfinite(rows).all() or np.abs(rows).max() > EXPONENTS_F32:
+                return Outcome("failed", "", errors[id_])
+            return Outcome("unlike", "", f"failed where transformers doesn't: {errors[id_]}")
+        if fault := _unlike(np.stack(seen[id_]), rows, job.engine.precision):
+            return Outcome("unlike", "", f"request {id_}: {fault}")
+    return Outcome("served", "")
+
+
+def _unlike(ours: Any, theirs: Any, precision: str) -> str:
+    vocabulary = theirs.shape[1]
+    if ours.shape[1] != vocabulary:
+        return f"{ours.shape[1]} logits, transformers has {vocabulary}"
+    if not np.isfinite(theirs).all():
+        return "served where transformers computes NaN or infinity"
+    ours, theirs = (each - _norm(each) for each in (ours, theirs))
+    off, spread = np.abs(ours - theirs).max(), max(1.0, float(theirs.std()))
+    if off / spread > TOLERANCES.get(precision, np.inf):
+        return f"log-probabilities off by {off:.3g}, their spread is {spread:.3g}"
+    return ""
+
+
+def _norm(logits: Any) -> Any:
+    most = logits.max(1, keepdims=True)
+    return most + np.log(np.exp(logits - most).sum(1, keepdims=True))
+
+
+@torch.inference_mode()
+def _transformers(job: RunConfig, ready: Prepared) -> dict[int, Any]:
+    folder = str(ready.checkpoint.folder)
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, attn_implementation="sdpa"
+    ).eval()
+    rows = {}
+    for request in ready.trace.requests:
+        ids = torch.tensor([[*request.prompt_ids, *CONTINUATION[:-1]]])
+        found = model(input_ids=ids, use_cache=False, logits_to_keep=len(CONTINUATION)).logits
+        rows[request.id] = found[0].float().numpy()
+    return rows
