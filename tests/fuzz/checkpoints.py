@@ -4,6 +4,7 @@ Each case changes one or two things in a small sound checkpoint, puts it through
 if that lets it pass, through `prepare`, the engine that the arm names, and transformers.
 """
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from tests.fuzz.broken_files import break_file
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed
 from tests.fuzz.json_junk import change_json
-from tests.fuzz.safetensors_bytes import break_header, change_tensors
+from tests.fuzz.safetensors_bytes import Safetensors, break_header, change_tensors
 from tests.fuzz.served_alike import served_alike
 from tests.fuzz.small_checkpoints import CHECKPOINTS, CONFIG, INDEX, make
 
@@ -47,6 +48,8 @@ PRECISIONS = {
     "multilora": ("fp32", "fp32", "int8", "int4"),
     "llama_cpp": ("f32", "f32", "f16", "q8_0", "q4_k_m"),
 }
+OUTSIDE = ("../x.safetensors", "/etc/passwd", "/dev/zero", "", ".", "..", "config.json", "a/b", "~")
+"""What an index may call a shard."""
 Change = Callable[[Path, Random], str]
 
 
@@ -61,14 +64,21 @@ def begin(work: Path, arm: str, seed: int) -> Try:
         shutil.rmtree(folder, ignore_errors=True)
         base = rng.choice(bases)
         shutil.copytree(base, folder)
-        changes = rng.choices([*CHANGES], [*CHANGES.values()], k=rng.choice((1, 1, 1, 2)))
-        said = "; ".join([base.name, *(each(folder, rng) for each in changes)])
+        changes = rng.choices([*CHANGES], [*CHANGES.values()], k=rng.choice((1, 1, 1, 1, 2)))
+        said = "; ".join([base.name, *(_made(each, folder, rng) for each in changes)])
         return _tried(_with_precision(job, arm, number), folder, said)
 
     for base in bases:
         found = _tried(job, base, base.name)
         assert found.kind == "served", found
     return attempt
+
+
+def _made(change: Change, folder: Path, rng: Random) -> str:
+    try:
+        return change(folder, rng)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        return f"nothing, after the change before ({error!r:.80})"
 
 
 def _tried(job: RunConfig, folder: Path, change: str) -> Outcome:
@@ -92,31 +102,41 @@ def _with_precision(job: RunConfig, arm: str, number: int) -> RunConfig:
 
 
 def _any_file(folder: Path, rng: Random) -> str:
-    files = sorted(each for each in folder.iterdir() if each.is_file())
-    return break_file(rng.choice(files), rng) if files else "nothing"
+    return break_file(rng.choice(_readable(folder)), rng)
 
 
-def _weights(folder: Path, rng: Random, change: Change) -> str:
-    files = sorted(each for each in folder.glob("*.safetensors") if each.is_file())
-    try:
-        return change(rng.choice(files), rng)
-    except (IndexError, ValueError, KeyError, TypeError) as error:  # broken by the change before
-        return f"nothing ({error!r})"
+def _weights(change: Change) -> Change:
+    return lambda folder, rng: change(rng.choice(_readable(folder, "*.safetensors")), rng)
 
 
 def _json(name: str, keys: tuple[str, ...] = ()) -> Change:
-    def change(folder: Path, rng: Random) -> str:
-        try:
-            return change_json(folder / name, rng, keys)
-        except (OSError, ValueError, RecursionError, TypeError) as error:
-            return f"nothing ({error!r:.80})"
-
-    return change
+    return lambda folder, rng: change_json(*_readable(folder, name), rng, keys)
 
 
 def _shape(folder: Path, rng: Random) -> str:
     """One of the dimensions, which all tensors are held against."""
     return _json("config.json", (rng.choice(SHAPES),))(folder, rng)
+
+
+def _index(folder: Path, rng: Random) -> str:
+    """The list of shards; where there is none, one that names the whole file by another name."""
+    shards = _readable(folder, "*.safetensors")
+    if not _readable(folder, INDEX):
+        whole = dict.fromkeys(Safetensors.read(shards[0]).names(), "whole.safetensors")
+        (folder / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": whole}))
+        shards = [shards[0].rename(folder / "whole.safetensors")]
+    if rng.random() < 0.6:
+        return _json(INDEX, ("metadata", "weight_map"))(folder, rng)
+    text = (folder / INDEX).read_text("utf-8")
+    shard, other = rng.choice(shards).name, rng.choice(OUTSIDE)
+    (folder / INDEX).write_text(text.replace(shard, other))
+    return f"{INDEX}: {shard} is called {other}"
+
+
+def _readable(folder: Path, pattern: str = "*") -> list[Path]:
+    """What an earlier change hasn't made a pipe of, or of endless size."""
+    found = sorted(folder.glob(pattern))
+    return [each for each in found if each.is_file() and each.stat().st_size < 1 << 20]
 
 
 def _extra_file(folder: Path, rng: Random) -> str:
@@ -135,9 +155,9 @@ CHANGES: dict[Change, float] = {
     _json("generation_config.json", ("eos_token_id", "max_length", "do_sample")): 5,
     _json("tokenizer.json"): 12,
     _json("tokenizer_config.json", ("additional_special_tokens", "added_tokens_decoder")): 4,
-    _json(INDEX, ("metadata", "weight_map")): 6,
-    lambda folder, rng: _weights(folder, rng, change_tensors): 16,
-    lambda folder, rng: _weights(folder, rng, break_header): 12,
+    _index: 5,
+    _weights(change_tensors): 16,
+    _weights(break_header): 12,
     _any_file: 10,
     _extra_file: 2,
 }
