@@ -9,7 +9,7 @@ from pipeline.errors import UsageError
 from pipeline.models.config_check import check_values
 from pipeline.models.config_types import check_types
 from pipeline.models.families import FAMILIES, PROJECTIONS, biased, rope, windows
-from pipeline.models.json_file import read_object
+from pipeline.models.json_file import is_there, read_object
 
 CONFIG = "config.json"
 
@@ -140,7 +140,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         UsageError: there is none, or it isn't JSON.
     """
     path = folder / CONFIG
-    if not path.is_file():
+    if not is_there(path):
         raise UsageError(f"{folder}: no {CONFIG}; name the folder of a checkpoint")
     return read_object(path)
 

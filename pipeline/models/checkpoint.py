@@ -1,5 +1,6 @@
 """A base model on disk."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +11,13 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
 from pipeline.models.architecture import CONFIG, Architecture, read_config
+from pipeline.models.config_check import are_ids
 from pipeline.models.fingerprint import fingerprint
 from pipeline.models.finite import is_finite
-from pipeline.models.json_file import read_object
+from pipeline.models.json_file import AGAIN, is_there, read_object
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
 from pipeline.models.tokenizer import (
+    MOST,
     TOKENIZER,
     TOKENIZER_CONFIG,
     check_tokenizer,
@@ -63,7 +66,8 @@ class Checkpoint:
         check_tensors(checkpoint.weights, checkpoint.architecture)
         check_tokenizer(folder)
         checkpoint.end_ids()
-        if (folder / ADAPTER).exists():
+        _sound_beside(folder)
+        if os.path.lexists(folder / ADAPTER):
             raise UsageError(
                 f"{folder / ADAPTER}: transformers would put that adapter into the base itself; "
                 "move it out of the model's folder and serve it by adapters=folder"
@@ -124,11 +128,11 @@ class Checkpoint:
             UsageError: the file isn't a JSON object, or what it names aren't ids.
         """
         path = self.folder / GENERATION
-        source = path if path.is_file() else self.folder / CONFIG
+        source = path if is_there(path) else self.folder / CONFIG
         given = read_object(source).get("eos_token_id")
         ids = given if isinstance(given, list) else [] if given is None else [given]
-        if not all(type(each) is int for each in ids):
-            raise UsageError(f"{source}: eos_token_id is {given!r}, not a token id; correct it")
+        if not are_ids(ids):
+            raise UsageError(f"{source}: eos_token_id is {given!r:.80}, not a token id; correct it")
         return frozenset(ids)
 
     def fingerprint(self) -> str:
@@ -138,7 +142,14 @@ class Checkpoint:
     @cached_property
     def _fingerprint(self) -> str:
         beside = [self.folder / name for name in BESIDE]
-        return fingerprint([*self.weights.files, *(path for path in beside if path.is_file())])
+        return fingerprint([*self.weights.files, *filter(is_there, beside)])
+
+
+def _sound_beside(folder: Path) -> None:
+    """Libraries read files that nothing here looks into."""
+    for path in (folder / name for name in BESIDE):
+        if is_there(path) and path.stat().st_size > MOST:
+            raise UsageError(f"{path}: far larger than such a file is; {AGAIN}")
 
 
 def _not_quantised(config: Mapping[str, Any], where: Path) -> None:

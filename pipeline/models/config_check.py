@@ -1,7 +1,7 @@
 """Whether the values of a `config.json` can be a decoder's at all."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
@@ -12,6 +12,10 @@ COUNTS = (
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
     "sliding_window",
 )
+MOST = 2**31 - 1
+"""No count is larger, nor is a token's id: libraries keep both in 32 bits."""
+MOST_LAYERS = 10_000
+IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 ACTIVATIONS = (
     *("silu", "swish", "relu", "relu2", "relu6", "gelu", "gelu_10", "gelu_accurate", "gelu_fast"),
     *("gelu_new", "gelu_python", "gelu_python_tanh", "gelu_pytorch_tanh", "quick_gelu", "laplace"),
@@ -43,6 +47,13 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
         value = config.get(key)
         if value is not None and (type(value) is not int or value < 1):
             raise UsageError(f"{where}: {key} is {value!r}, not a whole number above 0; correct it")
+        most = MOST_LAYERS if key == "num_hidden_layers" else MOST
+        if value is not None and value > most:
+            raise UsageError(f"{where}: {key} is {value}, beyond {most}; correct it")
+    for key in IDS:
+        given = config.get(key)
+        if given is not None and not are_ids(given if isinstance(given, list) else [given]):
+            raise UsageError(f"{where}: {key} is {given!r:.80}, not a token's id; correct it")
     for key, (value, why) in OTHERWISE.items():
         if config.get(key) is value:
             raise UsageError(f"{where}: {key} is {str(value).lower()}: {why}; take it out")
@@ -61,6 +72,11 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
         )
     _check_layers(config, where)
     check_rope_values(rope, width, where)
+
+
+def are_ids(values: Iterable[Any]) -> bool:
+    """Whether all can be tokens' ids; below zero is how some files say that there is none."""
+    return all(type(each) is int and abs(each) <= MOST for each in values)
 
 
 def _check_heads(config: Mapping[str, Any], where: str) -> int:

@@ -11,7 +11,7 @@ from pipeline.models.gguf_byte_level import byte_level
 from pipeline.models.gguf_sentencepiece import sentencepiece
 from pipeline.models.gguf_vocabulary import Vocabulary
 from pipeline.models.json_file import read_object
-from pipeline.models.tokenizer import TOKENIZER, read_tokenizer
+from pipeline.models.tokenizer import MOST, TOKENIZER, read_tokenizer
 
 
 def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
@@ -66,7 +66,7 @@ def vocabulary_of(path: Path, size: int) -> Vocabulary:
     Raises:
         UsageError: llama.cpp has no equal of the tokenizer.
     """
-    document = read_object(path)
+    document = read_object(path, most=MOST)
     read = sentencepiece if document["model"].get("byte_fallback") else byte_level
     return read(document, size, str(path))
 

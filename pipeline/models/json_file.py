@@ -1,15 +1,30 @@
-"""The JSON files of checkpoints and adapters."""
+"""The files of checkpoints and adapters: which are there, and those that are JSON."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.regular_file import MEGABYTE, read_regular
+from pipeline.regular_file import MEGABYTE, check_regular, read_regular
 
 MOST = 16 * MEGABYTE
 """Bytes of a file: indices of a thousand shards and configurations have less."""
 AGAIN = "fetch the checkpoint again"
+
+
+def is_there(path: Path, remedy: str = AGAIN) -> bool:
+    """Whether a file is there.
+
+    Raises:
+        UsageError: something else than a file is, or a link that leads nowhere.
+    """
+    if not path.exists() and not path.is_symlink():
+        return False
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
+    return True
 
 
 def read_object(path: Path, remedy: str = AGAIN, most: int = MOST) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Where a safetensors file keeps its tensors, and of which shape and type they are."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from pipeline.errors import UsageError
+from pipeline.models.json_file import AGAIN, MOST
+from pipeline.regular_file import open_regular
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,22 @@ def stored_tensors(path: Path) -> dict[str, StoredTensor]:
     Its format: https://github.com/huggingface/safetensors#format
 
     Raises:
-        UsageError: the file isn't there, isn't safetensors, or was cut short.
+        UsageError: the file isn't there, is no regular file, isn't safetensors, or was cut short.
     """
     try:
+        with open_regular(path) as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > MOST:
+                raise UsageError(f"{path}: not safetensors: a header of {size} bytes; {AGAIN}")
+            header = file.read(size)
         with safe_open(path, framework="numpy"):  # It holds the header against the file's size.
             pass
-        with path.open("rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            entries = json.loads(os.pread(file.fileno(), size, 8))
-    except (OSError, SafetensorError) as error:
+        entries = json.loads(header)
+    except SafetensorError as error:
         said = " ".join(str(error).split())
-        raise UsageError(f"{path}: not whole ({said}); fetch the checkpoint again") from error
+        raise UsageError(f"{path}: not whole ({said}); {AGAIN}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; {AGAIN}") from error
     entries.pop("__metadata__", None)
     return {
         name: StoredTensor(

@@ -7,9 +7,12 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
-from pipeline.models.json_file import read_object
+from pipeline.models.json_file import AGAIN, is_there, read_object
+from pipeline.regular_file import MEGABYTE, read_regular
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+MOST = 64 * MEGABYTE
+"""Bytes of a `tokenizer.json`: those of a quarter of a million tokens have half as many."""
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
 _ONES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
@@ -24,7 +27,9 @@ def read_tokenizer(path: Path) -> Tokenizer:
         UsageError: the file isn't a tokenizer's.
     """
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_buffer(read_regular(path, MOST))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; {AGAIN}") from error
     except Exception as error:  # The library raises no other kind.
         raise UsageError(
             f"{path}: tokenizers can't read it ({error}); save it with the version installed here"
@@ -44,16 +49,16 @@ def check_tokenizer(folder: Path) -> None:
         UsageError: it isn't there, or isn't one, or lacks a token.
     """
     path = folder / TOKENIZER
-    if not path.is_file():
+    if not is_there(path):
         raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
-    document, config = read_object(path), folder / TOKENIZER_CONFIG
+    document, config = read_object(path, most=MOST), folder / TOKENIZER_CONFIG
     try:
         vocabulary = document["model"]["vocab"]  # Unigram's is a list of pairs
         known = {each if isinstance(each, str) else each[0] for each in vocabulary}
         known |= {token["content"] for token in document["added_tokens"]}
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a fast tokenizer's file; save the tokenizer anew") from error
-    if not config.is_file():
+    if not is_there(config):
         return
     said = read_object(config)
     if said.get("split_special_tokens"):

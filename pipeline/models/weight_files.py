@@ -1,13 +1,14 @@
 """Which files hold a checkpoint's weights: transformers' rule, for whoever reads them."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.models.json_file import AGAIN, is_there, read_object
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+ENDING, INDEX_ENDING = ".safetensors", ".safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
@@ -22,13 +23,11 @@ def weight_files(folder: Path, config: Mapping[str, Any]) -> tuple[Path, ...]:
         UsageError: there are none, or the index isn't one, or a shard of it is missing.
     """
     path = _first(folder, config)
-    if not path.name.endswith(".index.json"):
+    if not path.name.endswith(INDEX_ENDING):
         return (path,)
     names = shards(path)
-    if absent := [name for name in names if not (folder / name).is_file()]:
-        raise UsageError(
-            f"{path}: names {absent[0]}, which isn't there; fetch the checkpoint again"
-        )
+    if absent := [name for name in names if not is_there(folder / name)]:
+        raise UsageError(f"{path}: names {absent[0]}, which isn't there; {AGAIN}")
     return tuple(folder / name for name in names)
 
 
@@ -36,28 +35,40 @@ def shards(index: Path) -> tuple[str, ...]:
     """Names of the files that an index names, in their order.
 
     Raises:
-        UsageError: it isn't an index.
+        UsageError: it isn't an index, or names what isn't a safetensors file of its own folder.
     """
-    try:
-        document = json.loads(index.read_text("utf-8"))
-        names = {*document["weight_map"].values()}
-        document["metadata"]  # transformers fails without it
-        if not all(isinstance(name, str) for name in names):
-            raise TypeError("names what isn't a file")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    document = read_object(index)
+    weights, metadata = document.get("weight_map"), document.get("metadata")
+    if not isinstance(weights, dict) or not weights or not isinstance(metadata, dict):
         raise UsageError(
-            f"{index}: not an index of shards ({type(error).__name__}: {error}); "
-            "fetch the checkpoint again"
-        ) from error
-    return tuple(sorted(names))
+            f"{index}: not an index of shards: weight_map and metadata must be objects; {AGAIN}"
+        )
+    for name, file in weights.items():
+        if not _is_inside(file, ENDING):
+            raise UsageError(
+                f"{index}: not an index of shards: {name!r:.80} is in {file!r:.80}, which is "
+                f"no safetensors file of its folder; {AGAIN}"
+            )
+    return tuple(sorted({*weights.values()}))
+
+
+def _is_inside(name: Any, *endings: str) -> bool:
+    """Whether it names a file of the folder that names it, or of one inside that."""
+    if not isinstance(name, str) or not name.isprintable() or not name.endswith(endings):
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts
 
 
 def _first(folder: Path, config: Mapping[str, Any]) -> Path:
     named = config.get("transformers_weights")
-    if named is not None and not isinstance(named, str):
-        raise UsageError(f"{folder}: config.json names no file by transformers_weights; correct it")
+    if named is not None and not _is_inside(named, ENDING, INDEX_ENDING):
+        raise UsageError(
+            f"{folder}: config.json names no safetensors file of the folder by "
+            f"transformers_weights ({named!r:.80}); correct it"
+        )
     for name in (named,) if named else (SINGLE, INDEX):
-        if (folder / name).is_file():
+        if is_there(folder / name):
             return folder / name
     if named:
         raise UsageError(f"{folder}: config.json names {named}, which isn't there; fetch it")
