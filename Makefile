@@ -1,57 +1,57 @@
 # Every target's comment is its line in `make help`.
-PYTHON ?= python3.11
-SHELL := /bin/bash -o pipefail
-BIN := .venv/bin
-READY := .venv/.ready
+SHELL := /bin/bash
+PY := .venv/bin/python
 
-.PHONY: run test fuzz coverage sweep ui bench bench-kernels lint clean help
+# Caches (pip's, kernels, models, fonts) go under runs/ where the home directory can't be written.
+ifneq ($(shell install/home),writable)
+export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
+export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
+endif
 
-run: $(READY) ## one Zipf experiment on the embedded model
-	$(BIN)/python -m pipeline +experiment=zipf
+.PHONY: run test fuzz coverage sweep ui bench bench-kernels docs-check lint clean ready help
 
-test: $(READY) ## the whole test suite
-	$(BIN)/python -m pytest
+run: ready ## one Zipf experiment on the embedded model
+	$(PY) -m pipeline +experiment=zipf
 
-fuzz: $(READY) ## the property tests alone, on examples nobody has tried
-	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=default
+test: ready ## the whole test suite
+	$(PY) -m pytest
 
-coverage: $(READY) ## how often the intervals of a comparison hold the truth, by simulation
-	$(BIN)/python -m pipeline.compare.coverage
+fuzz: ready ## the property tests alone, on examples nobody has tried
+	$(PY) -m pytest -m hypothesis --hypothesis-profile=default
 
-sweep: $(READY) ## the experiment over skew, batch size and engine, with a report
-	$(BIN)/python -m pipeline +experiment=zipf_sweep
+coverage: ready ## how often the intervals of a comparison hold the truth, by simulation
+	$(PY) -m pipeline.compare.coverage
 
-ui: $(READY) ## MLflow's pages over the runs, at http://127.0.0.1:5000
+sweep: ready ## the experiment over skew, batch size and engine, with a report
+	$(PY) -m pipeline +experiment=zipf_sweep
+
+ui: ready ## MLflow's pages over the runs, at http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	$(BIN)/mlflow server --backend-store-uri sqlite:///$(CURDIR)/mlruns/mlflow.db \
-	  --artifacts-destination $(CURDIR)/mlruns/artifacts --host 127.0.0.1 --port 5000
+	$(PY) -m mlflow server --backend-store-uri "sqlite:///$$PWD/mlruns/mlflow.db" \
+	  --artifacts-destination "$$PWD/mlruns/artifacts" --host 127.0.0.1 --port 5000
 
 BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
   bench_seven bench_batches bench_adapters
 
-bench: $(READY) ## the engines side by side at TinyLlama's size: hours; goes on where it was stopped
-	failed=0; for each in $(BENCH); do $(BIN)/python -m pipeline +experiment=$$each \
+bench: ready ## the engines side by side at TinyLlama's size: hours; goes on where it was stopped
+	failed=0; for each in $(BENCH); do $(PY) -m pipeline +experiment=$$each \
 	  hydra.sweep.dir=runs/bench/$$each || failed=1; done; \
-	$(BIN)/python -m pipeline.compare runs/bench && exit $$failed
+	$(PY) -m pipeline.compare runs/bench && exit $$failed
 
-bench-kernels: $(READY) ## our kernels alone, against torch and the memory limit
-	$(BIN)/python -m pipeline.engines.multilora.kernels.bench
+bench-kernels: ready ## our kernels alone, against torch and the memory limit
+	$(PY) -m pipeline.engines.multilora.kernels.bench
 
-lint: $(READY) ## ruff and mypy
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy pipeline
+docs-check: ready ## every command of the documentation, made small and run: an hour
+	$(PY) -m tests.docs
+
+lint: ready ## ruff and mypy
+	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy pipeline install
 
 clean: ## remove the virtualenv and caches; runs and mlruns stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis runs/.cache
 
-help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+ready: # .venv as requirements.txt wants it: PYTHON= and TORCH_INDEX= choose what it is made of
+	@install/start
 
-$(READY): requirements.txt llama.cmake
-	@command -v c++ > /dev/null || { echo "llama.cpp needs a C++ compiler: apt-get install g++"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Compiling llama.cpp: two to three minutes on two cores, once a pip cache."
-	@CMAKE_ARGS="-DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/llama.cmake" \
-	$(BIN)/python -m pip install -v $$(grep -o '^llama-cpp-python[^ ]*' requirements.txt) \
-	  | sed -un 's/^ *\(\[[0-9]*\/[0-9]*\]\).*/llama.cpp \1/p'
-	$(BIN)/python -m pip install --quiet -r requirements.txt
-	touch $@
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16

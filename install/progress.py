@@ -1,0 +1,45 @@
+"""What a person sees of a long command: one line with stage, percentage and time."""
+
+import sys
+from time import monotonic
+from typing import IO
+
+STEP = 0.1
+"""Where there is no terminal, a line is printed whenever so much more of a stage is done."""
+
+
+class Progress:
+    """The line of a stage, drawn over itself on a terminal."""
+
+    def __init__(self, stage: str, out: IO[str] = sys.stdout) -> None:
+        self._stage, self._out, self._terminal = stage, out, out.isatty()
+        self._started, self._share, self._printed = monotonic(), 0.0, -STEP
+
+    def show(self, share: float | None) -> None:
+        """So much is done now.
+
+        Args:
+            share: of the stage, 0 to 1; None where that can't be told.
+        """
+        self._share = max(self._share, min(share or 0.0, 1.0))
+        if self._terminal:
+            self._write(self._text(None if share is None else f"{self._share:.0%}"), end="")
+        elif self._share >= self._printed + STEP:
+            self._printed = self._share
+            self._write(self._text(f"{self._share:.0%}"))
+
+    def end(self, said: str) -> None:
+        """The stage is over, and this is what came of it."""
+        self._write(self._text(said))
+
+    def _text(self, said: str | None) -> str:
+        return f"{self._stage:<24} {clock(monotonic() - self._started):>6}  {said or ''}"
+
+    def _write(self, text: str, end: str = "\n") -> None:
+        self._out.write(f"\r{text}\x1b[K{end}" if self._terminal else f"{text}{end}")
+        self._out.flush()
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

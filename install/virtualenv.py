@@ -1,0 +1,74 @@
+"""`.venv`: made once, looked at before every command."""
+
+import hashlib
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from install.interpreters import Interpreter, Unfit, probe
+
+AGAIN = "make clean removes it, then the same command makes another"
+
+
+class Unusable(Exception):
+    """`.venv` is there, and can't be used; why, and what to do, in a line."""
+
+
+class Virtualenv:
+    """The project's own Python.
+
+    Attributes:
+        folder: where it is.
+        python: its program.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "bin" / "python"
+        self._stamp = folder / ".ready"
+
+    def there(self, asked: Interpreter | None) -> Interpreter | None:
+        """Its Python; None if there is no virtualenv yet.
+
+        Args:
+            asked: the Python that the user names.
+
+        Raises:
+            Unusable: it is of another version, or its Python doesn't run any more.
+        """
+        if not self.python.is_symlink() and not self.python.exists():
+            return None
+        try:
+            found = probe(self.python)
+        except Unfit as why:
+            cause = f"its Python was moved, upgraded or removed ({why})"
+            raise Unusable(f"{self.folder} doesn't run: {cause}; {AGAIN}") from why
+        if not found.fits:
+            raise Unusable(f"{self.folder} is of {found}; 3.11, 3.12 or 3.13 is wanted: {AGAIN}")
+        if asked and asked.version[:2] != found.version[:2]:
+            raise Unusable(f"{self.folder} is of {found}, not of {asked}: {AGAIN}")
+        return found
+
+    def make(self, interpreter: Interpreter) -> None:
+        """Make it anew, with nothing but pip.
+
+        Raises:
+            Unusable: it can't be made.
+        """
+        command = [interpreter.path, "-m", "venv", "--clear", self.folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            said = " ".join((done.stderr or done.stdout).split())
+            raise Unusable(f"{interpreter} makes no virtualenv: {said[-300:]}")
+
+    def ready_for(self, sources: Sequence[Path]) -> bool:
+        """Whether it was set up from files of that content, where it is now."""
+        return self._stamp.is_file() and self._stamp.read_text("utf-8") == self._content(sources)
+
+    def set_ready(self, sources: Sequence[Path]) -> None:
+        """It was set up from these files."""
+        self._stamp.write_text(self._content(sources), "utf-8")
+
+    def _content(self, sources: Sequence[Path]) -> str:
+        digest = hashlib.sha256(b"".join(each.read_bytes() for each in sources)).hexdigest()
+        return f"{self.folder.resolve()}\n{digest}\n"
