@@ -45,7 +45,7 @@ docs-check: ready ## every command of the documentation, made small and run: an 
 	$(PY) -m tests.docs
 
 lint: ready ## ruff and mypy
-	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy pipeline install
+	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
 clean: ## remove the virtualenv and caches; runs and mlruns stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis runs/.cache

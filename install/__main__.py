@@ -46,6 +46,14 @@ def _asked() -> Interpreter | None:
     return good[0]
 
 
+def _all() -> list[Interpreter]:
+    """Those there are, newest first."""
+    good, bad = found("", os.environ["PATH"])
+    if not good:
+        raise Unusable(f"no Python 3.11, 3.12 or 3.13 that can be used: {'; '.join(bad)}")
+    return good
+
+
 def _set_up(venv: Virtualenv, asked: Interpreter | None) -> None:
     started = monotonic()
     _check_machine()
@@ -81,13 +89,9 @@ def _check_machine() -> None:
 def _torch(venv: Virtualenv, asked: Interpreter | None, version: str) -> Build:
     """The build of torch for the virtualenv, which is made if there is none yet."""
     index = os.environ.get("TORCH_INDEX", INDEX)
-    if here := venv.there(asked):
-        good, bad = [here], []
-    else:
-        good, bad = ([asked], []) if asked else found("", os.environ["PATH"])
-    if not good:
-        raise Unusable(f"no Python 3.11, 3.12 or 3.13 that can be used: {'; '.join(bad)}")
-    for each in good:
+    here = venv.there(asked)
+    only = here or asked
+    for each in [only] if only else _all():
         if not here:
             venv.make(each)
         if build := cpu_build(venv.python, version, index):

@@ -17,10 +17,10 @@ class Failed(Exception):
 
 
 def follow(
-    command: Sequence[str | Path],
+    command: Sequence[str],
     log: Path,
     progress: Progress,
-    share: Callable[[str], float | None],
+    done: Callable[[str], float | str],
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run it to its end.
@@ -29,8 +29,8 @@ def follow(
         command: program and arguments.
         log: all that it prints is added there.
         progress: where a person looks.
-        share: is told each line that is printed, and '' when nothing was for a while; says how
-            much of the stage is done.
+        done: is told each line that is printed, and '' when nothing was for a while; says how
+            much of the stage is done, as `Progress.show` takes it.
         environment: of the command; None for this process's own.
 
     Raises:
@@ -49,7 +49,7 @@ def follow(
             error = ""
             for line in _lines(process):
                 file.write(line)
-                progress.show(share(line))
+                progress.show(done(line))
                 error = line if line.lower().lstrip().startswith("error") else error
     if process.returncode:
         why = " ".join(error.split()) or f"exit code {process.returncode}"

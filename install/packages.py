@@ -16,6 +16,7 @@ from install.torch_build import Build
 COMPILED = "llama-cpp-python"
 """The one requirement that is a source package."""
 
+COLLECTED = re.compile(r"^Collecting ([\w.-]+)")
 ARRIVED = re.compile(r"(?:Downloading|Using cached|Processing) .*\.(?:whl|tar\.gz)(?: |$)")
 OBJECT = re.compile(r"\s*\[\s*(\d+)/(\d+)\]")
 """A line of ninja."""
@@ -58,8 +59,14 @@ class Pip:
         wanted, report = self._log.with_name("wanted.txt"), self._log.with_name("report.json")
         others = [line for line in requirements.splitlines() if not line.startswith(COMPILED)]
         wanted.write_text("\n".join([*others, torch.requirement]), "utf-8")
-        look = ["install", "--dry-run", "--report", report, "-r", wanted, *torch.index]
-        follow([*self._pip, *look], self._log, progress, lambda _: None)
+        names: set[str] = set()
+
+        def found(line: str) -> str:
+            names.update(COLLECTED.findall(line))
+            return f"{len(names)} found" if names else ""
+
+        look = ["install", "--dry-run", "--report", str(report), "-r", str(wanted), *torch.index]
+        follow([*self._pip, *look], self._log, progress, found)
         listed = json.loads(report.read_text("utf-8"))["install"]
         return [_package(each) for each in listed]
 
@@ -79,7 +86,16 @@ class Pip:
             installed = sum(1 for _ in self._installed()) - before
             return (arrived + installed) / (2 * all_)
 
-        what = ["install", "--no-deps", "--progress-bar", "off", "-r", exact, *torch.index]
+        what = [
+            "install",
+            "--no-deps",
+            "--no-compile",
+            "--progress-bar",
+            "off",
+            "-r",
+            str(exact),
+            *torch.index,
+        ]
         follow([*self._pip, *what], self._log, progress, share)
 
     def compile(self, requirements: str, cmake: Path, progress: Progress) -> None:
@@ -91,9 +107,9 @@ class Pip:
         include = shlex.quote(f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={cmake}")
         environment = os.environ | {"CMAKE_ARGS": f"-DLLAVA_BUILD=OFF {include}"}
 
-        def share(line: str) -> float | None:
+        def share(line: str) -> float:
             found = OBJECT.match(line)
-            return int(found[1]) / int(found[2]) if found else None
+            return int(found[1]) / int(found[2]) if found else 0.0
 
         what = ["install", "--verbose", f"{COMPILED}=={pinned(requirements, COMPILED)}"]
         follow([*self._pip, *what], self._log, progress, share, environment)

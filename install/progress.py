@@ -15,25 +15,27 @@ class Progress:
         self._stage, self._out, self._terminal = stage, out, out.isatty()
         self._started, self._share, self._printed = monotonic(), 0.0, -STEP
 
-    def show(self, share: float | None) -> None:
+    def show(self, done: float | str) -> None:
         """So much is done now.
 
         Args:
-            share: of the stage, 0 to 1; None where that can't be told.
+            done: the share of the stage, 0 to 1, or words where that can't be told.
         """
-        self._share = max(self._share, min(share or 0.0, 1.0))
+        if isinstance(done, float):
+            self._share = max(self._share, min(done, 1.0))
+        said = done if isinstance(done, str) else f"{self._share:.0%}"
         if self._terminal:
-            self._write(self._text(None if share is None else f"{self._share:.0%}"), end="")
+            self._write(self._text(said), end="")
         elif self._share >= self._printed + STEP:
             self._printed = self._share
-            self._write(self._text(f"{self._share:.0%}"))
+            self._write(self._text(said))
 
     def end(self, said: str) -> None:
         """The stage is over, and this is what came of it."""
         self._write(self._text(said))
 
-    def _text(self, said: str | None) -> str:
-        return f"{self._stage:<24} {clock(monotonic() - self._started):>6}  {said or ''}"
+    def _text(self, said: str) -> str:
+        return f"{self._stage:<24} {clock(monotonic() - self._started):>6}  {said}"
 
     def _write(self, text: str, end: str = "\n") -> None:
         self._out.write(f"\r{text}\x1b[K{end}" if self._terminal else f"{text}{end}")

@@ -44,7 +44,7 @@ def cpu_build(python: Path, version: str, index: str, platform: str = sys.platfo
 def _versions(python: Path, arguments: tuple[str, ...]) -> set[str]:
     """Those that pip can install; nothing is downloaded but the list."""
     patience = ("--retries", "1", "--timeout", "20", "--disable-pip-version-check")
-    command = [python, "-m", "pip", "index", "versions", "torch", *patience, *arguments]
+    command = [str(python), "-m", "pip", "index", "versions", "torch", *patience, *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     label, line = "Available versions:", ""
     for each in done.stdout.splitlines():

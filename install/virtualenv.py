@@ -34,7 +34,7 @@ class Virtualenv:
             asked: the Python that the user names.
 
         Raises:
-            Unusable: it is of another version, or its Python doesn't run any more.
+            Unusable: it is of another version, was moved, or its Python doesn't run any more.
         """
         if not self.python.is_symlink() and not self.python.exists():
             return None
@@ -45,6 +45,8 @@ class Virtualenv:
             raise Unusable(f"{self.folder} doesn't run: {cause}; {AGAIN}") from why
         if not found.fits:
             raise Unusable(f"{self.folder} is of {found}; 3.11, 3.12 or 3.13 is wanted: {AGAIN}")
+        if (made := self._stamped()) and made != str(self.folder.resolve()):
+            raise Unusable(f"{self.folder} was made as {made} and moved: {AGAIN}")
         if asked and asked.version[:2] != found.version[:2]:
             raise Unusable(f"{self.folder} is of {found}, not of {asked}: {AGAIN}")
         return found
@@ -55,7 +57,7 @@ class Virtualenv:
         Raises:
             Unusable: it can't be made.
         """
-        command = [interpreter.path, "-m", "venv", "--clear", self.folder]
+        command = [str(interpreter.path), "-m", "venv", "--clear", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             said = " ".join((done.stderr or done.stdout).split())
@@ -64,6 +66,11 @@ class Virtualenv:
     def ready_for(self, sources: Sequence[Path]) -> bool:
         """Whether it was set up from files of that content, where it is now."""
         return self._stamp.is_file() and self._stamp.read_text("utf-8") == self._content(sources)
+
+    def _stamped(self) -> str:
+        """Where it was when it was set up; empty where nobody wrote that down."""
+        text = self._stamp.read_text("utf-8") if self._stamp.is_file() else ""
+        return text.partition("\n")[0]
 
     def set_ready(self, sources: Sequence[Path]) -> None:
         """It was set up from these files."""

@@ -1,5 +1,7 @@
 """Where the time goes: one clock that is always in exactly one stage."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 from pipeline.metrics.timeline import STAGES
@@ -20,6 +22,7 @@ class StageClock:
         self._stage = "other"
         self._since = perf_counter()
         self.marks = 0
+        self._hear: Callable[[str], None] | None = None
 
     def enter(self, stage: str) -> float:
         """From now on the time belongs to `stage`; returns the stamp of now."""
@@ -27,6 +30,8 @@ class StageClock:
         self._seconds[self._stage] += now - self._since
         self._stage, self._since = stage, now
         self.marks += 1
+        if self._hear:
+            self._hear(stage)
         return now
 
     def reassign(self, seconds: float, source: str, target: str) -> None:
@@ -40,6 +45,15 @@ class StageClock:
         self._stage, self._since = "other", perf_counter()
         self.marks = 0
         return self._since
+
+    @contextmanager
+    def heard(self, hear: Callable[[str], None]) -> Iterator[None]:
+        """Inside the block `hear` is told each stage that is entered; for profilers alone."""
+        self._hear = hear
+        try:
+            yield
+        finally:
+            self._hear = None
 
     def read(self) -> tuple[float, dict[str, float]]:
         """The stamp of now, and the seconds by stage up to it."""

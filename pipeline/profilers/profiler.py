@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
@@ -33,12 +34,20 @@ class Excerpt:
     tokens: PositiveInt | None = None
 
 
+class Stages(Protocol):
+    """What tells the stage the engine is in, while it is in it."""
+
+    def heard(self, hear: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Inside the block `hear` is told each stage that is entered."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """What is looked at, and where findings go.
 
     Attributes:
         replay: serves the tool's excerpt of the first iteration once more, after all timing.
+        stages: the engine's own marks.
         folder: where artifacts go; it exists.
         cache: where facts about the machine are kept between runs.
         cpu: the processor's name.
@@ -47,6 +56,7 @@ class Subject:
     """
 
     replay: Callable[[], None]
+    stages: Stages
     folder: Path
     cache: Path
     cpu: str

@@ -36,6 +36,7 @@ def profile(
     folder.mkdir(parents=True, exist_ok=True)
     subject = Subject(
         replay=lambda: None,
+        stages=engine.clock,
         folder=folder,
         cache=Path(config.paths["cache"]),
         cpu=str(name_of(processor())),

@@ -22,3 +22,13 @@ def test_the_stages_add_up_to_the_time_between():
 
 def test_a_mark_costs_something():
     assert mark_cost_s(100) > 0
+
+
+def test_a_profiler_hears_the_stages_inside_its_block_alone():
+    clock, heard = StageClock(), []
+    clock.enter("prefill")
+    with clock.heard(heard.append):
+        clock.enter("decode")
+        clock.read()
+    clock.enter("sample")
+    assert heard == ["decode", "other"]

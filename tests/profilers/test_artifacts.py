@@ -75,6 +75,14 @@ def test_the_table_of_operators(once):
     assert all(int(row["calls"]) > 0 for row in products)
 
 
+def test_the_stages_stand_among_the_operators(once):
+    with gzip.open(once.profile / "torch_trace.json.gz") as file:
+        events = json.load(file)["traceEvents"]
+    spans = {event["name"] for event in events if event.get("cat") == "user_annotation"}
+    assert {"stage/prefill", "stage/decode", "stage/adapter_switch"} <= spans
+    assert not once.json("profile/README.json")["torch"]["notes"]
+
+
 def test_the_stacks_in_time(once):
     found = json.loads((once.profile / "py_spy.speedscope.json").read_text())
     names = {frame["name"].rpartition(".")[2] for frame in found["shared"]["frames"]}

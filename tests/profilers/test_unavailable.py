@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.roofline import Costs, Decoding, Peaks, Step
 from pipeline.profilers import machine_peaks as peaks_module
 from pipeline.profilers import roofline as roofline_module
@@ -29,6 +30,7 @@ def subject(tmp_path):
     replays = []
     return Subject(
         replay=lambda: replays.append(1),
+        stages=StageClock(),
         folder=tmp_path,
         cache=tmp_path / "cache",
         cpu="Some CPU (tm) 9000",
@@ -107,7 +109,7 @@ def test_no_program_outlives_a_replay_that_fails(subject, program, tmp_path):
     def broken():
         raise ValueError("the replay broke")
 
-    failing = Subject(broken, tmp_path, tmp_path, "x", 1)
+    failing = Subject(broken, StageClock(), tmp_path, tmp_path, "x", 1)
     with pytest.raises(ValueError, match="the replay broke"):
         PySpyStacks(name="py_spy").profile(failing)
     with pytest.raises(ProcessLookupError):
@@ -152,7 +154,7 @@ def test_a_kernel_without_counters(subject, program, monkeypatch):
 
 
 def test_an_engine_without_decode_steps(subject, tmp_path):
-    blind = Subject(lambda: None, tmp_path, tmp_path, "x", 1, decoding=None)
+    blind = Subject(lambda: None, StageClock(), tmp_path, tmp_path, "x", 1, decoding=None)
     assert "no roofline" in why(RooflineTool(name="roofline"), blind)
 
 

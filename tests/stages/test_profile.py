@@ -1,11 +1,13 @@
 """Profilers have their turn one after the other; none can end the run or touch its figures."""
 
+import csv
 from dataclasses import replace
 
 import pytest
 
 from pipeline.profilers.profiler import Excerpt, Profile, Tool, ToolUnavailable
 from pipeline.profilers.several import Several
+from pipeline.profilers.torch_trace import TorchTrace
 from pipeline.stages.build import build
 from pipeline.stages.measure import measure
 from pipeline.stages.profile import profile
@@ -83,6 +85,19 @@ def test_only_the_excerpt_is_served(measured, tmp_path):
     look(tmp_path, Scripted("a", replays, Excerpt(requests=1, tokens=2)))
     assert [each.max_new_tokens for each in served] == [2, 2, 2]
     assert len({each.id for each in served}) == 1
+
+
+def test_torch_says_that_it_does_not_see_kernels_of_others(measured, tmp_path):
+    """The engine at hand is multilora; what it does is seen by its stages."""
+    look, _ = measured
+    (note,) = look(tmp_path, TorchTrace(name="torch"))["torch"].notes
+    assert "doesn't see kernels that aren't its own" in note and "stage/" in note
+    with (tmp_path / "torch_operators.csv").open(newline="") as file:
+        table = {row["operator"]: row for row in csv.DictReader(file)}
+    assert {"stage/tokenize", "stage/prefill", "stage/decode", "stage/sample"} <= {*table}
+    assert int(table["stage/tokenize"]["calls"]) == 4, "a call a step"
+    for stage in ("stage/prefill", "stage/decode"):
+        assert float(table[stage]["cpu_us"]) > 0
 
 
 def test_without_profilers_nothing_is_made_or_served(measured, tmp_path):

@@ -1,0 +1,68 @@
+"""What a person sees of a long command, and what is kept."""
+
+import io
+import sys
+
+import pytest
+
+from install.command import Failed, follow
+from install.packages import ARRIVED, OBJECT
+from install.progress import Progress
+
+TALKS = "import sys\nfor n in range(8): print(f'[{n + 1}/8] Building', file=sys.stderr)"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def share(line):
+    found = OBJECT.match(line)
+    return int(found[1]) / int(found[2]) if found else 0.0
+
+
+def followed(tmp_path, program, out):
+    log = tmp_path / "setup.log"
+    follow([sys.executable, "-c", program], log, Progress("[3/3] compile", out), share)
+    return log.read_text()
+
+
+def test_percentages_are_seen_and_all_is_kept(tmp_path):
+    out = io.StringIO()
+    log = followed(tmp_path, TALKS, out)
+    assert [line.split()[-1] for line in out.getvalue().splitlines()][-1] == "100%"
+    assert all(line.startswith("[3/3] compile") for line in out.getvalue().splitlines())
+    assert log.count("] Building\n") == 8 and "0:00" in out.getvalue()
+
+
+def test_a_terminal_has_one_line(tmp_path):
+    out = Terminal()
+    followed(tmp_path, TALKS, out)
+    assert "\n" not in out.getvalue() and "100%" in out.getvalue()
+
+
+def test_a_thousand_lines_are_eleven_at_most(tmp_path):
+    out = io.StringIO()
+    followed(tmp_path, "for n in range(1000): print(f'[{n + 1}/1000] Building')", out)
+    assert len(out.getvalue().splitlines()) <= 11
+
+
+def test_a_failure_names_its_cause_and_the_log(tmp_path):
+    program = "import sys; print('ERROR: no space'); print('[end of output]'); sys.exit(1)"
+    with pytest.raises(Failed, match=r"^ERROR: no space; the whole log: .*setup\.log$"):
+        followed(tmp_path, program, io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("line", "arrives"),
+    [
+        ("Downloading numpy-2.4.6-cp311-cp311-linux_x86_64.whl (16.4 MB)", True),
+        ("  Using cached numpy-2.4.6-cp311-cp311-linux_x86_64.whl (16.4 MB)", True),
+        ("Processing /opt/a b/torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl", True),
+        ("  Downloading numpy-2.4.6-cp311-cp311-linux_x86_64.whl.metadata (6.6 kB)", False),
+        ("Collecting numpy==2.4.6", False),
+    ],
+)
+def test_a_package_has_arrived(line, arrives):
+    assert bool(ARRIVED.search(line)) == arrives
