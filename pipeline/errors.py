@@ -1,12 +1,24 @@
 """What is wrong with a request, and what can't be read."""
 
+LONGEST = 2000
+"""Characters of a message; of longer ones the middle is left out."""
+
 
 class UsageError(Exception):
     """Something the user asked for can't be done.
 
     Its message is one line that names what was wrong, where, and what to do. The command line
-    prints it without a traceback and exits with code 2, before any model has been loaded.
+    prints it without a traceback and exits with code 2, before any model has been loaded. It is a
+    line whatever was put into it: names in files may hold line breaks, or be very long.
     """
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        if not said.isprintable():
+            said = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in said)
+        if len(said) > LONGEST:
+            said = f"{said[: LONGEST // 2]} … {said[-LONGEST // 2 :]}"
+        return said
 
 
 class Unreadable(UsageError):

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
+from pipeline.adapters.lora_file import CONFIG, WEIGHTS, LoraFile
+from pipeline.adapters.module_patterns import patterns_of
+from pipeline.adapters.pattern_trial import try_patterns
+from pipeline.adapters.tensor_check import check_tensors
 from pipeline.adapters.variants import obstacle
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.fingerprint import fingerprint
-from pipeline.models.stored_shapes import Shapes
-from pipeline.models.stored_shapes import expected as whole_tensors
 
 BASE = "base"
 """What the base model is called where adapters are listed; no adapter may have this name."""
+LONGEST_NAME = 160
+"""Characters of a name, so that names of metrics that hold it aren't cut."""
+LARGEST = 3.4028234e38
+"""Of float32's numbers (IEEE 754)."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +34,18 @@ class Adapter:
         """The adapter in `folder`, checked tensor by tensor against the model's shape.
 
         Raises:
-            UsageError: it has no name of its own, belongs to another base, or a tensor is missing,
-                unexpected or of another shape.
+            UsageError: it has no name of its own, belongs to another base, one of its patterns
+                takes for ever, or a tensor is missing, unexpected or of another shape.
         """
-        if name in ("", BASE):
-            raise UsageError(f"{folder}: an adapter can't be called {name!r}; rename it")
+        check_name(name, str(folder))
         lora = LoraFile.read(folder)
+        where = str(folder / CONFIG)
+        names = (*architecture.modules(), *architecture.other_modules())
+        try_patterns(tuple(patterns_of(lora.config)), names, where)
         if why := obstacle(lora.config, lora.shapes):
             raise UsageError(f"{folder}: can't be served: {why}")
-        expected = _expected(lora, architecture)
-        if not expected:
-            raise UsageError(
-                f"{folder}: target_modules {lora.config.get('target_modules')!r} match nothing in "
-                f"this {architecture.family} model"
-            )
-        _nothing_else(lora, architecture)
-        _compare(lora, expected, whole_tensors(architecture))
+        check_tensors(lora, architecture)
+        _check_scaling(lora, architecture)
         return cls(name, lora)
 
     def check_numbers(self) -> Self:
@@ -77,51 +78,24 @@ def hash_of(adapters: Iterable[Adapter]) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()
 
 
-def _expected(lora: LoraFile, architecture: Architecture) -> Shapes:
-    tensors: Shapes = {}
-    for module, (out, in_) in architecture.modules().items():
-        if lora.targets(module):
-            rank = lora.rank(module)
-            tensors[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
-            tensors[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
-    return tensors
+def check_name(name: str, where: str) -> None:
+    """Refuse a name that can't be told from the base, or can't be written in a line of text.
 
-
-def _nothing_else(lora: LoraFile, architecture: Architecture) -> None:
-    """PEFT begins anew, with random numbers, what is targeted and not in the file."""
-    if lora.config.get("target_modules") == "all-linear":
-        return
-    for module in architecture.other_modules():
-        if lora.targets(module) and not any(f"{module}.lora_" in name for name in lora.shapes):
-            raise UsageError(
-                f"{lora.folder}: target_modules name {module}, of which the file has no update; "
-                "take it out of the list"
-            )
-
-
-def _compare(lora: LoraFile, expected: Shapes, whole: Shapes) -> None:
-    """Args: expected: of the low-rank updates; whole: of the tensors that it may save whole."""
-    where, shapes = lora.folder, lora.shapes
-    if missing := sorted(expected.keys() - shapes.keys()):
+    Raises:
+        UsageError: with the name.
+    """
+    if name in ("", BASE) or not name.isprintable() or len(name) > LONGEST_NAME:
         raise UsageError(
-            f"{where}: {len(missing)} tensors are missing, such as {missing[0]}; it is cut short "
-            "or made for another architecture"
+            f"{ascii(where)[1:-1]}: an adapter can't be called {ascii(name)[:LONGEST_NAME]}; "
+            f"rename it: at most {LONGEST_NAME} printable characters, not {BASE!r}"
         )
-    for name, shape in expected.items():
-        if shapes[name] != shape:
+
+
+def _check_scaling(lora: LoraFile, architecture: Architecture) -> None:
+    """Engines multiply in float32."""
+    for module in filter(lora.targets, architecture.modules()):
+        if abs(scaling := lora.scaling(module)) > LARGEST:
             raise UsageError(
-                f"{where}: made for another architecture: {name} is "
-                f"{list(shapes[name])}, this model needs {list(shape)}"
+                f"{lora.folder / CONFIG}: scales the update of {module} by {scaling:.3g}, for "
+                "which float32 has no number; correct lora_alpha or alpha_pattern"
             )
-    extra = sorted(shapes.keys() - expected.keys())
-    for name in extra:
-        wanted = whole.get(name.removeprefix(PREFIX), shapes[name])
-        if shapes[name] != wanted:
-            raise UsageError(
-                f"{where}: saves {name} as {list(shapes[name])}, this model's is {list(wanted)}"
-            )
-    if extra and not lora.unusual():
-        raise UsageError(
-            f"{where}: {len(extra)} unexpected tensors, such as {extra[0]}; an adapter changes the "
-            "seven projections that its config names, and nothing else"
-        )

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.adapter import Adapter, check_name
 from pipeline.adapters.lora_file import CONFIG
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
@@ -30,7 +30,8 @@ class Folder(AdapterSource):
     def names(self) -> tuple[str, ...]:
         """The subfolders' names, sorted."""
         if not self.path.is_dir():
-            raise UsageError(f"adapters.path={self.path}: no such folder")
+            what = "not a folder" if self.path.exists() else "no such folder"
+            raise UsageError(f"adapters.path={self.path}: {what}")
         found = sorted(each.parent.name for each in self.path.glob(f"*/{CONFIG}"))
         if not found:
             raise UsageError(f"adapters.path={self.path}: no subfolder holds an {CONFIG}")
@@ -38,6 +39,8 @@ class Folder(AdapterSource):
             raise UsageError(
                 f"adapters.count={self.count}: only {len(found)} adapters in {self.path}"
             )
+        for name in found[: self.count]:
+            check_name(name, f"adapters.path={self.path}")
         return tuple(found[: self.count])
 
     def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:

@@ -11,12 +11,19 @@ from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.models.architecture import Architecture
 from pipeline.models.gguf_layout import TensorNames, interleave, rotated_heads
 
+SMALL, LARGE = 1e-6, 1e6
+"""Between them an alpha stays as it is; beyond, B holds it."""
 Named = tuple[str, "np.ndarray[Any, Any]"]
 
 
 def alpha_of(adapter: Adapter) -> float:
-    """The one alpha of the file. Never 0, which llama.cpp reads as a scaling of 1."""
-    return adapter.lora.alpha or 1.0
+    """The one alpha of the file.
+
+    Never 0, which llama.cpp reads as a scaling of 1, nor what float32, as which it is stored,
+    rounds to 0 or can't multiply by without loss.
+    """
+    alpha = adapter.lora.alpha
+    return alpha if SMALL < abs(alpha) < LARGE else 1.0
 
 
 def tensors(adapter: Adapter, architecture: Architecture) -> Iterator[Named]:

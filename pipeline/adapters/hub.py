@@ -2,7 +2,7 @@
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.adapter import Adapter, check_name
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
@@ -29,6 +29,8 @@ class Hub(AdapterSource):
         """The names given."""
         if not self.ids:
             raise UsageError("adapters.ids: empty; give adapters.ids='{name: owner/repository}'")
+        for name in self.ids:
+            check_name(name, "adapters.ids")
         return tuple(self.ids)
 
     def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:

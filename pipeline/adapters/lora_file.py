@@ -1,26 +1,28 @@
 """What a LoRA adapter's files say, read without loading a weight."""
 
-import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.adapters.config_check import check_config
+from pipeline.adapters.module_patterns import is_target, value_for
 from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError
 from pipeline.models.finite import EXPONENTS, is_finite
+from pipeline.models.json_file import read_object
 from pipeline.models.safetensors_file import stored_tensors
+from pipeline.regular_file import MEGABYTE
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
 PREFIX = "base_model.model."
 PEFT_DEFAULT = 8
 """Rank, and alpha, of a configuration that doesn't say."""
-LAYERS = "layers"
-"""What the list of layers is called in all families served here."""
-_LAYER = re.compile(rf"model\.{LAYERS}\.(\d+)\.")
+MOST = 4 * MEGABYTE
+"""Bytes of a configuration; one that lists every module of a large model has a tenth."""
+SHOWN = 80
+"""Characters of a value that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,14 @@ class LoraFile:
         """
         if not folder.is_dir():
             raise UsageError(f"{folder}: no such adapter folder")
-        if not (folder / WEIGHTS).is_file():
+        if not (folder / WEIGHTS).exists():
             if (folder / PICKLE).is_file():
                 raise UsageError(
                     f"{folder}: {PICKLE} is a pickle, which is never loaded; "
                     f"save the adapter as {WEIGHTS}"
                 )
             raise UsageError(f"{folder}: no {WEIGHTS}; name a folder that PEFT saved")
-        try:
-            config = json.loads((folder / CONFIG).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{folder}: not a readable adapter ({error})") from error
-        if not isinstance(config, dict):
-            raise UsageError(f"{folder / CONFIG}: not a PEFT configuration; save the adapter again")
+        config = read_object(folder / CONFIG, "save the adapter again", MOST)
         if config.get("peft_type") != "LORA":
             raise UsageError(f"{folder}: peft_type {config.get('peft_type')!r} isn't LORA")
         check_config(config, str(folder / CONFIG))
@@ -80,16 +77,16 @@ class LoraFile:
 
     def targets(self, module: str) -> bool:
         """Whether the adapter changes the module of that path, by PEFT's matching rules."""
-        return self._selects(module) and not _matches(self.config.get("exclude_modules"), module)
+        return is_target(self.config, module)
 
     def rank(self, module: str) -> int:
         """Rank of the update of that module."""
         default = self.config.get("r", PEFT_DEFAULT)
-        return int(_pattern(self.config.get("rank_pattern"), module, default))
+        return int(value_for(self.config, "rank_pattern", module, default))
 
     def scaling(self, module: str) -> float:
         """Factor of B·A: alpha / r, or alpha / √r where rsLoRA is on (Kalajdzievski 2023)."""
-        alpha = _pattern(self.config.get("alpha_pattern"), module, self.alpha)
+        alpha = value_for(self.config, "alpha_pattern", module, self.alpha)
         rank = self.rank(module)
         return float(alpha) / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
 
@@ -102,29 +99,7 @@ class LoraFile:
         """What it has beyond plain LoRA on linear layers, by name."""
         return variants(self.config)
 
-    def _selects(self, module: str) -> bool:
-        if self.config.get("target_modules") == "all-linear":
-            return True
-        layers = self.config.get("layers_to_transform")
-        if layers is not None:
-            wanted = [layers] if isinstance(layers, int) else layers
-            named = self.config.get("layers_pattern") or LAYERS
-            found = _LAYER.match(module)
-            if LAYERS not in named or not found or int(found[1]) not in wanted:
-                return False
-        return _matches(self.config.get("target_modules"), module)
-
-
-def _matches(targets: str | list[str] | None, module: str) -> bool:
-    if not targets:
-        return False
-    if isinstance(targets, str):
-        return re.fullmatch(targets, module) is not None
-    return any(module == target or module.endswith(f".{target}") for target in targets)
-
-
-def _pattern(patterns: Mapping[str, Any] | None, module: str, default: Any) -> Any:
-    for key, value in (patterns or {}).items():
-        if re.match(rf"(.*\.)?({key})$", module):
-            return value
-    return default
+    def shown(self, key: str) -> str:
+        """A value of the configuration, for an error: short."""
+        text = repr(self.config.get(key))
+        return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -17,6 +15,7 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.families import PROJECTIONS
+from pipeline.models.whole_file import whole_folder
 from pipeline.settings import STRICT
 
 
@@ -38,7 +37,7 @@ class Synthetic(AdapterSource):
     cache: Path
     count: PositiveInt = 8
     ranks: tuple[PositiveInt, ...] = Field(default=(16,), min_length=1)
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    targets: tuple[str, ...] = Field(default=("q_proj", "k_proj", "v_proj", "o_proj"), min_length=1)
     alpha: PositiveFloat = 32.0
     seed: int = 0
 
@@ -91,14 +90,9 @@ class Synthetic(AdapterSource):
             name: (rng.standard_normal(shape, dtype=np.float32) * 0.02).astype(np.float16)
             for name, shape in self._shapes(architecture, rank).items()
         }
-        draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-        draft.mkdir(parents=True)
-        save_file(tensors, draft / WEIGHTS)
-        (draft / CONFIG).write_text(json.dumps(self._config(rank), indent=2), "utf-8")
-        try:
-            draft.replace(folder)
-        except OSError:
-            shutil.rmtree(draft)
+        with whole_folder(folder) as draft:
+            save_file(tensors, draft / WEIGHTS)
+            (draft / CONFIG).write_text(json.dumps(self._config(rank), indent=2), "utf-8")
 
     def _config(self, rank: int) -> dict[str, object]:
         return {

@@ -10,17 +10,17 @@ _CONVERT = (
     "PEFT changes the base's weights for it, and so for everybody; save it as a plain difference: "
     "save_pretrained(…, path_initial_model_for_weight_conversion=…)"
 )
-_MERGE = "; merge it into its base (merge_and_unload) and serve that: model=folder"
+MERGE = "; merge it into its base (merge_and_unload) and serve that: model=folder"
 _CHANGED_BASE = {
     **dict.fromkeys(("pissa", "corda", "olora", "lora_ga"), _CONVERT),
-    "loftq": f"it belongs to a base that LoftQ has quantised{_MERGE}",
+    "loftq": f"it belongs to a base that LoftQ has quantised{MERGE}",
 }
 """By how `init_lora_weights` begins: why such an adapter fits no other base than its own."""
 _HARMLESS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
 """Ways to begin that leave the base alone; nothing is left of them once training has ended."""
 _UNSERVED = {
-    "kasa_config": f"it cuts off singular values of the base's weights{_MERGE}",
-    "layer_replication": f"it changes the number of the base's layers{_MERGE}",
+    "kasa_config": f"it cuts off singular values of the base's weights{MERGE}",
+    "layer_replication": f"it changes the number of the base's layers{MERGE}",
     "alora_invocation_tokens": "it takes effect from some tokens on, which no engine here does",
     "arrow_config": "it picks from other adapters for every token, which no engine here does",
     "target_parameters": "only linear layers are served; train one with target_modules",
@@ -28,6 +28,10 @@ _UNSERVED = {
     "use_bdlora": "block-diagonal matrices are served by no engine here",
     "use_qalora": "its inputs are pooled, which no engine here does",
 }
+_NOTHING: Mapping[str, tuple[Any, ...]] = dict.fromkeys(
+    ("layer_replication", "target_parameters"), ([],)
+)
+"""Values by which nothing is asked for."""
 
 
 def variants(config: Mapping[str, Any]) -> list[str]:
@@ -52,9 +56,11 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
     if began not in _HARMLESS:
         return f"init_lora_weights={began!r} isn't known; its base may be another than the model's"
     for name, why in _UNSERVED.items():
-        if config.get(name):
+        if config.get(name) not in (None, False, *_NOTHING.get(name, ())):
             return f"{name}: {why}"
+    if config.get("ensure_weight_tying") and config.get("modules_to_save"):
+        return f"ensure_weight_tying: it ties what it saves to the base's other table{MERGE}"
     biases = [each for each in tensors if each.endswith(".bias") and ".lora_B." not in each]
     if config.get("bias", "none") != "none" and biases:
-        return f"bias={config['bias']!r}: it replaces the base's own {biases[0]}{_MERGE}"
+        return f"bias={config['bias']!r}: it replaces the base's own {biases[0]}{MERGE}"
     return None

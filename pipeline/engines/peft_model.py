@@ -8,6 +8,13 @@ from peft import LoraConfig, PeftModel
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.base_model import BaseModel
 
+EFFECTIVE = (
+    *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "lora_bias", "use_dora"),
+    *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+    *("modules_to_save", "trainable_token_indices", "ensure_weight_tying", "fan_in_fan_out"),
+)
+"""Keys of a configuration that decide what an adapter computes."""
+
 
 class AdapterLoadError(Exception):
     """PEFT loaded an adapter incompletely; serving it would answer with something else."""
@@ -69,11 +76,10 @@ class PeftAdapters:
 
 
 def _config(adapter: Adapter) -> LoraConfig:
-    """As the adapter's file says, but for how training began, since its weights are at hand.
+    """What decides the adapter's effect, as its file says and preflight has checked it.
 
-    Some of PEFT's ways to begin decompose the base's weights, which takes a while, or change them.
+    Not how training began, since its weights are at hand: some of PEFT's ways to begin decompose
+    the base's weights, which takes a while, or change them. Nor what only training uses.
     """
-    config = LoraConfig.from_pretrained(str(adapter.folder))
-    config.inference_mode = True
-    config.init_lora_weights = True
-    return config
+    said = adapter.lora.config
+    return LoraConfig(inference_mode=True, **{key: said[key] for key in EFFECTIVE if key in said})

@@ -12,6 +12,7 @@ from pipeline.models.families import FAMILIES, PROJECTIONS, biased, rope, window
 from pipeline.models.json_file import is_there, read_object
 
 CONFIG = "config.json"
+_HEAD_NORMS = (".self_attn.q_norm", ".self_attn.k_norm")
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,11 @@ class Architecture:
 
     def other_modules(self) -> tuple[str, ...]:
         """Paths of all that isn't one of the seven projections."""
-        inside = ("", ".self_attn", ".mlp", ".input_layernorm", ".post_attention_layernorm")
+        inside = ["", ".self_attn", ".mlp", ".input_layernorm", ".post_attention_layernorm"]
+        inside += [".mlp.act_fn", *(_HEAD_NORMS if self.head_norms else ())]
         layers = [f"model.layers.{layer}" for layer in range(self.layers)]
-        outside = ("model", "model.embed_tokens", "model.layers", "model.norm", "lm_head")
+        outside = ["model", "model.embed_tokens", "model.layers", "model.norm", "lm_head"]
+        outside += ["model.rotary_emb"]
         return (*outside, *(f"{layer}{part}" for layer in layers for part in inside))
 
 

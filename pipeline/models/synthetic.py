@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +13,7 @@ from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
+from pipeline.models.whole_file import whole_folder
 from pipeline.models.wide_tokenizer import widen
 from pipeline.settings import STRICT
 
@@ -91,12 +90,8 @@ class Synthetic(ModelSource):
         """The cached checkpoint; made the first time, whole or not at all."""
         folder = self._folder()
         if not folder.is_dir():
-            draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-            self._make(draft)
-            try:
-                draft.replace(folder)
-            except OSError:
-                shutil.rmtree(draft)
+            with whole_folder(folder) as draft:
+                self._make(draft)
         return Checkpoint.open(folder)
 
     def _architecture(self) -> Architecture:

@@ -255,7 +255,12 @@ def test_dropping_the_permutation_would_be_noticed(tiny, tmp_path, base, folded,
     ["use_dora", "modules_to_save", "trainable_token_indices", "lora_bias"],
 )
 def test_unusual_kinds_are_refused_by_name(unusual, make, tiny, tmp_path):
-    adapter = make(**{unusual: ["lm_head"] if unusual != "use_dora" else True})
+    folder = make().folder
+    config = json.loads((folder / CONFIG).read_text())
+    config[unusual] = ["lm_head"] if unusual == "modules_to_save" else True
+    config[unusual] = [1] if unusual == "trainable_token_indices" else config[unusual]
+    (folder / CONFIG).write_text(json.dumps(config))
+    adapter = Adapter("made", LoraFile.read(folder))
     with pytest.raises(UsageError, match=rf"made has {unusual}.*peft_hotswap") as caught:
         gguf_adapter_of(adapter, tiny.architecture, tmp_path / "cache")
     assert "\n" not in str(caught.value)

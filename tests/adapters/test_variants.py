@@ -84,8 +84,10 @@ def test_a_whole_module_of_another_size_is_refused(opened, shape):
     import torch
     from safetensors.torch import load_file, save_file
 
-    adapter = opened(modules_to_save=["lm_head"])
+    adapter = opened()
     tensors = load_file(adapter.folder / WEIGHTS)
+    config = {**adapter.lora.config, "modules_to_save": ["lm_head"]}
+    (adapter.folder / CONFIG).write_text(json.dumps(config))
     head = {"base_model.model.lm_head.weight": torch.zeros(shape.vocabulary + 1, shape.hidden)}
     save_file(tensors | head, adapter.folder / WEIGHTS)
     with pytest.raises(UsageError, match=r"saves .*lm_head\.weight as \[2049, 256\]"):

@@ -1,0 +1,88 @@
+"""Which tensors an adapter's file has to hold, by its configuration and the model's shape."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.adapters.lora_file import PREFIX, LoraFile
+from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
+from pipeline.models.stored_shapes import Shapes
+from pipeline.models.stored_shapes import expected as whole_tensors
+
+EMBEDDING = "model.embed_tokens"
+DELTA = "token_adapter.trainable_tokens_delta"
+
+
+def expected_tensors(lora: LoraFile, architecture: Architecture) -> Shapes:
+    """Shapes by name as PEFT's `save_pretrained` writes them.
+
+    Raises:
+        UsageError: no module is adapted, or one in two ways at once.
+    """
+    updates = _updates(lora, architecture)
+    if not updates:
+        raise UsageError(
+            f"{lora.folder}: target_modules {lora.shown('target_modules')} match nothing in this "
+            f"{architecture.family} model that an adapter can change; name some of its projections"
+        )
+    saved = saved_modules(lora.config, architecture)
+    for module in saved:
+        inside = [name for name in updates if name.startswith(f"{PREFIX}{module}.")]
+        if inside or any(other.startswith(f"{module}.") for other in saved):
+            raise UsageError(
+                f"{lora.folder}: modules_to_save {lora.shown('modules_to_save')} mean {module}, a "
+                "part of which it changes in another way; name each module once"
+            )
+    whole = {
+        f"{PREFIX}{name}": shape
+        for name, shape in whole_tensors(architecture).items()
+        if any(name.startswith(f"{module}.") for module in saved)
+    }
+    return updates | whole | _tokens(lora, architecture, saved)
+
+
+def saved_modules(config: Mapping[str, Any], architecture: Architecture) -> tuple[str, ...]:
+    """Paths of the modules that `modules_to_save` mean: those whose names end so."""
+    ends = tuple(config.get("modules_to_save") or ())
+    names = (*architecture.modules(), *architecture.other_modules())
+    return tuple(name for name in names if name.endswith(ends)) if ends else ()
+
+
+def _updates(lora: LoraFile, architecture: Architecture) -> Shapes:
+    tensors: Shapes = {}
+    for module, (out, in_) in architecture.modules().items():
+        if lora.targets(module):
+            rank, name = lora.rank(module), f"{PREFIX}{module}"
+            tensors[f"{name}.lora_A.weight"] = (rank, in_)
+            tensors[f"{name}.lora_B.weight"] = (out, rank)
+            if lora.config.get("lora_bias"):
+                tensors[f"{name}.lora_B.bias"] = (out,)
+            if lora.config.get("use_dora"):
+                tensors[f"{name}.lora_magnitude_vector"] = (out,)
+    return tensors
+
+
+def _tokens(lora: LoraFile, architecture: Architecture, saved: tuple[str, ...]) -> Shapes:
+    given = lora.config.get("trainable_token_indices")
+    if not given:
+        return {}
+    by_module = given if isinstance(given, dict) else {EMBEDDING: given}
+    names = (*architecture.modules(), *architecture.other_modules())
+    for end, ids in by_module.items():
+        if [name for name in names if name.endswith(end)] != [EMBEDDING] or len(by_module) > 1:
+            raise UsageError(
+                f"{lora.folder}: trainable_token_indices name {end!r}: only tokens of the "
+                f"embedding are served, as a list or for {EMBEDDING!r}"
+            )
+        if not all(0 <= id_ < architecture.vocabulary for id_ in ids) or len({*ids}) < len(ids):
+            raise UsageError(
+                f"{lora.folder}: trainable_token_indices aren't different token ids of this "
+                f"model, below {architecture.vocabulary}; it was made for another"
+            )
+    if EMBEDDING in saved:
+        raise UsageError(
+            f"{lora.folder}: trainable_token_indices and modules_to_save both mean {EMBEDDING}; "
+            "PEFT takes one of them"
+        )
+    count = sum(map(len, by_module.values()))
+    return {f"{PREFIX}{EMBEDDING}.{DELTA}": (count, architecture.hidden)}

@@ -1,0 +1,92 @@
+"""Whether an adapter's file holds what its configuration asks for, and nothing else."""
+
+from pipeline.adapters.expected_tensors import expected_tensors
+from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
+from pipeline.adapters.variants import MERGE
+from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
+from pipeline.models.stored_shapes import expected as whole_tensors
+
+_PARTS = ("A.weight", "B.weight")
+_VARIANTS = {"B.bias": "lora_bias", "magnitude_vector": "use_dora"}
+"""By what follows `lora_` in a tensor's name: what asks for it in the configuration."""
+
+
+def check_tensors(lora: LoraFile, architecture: Architecture) -> None:
+    """Hold every tensor of the file against configuration and model.
+
+    PEFT begins anew, with random numbers, what is missing, passes over what it doesn't know, and
+    puts whole weights into the base, for everybody; all of that would be another adapter.
+
+    Raises:
+        UsageError: a tensor is missing, unexpected or of another shape.
+    """
+    expected = expected_tensors(lora, architecture)
+    names = {name.removeprefix(PREFIX) for name in lora.shapes if name.startswith(PREFIX)}
+    if not any(name.startswith(("model.", "lm_head.")) for name in names):
+        raise UsageError(
+            f"{lora.folder}: its tensors are called like {next(iter(lora.shapes), 'nothing')}, "
+            f"PEFT's for this {architecture.family} model like {next(iter(expected))}; convert it, "
+            "or save it from such a model with PEFT's save_pretrained"
+        )
+    strange = sorted({*lora.shapes} - {*expected}, key=lambda name: (".lora_" not in name, name))
+    for name in strange:
+        raise UsageError(f"{lora.folder}: {_stranger(name, architecture)}")
+    _nothing_begun_anew(lora, architecture)
+    if missing := sorted({*expected} - {*lora.shapes}):
+        raise UsageError(
+            f"{lora.folder}: no tensor {missing[0]} ({len(missing)} are missing), which its "
+            f"configuration asks for; it is cut short, made for another model, or {CONFIG} isn't "
+            "its own"
+        )
+    for name, shape in expected.items():
+        if lora.shapes[name] != shape:
+            raise UsageError(f"{lora.folder}: {_misfit(name, lora.shapes[name], shape)}")
+
+
+def _stranger(name: str, architecture: Architecture) -> str:
+    inside = name.removeprefix(PREFIX)
+    if inside == name:
+        return f"tensor {name} isn't named as PEFT names them, {PREFIX}…; it would be left out"
+    module, _, part = inside.partition(".lora_")
+    if part in _VARIANTS and module in architecture.modules():
+        return f"tensor {name} needs {_VARIANTS[part]}, which {CONFIG} doesn't set; correct it"
+    if part in _PARTS and module in architecture.modules():
+        return (
+            f"holds an update of {module}, which target_modules don't mean (or exclude_modules or "
+            f"layers_to_transform rule out); correct {CONFIG}"
+        )
+    if part and module in architecture.other_modules():
+        return f"it adapts {module}; only the seven projections are served, by any engine{MERGE}"
+    whole = inside.replace(".base_layer.", ".")
+    if whole in whole_tensors(architecture):
+        return (
+            f"saves the base's {whole} along, which isn't in modules_to_save: PEFT would put it "
+            "into the base, for everybody; save the adapter without it "
+            "(save_embedding_layers=False), or name it in modules_to_save"
+        )
+    return f"tensor {name} is nothing that PEFT saves for this {architecture.family} model"
+
+
+def _nothing_begun_anew(lora: LoraFile, architecture: Architecture) -> None:
+    for module in architecture.other_modules():
+        if lora.targets(module):
+            raise UsageError(
+                f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too, "
+                "of which the file has no update; let them mean less"
+            )
+
+
+def _misfit(name: str, stored: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    a = name.endswith(".lora_A.weight")
+    ranked = a or name.endswith(".lora_B.weight")
+    if ranked and len(stored) == 2 and stored[a] == wanted[a]:
+        return (
+            f"{name} is of rank {stored[not a]}, {CONFIG} says {wanted[not a]} (r, rank_pattern); "
+            "correct it"
+        )
+    if ".lora_" not in name:
+        return f"saves {name} as {list(stored)}, this model's is {list(wanted)}"
+    return (
+        f"made for another architecture: {name} is {list(stored)}, this model needs {list(wanted)}"
+    )
