@@ -1,6 +1,7 @@
 """Whether an engine serves a checkpoint as transformers does, token by token as it serves."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
@@ -23,11 +24,19 @@ TOLERANCES = {"fp32": 5e-3, "f32": 5e-3, "f16": 0.1, "int8": 0.3, "q8_0": 0.6}
 EXPONENTS_F32 = 1e15
 """Logits beyond are as good as infinite: the order of sums decides whether they overflow."""
 
+Answers = Callable[[RunConfig, Prepared], dict[int, Any]]
+"""By request the logits of each token of the continuation; raises what the library raises."""
 
-def served_alike(job: RunConfig, ready: Prepared) -> Outcome:
-    """Serve the trace with given tokens, and hold every logit against transformers' own.
+
+def served_alike(job: RunConfig, ready: Prepared, ask: Answers | None = None) -> Outcome:
+    """Serve the trace with given tokens, and hold every logit against the library's own.
 
     `served`, `failed` where the engine says so of a model whose numbers overflow, else `unlike`.
+
+    Args:
+        job: what is served.
+        ready: its model, adapters and trace.
+        ask: the library; None asks transformers, of the base alone.
     """
     disable_progress_bar()
     set_verbosity_error()
@@ -42,25 +51,26 @@ def served_alike(job: RunConfig, ready: Prepared) -> Outcome:
     if not led:
         return Outcome("failed" if errors else "served", "", "; ".join(errors.values()))
     try:
-        wanted = _transformers(job, ready)
+        wanted = (ask or _transformers)(job, ready)
     except Exception as error:
-        return Outcome("unlike", "", f"transformers refuses it: {error!r}"[:3000])
+        return Outcome("unlike", "", f"the library refuses it: {error!r}"[:3000])
     for id_, rows in wanted.items():
         if id_ in errors:
             if not np.isfinite(rows).all() or np.abs(rows).max() > EXPONENTS_F32:
                 return Outcome("failed", "", errors[id_])
-            return Outcome("unlike", "", f"failed where transformers doesn't: {errors[id_]}")
-        if fault := _unlike(np.stack(seen[id_]), rows, job.engine.precision):
+            return Outcome("unlike", "", f"failed where the library doesn't: {errors[id_]}")
+        if fault := unlike(np.stack(seen[id_]), rows, job.engine.precision):
             return Outcome("unlike", "", f"request {id_}: {fault}")
     return Outcome("served", "")
 
 
-def _unlike(ours: Any, theirs: Any, precision: str) -> str:
+def unlike(ours: Any, theirs: Any, precision: str) -> str:
+    """What tells two engines' logits apart, up to rounding; nothing if they say the same."""
     vocabulary = theirs.shape[1]
     if ours.shape[1] != vocabulary:
-        return f"{ours.shape[1]} logits, transformers has {vocabulary}"
+        return f"{ours.shape[1]} logits, the library has {vocabulary}"
     if not np.isfinite(theirs).all():
-        return "served where transformers computes NaN or infinity"
+        return "served where the library computes NaN or infinity"
     ours, theirs = (each - _norm(each) for each in (ours, theirs))
     off, spread = np.abs(ours - theirs).max(), max(1.0, float(theirs.std()))
     if off / spread > TOLERANCES.get(precision, np.inf):
