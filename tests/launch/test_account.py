@@ -1,0 +1,120 @@
+"""What a person reads while a sweep runs."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from pipeline.launch import account as module
+from pipeline.launch.account import Account
+from pipeline.launch.heading import cut, headings
+from pipeline.launch.job import Job, Outcome, ended
+from pipeline.launch.job_line import job_line
+from pipeline.launch.pace import Pace, clock
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State, Status
+
+METRICS = {"output_tokens_per_s": 412.4, "ttft_s/p50": 0.0123, "served_agreement": 1.0}
+
+
+@pytest.fixture
+def jobs(config, values, tmp_path):
+    """Makes the jobs of a sweep from what was typed for each."""
+
+    def made(*typed):
+        return [
+            Job(
+                values=values(*[each for each in overrides if each.startswith("engine=")]),
+                config=config(*[each for each in overrides if each.startswith("engine=")]),
+                directory=RunDirectory(tmp_path / str(number)),
+                overrides=overrides,
+                number=number,
+                total=len(typed),
+            )
+            for number, overrides in enumerate(typed)
+        ]
+
+    return made
+
+
+def finish(job, outcome, metrics=None):
+    job.directory.path.mkdir()
+    status = Status(str(job.number), State.RUNNING, "2026-01-01T00:00:00+00:00")
+    job.directory.write_status(ended(status, outcome))
+    if metrics:
+        job.directory.write_json("metrics.json", metrics)
+
+
+def test_headings_leave_out_what_all_jobs_share(jobs):
+    swept = jobs(
+        ("+experiment=zipf", "workload.alpha=0", "engine=noop", "threads=1"),
+        ("+experiment=zipf", "workload.alpha=1", "engine=noop", "threads=1"),
+    )
+    assert headings(swept) == {0: "workload.alpha=0", 1: "workload.alpha=1"}
+
+
+def test_twins_and_single_jobs_keep_their_words(jobs):
+    twins = jobs(("+experiment=zipf", "engine=noop"), ("+experiment=zipf", "engine=noop"))
+    assert set(headings(twins).values()) == {"+experiment=zipf engine=noop"}
+
+
+def test_a_setting_that_some_jobs_lack_is_one_that_varies(jobs):
+    assert headings(jobs(("threads=1", "repeat=0"), ("threads=1",)))[0] == "repeat=0"
+
+
+@pytest.mark.parametrize(("width", "text"), [(12, "[1/2] alpha…"), (80, "[1/2] alpha=1.0")])
+def test_a_heading_is_cut_to_the_width(width, text):
+    assert cut("[1/2] alpha=1.0", width) == text
+
+
+def test_what_is_left_is_told_from_jobs_of_the_same_engine(jobs):
+    slow, fast, other = jobs(("engine=merged",), ("engine=multilora",), ("engine=noop",))
+    pace = Pace()
+    assert pace.left([slow]) is None
+    pace.took(slow, 30)
+    pace.took(fast, 10)
+    assert pace.left([slow, fast, fast]) == 50
+    assert pace.left([other]) == 20
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(12.4, "12 s"), (89, "89 s"), (600, "10 min"), (7300, "2 h 2 min")]
+)
+def test_times_for_people(seconds, said):
+    assert clock(seconds) == said
+
+
+def test_a_finished_job_is_one_line_of_figures(jobs):
+    (job,) = jobs(("repeat=0",))
+    finish(job, Outcome(State.FINISHED), METRICS)
+    said = "VALID · 412 tokens/s · 12.3 ms to the first token · 100 % faithful"
+    assert job_line(job.directory) == said
+
+
+def test_an_invalid_one_says_why(jobs):
+    (job,) = jobs(("repeat=0",))
+    finish(job, Outcome(State.FINISHED, reasons=("2 requests failed",)), METRICS)
+    assert job_line(job.directory).startswith("INVALID (2 requests failed) · 412 tokens/s")
+
+
+def test_one_that_did_not_finish_names_cause_and_log(jobs):
+    (job,) = jobs(("repeat=0",))
+    finish(job, Outcome(State.FAILED, "ValueError: no"))
+    assert job_line(job.directory) == f"FAILED: ValueError: no; log: {job.directory.log}"
+
+
+def test_the_account_of_a_sweep(jobs, monkeypatch):
+    stamps = iter((0.0, 40.0, 100.0, 130.0))
+    monkeypatch.setattr(module, "monotonic", lambda: next(stamps))
+    swept = jobs(("repeat=0", "engine=noop"), ("repeat=1", "engine=noop"))
+    out = io.StringIO()
+    account = Account(swept, Console(file=out, width=80))
+    for job in swept:
+        account.begins(job)
+        finish(job, Outcome(State.FINISHED), METRICS)
+        account.ended(replace(job))
+    first, figures, second, last = out.getvalue().splitlines()
+    assert (first, second) == ("[1/2] repeat=0", "[2/2] repeat=1")
+    assert figures.endswith("100 % faithful · 40 s · about 40 s left")
+    assert last.endswith("100 % faithful · 30 s")
