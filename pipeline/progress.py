@@ -5,7 +5,13 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 
 from pipeline.metrics.timeline import Iteration, RequestRecord
@@ -20,16 +26,19 @@ class Progress:
 
     def __init__(self, job: int, jobs: int, label: str) -> None:
         console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         self._bars = Bars(
-            *columns,
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
             console=console,
             auto_refresh=False,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._sweep = self._bars.add_task(label, total=jobs, completed=job, visible=jobs > 1)
+        self._sweep = self._bars.add_task("jobs", total=jobs, completed=job, visible=jobs > 1)
         self._stage = self._bars.add_task("set up", total=None)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,157 @@
+"""`make docs-check`: every documented command, made small, is run in a copy of the project.
+
+Stopped, the same command with `--folder` of before goes on where it was.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.error import URLError
+
+from tests.docs.commands import ROOT, Command, Reduction, documented, reduced, reductions
+
+LONGEST_S = 540
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    page: str
+    command: str
+    ran: str
+    code: int
+    seconds: float
+    right: bool
+    last: str
+
+
+def main() -> int:
+    """Run what hasn't been run yet; 1 if anything didn't end as it should."""
+    parser = argparse.ArgumentParser(prog="python -m tests.docs", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="the copy of the project (a new one)")
+    parser.add_argument("--for-seconds", type=float, default=1e9, help="begin none after so long")
+    parser.add_argument("--only", default="", help="a regular expression of commands")
+    arguments = parser.parse_args()
+    folder = arguments.folder or Path(tempfile.mkdtemp(prefix="docs "))
+    results = folder / "results.jsonl"
+    if not results.exists():
+        _copy(folder)
+    print(f"in {folder}", flush=True)
+    done = [Result(**json.loads(line)) for line in results.read_text("utf-8").splitlines()]
+    sweep, rules = reductions()
+    began = monotonic()
+    for command in documented():
+        passed = any(each.command == command.text and each.right for each in done)
+        if passed or not re.search(arguments.only, command.text):
+            continue
+        if monotonic() - began > arguments.for_seconds:
+            break
+        rule = next((each for each in rules if re.search(each.match, command.text)), None)
+        if rule is None:
+            print(f"{command.text}: no reduction matches", file=sys.stderr)
+            return 1
+        _make(sweep, rule, folder)
+        result = _run(command, rule, folder)
+        done = [each for each in done if each.command != command.text] + [result]
+        results.write_text("".join(json.dumps(asdict(each)) + "\n" for each in done), "utf-8")
+        _tell(result)
+    wrong = [each for each in done if not each.right]
+    left = len(documented()) - len(done)
+    print(f"{len(done) - len(wrong)} passed, {len(wrong)} failed", f"{left} left" if left else "")
+    return int(bool(wrong or left))
+
+
+def _copy(folder: Path) -> None:
+    """What git knows of, and the virtualenv by a link."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target, follow_symlinks=False)
+    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / "results.jsonl").touch()
+
+
+def _make(sweep: str, rule: Reduction, folder: Path) -> None:
+    """The sweeps that a command reads."""
+    for name in rule.needs:
+        if not (folder / name).exists():
+            words = [*sweep.split(), f"hydra.sweep.dir={name}"]
+            subprocess.run(
+                words, cwd=folder, env=_environment(rule), check=True, capture_output=True
+            )
+
+
+def _environment(rule: Reduction) -> dict[str, str]:
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return {**os.environ, "PATH": path, "PYTHONPATH": "", "COLUMNS": "120", **rule.environment}
+
+
+def _run(command: Command, rule: Reduction, folder: Path) -> Result:
+    words = reduced(command, rule)
+    ran = shlex.join(words)
+    began = monotonic()
+    process = subprocess.Popen(
+        words,
+        cwd=folder,
+        env=_environment(rule),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    answered = _served(process, rule.serves) if rule.serves else True
+    try:
+        said = process.communicate(timeout=LONGEST_S)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said = process.communicate()[0]
+    with (folder / "output.txt").open("a", encoding="utf-8") as file:
+        print("$", ran, said, sep="\n", file=file)
+    ended = bool(rule.serves) or process.returncode in rule.codes
+    right = answered and ended and bool(re.search(rule.says, said))
+    last = (said.strip().splitlines() or [""])[-1]
+    seconds = round(monotonic() - began, 1)
+    return Result(command.page, command.text, ran, process.returncode, seconds, right, last)
+
+
+def _served(process: "subprocess.Popen[str]", address: str) -> bool:
+    """Whether a server answers; it is told to end."""
+    until, answered = monotonic() + 120, False
+    while not answered and process.poll() is None and monotonic() < until:
+        try:
+            with urllib.request.urlopen(address, timeout=5) as response:
+                answered = response.status == 200
+        except (URLError, OSError):
+            sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    return answered
+
+
+def _tell(result: Result) -> None:
+    mark = "ok  " if result.right else "FAIL"
+    print(f"{mark} {result.code:>3} {result.seconds:>6.1f} s  {result.command}", flush=True)
+    if not result.right:
+        print(f"     {result.last}\n     ran: {result.ran}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The commands that the documentation shows, and how each is made small."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+REDUCTIONS = Path(__file__).with_name("reductions.yaml")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a page.
+
+    Attributes:
+        page: where it stands.
+        text: as it stands there, on one line, without its comment.
+    """
+
+    page: str
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        """As a shell takes it apart."""
+        return shlex.split(self.text)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What makes the commands that match small, and what is to be expected of them.
+
+    Attributes:
+        match: a regular expression that is searched for in the command.
+        set: overrides; one of a name that was typed takes its place, others are added.
+        needs: sweeps that it reads, made before by the `sweep` of the reductions.
+        environment: variables.
+        codes: the exit codes that are right.
+        says: a regular expression that its output must hold.
+        serves: an address that answers while it runs; then it is told to end.
+    """
+
+    match: str
+    set: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    codes: tuple[int, ...] = (0,)
+    says: str = ""
+    serves: str = ""
+
+
+def documented() -> list[Command]:
+    """Every command of every page, once, in the order of the pages."""
+    found = (
+        Command(page.name, " ".join(shlex.split(line, comments=True, posix=False)))
+        for page in PAGES
+        for block in re.findall(r"```bash\n(.*?)```", page.read_text("utf-8"), re.S)
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip()
+    )
+    return list({command.text: command for command in found}.values())
+
+
+def reductions() -> tuple[str, list[Reduction]]:
+    """The command that makes a sweep to be read, and the reductions in order."""
+    read: dict[str, Any] = yaml.safe_load(REDUCTIONS.read_text("utf-8"))
+    return read["sweep"], [
+        Reduction(**{name: tuple(v) if isinstance(v, list) else v for name, v in each.items()})
+        for each in read["reductions"]
+    ]
+
+
+def reduced(command: Command, reduction: Reduction) -> list[str]:
+    """The words of the command, made small."""
+    words = command.words
+    for override in reduction.set:
+        name = override.partition("=")[0]
+        at = next((n for n, word in enumerate(words) if word.partition("=")[0] == name), None)
+        if at is None:
+            words.append(override)
+        else:
+            words[at] = override
+    return words
