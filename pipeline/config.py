@@ -12,7 +12,6 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     ValidationError,
 )
@@ -22,24 +21,59 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.engines.engine import EngineSettings
 from pipeline.engines.sampling import Sampling
 from pipeline.errors import UsageError
-from pipeline.machine.cores import cores
+from pipeline.machine.cores import affinity, cores
 from pipeline.metrics.capacity import Search
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.validity import Validity
 from pipeline.models.source import ModelSource
 from pipeline.profilers.profiler import Profiler
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, Seed
 from pipeline.tracking.tracker import TrackingSettings
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.workload import Workload
 
+LONGEST_S = 2e6
+"""Most seconds of `limits.seconds`, 23 days: the system call that waits has no room for more."""
+
+MOST_GB = 1e6
+"""Most of `limits.memory_gb`, a petabyte."""
+
+THREADS_A_CPU = 4
+"""Threads that may be asked for on each processor of the affinity mask. A few too many are an
+experiment; a thousand end in an exception of the C++ library, or spend the day taking turns."""
+
+FEW_THREADS = 16
+"""So many may be asked for wherever the run takes place."""
+
+Location = Annotated[str, Field(min_length=1)]
+
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Limits:
-    """What a job may use before it is ended."""
+    """What a job may use before it is ended, and how many jobs a sweep may have."""
 
-    seconds: PositiveFloat = 3600
-    memory_gb: PositiveFloat | None = None
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_S)] = 3600
+    memory_gb: Annotated[float, Field(gt=0, le=MOST_GB)] | None = None
+    jobs: PositiveInt = 1000
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Paths:
+    """Where things are.
+
+    Attributes:
+        root: of the project.
+        assets: what is kept with the code.
+        runs: run directories and sweeps.
+        mlruns: MLflow's database and artifacts.
+        cache: what can be made again.
+    """
+
+    root: Location
+    assets: Location
+    runs: Location
+    mlruns: Location
+    cache: Location
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -113,10 +147,10 @@ class RunConfig:
     profiler: Profiler
     tracking: TrackingSettings
     fidelity: Fidelity
-    paths: dict[str, str]
+    paths: Paths
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0
-    shuffle: NonNegativeInt | None = 0
+    shuffle: Seed | None = 0
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)
@@ -130,6 +164,7 @@ class RunConfig:
         if self.isolation == "inline":
             why = "a job inline has no limits; isolation=process would"
             found |= {f"limits.{each.name}": why for each in fields(self.limits)}
+            del found["limits.jobs"]
         if self.capacity is not None:
             why = "a search for the capacity sets the rates; capacity=null would"
             found |= dict.fromkeys(("workload.rate", "workload.arrivals.rate"), why)
@@ -138,6 +173,7 @@ class RunConfig:
         return found
 
     def __post_init__(self) -> None:
+        self._check_threads()
         if self.capacity is None:
             return
         if not self.slo.is_set:
@@ -150,6 +186,15 @@ class RunConfig:
         if self.workload.run_in != RunIn():
             raise UsageError(
                 "workload.run_in: a search gives every run a run-in of its own; set capacity.run_in"
+            )
+
+    def _check_threads(self) -> None:
+        cpus = len(affinity())
+        most = max(FEW_THREADS, THREADS_A_CPU * cpus)
+        if self.threads is not None and self.threads > most:
+            raise UsageError(
+                f"threads={self.threads}: more than {most}, and this process has {cpus} CPUs; "
+                "more threads than CPUs only take turns"
             )
 
     @property

@@ -3,6 +3,9 @@
 LONGEST = 2000
 """Characters of a message; of longer ones the middle is left out."""
 
+REPEATED = 120
+"""Characters of something a user typed that a message repeats."""
+
 
 class UsageError(Exception):
     """Something the user asked for can't be done.
@@ -26,3 +29,8 @@ class Unreadable(UsageError):
 
     Whoever reads many runs shows that one as unreadable, and goes on.
     """
+
+
+def shortened(typed: str) -> str:
+    """As much of what a user typed as a message has room for."""
+    return typed if len(typed) <= REPEATED else f"{typed[: REPEATED - 1]}…"

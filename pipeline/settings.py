@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import ConfigDict
+from pydantic import Field as Constraint
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 """Passed to `pydantic.dataclasses.dataclass`: unknown keys, NaN and infinity are refused."""
+
+Seed = Annotated[int, Constraint(ge=0, lt=2**63)]
+"""Of draws that can be made again: what every generator of random numbers takes."""
 
 _OFFERED = "offered"
 

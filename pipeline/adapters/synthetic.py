@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.families import PROJECTIONS
 from pipeline.models.whole_file import whole_folder
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, Seed
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -39,7 +39,7 @@ class Synthetic(AdapterSource):
     ranks: tuple[PositiveInt, ...] = Field(default=(16,), min_length=1)
     targets: tuple[str, ...] = Field(default=("q_proj", "k_proj", "v_proj", "o_proj"), min_length=1)
     alpha: PositiveFloat = 32.0
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         if unknown := sorted({*self.targets} - {*PROJECTIONS}):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat
 from pydantic.dataclasses import dataclass
 
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, Seed
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -24,7 +24,7 @@ class Sampling:
     do_sample: bool = False
     temperature: PositiveFloat = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    seed: int = 0
+    seed: Seed = 0
     ignore_eos: bool = True
 
     def idle(self) -> Mapping[str, str]:

@@ -9,21 +9,79 @@ plain values alone, which Hydra itself lays over what it has merged.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra._internal import hydra as internals
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.plugins.sweeper import Sweeper
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+
+from pipeline.errors import UsageError, shortened
+from pipeline.launch.experiments import FittedExperiments
+from pipeline.launch.sweep_size import refuse_too_many
+
+BASIC = {"hydra/launcher": "basic", "hydra/sweeper": "basic"}
+"""Of what is Hydra's own to choose, what there is here."""
+
+OWN = "hydra._internal.core_plugins."
 
 
 class ChoicesOnce(ConfigLoaderImpl):  # type: ignore[misc]
-    """Merges the files of each combination of choices once, and gives jobs a copy each."""
+    """Merges the files of each combination of choices once, and gives jobs a copy each.
+
+    Attributes:
+        left_out: what of experiments was left out, for other things were chosen than theirs.
+    """
+
+    left_out: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._merged: dict[tuple[str, ...], DictConfig] = {}
+
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        """A configuration, or that of a sweep, once it is known that its jobs can be composed.
+
+        Raises:
+            UsageError: a group is given something else than a choice, a launcher isn't ours, or
+                the sweep has too many jobs.
+        """
+        config: DictConfig = super().load_configuration(
+            config_name, overrides, run_mode, from_shell, validate_sweep_overrides
+        )
+        if run_mode is RunMode.MULTIRUN and validate_sweep_overrides:
+            self._check_sweep(config)
+        return config
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], FittedExperiments]:
+        parsed, files = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        for each in parsed:
+            _refuse_no_choice(each, files)
+        return parsed, FittedExperiments(files, parsed, self.left_out)
+
+    def _check_sweep(self, config: DictConfig) -> None:
+        for name in ("launcher", "sweeper"):
+            target = str(config.hydra[name].get("_target_"))
+            if not target.startswith(OWN):
+                raise UsageError(
+                    f"hydra/{name}: {target} can't be used; {_one_after_another(name)}"
+                )
+        own = config.hydra.sweeper.get("params") or {}
+        typed = [f"{name}={value}" for name, value in own.items()] + [*config.hydra.overrides.task]
+        overrides = OverridesParser.create(config_loader=self).parse_overrides(typed)
+        refuse_too_many(overrides, OmegaConf.select(config, "limits.jobs"), self)
 
     def load_sweep_config(
         self, master_config: DictConfig, sweep_overrides: list[str]
@@ -47,6 +105,7 @@ class ChoicesOnce(ConfigLoaderImpl):  # type: ignore[misc]
 @contextmanager
 def composed_once() -> Iterator[None]:
     """While this lasts, `hydra.main` composes each job of a sweep once, and by `ChoicesOnce`."""
+    ChoicesOnce.left_out.clear()
     loader, rehearse = internals.ConfigLoaderImpl, Sweeper.validate_batch_is_legal
     internals.ConfigLoaderImpl, Sweeper.validate_batch_is_legal = ChoicesOnce, lambda *_: None
     try:
@@ -58,6 +117,24 @@ def composed_once() -> Iterator[None]:
 def _chooses(override: Override, files: Any) -> bool:
     """Whether it names a file to be merged; else it is a value to be laid over them."""
     return files.group_exists(override.key_or_group) and not isinstance(override.value(), dict)
+
+
+def _refuse_no_choice(override: Override, files: Any) -> None:
+    group, typed = str(override.key_or_group), shortened(str(override.input_line))
+    ours = BASIC.get(group)
+    if ours is not None and override.value() != ours:
+        raise UsageError(f"{typed}: {_one_after_another(group.partition('/')[2])}")
+    if override.is_delete() or override.is_sweep_override() or not files.group_exists(group):
+        return
+    if not isinstance(override.value(), str | list | dict):
+        raise UsageError(f"{typed}: choose one of {', '.join(files.get_group_options(group))}")
+
+
+def _one_after_another(name: str) -> str:
+    return (
+        f"jobs run one after another, each in a process of its own, and hydra/{name}=basic is all "
+        "there is; leave it out"
+    )
 
 
 def _dirname(overrides: list[Override], config: DictConfig) -> str:

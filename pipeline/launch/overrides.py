@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from pipeline.config import load, resolve, written
 from pipeline.errors import UsageError
+from pipeline.launch.grammar import leaves, parsed
 from pipeline.launch.job import Job
 from pipeline.launch.unread import read, unread
 from pipeline.tracking.run_directory import RunDirectory
@@ -42,9 +43,9 @@ def unread_overrides(
     """
     found: dict[str, str] = {}
     for override in overrides:
-        leaves = _leaves(name_of(override), values)
-        reasons = [why for leaf in leaves for why in _reasons(leaf, unread)[:1]]
-        if len(reasons) == len(leaves):
+        those = _set_by(override, values)
+        reasons = [why for each in those for why in _reasons(each, unread)[:1]]
+        if len(reasons) == len(those):
             found[override] = reasons[0]
     return found
 
@@ -111,14 +112,11 @@ def _reasons(name: str, unread: Mapping[str, str]) -> list[str]:
     return [why for each, why in unread.items() if f"{name}.".startswith(f"{each}.")]
 
 
-def _leaves(name: str, values: Any) -> list[str]:
-    """The settings under a name; the name itself where there are none."""
+def _set_by(override: str, values: Any) -> list[str]:
+    """The settings that an override sets: those it lists, else all under its name."""
+    name = name_of(override)
+    if "={" in override:
+        return [leaf for leaf, _ in leaves(name, parsed([override])[0].value())]
     for part in name.split("."):
         values = values.get(part) if isinstance(values, Mapping) else None
-    return _below(name, values)
-
-
-def _below(name: str, value: Any) -> list[str]:
-    if not isinstance(value, Mapping) or not value:
-        return [name]
-    return [leaf for key, own in value.items() for leaf in _below(f"{name}.{key}", own)]
+    return [leaf for leaf, _ in leaves(name, values)]

@@ -15,7 +15,7 @@ from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.models.whole_file import whole_folder
 from pipeline.models.wide_tokenizer import widen
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, Seed
 
 _LLAMA = {"model_type": "llama", "rms_norm_eps": 1e-5}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -71,7 +71,7 @@ class Synthetic(ModelSource):
     shape: str
     cache: Path
     tokenizer: Path
-    seed: int = 0
+    seed: Seed = 0
     quantization: Quantization = Quantization.NONE
     trained: ClassVar[bool] = False
 

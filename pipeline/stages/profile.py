@@ -38,7 +38,7 @@ def profile(
         replay=lambda: None,
         stages=engine.clock,
         folder=folder,
-        cache=Path(config.paths["cache"]),
+        cache=Path(config.paths.cache),
         cpu=str(name_of(processor())),
         threads=timeline.threads,
         decoding=decoding(prepared, timeline, engine),

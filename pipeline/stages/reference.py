@@ -86,7 +86,7 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     identity = _identity(recipe, model_hash)
     text = json.dumps(identity, sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = Path(config.paths["cache"]) / "references" / f"{key}.safetensors"
+    path = Path(config.paths.cache) / "references" / f"{key}.safetensors"
     answers = _read(path, recipe.requests)
     if answers is None:
         if trouble := _in_its_own_process(recipe, path):

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.files import write_json
@@ -18,6 +20,9 @@ from pipeline.tracking.projection import of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
 from pipeline.tracking.tracker import Tracker, TrackingSettings
+
+LONGEST_S = 3600
+"""Most seconds that a server may be waited for."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -34,10 +39,10 @@ class MlflowSettings(TrackingSettings):
     """
 
     name: str
-    uri: str
-    experiment: str
+    uri: Annotated[str, Field(min_length=1)]
+    experiment: Annotated[str, Field(min_length=1)]
     artifact_root: str
-    timeout_s: int = 5
+    timeout_s: Annotated[int, Field(ge=1, le=LONGEST_S)] = 5
 
     def tracker(self) -> Tracker:
         """The tracker these settings and the environment describe."""
@@ -46,7 +51,7 @@ class MlflowSettings(TrackingSettings):
 
     def moved(self, uri: str) -> "MlflowSettings":
         """The same at another `uri`; the artifacts of a SQLite file are kept beside it."""
-        if uri != self.uri and uri.startswith("sqlite:///"):
+        if uri.startswith("sqlite:///") and not (uri == self.uri and self.artifact_root):
             folder = Path(uri.removeprefix("sqlite:///")).parent
             return replace(self, uri=uri, artifact_root=str(folder / "artifacts"))
         return replace(self, uri=uri)

@@ -80,7 +80,7 @@ def _settings(runs: Sequence[RunDirectory], uri: str | None) -> MlflowSettings |
         return None
     settings = MlflowSettings(
         name="mlflow",
-        uri=own.get("uri", ""),
+        uri=own.get("uri") or uri or "",
         experiment=own.get("experiment", EXPERIMENT),
         artifact_root=own.get("artifact_root", ""),
         timeout_s=own.get("timeout_s", 5),

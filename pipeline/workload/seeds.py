@@ -4,16 +4,16 @@ from collections.abc import Mapping
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, Seed
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Seeds:
     """Three seeds, so that one thing can change while the others stay."""
 
-    prompts: int = 0
-    adapters: int = 0
-    arrivals: int = 0
+    prompts: Seed = 0
+    adapters: Seed = 0
+    arrivals: Seed = 0
 
 
 LAWS = {

@@ -1,0 +1,144 @@
+"""The jobs of a call, composed and checked before any of them is started."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.errors import UsageError
+from pipeline.launch.composition import ChoicesOnce, composed_once
+from pipeline.launch.flags import read_flags
+from pipeline.launch.grammar import parsed
+from pipeline.launch.job import Job
+from pipeline.launch.overrides import job_of, name_of, refuse_unread, without_repetitions
+from pipeline.launch.refusals import Refusals
+from pipeline.launch.resume import placed
+from pipeline.launch.vocabulary import Vocabulary
+from pipeline.stages.preflight import preflight
+from pipeline.tracking.run_directory import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A job as Hydra composed it: its configuration, its directory, and what was typed for it."""
+
+    config: DictConfig
+    directory: Path
+    overrides: tuple[str, ...]
+
+
+@dataclass
+class Plan:
+    """The jobs Hydra composed, before any of them is started.
+
+    Attributes:
+        composed: as Hydra left them.
+        jobs: what there is to do.
+        repeating: jobs that would only do again what one of those does.
+        unfit: what of an experiment was left out, and for which choice.
+        sweep: directory of the sweep; None of a single run.
+    """
+
+    composed: list[Composed] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    repeating: list[Job] = field(default_factory=list)
+    unfit: dict[str, str] = field(default_factory=dict)
+    sweep: Path | None = None
+
+    def take(self, config: DictConfig) -> None:
+        """Note one composed job; Hydra calls it as if it were the job."""
+        settings = HydraConfig.get()
+        if settings.mode is RunMode.MULTIRUN:
+            self.sweep = Path(settings.sweep.dir).absolute()
+        typed = OmegaConf.to_container(settings.overrides.task, resolve=False)
+        assert isinstance(typed, list)
+        self.composed.append(Composed(config, Path(settings.runtime.output_dir), tuple(typed)))
+
+    def build(self) -> None:
+        """Make jobs of what was composed, each once.
+
+        Raises:
+            UsageError: the first job that can't be one.
+        """
+        jobs = [
+            job_of(each.config, each.overrides, RunDirectory(each.directory))
+            for each in self.composed
+        ]
+        jobs, self.repeating = without_repetitions(jobs)
+        self.jobs = [replace(job, number=n, total=len(jobs)) for n, job in enumerate(jobs)]
+
+    def check(self) -> None:
+        """Refuse the whole call if any job can't be run.
+
+        Raises:
+            UsageError: the first fault found.
+        """
+        refuse_unread(self.jobs, CONF)
+        preflight(job.config for job in self.jobs)
+        self.jobs = placed(self.jobs, self.sweep)
+
+    def notes(self) -> list[str]:
+        """What of the command or of its experiment is left out, a line each."""
+        notes = []
+        if self.unfit:
+            choices = ", ".join(dict.fromkeys(self.unfit.values()))
+            notes.append(f"left out of the experiment for {choices}: {', '.join(self.unfit)}")
+        if self.repeating:
+            notes.append(f"left out, doing what another job does: {self.left_out()}")
+        return notes
+
+    def left_out(self) -> str:
+        """The jobs that are left out, and the overrides that change nothing in them."""
+        names = dict.fromkeys(each for job in self.repeating for each in map(name_of, job.unread))
+        jobs = f"{len(self.repeating)} of {len(self.repeating) + len(self.jobs)} jobs"
+        return f"{jobs}, which don't read {', '.join(names)}"
+
+    def tidy(self) -> None:
+        """Remove the directories Hydra made while composing, if nothing has ever run there."""
+        for each in self.composed:
+            RunDirectory(each.directory).remove_if_empty()
+        left = [each.name for each in self.sweep.iterdir()] if self.sweep else []
+        if self.sweep and left == ["multirun.yaml"]:
+            shutil.rmtree(self.sweep)
+
+
+def compose() -> Plan:
+    """Let Hydra read the command line and compose every job; nothing is run.
+
+    Raises:
+        UsageError: the command line asks for something that isn't there.
+    """
+    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    flags = read_flags(sys.argv[1:])
+    overrides, plan = parsed(flags.overrides), Plan()
+    try:
+        with composed_once():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(plan.take)()
+        plan.unfit = dict(ChoicesOnce.left_out)
+        plan.build()
+    except UsageError:
+        plan.tidy()
+        raise
+    except MissingConfigException as error:
+        raise Refusals(overrides, Vocabulary(CONF, flags.config_dir)).line(error) from error
+    except OSError as error:
+        plan.tidy()
+        raise UsageError(
+            f"{error.filename}: {error.strerror}; hydra.run.dir=…, hydra.sweep.dir=… or "
+            "paths.runs=… names another place"
+        ) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise Refusals(overrides, Vocabulary(CONF, flags.config_dir)).line(error) from error
+    return plan

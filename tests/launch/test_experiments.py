@@ -1,0 +1,78 @@
+"""An experiment's defaults are nobody's word where something else was chosen."""
+
+import pytest
+
+from pipeline.errors import UsageError
+
+
+def only(plan):
+    (job,) = plan.jobs
+    return job
+
+
+def test_what_an_experiment_sets_gives_way_to_a_choice_that_has_no_such_setting(composed):
+    plan = composed("+experiment=smoke adapters=none")
+    assert only(plan).config.adapters.names() == ()
+    assert plan.notes() == ["left out of the experiment for adapters=none: adapters.count"]
+    assert "batch_size" in only(plan).values["workload"], "what fits stays"
+
+
+def test_what_was_written_for_another_choice_goes_as_a_whole(composed):
+    """Two hundred adapters of four ranks are of `synthetic`; the eight trained ones are eight."""
+    plan = composed("+experiment=slora adapters=trained model=tiny")
+    assert len(only(plan).config.adapters.names()) == 8
+    assert plan.unfit == dict.fromkeys(("adapters.count", "adapters.ranks"), "adapters=trained")
+
+
+def test_the_same_choice_typed_changes_nothing(composed):
+    typed = composed("+experiment=slora adapters=synthetic engine=multilora")
+    assert only(typed).values == only(composed("+experiment=slora")).values
+    assert typed.notes() == []
+
+
+def test_choices_that_the_typed_one_doesnt_take_are_left_out(composed, tmp_path):
+    """`sglang_skew` chooses and sweeps over laws; a replayed trace has its own."""
+    plan = composed(f"+experiment=sglang_skew workload=replay workload.path={tmp_path}/t.jsonl")
+    assert only(plan).config.workload.name == "replay"
+    assert {"workload.alpha", "workload/popularity"} <= {*plan.unfit}
+
+
+def test_what_referred_to_something_left_out_keeps_its_value(composed):
+    plan = composed("+experiment=slora workload/lengths=fixed")
+    assert only(plan).values["workload"]["prompts"]["lengths"]["factor"] == 0.125
+
+
+def test_an_engine_typed_takes_the_place_of_an_experiments_sweep_over_precisions(composed):
+    plan = composed("+experiment=bench engine=noop")
+    assert [job.config.engine.name for job in plan.jobs] == ["noop"] * 3
+    assert plan.unfit["precision"] == "engine=noop"
+
+
+def test_a_precision_typed_is_heard_before_an_experiments_own(composed):
+    config = only(composed("+experiment=thousand_adapters precision=llama_q8_0")).config
+    assert (config.engine.name, config.engine.precision) == ("llama_cpp", "q8_0")
+
+
+def test_what_was_typed_is_never_left_out(composed):
+    with pytest.raises(UsageError, match=r"adapters\.count: no such setting"):
+        composed("+experiment=smoke adapters=none adapters.count=2")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "precision=peft_fp32 engine=multilora",
+        "precision=peft_fp32 engine.precision=bf16",
+        "precision=multilora_int8 engine={precision: fp32}",
+        "precision=peft_nf4 model.quantization=none",
+        "-m precision=peft_fp32,multilora_int4 engine=multilora",
+        "+experiment=bench engine.precision=int8",
+    ],
+)
+def test_a_precision_and_another_word_on_the_same_contradict(typed, composed):
+    with pytest.raises(UsageError, match="contradict: the former means"):
+        composed(typed.replace("{precision: fp32}", "'{precision: fp32}'"))
+
+
+def test_a_precision_and_its_own_engine_agree(composed):
+    assert only(composed("precision=multilora_int8 engine=multilora")).config.precision == "int8"
