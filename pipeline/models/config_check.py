@@ -46,10 +46,10 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
     for key in COUNTS:
         value = config.get(key)
         if value is not None and (type(value) is not int or value < 1):
-            raise UsageError(f"{where}: {key} is {value!r}, not a whole number above 0; correct it")
+            raise UsageError(f"{where}: {key} is {value!r:.80}, not a whole number above 0; correct it")
         most = MOST_LAYERS if key == "num_hidden_layers" else MOST
         if value is not None and value > most:
-            raise UsageError(f"{where}: {key} is {value}, beyond {most}; correct it")
+            raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {most}; correct it")
     for key in IDS:
         given = config.get(key)
         if given is not None and not are_ids(given if isinstance(given, list) else [given]):
@@ -59,7 +59,7 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
             raise UsageError(f"{where}: {key} is {str(value).lower()}: {why}; take it out")
     if config["hidden_act"] not in ACTIVATIONS:
         raise UsageError(
-            f"{where}: hidden_act {config['hidden_act']!r} isn't known to transformers; correct it"
+            f"{where}: hidden_act {config['hidden_act']!r:.80} isn't known to transformers; correct it"
         )
     epsilon = config["rms_norm_eps"]
     if not math.isfinite(epsilon) or epsilon < 0:

@@ -35,7 +35,7 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
     kind = rope["rope_type"]
     if kind not in NEEDS:
         raise UsageError(
-            f"{where}: rope_type {kind!r} isn't known to transformers, which has "
+            f"{where}: rope_type {kind!r:.80} isn't known to transformers, which has "
             f"{', '.join(NEEDS)}; correct it"
         )
     for key in NEEDS[kind]:
@@ -43,7 +43,7 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
             raise UsageError(f"{where}: rope_type {kind!r} needs {key}; state it")
     for key in POSITIVE:
         if key in rope and not (_is_number(rope[key]) and rope[key] > 0):
-            raise UsageError(f"{where}: {key} is {rope[key]!r}, not a number above 0; correct it")
+            raise UsageError(f"{where}: {key} is {rope[key]!r:.80}, not a number above 0; correct it")
     for key in LISTS if kind == "longrope" else ():
         given = rope.get(key)
         pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2

@@ -55,4 +55,4 @@ def check_types(config: Mapping[str, Any], where: str) -> None:
     for key, types in types_of(config["model_type"]).items():
         if key in config and type(config[key]) not in types:
             wanted = " or ".join(_SAID[each] for each in types)
-            raise UsageError(f"{where}: {key} is {config[key]!r}, not {wanted}; correct it")
+            raise UsageError(f"{where}: {key} is {config[key]!r:.80}, not {wanted}; correct it")

@@ -73,7 +73,7 @@ def check_tokenizer(folder: Path) -> None:
     for token in named:
         if token not in known:
             raise UsageError(
-                f"{config}: names the token {token!r}, which {TOKENIZER} lacks, so that its id "
+                f"{config}: names the token {token!r:.80}, which {TOKENIZER} lacks, so that its id "
                 "isn't known; save both anew with save_pretrained"
             )
 
