@@ -63,7 +63,8 @@ class Architecture:
         family = str(config.get("model_type"))
         if family not in FAMILIES:
             raise UsageError(
-                f"{where}: model_type {family!r:.80} isn't supported; use one of {', '.join(FAMILIES)}"
+                f"{where}: model_type {family!r:.80} isn't supported; "
+                f"use one of {', '.join(FAMILIES)}"
             )
         full = {**FAMILIES[family], **config}
         check_types(full, where)

@@ -46,7 +46,9 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
     for key in COUNTS:
         value = config.get(key)
         if value is not None and (type(value) is not int or value < 1):
-            raise UsageError(f"{where}: {key} is {value!r:.80}, not a whole number above 0; correct it")
+            raise UsageError(
+                f"{where}: {key} is {value!r:.80}, not a whole number above 0; correct it"
+            )
         most = MOST_LAYERS if key == "num_hidden_layers" else MOST
         if value is not None and value > most:
             raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {most}; correct it")
@@ -59,7 +61,8 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
             raise UsageError(f"{where}: {key} is {str(value).lower()}: {why}; take it out")
     if config["hidden_act"] not in ACTIVATIONS:
         raise UsageError(
-            f"{where}: hidden_act {config['hidden_act']!r:.80} isn't known to transformers; correct it"
+            f"{where}: hidden_act {config['hidden_act']!r:.80} isn't known to transformers; "
+            "correct it"
         )
     epsilon = config["rms_norm_eps"]
     if not math.isfinite(epsilon) or epsilon < 0:

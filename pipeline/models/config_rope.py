@@ -43,7 +43,9 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
             raise UsageError(f"{where}: rope_type {kind!r} needs {key}; state it")
     for key in POSITIVE:
         if key in rope and not (_is_number(rope[key]) and rope[key] > 0):
-            raise UsageError(f"{where}: {key} is {rope[key]!r:.80}, not a number above 0; correct it")
+            raise UsageError(
+                f"{where}: {key} is {rope[key]!r:.80}, not a number above 0; correct it"
+            )
     for key in LISTS if kind == "longrope" else ():
         given = rope.get(key)
         pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2

@@ -16,6 +16,8 @@ class CInput(Structure):
         ("packed", c_void_p),
         ("tokens", c_int64),
         ("columns", c_int64),
+        ("count", c_int64),
+        ("size", c_int64),
     )
 
 
@@ -28,7 +30,12 @@ class CHeads(Structure):
 class CHeadNorms(Structure):
     """`HeadNorms` of kernels.h."""
 
-    _fields_ = (("query", c_void_p), ("key", c_void_p), ("epsilon", c_float))
+    _fields_ = (
+        ("query", c_void_p),
+        ("key", c_void_p),
+        ("epsilon", c_float),
+        ("width", c_int64),
+    )
 
 
 class CStep(Structure):
@@ -38,6 +45,7 @@ class CStep(Structure):
         *((name, c_void_p) for name in ("positions", "sequences", "block_table")),
         *((name, c_void_p) for name in ("cosines", "sines", "keys", "values")),
         *((name, c_int64) for name in ("tokens", "table_width", "blocks")),
+        *((name, c_int64) for name in ("rows", "layers", "angles", "keys_size", "values_size")),
     )
 
 
@@ -50,23 +58,42 @@ class CSegment(Structure):
         ("bits", c_int64),
         ("start", c_int64),
         ("stop", c_int64),
+        ("size", c_int64),
+        ("count", c_int64),
     )
 
 
 SIGNATURES: dict[str, tuple[Any, ...]] = {
-    "kernel_pack": (c_int, c_void_p, c_int64, c_int64, c_void_p),
-    "kernel_linear": (c_void_p, c_void_p, c_void_p, c_int64, c_void_p),
-    "kernel_norm": (c_void_p, c_void_p, c_int64, c_void_p, c_float, c_void_p),
-    "kernel_gate": (c_void_p, c_int64, c_void_p),
-    "kernel_pack_input": (c_void_p,),
-    "kernel_rotate_and_store": (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_void_p),
-    "kernel_attend": (c_void_p, c_int64, c_void_p, c_int64, c_void_p, c_int64, c_void_p),
-    "kernel_add_lora": (c_void_p, c_void_p, c_int64, c_int64, c_void_p, c_int64),
+    "kernel_pack": (c_void_p, c_int, c_void_p, c_int64, c_int64, c_void_p, c_int64),
+    "kernel_linear": (*(c_void_p,) * 4, c_int64, c_int64, c_void_p, c_int64),
+    "kernel_norm": (
+        *(c_void_p, c_void_p, c_int64, c_void_p, c_int64, c_int64),
+        *(c_void_p, c_int64, c_float, c_void_p),
+    ),
+    "kernel_gate": (c_void_p, c_void_p, c_int64, c_int64, c_void_p),
+    "kernel_pack_input": (c_void_p, c_void_p),
+    "kernel_rotate_and_store": (
+        *(c_void_p, c_void_p, c_int64, c_int64),
+        *(c_void_p, c_int64, c_void_p, c_void_p),
+    ),
+    "kernel_attend": (
+        *(c_void_p, c_void_p, c_int64, c_int64),
+        *(c_void_p, c_int64, c_void_p, c_int64, c_void_p),
+    ),
+    "kernel_add_lora": (
+        *(c_void_p, c_void_p, c_void_p, c_int64, c_int64),
+        *(c_void_p, c_int64, c_int64),
+    ),
+    "step_fault": (c_void_p,),
+    "adapter_read": (c_int, c_void_p, c_int64, c_int64, c_void_p, c_int64),
 }
-"""Arguments after the pool; none returns anything."""
+"""Arguments; the kernels' first is the pool. Each returns what is wrong with them, or null."""
 
-ADAPTER_READ = (c_int, c_void_p, c_int64, c_int64, c_void_p, c_int64)
-"""Arguments of `adapter_read`, which takes no pool and returns the number of tensors read."""
+_OTHERWISE: dict[bytes, type[Exception]] = {
+    b"out of memory": MemoryError,
+    b"the file is cut short": EOFError,
+}
+"""Faults that aren't those of the arguments."""
 
 
 def bound() -> ctypes.CDLL:
@@ -79,7 +106,18 @@ def bound() -> ctypes.CDLL:
     found.pool_new.restype = c_void_p
     for name, arguments in SIGNATURES.items():
         function = getattr(found, name)
-        function.argtypes, function.restype = (c_void_p, *arguments), None
+        function.argtypes, function.restype, function.errcheck = arguments, c_char_p, _raise
     found.kernels_instruction_set.restype = found.kernels_compiler.restype = c_char_p
-    found.adapter_read.argtypes, found.adapter_read.restype = ADAPTER_READ, c_int64
     return found
+
+
+def _raise(fault: bytes | None, function: Any, arguments: tuple[Any, ...]) -> None:
+    """Called by ctypes with what a function returned.
+
+    Raises:
+        ValueError: what it was handed doesn't fit together.
+        EOFError: the file was cut short.
+        MemoryError: there wasn't enough.
+    """
+    if fault is not None:
+        raise _OTHERWISE.get(fault, ValueError)(f"{function.__name__}: {fault.decode()}")

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.engines.backend import Backend
 from pipeline.engines.multilora.batch import Batch
+from pipeline.engines.multilora.kernels.held import held
 from pipeline.engines.multilora.kernels.layout import Matrix
 from pipeline.engines.multilora.kernels.lora_layout import Layout, PackedAdapter
 from pipeline.engines.multilora.kernels.precision import Precision
@@ -44,6 +46,15 @@ class HeadNorms:
     query: Tensor
     key: Tensor
     epsilon: float
+
+    def __post_init__(self) -> None:
+        """Once, for all the steps that will use them.
+
+        Raises:
+            ValueError: they aren't fp32, or of one width.
+        """
+        for each in (self.query, self.key):
+            held(each, torch.float32, (self.query.numel(),))
 
 
 @dataclass(frozen=True, eq=False)

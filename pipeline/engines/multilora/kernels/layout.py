@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.engines.multilora.kernels.held import held
 from pipeline.engines.multilora.kernels.precision import (
     BLOCK_GROUPS,
     GROUP,
@@ -51,6 +52,17 @@ class Matrix:
     columns: int
     data: Tensor
     bias: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        """Once, for all the steps that will use it.
+
+        Raises:
+            ValueError: the data or the bias isn't what the rows and columns ask for.
+        """
+        count = panels(self.rows)
+        held(self.data, torch.uint8, (count, panel_bytes(self.columns, self.precision)))
+        if self.bias is not None:
+            held(self.bias, torch.float32, (count * PANEL,))
 
     @property
     def bytes(self) -> int:

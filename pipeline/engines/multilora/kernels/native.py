@@ -21,6 +21,7 @@ from pipeline.engines.multilora.kernels.bindings import (
     CStep,
     bound,
 )
+from pipeline.engines.multilora.kernels.held import held
 from pipeline.engines.multilora.kernels.huge_pages import huge_bytes
 from pipeline.engines.multilora.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
 from pipeline.engines.multilora.kernels.layout import BITS, Matrix
@@ -83,10 +84,13 @@ class NativeKernels(Kernels):
         data = huge_bytes(layout.panels(rows) * panel).view(-1, panel)
         done = 0
         for piece in pieces:
-            piece = piece.contiguous()
-            bits, to = BITS[precision], data[done:].data_ptr()
-            self._library.kernel_pack(self._pool, bits, piece.data_ptr(), len(piece), columns, to)
-            done += layout.panels(len(piece))
+            held(piece, torch.float32, (len(piece), columns))
+            left, count = data[done:], len(piece)
+            self._library.kernel_pack(
+                *(self._pool, BITS[precision], piece.data_ptr(), count, columns),
+                *(left.data_ptr(), left.numel()),
+            )
+            done += layout.panels(count)
         return data
 
     def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
@@ -94,8 +98,7 @@ class NativeKernels(Kernels):
         data = torch.empty(layout.size, dtype=torch.uint8)
         count, bits = len(sources), ADAPTER_BITS[layout.dtype]
         at, to = sources.ctypes.data, data.data_ptr()
-        if self._library.adapter_read(file, at, count, bits, to, layout.size) < count:
-            raise EOFError("the file is cut short")
+        self._library.adapter_read(file, at, count, bits, to, layout.size)
         return PackedAdapter(layout, data)
 
     def activations(self, rows: int, columns: int, precision: Precision) -> NativeActivations:
@@ -105,20 +108,28 @@ class NativeKernels(Kernels):
         number = {"fp32": 4, "int8": 2, "int4": 1}[precision]
         size = rows * (groups * (GROUP[precision] * number + 4) + blocks(groups) * 4)
         packed = torch.zeros(size, dtype=torch.uint8)
-        native = CInput(BITS[precision], values.data_ptr(), packed.data_ptr(), rows, columns)
+        native = CInput(
+            *(BITS[precision], values.data_ptr(), packed.data_ptr(), rows, columns),
+            *(values.numel(), size),
+        )
         return NativeActivations(precision, values, packed, native, ctypes.addressof(native))
 
     def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> NativeStep:
         """Addresses of everything that the layers share."""
         tensors = (batch.positions, batch.sequences, batch.block_table, cosines, sines)
         kept = tuple(each.contiguous() for each in tensors)
+        for each in kept[:3]:
+            held(each, torch.int32, tuple(each.shape))
+        for each in kept[3:]:
+            held(each, torch.float32, tuple(cosines.shape))
         native = CStep(
             *(each.data_ptr() for each in kept),
             pool.keys.data_ptr(),
             pool.values.data_ptr(),
             len(batch.tokens),
             batch.block_table.shape[1],
-            pool.blocks,
+            *(pool.blocks, len(batch.block_table), len(pool.keys)),
+            *(kept[3].numel(), pool.keys.numel(), pool.values.numel()),
         )
         found = [(each, each.adapter.packed) for each in batch.segments if each.adapter]
         segments = (CSegment * len(found))()
@@ -126,7 +137,9 @@ class NativeKernels(Kernels):
             to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
             to.bits = ADAPTER_BITS[packed.dtype]
             to.start, to.stop = segment.start, segment.stop
+            to.size, to.count = packed.data.numel(), len(packed.sites)
         address = ctypes.addressof(native)
+        self._library.step_fault(address)
         return NativeStep(batch, cosines, sines, pool, native, address, segments, kept)
 
     def norm(
@@ -140,23 +153,28 @@ class NativeKernels(Kernels):
         """Token by token; the norm is packed where it is made."""
         self._library.kernel_norm(
             self._pool,
-            residual.data_ptr(),
+            *(residual.data_ptr(), residual.numel()),
             None if delta is None else delta.data_ptr(),
             0 if delta is None else delta.shape[1],
-            weight.data_ptr(),
+            0 if delta is None else delta.numel(),
+            *(weight.data_ptr(), weight.numel()),
             epsilon,
             _address(out),
         )
 
     def gate(self, gate_up: Tensor, out: Activations) -> None:
         """Some columns of a token at a time."""
-        self._library.kernel_gate(self._pool, gate_up.data_ptr(), gate_up.shape[1], _address(out))
+        width, size = gate_up.shape[1], gate_up.numel()
+        self._library.kernel_gate(self._pool, gate_up.data_ptr(), width, size, _address(out))
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """A panel of the matrix at a time, read once for all tokens."""
         bias = None if matrix.bias is None else matrix.bias.data_ptr()
+        if x.precision != matrix.precision:
+            raise ValueError(f"{x.precision} activations for {matrix.precision} weights")
         self._library.kernel_linear(
-            self._pool, _address(x), matrix.data.data_ptr(), bias, matrix.rows, out.data_ptr()
+            *(self._pool, _address(x), matrix.data.data_ptr(), bias, matrix.rows, matrix.columns),
+            *(out.data_ptr(), out.numel()),
         )
 
     def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
@@ -171,6 +189,7 @@ class NativeKernels(Kernels):
                 site,
                 out.data_ptr(),
                 out.shape[1],
+                out.numel(),
             )
 
     def rotate_and_store(
@@ -178,13 +197,15 @@ class NativeKernels(Kernels):
     ) -> None:
         """Token by token."""
         assert isinstance(step, NativeStep)
-        native = CHeadNorms(None, None, 0.0)
+        native = CHeadNorms(None, None, 0.0, 0)
         if norms is not None:
-            native = CHeadNorms(norms.query.data_ptr(), norms.key.data_ptr(), norms.epsilon)
+            query, key = norms.query.data_ptr(), norms.key.data_ptr()
+            native = CHeadNorms(query, key, norms.epsilon, norms.query.numel())
         self._library.kernel_rotate_and_store(
             self._pool,
             qkv.data_ptr(),
             qkv.shape[1],
+            qkv.numel(),
             step.address,
             layer,
             self._heads_address(heads),
@@ -206,6 +227,7 @@ class NativeKernels(Kernels):
             self._pool,
             qkv.data_ptr(),
             qkv.shape[1],
+            qkv.numel(),
             step.address,
             layer,
             self._heads_address(heads),

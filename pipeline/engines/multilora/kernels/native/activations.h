@@ -42,6 +42,7 @@ struct Input {
     float* values;  // (tokens, columns)
     void* packed;
     int64_t tokens, columns;
+    int64_t count, size;  // numbers of `values`, bytes of `packed`
 
     float* row(int64_t token) const { return values + token * columns; }
 

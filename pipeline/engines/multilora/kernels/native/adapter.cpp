@@ -1,6 +1,7 @@
 // Reads an adapter's tensors from its file and puts their rows where lora_layout.py says: one call for
 // a whole adapter, on the calling thread alone, so that whoever loads beside a running step takes
 // neither Python's lock nor the threads that compute.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +9,7 @@
 #include <cstring>
 #include <vector>
 
-#include "gemm.h"
+#include "handed.h"
 
 // The fields are those of lora_source.py. `first` counts rows of the packed matrix, which has
 // `padded` of them.
@@ -74,23 +75,53 @@ bool read_all(int file, uint8_t* to, int64_t size, int64_t at) {
     return true;
 }
 
+constexpr int64_t WIDTH[] = {4, 2, 2, 8};  // fp32, fp16, bf16, fp64
+
+// Whether a tensor's rows lie within their matrix, and that within the adapter's `size` bytes.
+Fault fault_of(const AdapterTensor& tensor, int64_t bits, int64_t size) {
+    if (tensor.type < 0 || tensor.type > 3) return "a tensor of a type that isn't known";
+    if (tensor.rows < 0 || tensor.columns < 0 || tensor.source < 0)
+        return "a tensor of impossible size";
+    if (tensor.first < 0 || tensor.padded % UNIT ||
+        tensor.first + (int64_t)tensor.rows > tensor.padded)
+        return "a tensor's rows beyond their matrix";
+    const int64_t scales = bits == 8 ? tensor.padded * sizeof(float) : 0;
+    const int64_t wanted = scales + (int64_t)tensor.padded * tensor.columns * (bits / 8);
+    if (tensor.to < 0 || tensor.to > size || wanted > size - tensor.to)
+        return "a tensor's matrix beyond the adapter";
+    return nullptr;
+}
+
+Fault read_tensor(int file, const AdapterTensor& tensor, int64_t bits, uint8_t* out) {
+    struct stat found;
+    const int64_t bytes = tensor.numbers() * WIDTH[tensor.type];
+    if (fstat(file, &found) || found.st_size - tensor.source < bytes) return CUT_SHORT;
+    std::vector<uint8_t> source(bytes);
+    if (!read_all(file, source.data(), bytes, tensor.source)) return CUT_SHORT;
+    if (tensor.type == 0) put<float>(tensor, bits, source.data(), out + tensor.to);
+    if (tensor.type == 1) put<_Float16>(tensor, bits, source.data(), out + tensor.to);
+    if (tensor.type == 2) put<BFloat16>(tensor, bits, source.data(), out + tensor.to);
+    if (tensor.type == 3) put<double>(tensor, bits, source.data(), out + tensor.to);
+    return nullptr;
+}
+
 }  // namespace
 
-// The number of tensors that were read: all, unless the file is cut short or unreadable.
-extern "C" int64_t adapter_read(
+// Null, or why not all of it was read.
+extern "C" Fault adapter_read(
     int file, const AdapterTensor* tensors, int64_t count, int64_t bits, uint8_t* out,
     int64_t size) {
-    static constexpr int64_t WIDTH[] = {4, 2, 2, 8};  // fp32, fp16, bf16, fp64
-    std::vector<uint8_t> source;
+    if (bits != 32 && bits != 16 && bits != 8) return "an adapter of a precision that isn't known";
+    if (!is_count(count) || size < 0 || (count && !tensors) || (size && !out))
+        return "an adapter without numbers";
+    for (int64_t i = 0; i < count; ++i)
+        if (Fault fault = fault_of(tensors[i], bits, size)) return fault;
     std::memset(out, 0, size);
-    for (int64_t i = 0; i < count; ++i) {
-        const AdapterTensor& tensor = tensors[i];
-        source.resize(tensor.numbers() * WIDTH[tensor.type]);
-        if (!read_all(file, source.data(), source.size(), tensor.source)) return i;
-        if (tensor.type == 0) put<float>(tensor, bits, source.data(), out + tensor.to);
-        if (tensor.type == 1) put<_Float16>(tensor, bits, source.data(), out + tensor.to);
-        if (tensor.type == 2) put<BFloat16>(tensor, bits, source.data(), out + tensor.to);
-        if (tensor.type == 3) put<double>(tensor, bits, source.data(), out + tensor.to);
+    try {
+        for (int64_t i = 0; i < count; ++i)
+            if (Fault fault = read_tensor(file, tensors[i], bits, out)) return fault;
+    } catch (const std::bad_alloc&) {
+        return OUT_OF_MEMORY;
     }
-    return count;
+    return nullptr;
 }

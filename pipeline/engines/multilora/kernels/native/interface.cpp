@@ -1,5 +1,6 @@
-// The kernels as plain C functions; library.py declares them to Python.
-#include "kernels.h"
+// The kernels as plain C functions; bindings.py declares them to Python. Each says what is wrong with
+// what it was handed, and then has done nothing; null if nothing is.
+#include "handed.h"
 
 // The widest vectors that the compiler was allowed to use.
 #if defined(__AVX512F__)
@@ -32,49 +33,100 @@ const char* kernels_compiler() { return COMPILER; }
 ThreadPool* pool_new(int threads) { return new ThreadPool(threads); }
 void pool_free(ThreadPool* pool) { delete pool; }
 
-void kernel_pack(
-    ThreadPool* pool, int bits, const float* rows, int64_t count, int64_t columns, uint8_t* out) {
+Fault step_fault(const Step* step) { return fault_of(step); }
+
+Fault kernel_pack(
+    ThreadPool* pool, int bits, const float* rows, int64_t count, int64_t columns, uint8_t* out,
+    int64_t size) {
+    if (Fault fault = matrix_fault(bits, count, columns, out, size)) return fault;
+    if (count && columns && !rows) return "no weights to pack";
     pack_rows(*pool, bits, rows, count, columns, out);
+    return nullptr;
 }
 
-void kernel_linear(
+Fault kernel_linear(
     ThreadPool* pool, const Input* x, const uint8_t* weights, const float* bias, int64_t rows,
-    float* out) {
-    const Gemm gemm{weights, bias, x->packed, out, x->tokens, rows, x->columns};
-    if (x->bits == 32) return multiply_fp32(*pool, gemm);
-    if (x->bits == 8) return multiply_int8(*pool, gemm);
-    multiply_int4(*pool, gemm);
+    int64_t columns, float* out, int64_t size) {
+    if (Fault fault = fault_of(x)) return fault;
+    if (columns != x->columns) return "activations for a matrix of another width";
+    if (!weights || !is_count(rows, PANEL * MOST_CHUNKS)) return "no matrix";
+    const Gemm gemm{weights, bias, x->packed, out, x->tokens, rows, columns};
+    if (!holds(out, size, x->tokens * gemm.width())) return "an output of fewer than whole panels";
+    if (x->bits == 32) multiply_fp32(*pool, gemm);
+    if (x->bits == 8) multiply_int8(*pool, gemm);
+    if (x->bits == 4) multiply_int4(*pool, gemm);
+    return nullptr;
 }
 
-void kernel_norm(
-    ThreadPool* pool, float* residual, const float* delta, int64_t delta_width,
-    const float* weight, float epsilon, const Input* out) {
+Fault kernel_norm(
+    ThreadPool* pool, float* residual, int64_t size, const float* delta, int64_t delta_width,
+    int64_t delta_size, const float* weight, int64_t weight_size, float epsilon, const Input* out) {
+    if (Fault fault = fault_of(out)) return fault;
+    if (!holds(residual, size, out->tokens * out->columns)) return "a residual of another size";
+    if (delta && (delta_width < out->columns || !is_count(delta_width) ||
+                  !holds(delta, delta_size, out->tokens * delta_width)))
+        return "what is added to the residual is of another size";
+    if (weight_size != out->columns || !holds(weight, weight_size, out->columns))
+        return "a norm of another width";
     norm(*pool, residual, delta, delta_width, weight, epsilon, *out);
+    return nullptr;
 }
 
-void kernel_gate(ThreadPool* pool, const float* gate_up, int64_t width, const Input* out) {
+Fault kernel_gate(
+    ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, const Input* out) {
+    if (Fault fault = fault_of(out)) return fault;
+    if (!is_count(width) || width < 2 * out->columns || !holds(gate_up, size, out->tokens * width))
+        return "gate and up of another width";
+    if (out->tokens * (out->columns / 512 + 1) >= MOST_CHUNKS) return "too many tokens to gate";
     gate(*pool, gate_up, width, *out);
+    return nullptr;
 }
 
-void kernel_pack_input(ThreadPool* pool, const Input* input) {
+Fault kernel_pack_input(ThreadPool* pool, const Input* input) {
+    if (Fault fault = fault_of(input)) return fault;
     pool->run(input->tokens, [&](uint32_t token) { input->pack(token); });
+    return nullptr;
 }
 
-void kernel_rotate_and_store(
-    ThreadPool* pool, float* qkv, int64_t width, const Step* step, int64_t layer,
+Fault kernel_rotate_and_store(
+    ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Step* step, int64_t layer,
     const Heads* heads, const HeadNorms* norms) {
+    if (Fault fault = attention_fault(step, layer, heads, qkv, width, size)) return fault;
+    if (!norms || ((norms->query || norms->key) && norms->width != heads->width))
+        return "norms for heads of another width";
     rotate_and_store(*pool, qkv, width, *step, layer, *heads, *norms);
+    return nullptr;
 }
 
-void kernel_attend(
-    ThreadPool* pool, const float* qkv, int64_t width, const Step* step, int64_t layer,
-    const Heads* heads, int64_t window, const Input* out) {
+Fault kernel_attend(
+    ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Step* step,
+    int64_t layer, const Heads* heads, int64_t window, const Input* out) {
+    if (Fault fault = attention_fault(step, layer, heads, qkv, width, size)) return fault;
+    if (Fault fault = fault_of(out)) return fault;
+    if (out->tokens != step->tokens || out->columns != heads->queries * heads->width)
+        return "an output for other heads";
+    if (window < 0) return "a window that sees nothing";
     attend(*pool, qkv, width, *step, layer, *heads, window, *out);
+    return nullptr;
 }
 
-void kernel_add_lora(
+Fault kernel_add_lora(
     ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
-    float* out, int64_t width) {
-    add_lora(*pool, *x, segments, count, site, out, width);
+    float* out, int64_t width, int64_t size) {
+    if (Fault fault = fault_of(x)) return fault;
+    if (!is_count(count) || (count && !segments)) return "no segments";
+    if (!is_count(width) || !holds(out, size, x->tokens * width)) return "an output of another size";
+    for (int64_t i = 0; i < count; ++i) {
+        const LoraSegment& each = segments[i];
+        if (each.start < 0 || each.start > each.stop || each.stop > x->tokens)
+            return "a segment beyond the tokens";
+        if (Fault fault = segment_fault(each, site, x->columns, width)) return fault;
+    }
+    try {
+        add_lora(*pool, *x, segments, count, site, out, width);
+    } catch (const std::bad_alloc&) {
+        return OUT_OF_MEMORY;
+    }
+    return nullptr;
 }
 }

@@ -33,6 +33,8 @@ struct Step {
     const float *cosines, *sines;
     float *keys, *values;  // the pool
     int64_t tokens, table_width, blocks;
+    int64_t rows, layers;                      // of the table, of the pool
+    int64_t angles, keys_size, values_size;  // numbers in the buffers
 
     int64_t block(int64_t token, int64_t position) const {
         return block_table[sequences[token] * table_width + position / KV_BLOCK];
@@ -42,6 +44,7 @@ struct Step {
 struct HeadNorms {
     const float *query, *key;  // null for none
     float epsilon;
+    int64_t width;
 };
 
 void rotate_and_store(
@@ -65,6 +68,7 @@ struct LoraSegment {
     const uint8_t* data;
     const LoraSite* sites;
     int64_t bits, start, stop;
+    int64_t size, count;  // bytes of the data, rows of the table of sites
 };
 
 void add_lora(
