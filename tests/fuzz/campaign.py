@@ -25,6 +25,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import LONGEST
+
 ROOT = Path(__file__).parents[2]
 SLOW_S = 2.0
 """Seconds of processor time that no case may take."""
@@ -130,7 +132,7 @@ def outcome(attempt: Try, number: int) -> Outcome:
         found = attempt(number)
     except Exception:
         return Outcome("foreign", "", traceback.format_exc()[-6000:])
-    if found.kind == "refused" and ("\n" in found.said or len(found.said) > 2000):
+    if found.kind == "refused" and ("\n" in found.said or len(found.said) > LONGEST + 3):
         return Outcome("foreign", found.change, f"not one short line: {found.said[:3000]}")
     return found
 
