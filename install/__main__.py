@@ -9,7 +9,7 @@ from time import monotonic
 from install.command import Failed
 from install.interpreters import Interpreter, found
 from install.packages import Pip, pinned
-from install.progress import Progress, clock
+from install.progress import clock
 from install.torch_build import INDEX, Build, cpu_build
 from install.virtualenv import Unusable, Virtualenv
 
@@ -62,19 +62,8 @@ def _set_up(venv: Virtualenv, asked: Interpreter | None) -> None:
     log = venv.folder / "setup.log"
     pip = Pip(venv.python, log)
 
-    progress = Progress("[1/3] look up packages")
-    packages = pip.missing(requirements, build, progress)
-    sources = ", ".join(sorted({each.source for each in packages}))
-    progress.end(f"{len(packages)} to install, from {sources}" if packages else "all there")
-
-    progress = Progress("[2/3] install packages")
-    if packages:
-        pip.install(packages, build, progress)
-    progress.end(build.requirement)
-
-    progress = Progress("[3/3] compile llama.cpp")
-    pip.compile(requirements, CMAKE, progress)
-    progress.end("kept by pip for the next time")
+    pip.install(requirements, build)
+    pip.compile(requirements, CMAKE)
     venv.set_ready((REQUIREMENTS, CMAKE))
     print(f"set up in {clock(monotonic() - started)}; the log is {log}")
 

@@ -1,4 +1,4 @@
-"""A long command whose output goes to a log, and a person sees how far it is."""
+"""A long command whose output goes to a log, while somebody watches how far it is."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,10 +6,8 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 
-from install.progress import Progress
-
 TICK_S = 0.5
-"""The time on the screen moves on at least so often."""
+"""Who watches hears something at least so often, so that the time on the screen moves on."""
 
 
 class Failed(Exception):
@@ -19,8 +17,7 @@ class Failed(Exception):
 def follow(
     command: Sequence[str],
     log: Path,
-    progress: Progress,
-    done: Callable[[str], float | str],
+    watch: Callable[[str], None],
     environment: Mapping[str, str] | None = None,
 ) -> None:
     """Run it to its end.
@@ -28,9 +25,7 @@ def follow(
     Args:
         command: program and arguments.
         log: all that it prints is added there.
-        progress: where a person looks.
-        done: is told each line that is printed, and '' when nothing was for a while; says how
-            much of the stage is done, as `Progress.show` takes it.
+        watch: is told each line that is printed, and '' when nothing was for a while.
         environment: of the command; None for this process's own.
 
     Raises:
@@ -49,7 +44,7 @@ def follow(
             error = ""
             for line in _lines(process):
                 file.write(line)
-                progress.show(done(line))
+                watch(line)
                 error = line if line.lower().lstrip().startswith("error") else error
     if process.returncode:
         why = " ".join(error.split()) or f"exit code {process.returncode}"

@@ -1,38 +1,26 @@
 """What is to be installed, and installing it."""
 
-import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from install.command import follow
 from install.progress import Progress
 from install.torch_build import Build
 
 COMPILED = "llama-cpp-python"
-"""The one requirement that is a source package."""
+"""The one requirement that is compiled here."""
+
+ABOUT = 140
+"""Packages that the requirements come to, with what those need; for the percentage alone."""
 
 COLLECTED = re.compile(r"^Collecting ([\w.-]+)")
-ARRIVED = re.compile(r"(?:Downloading|Using cached|Processing) .*\.(?:whl|tar\.gz)(?: |$)")
+ARRIVED = re.compile(r"Downloading .*\.(?:whl|tar\.gz) \(([\d.]+) ([kMG])B\)")
+RESOLVED = re.compile(r"^Installing collected packages: (.*)")
 OBJECT = re.compile(r"\s*\[\s*(\d+)/(\d+)\]")
 """A line of ninja."""
-
-
-@dataclass(frozen=True)
-class Package:
-    """One that will be installed.
-
-    Attributes:
-        pin: name and version, as pip takes it.
-        source: host or folder that it comes from.
-    """
-
-    pin: str
-    source: str
 
 
 def pinned(requirements: str, name: str) -> str:
@@ -47,58 +35,24 @@ class Pip:
     """pip of the virtualenv, its output in the log."""
 
     def __init__(self, python: Path, log: Path) -> None:
-        self._pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+        self._pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install"]
         self._site, self._log = python.parents[1] / "lib", log
 
-    def missing(self, requirements: str, torch: Build, progress: Progress) -> list[Package]:
-        """What pip would install, dependencies and all, but for what is compiled.
+    def install(self, requirements: str, torch: Build) -> None:
+        """Download and install all but what is compiled.
 
         Raises:
             Failed: pip did.
         """
-        wanted, report = self._log.with_name("wanted.txt"), self._log.with_name("report.json")
+        wanted = self._log.with_name("wanted.txt")
         others = [line for line in requirements.splitlines() if not line.startswith(COMPILED)]
         wanted.write_text("\n".join([*others, torch.requirement]), "utf-8")
-        names: set[str] = set()
+        what = ["--no-compile", "--progress-bar", "off", "-r", str(wanted), *torch.index]
+        watch = Installing(self._installed)
+        follow([*self._pip, *what], self._log, watch)
+        watch.end(torch.requirement)
 
-        def found(line: str) -> str:
-            names.update(COLLECTED.findall(line))
-            return f"{len(names)} found" if names else ""
-
-        look = ["install", "--dry-run", "--report", str(report), "-r", str(wanted), *torch.index]
-        follow([*self._pip, *look], self._log, progress, found)
-        listed = json.loads(report.read_text("utf-8"))["install"]
-        return [_package(each) for each in listed]
-
-    def install(self, packages: list[Package], torch: Build, progress: Progress) -> None:
-        """Download and install exactly these.
-
-        Raises:
-            Failed: pip did.
-        """
-        exact = self._log.with_name("exact.txt")
-        exact.write_text("\n".join(each.pin for each in packages), "utf-8")
-        before, arrived, all_ = sum(1 for _ in self._installed()), 0, max(len(packages), 1)
-
-        def share(line: str) -> float:
-            nonlocal arrived
-            arrived += bool(ARRIVED.search(line))
-            installed = sum(1 for _ in self._installed()) - before
-            return (arrived + installed) / (2 * all_)
-
-        what = [
-            "install",
-            "--no-deps",
-            "--no-compile",
-            "--progress-bar",
-            "off",
-            "-r",
-            str(exact),
-            *torch.index,
-        ]
-        follow([*self._pip, *what], self._log, progress, share)
-
-    def compile(self, requirements: str, cmake: Path, progress: Progress) -> None:
+    def compile(self, requirements: str, cmake: Path) -> None:
         """Build the source package, unless pip has kept its wheel from before.
 
         Raises:
@@ -106,19 +60,43 @@ class Pip:
         """
         include = shlex.quote(f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={cmake}")
         environment = os.environ | {"CMAKE_ARGS": f"-DLLAVA_BUILD=OFF {include}"}
+        progress = Progress("[3/3] compile llama.cpp")
 
-        def share(line: str) -> float:
+        def watch(line: str) -> None:
             found = OBJECT.match(line)
-            return int(found[1]) / int(found[2]) if found else 0.0
+            progress.show(int(found[1]) / int(found[2]) if found else 0.0)
 
-        what = ["install", "--verbose", f"{COMPILED}=={pinned(requirements, COMPILED)}"]
-        follow([*self._pip, *what], self._log, progress, share, environment)
+        what = ["--verbose", f"{COMPILED}=={pinned(requirements, COMPILED)}"]
+        follow([*self._pip, *what], self._log, watch, environment)
+        progress.end("done; pip keeps it for the next time")
 
-    def _installed(self) -> Iterator[Path]:
-        return self._site.glob("python*/site-packages/*.dist-info")
+    def _installed(self) -> int:
+        return sum(1 for _ in self._site.glob("python*/site-packages/*.dist-info"))
 
 
-def _package(listed: dict[str, dict[str, str]]) -> Package:
-    url = urlsplit(listed["download_info"]["url"])
-    where = url.netloc or unquote(str(Path(url.path).parent))
-    return Package(f"{listed['metadata']['name']}=={listed['metadata']['version']}", where)
+class Installing:
+    """What a person sees of pip: packages arrive, then are installed."""
+
+    def __init__(self, installed: Callable[[], int]) -> None:
+        self._installed, self._before = installed, installed()
+        self._progress = Progress("[1/3] download packages")
+        self._names: set[str] = set()
+        self._megabytes, self._all = 0.0, 0
+
+    def __call__(self, line: str) -> None:
+        """Pip printed that; '' while it prints nothing."""
+        self._names.update(COLLECTED.findall(line))
+        for size, unit in ARRIVED.findall(line):
+            self._megabytes += float(size) * {"k": 1e-3, "M": 1, "G": 1e3}[unit]
+        if resolved := RESOLVED.match(line):
+            self._all = len(resolved[1].split(","))
+            self._progress.end(f"{self._all} packages, {self._megabytes:.0f} MB downloaded")
+            self._progress = Progress("[2/3] install packages")
+        if self._all:
+            self._progress.show((self._installed() - self._before) / self._all)
+        else:
+            self._progress.show(min(len(self._names) / ABOUT, 0.99))
+
+    def end(self, said: str) -> None:
+        """Everything is installed, or was."""
+        self._progress.end(said if self._all else f"all there, {said}")

@@ -11,24 +11,19 @@ STEP = 0.1
 class Progress:
     """The line of a stage, drawn over itself on a terminal."""
 
-    def __init__(self, stage: str, out: IO[str] = sys.stdout) -> None:
-        self._stage, self._out, self._terminal = stage, out, out.isatty()
+    def __init__(self, stage: str, out: IO[str] | None = None) -> None:
+        self._stage, self._out = stage, out or sys.stdout
+        self._terminal = self._out.isatty()
         self._started, self._share, self._printed = monotonic(), 0.0, -STEP
 
-    def show(self, done: float | str) -> None:
-        """So much is done now.
-
-        Args:
-            done: the share of the stage, 0 to 1, or words where that can't be told.
-        """
-        if isinstance(done, float):
-            self._share = max(self._share, min(done, 1.0))
-        said = done if isinstance(done, str) else f"{self._share:.0%}"
+    def show(self, share: float) -> None:
+        """So much of the stage is done now, 0 to 1; it never goes back."""
+        self._share = max(self._share, min(share, 1.0))
         if self._terminal:
-            self._write(self._text(said), end="")
+            self._write(self._text(f"{self._share:.0%}"), end="")
         elif self._share >= self._printed + STEP:
             self._printed = self._share
-            self._write(self._text(said))
+            self._write(self._text(f"{self._share:.0%}"))
 
     def end(self, said: str) -> None:
         """The stage is over, and this is what came of it."""

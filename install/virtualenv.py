@@ -45,6 +45,8 @@ class Virtualenv:
             raise Unusable(f"{self.folder} doesn't run: {cause}; {AGAIN}") from why
         if not found.fits:
             raise Unusable(f"{self.folder} is of {found}; 3.11, 3.12 or 3.13 is wanted: {AGAIN}")
+        if not any(self.folder.glob("lib/python*/site-packages/pip")):
+            raise Unusable(f"{self.folder} has no pip, or was never finished: {AGAIN}")
         if (made := self._stamped()) and made != str(self.folder.resolve()):
             raise Unusable(f"{self.folder} was made as {made} and moved: {AGAIN}")
         if asked and asked.version[:2] != found.version[:2]:

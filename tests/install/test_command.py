@@ -6,10 +6,17 @@ import sys
 import pytest
 
 from install.command import Failed, follow
-from install.packages import ARRIVED, OBJECT
+from install.packages import OBJECT, Installing
 from install.progress import Progress
 
 TALKS = "import sys\nfor n in range(8): print(f'[{n + 1}/8] Building', file=sys.stderr)"
+PIP = """Collecting numpy==2.4.6
+  Downloading numpy-2.4.6-cp311-cp311-linux_x86_64.whl.metadata (6.6 kB)
+Collecting torch==2.13.0+cpu
+  Downloading numpy-2.4.6-cp311-cp311-linux_x86_64.whl (16.4 MB)
+Downloading torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl (183.6 MB)
+Installing collected packages: numpy, torch
+"""
 
 
 class Terminal(io.StringIO):
@@ -17,14 +24,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def share(line):
-    found = OBJECT.match(line)
-    return int(found[1]) / int(found[2]) if found else 0.0
-
-
 def followed(tmp_path, program, out):
-    log = tmp_path / "setup.log"
-    follow([sys.executable, "-c", program], log, Progress("[3/3] compile", out), share)
+    log, progress = tmp_path / "setup.log", Progress("[3/3] compile", out)
+
+    def watch(line):
+        found = OBJECT.match(line)
+        progress.show(int(found[1]) / int(found[2]) if found else 0.0)
+
+    follow([sys.executable, "-c", program], log, watch)
     return log.read_text()
 
 
@@ -54,15 +61,20 @@ def test_a_failure_names_its_cause_and_the_log(tmp_path):
         followed(tmp_path, program, io.StringIO())
 
 
-@pytest.mark.parametrize(
-    ("line", "arrives"),
-    [
-        ("Downloading numpy-2.4.6-cp311-cp311-linux_x86_64.whl (16.4 MB)", True),
-        ("  Using cached numpy-2.4.6-cp311-cp311-linux_x86_64.whl (16.4 MB)", True),
-        ("Processing /opt/a b/torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl", True),
-        ("  Downloading numpy-2.4.6-cp311-cp311-linux_x86_64.whl.metadata (6.6 kB)", False),
-        ("Collecting numpy==2.4.6", False),
-    ],
-)
-def test_a_package_has_arrived(line, arrives):
-    assert bool(ARRIVED.search(line)) == arrives
+def test_packages_arrive_and_are_installed(capsys):
+    counts = iter((3, 3, 4, 5))
+    watch = Installing(lambda: next(counts))
+    for line in [*PIP.splitlines(), "", ""]:
+        watch(line)
+    watch.end("torch==2.13.0+cpu")
+    said = capsys.readouterr().out
+    assert "2 packages, 200 MB downloaded" in said
+    assert [line.split()[-1] for line in said.splitlines()[-4:-1]] == ["0%", "50%", "100%"]
+    assert said.splitlines()[-1].endswith("torch==2.13.0+cpu")
+
+
+def test_nothing_to_install_is_said(capsys):
+    watch = Installing(lambda: 140)
+    watch("Requirement already satisfied: numpy==2.4.6")
+    watch.end("torch==2.13.0+cpu")
+    assert capsys.readouterr().out.splitlines()[-1].endswith("all there, torch==2.13.0+cpu")

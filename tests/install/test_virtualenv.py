@@ -13,6 +13,7 @@ def venv(tmp_path):
     venv.python.parent.mkdir(parents=True)
     venv.python.write_text("#!/bin/sh\necho 3 11 7\n")
     venv.python.chmod(0o755)
+    (venv.folder / "lib" / "python3.11" / "site-packages" / "pip").mkdir(parents=True)
     return venv
 
 
@@ -40,6 +41,12 @@ def test_a_python_that_is_gone(venv, tmp_path):
     venv.python.unlink()
     venv.python.symlink_to(tmp_path / "gone")
     with pytest.raises(Unusable, match="moved, upgraded or removed"):
+        venv.there(None)
+
+
+def test_one_that_was_never_finished(venv):
+    (venv.folder / "lib" / "python3.11" / "site-packages" / "pip").rmdir()
+    with pytest.raises(Unusable, match="has no pip"):
         venv.there(None)
 
 
