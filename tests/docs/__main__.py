@@ -106,11 +106,10 @@ def _environment(rule: Reduction) -> dict[str, str]:
 
 
 def _run(command: Command, rule: Reduction, folder: Path) -> Result:
-    words = reduced(command, rule)
-    ran = shlex.join(words)
+    ran = shlex.join(reduced(command, rule))
     began = monotonic()
     process = subprocess.Popen(
-        words,
+        ["bash", "-c", ran],
         cwd=folder,
         env=_environment(rule),
         stdout=subprocess.PIPE,
