@@ -1,35 +1,58 @@
 """`python -m pipeline`: Hydra composes the jobs, then they are run in order."""
 
 import sys
+from contextlib import ExitStack
 
 from rich.console import Console
 
 from pipeline.errors import UsageError
 from pipeline.launch.plan import Plan, compose
 from pipeline.launch.sweep import run_single, run_sweep
+from pipeline.stopping import Stopped, command
+from pipeline.tracking.lock import claimed
 
 
 def main() -> int:
-    """Compose, check everything, hand over; the exit code."""
-    plan = Plan()
-    try:
-        plan = compose()
-        plan.check()
-    except UsageError as error:
-        plan.tidy()
-        print(error, file=sys.stderr)
-        return 2
-    if not plan.jobs:
-        return 0
+    """Compose, check everything, hand over; the exit code.
+
+    Raises:
+        Stopped: by a signal; its notes say what has become of the jobs, and how to go on.
+    """
     console = Console()
+    plan = Plan()
+    with ExitStack() as held:
+        try:
+            plan = compose()
+            plan.check()
+            if not plan.jobs:
+                return 0
+            lock = held.enter_context(claimed(plan.root))
+            plan.place()
+        except (UsageError, Stopped) as error:
+            plan.tidy()
+            if isinstance(error, Stopped):
+                error.add_note("nothing was started")
+                raise
+            print(error, file=sys.stderr)
+            return 2
+        try:
+            return _run(plan, lock, console)
+        except Stopped as stopped:
+            which = "hydra.run.dir" if plan.sweep is None else "hydra.sweep.dir"
+            stopped.add_note("what was measured is kept")
+            stopped.add_note(f"to go on, the same command with {which}={plan.root}")
+            raise
+
+
+def _run(plan: Plan, lock: int, console: Console) -> int:
     for job in plan.repeating:
         job.directory.remove_if_empty()
     for note in plan.notes():
         console.print(note, markup=False, soft_wrap=True)
     if plan.sweep is None:
-        return run_single(plan.jobs[0], console)
+        return run_single(plan.jobs[0], lock, console)
     return run_sweep(plan.jobs, plan.sweep, console)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

@@ -132,6 +132,8 @@ class RunConfig:
         repeat: number of the repetition.
         shuffle: seed of a sweep's order, drawn anew for each trace and repeat; None keeps the order
             given within each repeat.
+        redo: which jobs run again in a directory in which they have run: those that didn't finish,
+            those that are INVALID, too, or all.
         isolation: a process of its own, or this one.
         limits: time and memory of the job.
         sampling: how tokens are chosen.
@@ -151,6 +153,7 @@ class RunConfig:
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0
     shuffle: Seed | None = 0
+    redo: Literal["unfinished", "invalid", "all"] = "unfinished"
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)

@@ -15,8 +15,8 @@ FLOORS = [
     {"config"},
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
-    {"machine", "files"},
-    {"errors", "settings", "order", "regular_file"},
+    {"machine", "files", "stopping"},
+    {"errors", "settings", "order", "child", "regular_file"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),

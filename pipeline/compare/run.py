@@ -12,7 +12,7 @@ NEVER_RAN = "NEVER RAN"
 UNREADABLE = "UNREADABLE"
 
 UNEXPLAINED = {
-    "RUNNING": "it has not ended yet, or was ended together with its parent",
+    "RUNNING": "it has not ended yet",
     "NOT CHECKED": "it finished, but nothing judged its validity",
 }
 """Why a run that gives no cause of its own is left out."""

@@ -17,7 +17,7 @@ GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "expe
 
 BOOKKEEPING = frozenset(
     {
-        *("repeat", "shuffle", "isolation", "limits", "paths"),
+        *("repeat", "shuffle", "redo", "isolation", "limits", "paths"),
         *("tracking", "fidelity", "validity", "precision", "hydra"),
     }
 )

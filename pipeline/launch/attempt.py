@@ -1,47 +1,98 @@
 """A try at a job: what an earlier one left is kept aside, what it finished is not redone."""
 
-import shutil
 from collections.abc import Collection
+from pathlib import Path
 
 import yaml
 
-from pipeline.launch.job import Job, execute, now
+from pipeline.errors import Unreadable
+from pipeline.launch.isolation import execute
+from pipeline.launch.job import Job, now
+from pipeline.tracking.lock import LOCK
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
-STAYS = ("earlier", "mlflow.json")
+EARLIER = "earlier"
+"""Folder of the attempts before, by their numbers."""
+
+STAYS = (EARLIER, "mlflow.json", LOCK)
 """What belongs to the job, whichever attempt it is."""
 
-
-def finished(directory: RunDirectory) -> bool:
-    """Whether the job that belongs there needs no other attempt."""
-    return directory.has("status.json") and directory.status().state is State.FINISHED
+CONFIG, STATUS = "config.yaml", "status.json"
 
 
-def attempt(job: Job, id_: str) -> Status:
-    """Run a job in its directory; how it ended."""
-    return execute(job, begin(job, id_))
+def finished(directory: RunDirectory, redo: str = "unfinished") -> bool:
+    """Whether the job that belongs there needs no other attempt.
+
+    One that is INVALID has finished, unless `redo` says otherwise.
+
+    Raises:
+        Unreadable: its configuration or its status is damaged.
+    """
+    if not (directory.has(STATUS) and directory.has(CONFIG)):
+        return False
+    directory.config()
+    status = directory.status()
+    invalid = redo == "invalid" and status.validity == "INVALID"
+    return status.state is State.FINISHED and redo != "all" and not invalid
+
+
+def attempt(job: Job, id_: str, lock: int) -> Status:
+    """Run a job in its directory, which is held by `lock`; how it ended."""
+    return execute(job, begin(job, id_), lock)
 
 
 def begin(job: Job, id_: str, stays: Collection[str] = STAYS) -> Status:
     """Make the job's directory ready and keep its configuration there; the status to begin with.
 
-    Files of an attempt that did not finish are moved into `earlier/`, but for those in `stays`.
+    Files of an earlier attempt are moved into `earlier/`, but for those in `stays`.
     """
     number = _set_aside(job.directory, stays)
     job.directory.write_config(yaml.safe_dump(job.values, sort_keys=False, allow_unicode=True))
     return Status(id_, State.RUNNING, now(), attempt=number)
 
 
+def identity(directory: RunDirectory) -> str | None:
+    """The id of the run that was made there, in whichever attempt; None if there is none."""
+    attempts = [directory, *map(RunDirectory, _earlier(directory)[::-1])]
+    for each in attempts:
+        try:
+            return each.status().id
+        except (FileNotFoundError, Unreadable):
+            pass
+    return None
+
+
 def _set_aside(directory: RunDirectory, stays: Collection[str]) -> int:
-    """The new attempt's number."""
+    """The new attempt's number.
+
+    The status is moved last: whoever is killed before leaves it to the next one to move the rest,
+    into the same folder. A directory without a status and without rows was never begun.
+    """
     directory.path.mkdir(parents=True, exist_ok=True)
-    if not directory.has("status.json"):
-        return 1
-    number = directory.status().attempt
-    aside = directory.path / "earlier" / str(number)
+    number = _number(directory)
+    left = [each for each in directory.path.iterdir() if each.name not in stays]
+    if all(each.name == CONFIG or each.name.startswith(".") for each in left):
+        return number
+    aside = directory.path / EARLIER / str(number)
     aside.mkdir(parents=True, exist_ok=True)
-    for each in directory.path.iterdir():
-        if each.name not in stays:
-            shutil.move(each, aside / each.name)
+    for each in sorted(left, key=lambda path: path.name == STATUS):
+        each.replace(aside / each.name)
     return number + 1
+
+
+def _number(directory: RunDirectory) -> int:
+    """That of the attempt whose files are there; of one that left no number, the next free one."""
+    try:
+        status = directory.status()
+    except (FileNotFoundError, Unreadable):
+        return 1 + max((int(each.name) for each in _earlier(directory)), default=0)
+    directory.write_status(status)  # One that was killed couldn't say so itself.
+    return status.attempt
+
+
+def _earlier(directory: RunDirectory) -> list[Path]:
+    """Folders of the attempts before, in order."""
+    folder = directory.path / EARLIER
+    found = [each for each in folder.iterdir() if each.name.isdecimal()] if folder.is_dir() else []
+    return sorted(found, key=lambda path: int(path.name))

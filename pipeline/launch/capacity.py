@@ -12,11 +12,13 @@ from functools import partial
 from rich.console import Console
 
 from pipeline.config import load
+from pipeline.errors import UsageError
 from pipeline.launch.attempt import STAYS, attempt, begin, finished
 from pipeline.launch.job import Job, Outcome, recorded
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import met
+from pipeline.tracking.lock import claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
@@ -31,8 +33,13 @@ FROM_FIRST = ("environment.json", "trace.json")
 
 
 def search(job: Job, id_: str, console: Console) -> Status:
-    """Find the capacity, write `capacity.json` and `metrics.json`; how it ended."""
-    status = begin(job, id_, (*STAYS, PROBES))
+    """Find the capacity, write `capacity.json` and `metrics.json`; how it ended.
+
+    Runs that are there and have finished are taken as they are, unless the whole search had
+    finished and `redo` asks for it again.
+    """
+    anew = job.config.redo != "unfinished" and _is_whole(job)
+    status = begin(job, id_, STAYS if anew else (*STAYS, PROBES))
     return recorded(job.directory, status, partial(_searched, job, id_, console))
 
 
@@ -97,11 +104,20 @@ def _settings(job: Job) -> Search:
 
 def _made(run: Job) -> bool:
     """Whether an earlier attempt at the search has finished this very run."""
-    return finished(run.directory) and run.directory.config() == run.values
+    return _is_whole(run) and run.directory.config() == run.values
+
+
+def _is_whole(job: Job) -> bool:
+    """Whether it has finished, and can be read."""
+    try:
+        return finished(job.directory)
+    except UsageError:
+        return False
 
 
 def _probe(run: Job, id_: str) -> Status:
-    return attempt(run, f"{id_}/{PROBES}/{run.directory.path.name}")
+    with claimed(run.directory.path) as lock:
+        return attempt(run, f"{id_}/{PROBES}/{run.directory.path.name}", lock)
 
 
 def _measured(run: Job) -> Probe:

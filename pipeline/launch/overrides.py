@@ -21,6 +21,9 @@ NO_CHOICES = (".", "experiment", "precision")
 def job_of(config: DictConfig, overrides: Sequence[str], directory: RunDirectory) -> Job:
     """The job that a composed configuration is, without what it doesn't read.
 
+    `redo` is about this call and no part of what is run: neither the job's values nor its
+    overrides hold it.
+
     Raises:
         UsageError: it can't be one.
     """
@@ -28,7 +31,9 @@ def job_of(config: DictConfig, overrides: Sequence[str], directory: RunDirectory
     typed = load(values)
     idle = unread(written(config), typed)
     vain = unread_overrides(overrides, values, idle)
-    return Job(read(values, typed, idle), typed, directory, tuple(overrides), unread=vain)
+    values.pop("redo", None)
+    telling = tuple(each for each in overrides if name_of(each) != "redo")
+    return Job(read(values, typed, idle), typed, directory, telling, unread=vain)
 
 
 def unread_overrides(

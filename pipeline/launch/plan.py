@@ -1,7 +1,6 @@
 """The jobs of a call, composed and checked before any of them is started."""
 
 import os
-import shutil
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,7 +84,21 @@ class Plan:
             UsageError: the first fault found.
         """
         refuse_unread(self.jobs, CONF)
+        if len({job.config.redo for job in self.jobs}) > 1:
+            raise UsageError("redo: is one for the whole call; give it one value")
         preflight(job.config for job in self.jobs)
+
+    @property
+    def root(self) -> Path:
+        """Directory of the sweep, or of the single run."""
+        return self.sweep or self.jobs[0].directory.path
+
+    def place(self) -> None:
+        """Give every job its directory; nobody else may work in `root` meanwhile.
+
+        Raises:
+            UsageError: other runs are there.
+        """
         self.jobs = placed(self.jobs, self.sweep)
 
     def notes(self) -> list[str]:
@@ -110,7 +123,8 @@ class Plan:
             RunDirectory(each.directory).remove_if_empty()
         left = [each.name for each in self.sweep.iterdir()] if self.sweep else []
         if self.sweep and left == ["multirun.yaml"]:
-            shutil.rmtree(self.sweep)
+            (self.sweep / "multirun.yaml").unlink()
+            RunDirectory(self.sweep).remove_if_empty()
 
 
 def compose() -> Plan:

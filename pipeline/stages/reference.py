@@ -8,11 +8,9 @@ requests again, with whatever engine, finds them in the cache.
 
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from pipeline.child import Child, Died
 from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings, Serving
 from pipeline.machine.versions import versions
@@ -166,27 +165,17 @@ def _read(path: Path, requests: tuple[Request, ...]) -> tuple[Answer, ...] | Non
 
 def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
     """Write the answers to `path`; None, or why there are none."""
-    spawn = multiprocessing.get_context("spawn")
-    receiver, sender = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_child, args=(recipe, path, sender), daemon=True)
-    process.start()
-    sender.close()
-    process.join()
-    if process.exitcode == 0:
-        return None
     try:
-        said = receiver.recv() if receiver.poll() else None
-    except EOFError:
-        said = None
-    return f"the reference could not be made: {said or f'exit code {process.exitcode}'}"
-
-
-def _child(recipe: Recipe, path: Path, sender: Connection) -> None:
-    try:
-        _write(answer(recipe), path)
+        with Child(_answer, recipe, path) as child:
+            child.result()
     except Exception as error:
-        sender.send(" ".join(f"{type(error).__name__}: {error}".split())[:300])
-        raise SystemExit(1) from error
+        said = str(error) if isinstance(error, Died) else f"{type(error).__name__}: {error}"
+        return f"the reference could not be made: {' '.join(said.split())[:300]}"
+    return None
+
+
+def _answer(recipe: Recipe, path: Path) -> None:
+    _write(answer(recipe), path)
 
 
 def _write(tensors: dict[str, NDArray[Any]], path: Path) -> None:

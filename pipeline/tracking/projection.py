@@ -33,6 +33,9 @@ PARAMS = {
 One that is nowhere is left out: a configuration holds what its run read.
 """
 
+MLFLOWS = (State.RUNNING, State.FINISHED, State.KILLED)
+"""States that MLflow knows by the same name."""
+
 PASSING_TAGS = ("cause", "validity", "trace_sha256")
 """Tags that one attempt may have and the next may not."""
 
@@ -104,7 +107,7 @@ def of_run(run: RunDirectory) -> Projection:
     return Projection(
         key=status.id,
         name=_name(params),
-        status=status.state if status.state in (State.RUNNING, State.FINISHED) else "FAILED",
+        status=status.state if status.state in MLFLOWS else "FAILED",
         started_ms=_milliseconds(status.started),
         finished_ms=_milliseconds(status.finished) if status.finished else None,
         params=params,

@@ -1,7 +1,8 @@
 """The run directory: every file of one run, by name."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,9 +10,13 @@ import yaml
 
 from pipeline.files import append_jsonl, read_json, read_jsonl, reading, write_json, write_text
 from pipeline.metrics.timeline import Iteration, RequestRecord
-from pipeline.tracking.status import Status
+from pipeline.tracking.lock import is_claimed
+from pipeline.tracking.status import State, Status
 
 Row = TypeVar("Row")
+
+DIED = "its process was killed, or the machine went down, before it could say how it ended"
+"""The cause of a run that nobody works on and that never got another status."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +83,31 @@ class RunDirectory:
             return dict(yaml.safe_load(path.read_text("utf-8")))
 
     def status(self) -> Status:
-        """How the job stands.
+        """How the job stands; KILLED if it says that it runs, and no living process holds it.
 
         Raises:
             Unreadable: `status.json` is damaged.
             UsageError: it is of a newer format.
         """
+        status = self._said()
+        if status.state is not State.RUNNING or is_claimed(self.path):
+            return status
+        status = self._said()  # It may have ended between the first look and the second.
+        if status.state is not State.RUNNING:
+            return status
+        return replace(status, state=State.KILLED, cause=DIED, finished=self._last_written())
+
+    def _said(self) -> Status:
         path = self.path / "status.json"
         row = read_json(path)
         with reading(path):
             return Status.from_json(row)
+
+    def _last_written(self) -> str:
+        """When the youngest of its files was written, ISO 8601 with zone."""
+        files = (each for each in self.path.iterdir() if each.is_file())
+        seconds = max(each.stat().st_mtime for each in files)
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
     def json(self, name: str) -> Mapping[str, Any]:
         """One of the JSON documents; empty when the run never wrote it.

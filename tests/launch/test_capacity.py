@@ -41,7 +41,7 @@ def imitated(monkeypatch):
     def install(edge=EDGE, state=State.FINISHED, reasons=(), dies_at=None, **more):
         asked = []
 
-        def attempt(run, id_):
+        def attempt(run, id_, lock):
             status = begin(run, id_)
             run.directory.write_status(status)
             asked.append(run)

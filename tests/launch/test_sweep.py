@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.launch.job import _failure
+from pipeline.launch.inside import _failure
 from pipeline.order import running_order
 from pipeline.tracking.status import State
 
@@ -59,12 +59,12 @@ def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path):
     while not rows.is_file():
         time.sleep(0.01)
     for child in psutil.Process(running.pid).children():
-        if "spawn_main" in " ".join(child.cmdline()):
+        if "pipeline.child" in " ".join(child.cmdline()):
             os.kill(child.pid, signal.SIGKILL)
     printed, _ = running.communicate(timeout=900)
     assert running.returncode == 1
     ended = states(tmp_path)
-    assert (ended["0"]["state"], ended["1"]["state"]) == ("FAILED", "FINISHED")
+    assert (ended["0"]["state"], ended["1"]["state"]) == ("KILLED", "FINISHED")
     assert "SIGKILL" in ended["0"]["cause"]
     assert "SIGKILL" in printed
     again = sweep(tmp_path, *arguments)

@@ -1,11 +1,10 @@
 """The GGUF files of a run: ready-made ones, or written from the same safetensors."""
 
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
+from pipeline.child import Child
 from pipeline.engines.engine import Serving
 from pipeline.engines.llama_cpp.settings import Settings
 
@@ -33,8 +32,9 @@ def files_of(settings: Settings, serving: Serving) -> Files:
     Raises:
         UsageError: a ready-made file doesn't fit, or llama.cpp has no equal of the model.
     """
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as writer:
-        return writer.submit(_files, settings, serving).result()
+    with Child(_files, settings, serving) as writer:
+        files: Files = writer.result()
+        return files
 
 
 def _files(settings: Settings, serving: Serving) -> Files:

@@ -1,0 +1,81 @@
+"""What runs in a job's process: the run, with its log, under its limits."""
+
+import logging
+import os
+import resource
+import signal
+import traceback
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import RunConfig, load
+from pipeline.engines.failure import out_of_memory
+from pipeline.launch.job import Outcome
+from pipeline.progress import Progress
+from pipeline.run import run
+from pipeline.stopping import Stopped, stop
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State
+
+
+def in_its_process(
+    values: dict[str, Any], path: str, number: int, total: int, label: str
+) -> Outcome:
+    """Run a job, to which the whole process belongs; how it ended.
+
+    Told to stop it lets go of everything: what was measured is on disk already.
+    """
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        config = load(values)
+        threads = str(config.compute_threads)
+        os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        _limit_memory(config.limits.memory_gb)
+        return guarded(config, RunDirectory(Path(path)), number, total, label)
+    except Stopped as stopped:
+        return Outcome(State.KILLED, str(stopped))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def guarded(
+    config: RunConfig, directory: RunDirectory, number: int, total: int, label: str
+) -> Outcome:
+    """Run a job in this process, its log in its directory; how it ended."""
+    handler = logging.FileHandler(directory.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    log = logging.getLogger(__name__)
+    try:
+        with Progress(number, total, label) as progress:
+            result = run(config, directory, progress)
+    except Exception as error:
+        _lift_memory_limit()
+        log.exception("the job failed")
+        return _failure(error, config)
+    finally:
+        handler.close()
+    return Outcome(State.FINISHED, reasons=result.reasons, cautions=result.cautions)
+
+
+def _failure(error: Exception, config: RunConfig) -> Outcome:
+    line = " ".join(str(error).split()) or traceback.format_exception_only(error)[-1].strip()
+    limit = config.limits.memory_gb
+    # Of a library that lost its MemoryError Python says so; torch does while it is imported.
+    if out_of_memory(error) or (limit is not None and isinstance(error, SystemError)):
+        return Outcome(State.OUT_OF_MEMORY, f"over limits.memory_gb={limit}")
+    return Outcome(State.FAILED, f"{type(error).__name__}: {line}"[:500])
+
+
+def _limit_memory(gigabytes: float | None) -> None:
+    if gigabytes is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 1e9), most))
+
+
+def _lift_memory_limit() -> None:
+    """What is left to do is to say why the job failed, and that takes memory too."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))

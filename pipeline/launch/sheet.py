@@ -1,0 +1,62 @@
+"""A sweep's `sweep.json`: what was asked for, and in which order it runs."""
+
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.errors import Unreadable
+from pipeline.files import read_json, reading, write_json
+from pipeline.launch.attempt import identity
+from pipeline.launch.job import Job, now
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep
+
+
+def write_sheet(jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console: Console) -> str:
+    """Write down what was asked for, and in which order it runs; the sweep's id.
+
+    A sweep that goes on keeps its id, and the runs that this time aren't asked for.
+    """
+    before = _before(root, console)
+    listed = {job["path"]: job["overrides"] for job in before["jobs"]}
+    begun = {path for path in listed if RunDirectory(root / path).has("config.yaml")}
+    asked = {job.directory.path.name: list(job.overrides) for job in jobs}
+    kept = {path: listed[path] for path in listed if path in begun - {*asked}}
+    paths = [*asked, *kept]
+    yet = [job.directory.path.name for job in ordered]
+    order = dict.fromkeys([*(path for path in before["ran"] if path in begun), *kept, *yet])
+    command = " ".join(["python -m pipeline", *sys.argv[1:]])
+    sheet = {
+        "id": before["id"],
+        "command": before["command"] if kept else command,
+        "started": before["started"],
+        "shuffle": jobs[0].config.shuffle,
+        "order": [paths.index(path) for path in order],
+        "jobs": [{"path": path, "overrides": each} for path, each in (asked | kept).items()],
+    }
+    write_json(root / SHEET, sheet)
+    return str(sheet["id"])
+
+
+def _before(root: Path, console: Console) -> dict[str, Any]:
+    """What the sheet says already, and the paths of the jobs in the order in which they `ran`."""
+    if is_sweep(root):
+        try:
+            SweepDirectory.read(root)
+            sheet = read_json(root / SHEET)
+            with reading(root / SHEET):
+                ran = [sheet["jobs"][number]["path"] for number in sheet.get("order", ())]
+            return {**sheet, "ran": ran}
+        except Unreadable as error:
+            console.print(f"{error}; it is written anew", markup=False, soft_wrap=True)
+    return {"id": _id_of_runs(root), "started": now(), "jobs": (), "ran": ()}
+
+
+def _id_of_runs(root: Path) -> str:
+    """What the runs that are there say of the sweep they belong to; else a new id."""
+    ids = (identity(RunDirectory(each)) or "" for each in sorted(root.iterdir()) if each.is_dir())
+    return next((each.rpartition("/")[0] for each in ids if "/" in each), str(uuid.uuid4()))
