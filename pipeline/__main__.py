@@ -1,7 +1,11 @@
 """`python -m pipeline`: Hydra composes the jobs, then they are run in order."""
 
+import signal
 import sys
 from contextlib import ExitStack
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Nothing has begun while the rest is imported.
 
 from rich.console import Console
 

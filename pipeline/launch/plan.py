@@ -142,7 +142,7 @@ def compose() -> Plan:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(plan.take)()
         plan.unfit = dict(ChoicesOnce.left_out)
         plan.build()
-    except UsageError:
+    except (UsageError, KeyboardInterrupt):
         plan.tidy()
         raise
     except MissingConfigException as error:
