@@ -5,8 +5,9 @@ import json
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
@@ -17,6 +18,12 @@ from pipeline.models.architecture import Architecture
 from pipeline.models.families import PROJECTIONS
 from pipeline.models.whole_file import whole_folder
 from pipeline.settings import STRICT, Seed
+
+Count = Annotated[int, Field(ge=1, le=100_000)]
+"""Of adapters: every one of them is a folder."""
+
+Rank = Annotated[int, Field(ge=1, le=100_000)]
+"""Beyond any model's width there is nothing to gain."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -35,8 +42,8 @@ class Synthetic(AdapterSource):
 
     name: str
     cache: Path
-    count: PositiveInt = 8
-    ranks: tuple[PositiveInt, ...] = Field(default=(16,), min_length=1)
+    count: Count = 8
+    ranks: tuple[Rank, ...] = Field(default=(16,), min_length=1)
     targets: tuple[str, ...] = Field(default=("q_proj", "k_proj", "v_proj", "o_proj"), min_length=1)
     alpha: PositiveFloat = 32.0
     seed: Seed = 0

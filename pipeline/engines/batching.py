@@ -14,7 +14,11 @@ class Policy(StrEnum):
 
 
 def next_batch(
-    waiting: Sequence[Request], policy: Policy, limit: int | None, mixes: bool
+    waiting: Sequence[Request],
+    policy: Policy,
+    limit: int | None,
+    mixes: bool,
+    resident: int | None = None,
 ) -> list[Request]:
     """The requests to serve together now; the oldest is always among them, so none starves.
 
@@ -23,10 +27,11 @@ def next_batch(
         policy: FCFS keeps the order of arrival; GROUPED serves by adapter.
         limit: most requests in a batch; None for no limit.
         mixes: whether one batch may hold several adapters.
+        resident: most adapters of a mixed batch; None for no limit.
     """
     head = waiting[0].adapter
     if mixes:
-        batch = list(waiting[:limit])
+        batch = _with_few_adapters(waiting[:limit], resident)
         return sorted(batch, key=_adapter) if policy is Policy.GROUPED else batch
     if policy is Policy.GROUPED:
         return [request for request in waiting if request.adapter == head][:limit]
@@ -34,6 +39,17 @@ def next_batch(
         (index for index, request in enumerate(waiting) if request.adapter != head), len(waiting)
     )
     return list(waiting[:run][:limit])
+
+
+def _with_few_adapters(waiting: Sequence[Request], most: int | None) -> list[Request]:
+    """The first of them, up to the one whose adapter would be one too many."""
+    seen: set[str] = set()
+    for index, request in enumerate(waiting):
+        if request.adapter is not None:
+            seen.add(request.adapter)
+        if most is not None and len(seen) > most:
+            return list(waiting[:index])
+    return list(waiting)
 
 
 def _adapter(request: Request) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.backend import Backend
+from pipeline.engines.needs import Need
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.stage_clock import StageClock
 from pipeline.engines.teacher import Teacher
@@ -230,3 +231,15 @@ class EngineSettings(ABC):
         Raises:
             UsageError: it is too long; the message names the setting, if there is one.
         """
+
+    def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
+        """Memory that serving can't do without; what is refused for it could never have run.
+
+        Args:
+            serving: what the engine would be built from; its files may not be made yet.
+            together: requests that wait at once, in their order.
+
+        Returns:
+            Lower bounds, by purpose; none where the engine knows of none.
+        """
+        return ()

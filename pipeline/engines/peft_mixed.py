@@ -24,6 +24,7 @@ class Settings(PeftSettings):
     """
 
     variants: ClassVar[frozenset[str]] = frozenset({"lora_bias"})
+    mixes_adapters: ClassVar[bool] = True
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
@@ -32,8 +33,6 @@ class Settings(PeftSettings):
 
 class PeftMixed(PeftEngine):
     """Any adapters in one batch; there is no active adapter, so nothing is ever switched."""
-
-    mixes_adapters = True
 
     def switch(self, name: str | None) -> None:
         """Nothing to do: every row names its adapter."""

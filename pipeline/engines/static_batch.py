@@ -3,8 +3,9 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from time import perf_counter
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
@@ -20,11 +21,22 @@ from pipeline.engines.engine import (
     Token,
 )
 from pipeline.engines.failure import failed, not_finite, refusal
+from pipeline.engines.needs import Need, cached, padded, projections, updates, vocabulary
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.stage_clock import StageClock
 from pipeline.metrics.timeline import AdapterCounts
+from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 from pipeline.workload.request import Request
+
+WIDTHS = {"fp32": 4, "bf16": 2}
+"""Bytes of a number."""
+
+STORED = {Quantization.INT8: 1.0, Quantization.NF4: 0.5}
+"""Bytes of a projection's weight, where it isn't kept as the activations are."""
+
+ADAPTER_WIDTH = 4
+"""Adapters are kept in float32, however they are saved."""
 
 
 @settings(frozen=True, config=STRICT, kw_only=True)
@@ -32,6 +44,7 @@ class StaticSettings(EngineSettings):
     """What all static engines have in common.
 
     Attributes:
+        mixes_adapters: whether one batch may hold several adapters.
         name: what the user typed.
         precision: of weights and activations.
         policy: `fcfs` or `grouped`.
@@ -44,6 +57,28 @@ class StaticSettings(EngineSettings):
     policy: Policy = Policy.GROUPED
     max_batch_size: PositiveInt | None = None
     resident_adapters: PositiveInt | None = None
+    mixes_adapters: ClassVar[bool] = False
+
+    def next_batch(self, waiting: Sequence[Request]) -> list[Request]:
+        """The requests to serve together now, of those that wait, at least one."""
+        return next_batch(
+            waiting, self.policy, self.max_batch_size, self.mixes_adapters, self.resident_adapters
+        )
+
+    def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
+        """The weights, the adapters, and what the first batch leaves and makes on its way."""
+        shape, width = serving.checkpoint.architecture, WIDTHS[self.precision]
+        stored = STORED.get(serving.quantization, width)
+        rows = vocabulary(shape) * (1 if shape.tied else 2)
+        resident = islice(serving.adapters.values(), self.resident_adapters)
+        batch = self.next_batch(together) if together else ()
+        kept = cached(shape, padded(batch, serving.sampling.ignore_eos), width)
+        made = 2 * width * shape.intermediate * padded(batch, answers=False)
+        return (
+            Need(f"weights in {self.precision}", int(projections(shape) * stored + rows * width)),
+            Need("adapters (engine.resident_adapters)", updates(resident, ADAPTER_WIDTH)),
+            Need(f"a batch of {len(batch)} (engine.max_batch_size)", kept + made),
+        )
 
 
 @dataclass(frozen=True)
@@ -67,8 +102,6 @@ class Output:
 
 class StaticBatchEngine(Engine):
     """Queue, policy, residency and events; a subclass brings the model."""
-
-    mixes_adapters = False
 
     def __init__(self, settings: StaticSettings, serving: Serving) -> None:
         self.settings, self.serving = settings, serving
@@ -118,9 +151,7 @@ class StaticBatchEngine(Engine):
 
     def step(self) -> list[Event]:
         """Serve one batch to its end; an error ends its requests, not the engine."""
-        batch = next_batch(
-            self._waiting, self.settings.policy, self.settings.max_batch_size, self.mixes_adapters
-        )
+        batch = self.settings.next_batch(self._waiting)
         chosen = {request.id for request in batch}
         self._waiting = [request for request in self._waiting if request.id not in chosen]
         events: list[Event] = [Admitted(request.id, perf_counter()) for request in batch]
@@ -164,7 +195,7 @@ class StaticBatchEngine(Engine):
         self.clock.enter("adapter_load")
         self.residency.look_up(names)
         self.residency.require(names)
-        if not self.mixes_adapters:
+        if not self.settings.mixes_adapters:
             self.clock.enter("adapter_switch")
             if self.residency.activate(names[0]):
                 self.switch(names[0])

@@ -53,7 +53,7 @@ class TransformersEngine(StaticBatchEngine):
     ) -> "NDArray[np.float32]":
         """One forward pass over prompt and continuation."""
         self.residency.require([adapter])
-        if not self.mixes_adapters and self.residency.activate(adapter):
+        if not self.settings.mixes_adapters and self.residency.activate(adapter):
             self.switch(adapter)
         with self.adapted([adapter]) as (model, extra):
             scores = self.base.score(model, prompt_ids, continuation_ids, **extra)

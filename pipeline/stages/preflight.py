@@ -10,7 +10,10 @@ from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.stages.disk import check_disk
+from pipeline.stages.memory import at_once, check_engine, check_trace
 from pipeline.stages.prepare import BASE_ALONE, draw
+from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
 
@@ -29,6 +32,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
         base = seen.base(config)
         seen.draw(config, base)
         seen.ask(config.engine, base)
+        seen.weigh(config, base)
         if config.fidelity.enabled:
             _ask_reference(config, seen, base)
 
@@ -43,16 +47,24 @@ class _Base:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What a trace asks for: time until its last request comes, and the lengths of all."""
+    """What a trace asks for.
+
+    Attributes:
+        last_s: time until its last request comes.
+        lengths: those of all prompts and answers.
+        together: the most requests that are sure to wait at once.
+    """
 
     last_s: float
     lengths: tuple[tuple[int, int], ...]
+    together: tuple[Request, ...]
 
     @classmethod
     def of(cls, trace: Trace) -> Self:
         return cls(
             sum(each[-1].scheduled_s for each in trace.iterations),
             tuple({(len(each.prompt_ids), each.max_new_tokens) for each in trace.requests}),
+            tuple(at_once(trace)),
         )
 
     def longest(self, most: int = sys.maxsize) -> int:
@@ -73,6 +85,7 @@ class _Seen:
         if key not in self.bases:
             checkpoint = config.model.preview()
             adapters = config.adapters.preview(checkpoint.architecture)
+            check_disk(checkpoint, adapters)
             self.bases[key] = _Base(checkpoint, {each.name: each for each in adapters})
         return self.bases[key]
 
@@ -86,10 +99,16 @@ class _Seen:
         """Every trace is drawn: whatever is wrong with a file or a law is said before anything."""
         key = _asked_of(config)
         if key not in self.drawn:
+            check_trace(config)
             config.workload.check(config.adapters.names() or BASE_ALONE)
             self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.architecture))
         _in_time(config, self.drawn[key].last_s)
         config.engine.check_length(base.checkpoint.architecture, self.drawn[key].longest())
+
+    def weigh(self, config: RunConfig, base: _Base) -> None:
+        """Whether the engine fits into memory with the most that it is asked at once."""
+        together = self.drawn[_asked_of(config)].together
+        check_engine(config, config.engine, base.checkpoint, base.adapters, together)
 
     def longest(self, config: RunConfig) -> int:
         """Positions that the reference needs for the longest request it may be asked."""

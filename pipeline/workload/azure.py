@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
 from pathlib import Path
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT, offered
@@ -20,7 +20,7 @@ from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.exact_length import ExactLength
 from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.randomness import stream
-from pipeline.workload.ranges import Count, Factor, Tokens
+from pipeline.workload.ranges import Count, Factor, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds, without_chance
@@ -60,7 +60,7 @@ class Azure(Workload):
     min_prompt_tokens: Tokens | None = None
     max_prompt_tokens: Tokens | None = None
     seeds: Seeds
-    warmup_iterations: NonNegativeInt
+    warmup_iterations: Repetitions
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool

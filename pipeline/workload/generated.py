@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT, offered
@@ -15,7 +15,7 @@ from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
 from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
-from pipeline.workload.ranges import Count, Rate, Tokens
+from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds, without_chance
@@ -47,7 +47,7 @@ class Generated(Workload):
     max_new_tokens: Tokens | None = offered()
     min_prompt_tokens: Tokens | None = None
     max_prompt_tokens: Tokens | None = None
-    warmup_iterations: NonNegativeInt
+    warmup_iterations: Repetitions
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool
@@ -60,6 +60,10 @@ class Generated(Workload):
             "arrivals": self.arrivals.random,
         }
         return {**super().idle(), **without_chance(drawn), **without_law(self.prompts.decided())}
+
+    def count(self) -> int:
+        """As many as arrive."""
+        return sum(self.arrivals.groups())
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The law must be able to deal those adapters, and all files must be whole."""

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.ranges import Repetitions
 from pipeline.workload.room import BOUNDLESS, Room
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace, used
@@ -30,7 +31,7 @@ class Replay(Workload):
     name: str
     path: Path
     in_flight: InFlight | None = None
-    warmup_iterations: NonNegativeInt
+    warmup_iterations: Repetitions
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool

@@ -34,6 +34,10 @@ class Workload(ABC):
             "workload.warmup_iterations=1 would"
         }
 
+    def count(self) -> int:
+        """Requests that the settings ask for; 0 where a file decides that."""
+        return 0
+
     @abstractmethod
     def check(self, adapters: Sequence[str | None]) -> None:
         """Refuse, before anything heavy starts, what can't be drawn from those adapters.

@@ -10,7 +10,6 @@ from pipeline.engines.merged import Settings as Merged
 from pipeline.engines.peft_hotswap import Settings as Hotswap
 from pipeline.engines.peft_mixed import Settings as Mixed
 from pipeline.engines.sampling import Sampling
-from pipeline.errors import UsageError
 
 ENGINES = {"peft_hotswap": Hotswap, "peft_mixed": Mixed, "merged": Merged}
 STATIC = pytest.mark.parametrize("name", ENGINES)
@@ -89,12 +88,14 @@ def test_an_adapter_that_cant_be_loaded_leaves_the_base_model_pristine(
         assert outputs(drain(engine, request_of(0, None))) == expected
 
 
-def test_what_the_user_asked_wrongly_ends_the_run(entered, request_of, drain):
-    with (
-        entered("peft_mixed", resident_adapters=1) as engine,
-        pytest.raises(UsageError, match="resident_adapters"),
-    ):
-        drain(engine, request_of(0, "sql"), request_of(1, "verse"))
+def test_adapters_that_dont_fit_beside_each_other_take_turns(entered, request_of, drain, outputs):
+    asked = [request_of(i, name) for i, name in enumerate(["sql", None, "verse", "sql", None])]
+    with entered("peft_mixed", resident_adapters=1) as engine:
+        events = drain(engine, *asked)
+        counts = engine.adapter_counts
+    assert {each.error for each in ends(events).values()} == {None}
+    assert {len(ids) for ids in outputs(events).values()} == {6}
+    assert (counts.loads, counts.evictions) == (3, 2)
 
 
 def follows(error, cause):

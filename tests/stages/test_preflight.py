@@ -120,6 +120,7 @@ def test_one_trace_serves_every_engine_of_a_sweep(config, monkeypatch):
 
 def test_the_reference_must_have_room_for_what_it_is_asked(config):
     short = ("engine=noop", "engine@fidelity.reference=llama_cpp", "fidelity.reference.context=40")
+    short = (*short, "fidelity.reference.max_batch_size=8")
     said = refusal(config, *short, "workload.max_new_tokens=64", "fidelity.max_tokens=32")
     assert said.startswith("fidelity.reference.name=llama_cpp: engine.context=40: the longest")
     preflight([config(*short, "workload.max_new_tokens=64", "fidelity.max_tokens=4")])

@@ -1,7 +1,8 @@
 """Settings of `engine=llama_cpp`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,14 +12,23 @@ from pydantic.dataclasses import dataclass
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.llama_cpp.scheduler import Policy
+from pipeline.engines.needs import Need, cached, updates
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_quantise import INSTALL
 from pipeline.settings import STRICT
+from pipeline.workload.request import Request
 
 MOST = 256
 """llama.cpp's limit of sequences in a context, LLAMA_MAX_SEQ."""
+
+
+LONGEST = 2**31 - 1
+"""Places that llama.cpp can number."""
+
+ADAPTER_WIDTH = 4
+"""Bytes of a number in the adapter files that are written here."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -32,7 +42,8 @@ class Settings(EngineSettings):
         policy: `grouped` or `interleaved`.
         max_batch_size: most requests at once; a row of logits is kept ready for each.
         resident_adapters: most adapters in memory; None keeps all.
-        context: places in the KV cache, which all running requests share.
+        context: places in the KV cache, which all running requests share; no fewer than
+            `max_batch_size`, as each needs one.
         gguf: a ready-made base file, in place of one written from the checkpoint.
         adapters_gguf: ready-made adapter files by the adapter's name.
         cache: where written files are kept.
@@ -44,7 +55,7 @@ class Settings(EngineSettings):
     policy: Policy = Policy.GROUPED
     max_batch_size: Annotated[int, Field(ge=1, le=MOST)] = 64
     resident_adapters: PositiveInt | None = None
-    context: PositiveInt = 4096
+    context: Annotated[int, Field(ge=1, le=LONGEST)] = 4096
     gguf: Path | None = None
     adapters_gguf: Mapping[str, Path] | None = None
 
@@ -53,6 +64,11 @@ class Settings(EngineSettings):
             raise UsageError(
                 f"engine.precision={self.precision}: engine.gguf=… and engine.precision=file "
                 "belong together; give both or neither"
+            )
+        if self.context < self.max_batch_size:
+            raise UsageError(
+                f"engine.context={self.context}: has no place for each of the "
+                f"engine.max_batch_size={self.max_batch_size} requests; raise it, or lower that"
             )
 
     @property
@@ -101,6 +117,18 @@ class Settings(EngineSettings):
                 f"model's sliding window has {architecture.seen}, which llama.cpp doesn't keep to "
                 "in this family; use engine=multilora or a PEFT engine"
             )
+
+    def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
+        """The cache, all of it at once, and the adapters; the weights' file is only mapped."""
+        shape = serving.checkpoint.architecture
+        resident = islice(serving.adapters.values(), self.resident_adapters)
+        return (
+            Need(
+                f"keys and values (engine.context={self.context})",
+                cached(shape, self.context, 4 if self.exact else 2),
+            ),
+            Need("adapters (engine.resident_adapters)", updates(resident, ADAPTER_WIDTH)),
+        )
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
         from pipeline.adapters.gguf_file import check_adapter_gguf

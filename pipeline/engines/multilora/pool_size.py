@@ -1,9 +1,7 @@
 """How many positions the KV pool gets."""
 
-import psutil
-
 from pipeline.engines.multilora.settings import Settings
-from pipeline.machine.cgroup import limits
+from pipeline.machine.memory import memory_room
 from pipeline.models.architecture import Architecture
 
 USUAL = 1024
@@ -18,16 +16,10 @@ def pool_tokens(settings: Settings, architecture: Architecture) -> int:
     if settings.kv_tokens is not None:
         return settings.kv_tokens
     usual = settings.max_batch_size * min(USUAL, architecture.positions)
-    room = _free_bytes() // SHARE // bytes_per_token(architecture)
+    room = memory_room().bytes // SHARE // bytes_per_token(architecture)
     return min(max(usual, architecture.positions), room)
 
 
 def bytes_per_token(architecture: Architecture) -> int:
     """Keys and values of one position in all layers, fp32."""
     return 2 * 4 * architecture.layers * architecture.kv_heads * architecture.head_dim
-
-
-def _free_bytes() -> int:
-    free = psutil.virtual_memory().available
-    limit = limits()["memory_bytes"]
-    return free if limit is None else min(free, int(limit))

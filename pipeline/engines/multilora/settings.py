@@ -1,6 +1,6 @@
 """Settings of our own engine."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -11,13 +11,21 @@ from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.multilora.kernels.choice import Choice
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.scheduler import Policy
+from pipeline.engines.needs import Need, cached, projections, updates, vocabulary
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
+from pipeline.workload.request import Request
 
 MEGABYTE = 10**6
+
+WIDTHS = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0, "int4": 0.5}
+"""Bytes of a number, scales not counted."""
+
+HEAD = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
+"""Of the output layer, by the precision of the rest."""
 
 COARSER = ("fp32", "fp16", "int8", "int4")
 """From the finest on."""
@@ -111,6 +119,28 @@ class Settings(EngineSettings):
                 f"engine.kv_tokens={self.kv_tokens}: the longest request needs {positions} "
                 "positions; raise it"
             )
+
+    def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
+        """Packed weights, adapters within their budget, the pool, and the first step's tokens.
+
+        A pool of a size that nobody set fits by itself.
+        """
+        shape = serving.checkpoint.architecture
+        head = vocabulary(shape) * WIDTHS[HEAD[self.precision]]
+        packed = projections(shape) * WIDTHS[self.precision] + head
+        adapters = updates(serving.adapters.values(), int(WIDTHS[self.adapter_dtype]))
+        pool = cached(shape, self.kv_tokens or 0, 4)
+        row = 2 * shape.hidden + 2 * shape.intermediate
+        prompts = sum(len(each.prompt_ids) for each in together[: self.max_batch_size])
+        step = 4 * row * min(prompts, self.prefill_tokens)
+        return (
+            Need(f"weights in {self.precision}", int(packed)),
+            Need(
+                "adapters (engine.adapter_memory_mb)", min(adapters, self.adapter_bytes or adapters)
+            ),
+            Need(f"keys and values (engine.kv_tokens={self.kv_tokens})", pool),
+            Need(f"a step (engine.prefill_tokens={self.prefill_tokens})", step),
+        )
 
     def _check_budget(
         self, architecture: Architecture, adapters: Iterable[Adapter], budget: int

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.process import Arrivals, Slot
-from pipeline.workload.ranges import MOST, Count
+from pipeline.workload.ranges import REQUESTS, Count
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -20,10 +20,10 @@ class Batch(Arrivals):
     iterations: Count
 
     def __post_init__(self) -> None:
-        if self.batch_size * self.iterations > MOST:
+        if self.batch_size * self.iterations > REQUESTS:
             raise UsageError(
                 f"workload.iterations={self.iterations}: times workload.batch_size="
-                f"{self.batch_size} is more than {MOST} requests; ask for fewer"
+                f"{self.batch_size} is more than {REQUESTS} requests; ask for fewer"
             )
 
     @property

@@ -6,11 +6,12 @@ from pipeline.engines.multilora import pool_size
 from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.engines.multilora.pool_size import bytes_per_token, pool_tokens
 from pipeline.engines.multilora.settings import Settings
+from pipeline.machine.memory import Room
 
 
 @pytest.fixture
 def free(monkeypatch):
-    return lambda count: monkeypatch.setattr(pool_size, "_free_bytes", lambda: count)
+    return lambda count: monkeypatch.setattr(pool_size, "memory_room", lambda: Room(count, "it"))
 
 
 def test_bytes_are_those_of_the_pool(tiny):

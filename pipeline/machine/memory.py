@@ -1,0 +1,55 @@
+"""How much memory a process started now may come to use, and who says so."""
+
+import resource
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from pipeline.machine.cgroup import limits
+
+GIGABYTE = 10**9
+
+
+@dataclass(frozen=True)
+class Room:
+    """Memory there is to be had.
+
+    Attributes:
+        bytes: how much.
+        whose: what sets the bound, for messages.
+    """
+
+    bytes: int
+    whose: str
+
+    def __str__(self) -> str:
+        return f"{self.bytes / GIGABYTE:.3g} GB ({self.whose})"
+
+
+def memory_room(limit_gb: float | None = None) -> Room:
+    """The tightest of what is free on the machine and of the limits around this process.
+
+    What may be swapped out counts as free.
+
+    Args:
+        limit_gb: a limit of its own, 10⁹ bytes; None for no such limit.
+    """
+    return min(_rooms(limit_gb), key=lambda room: room.bytes)
+
+
+def _rooms(limit_gb: float | None) -> Iterator[Room]:
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    yield Room(int(free), "free on this machine")
+    group = limits()["memory_bytes"]
+    if group is not None:
+        yield Room(int(group), "the control group's limit")
+    for kind, whose in (
+        (resource.RLIMIT_DATA, "ulimit -d"),
+        (resource.RLIMIT_AS, "ulimit -v"),
+    ):
+        soft, _ = resource.getrlimit(kind)
+        if soft != resource.RLIM_INFINITY:
+            yield Room(soft, whose)
+    if limit_gb is not None:
+        yield Room(int(limit_gb * GIGABYTE), f"limits.memory_gb={limit_gb:g}")
