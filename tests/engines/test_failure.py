@@ -95,7 +95,7 @@ def test_adapters_that_dont_fit_beside_each_other_take_turns(entered, request_of
         counts = engine.adapter_counts
     assert {each.error for each in ends(events).values()} == {None}
     assert {len(ids) for ids in outputs(events).values()} == {6}
-    assert (counts.loads, counts.evictions) == (3, 2)
+    assert (counts.loads, counts.evictions) == (4, 3)
 
 
 def follows(error, cause):
