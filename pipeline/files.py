@@ -63,7 +63,7 @@ def read_jsonl(path: Path) -> list[Any]:
 
 @contextmanager
 def reading(path: Path, part: str = "") -> Iterator[None]:
-    """Whatever is wrong with the content of `path` is raised inside as `Unreadable`.
+    """Whatever is wrong with `path` or its content is raised inside as `Unreadable`.
 
     Args:
         path: the file that is read.
@@ -71,7 +71,7 @@ def reading(path: Path, part: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except MALFORMED as error:
+    except (OSError, *MALFORMED) as error:
         line = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise Unreadable(f"{path}: can't be read{part}: {line}") from error
 

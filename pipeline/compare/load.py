@@ -1,23 +1,20 @@
 """From sources to runs: sweeps, single runs, folders of either, and queries."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.compare.query import fetch, is_query
+from pipeline.compare.recorded import document, stamp, whole
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
 from pipeline.compare.settings import as_used, flatten, overridden, shared
 from pipeline.errors import Unreadable, UsageError
-from pipeline.files import read_json
+from pipeline.files import read_json, reading
+from pipeline.tracking.folders import subfolders
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
-
-MALFORMED = (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError)
-"""What reading a file raises when its content is not what its writer meant."""
+from pipeline.tracking.sweep_directory import SHEET
 
 
 def load(sources: Sequence[Path | str]) -> tuple[Run, ...]:
@@ -45,33 +42,34 @@ def _named(path: Path) -> Iterable[Run]:
 
 
 def _found(path: Path) -> Iterator[Run]:
-    if (path / "sweep.json").is_file():
+    if (path / SHEET).exists():
         yield from _sweep(path)
-    elif (path / "status.json").is_file() or (path / "config.yaml").is_file():
+    elif (path / "status.json").exists() or (path / "config.yaml").exists():
         yield _run(path)
     else:
-        children = (child for child in path.iterdir() if child.is_dir())
-        for child in sorted(children, key=_natural):
-            if not child.name.startswith("."):
-                yield from _found(child)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.findall(r"\d+|\D+", path.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+        for child in subfolders(path):
+            yield from _found(child)
 
 
 def _sweep(path: Path) -> Iterator[Run]:
+    """The jobs of a sweep; where its list of them is damaged, a row that says so and what is there.
+
+    The jobs' directories need no list to be read.
+    """
     try:
-        sweep = read_json(path / "sweep.json")
-        jobs = [(path / job["path"], job["overrides"]) for job in sweep["jobs"]]
-    except MALFORMED as error:
-        raise UsageError(f"{path / 'sweep.json'}: not a sweep's list of jobs ({error})") from error
+        sheet = read_json(path / SHEET)
+        with reading(path / SHEET):
+            jobs = [(path / job["path"], job["overrides"]) for job in sheet["jobs"]]
+            command = sheet.get("command")
+    except Unreadable as error:
+        yield Run(path, UNREADABLE, cause=str(error), complete=False)
+        for child in subfolders(path):
+            yield from _found(child)
+        return
     runs = [(_run(folder), overrides) for folder, overrides in jobs]
     common = shared([run.settings for run, _ in runs if run.settings])
     for run, overrides in runs:
         settings = run.settings or dict(common) | overridden(overrides)
-        command = sweep.get("command")
         yield replace(run, settings=settings, complete=bool(run.settings), command=command)
 
 
@@ -79,40 +77,40 @@ def _run(path: Path) -> Run:
     if not path.is_dir():
         return Run(path, NEVER_RAN, cause="its directory was never made")
     directory = RunDirectory(path)
-    if not directory.has("status.json"):
+    if not (path / "status.json").exists():
         return Run(path, NEVER_RAN, _settings(directory), cause="it never got a status")
     try:
-        return _read(directory)
+        with reading(path):
+            return _read(directory)
     except UsageError as error:
         return Run(path, UNREADABLE, _settings(directory), cause=str(error))
-    except MALFORMED as error:
-        cause = f"{type(error).__name__}: {error}"
-        return Run(path, UNREADABLE, _settings(directory), cause=cause)
 
 
 def _read(directory: RunDirectory) -> Run:
-    status, settings = directory.status(), _settings(directory)
-    if status.state is State.FINISHED and not settings:
-        raise ValueError("config.yaml is missing or not readable")
+    status = directory.status()
+    metrics = document(directory, "metrics.json")
+    if status.state is State.FINISHED:
+        whole(directory, metrics)
     return Run(
         path=directory.path,
         state=str(status.state),
-        settings=settings,
+        settings=_settings(directory),
         cause=status.cause,
         validity=status.validity,
         reasons=status.reasons,
         cautions=status.cautions,
-        metrics=directory.json("metrics.json"),
-        trace=directory.json("trace.json").get("sha256"),
+        metrics=metrics,
+        trace=document(directory, "trace.json").get("sha256"),
         format=status.format,
-        environment=directory.json("environment.json"),
-        started=status.started,
-        profiles=directory.json("profile/README.json"),
+        environment=document(directory, "environment.json"),
+        started=stamp(directory, status.started),
+        profiles=document(directory, "profile/README.json"),
     )
 
 
 def _settings(directory: RunDirectory) -> Mapping[str, Any]:
     try:
-        return as_used(flatten(directory.config())) if directory.has("config.yaml") else {}
-    except (Unreadable, *MALFORMED):
+        with reading(directory.path):
+            return as_used(flatten(directory.config())) if directory.has("config.yaml") else {}
+    except Unreadable:
         return {}

@@ -80,7 +80,7 @@ class RunDirectory:
         """
         path = self.path / "config.yaml"
         with reading(path):
-            return dict(yaml.safe_load(path.read_text("utf-8")))
+            return {**yaml.safe_load(path.read_text("utf-8"))}
 
     def status(self) -> Status:
         """How the job stands; KILLED if it says that it runs, and no living process holds it.
@@ -115,12 +115,12 @@ class RunDirectory:
         Raises:
             Unreadable: it is damaged.
         """
-        if not self.has(name):
-            return {}
         path = self.path / name
+        if not path.exists():
+            return {}
         document = read_json(path)
         with reading(path):
-            return dict(document)
+            return {**document}
 
     def requests(self) -> tuple[RequestRecord, ...]:
         """The served requests, in the order they finished.
@@ -144,7 +144,7 @@ class RunDirectory:
 
     def _rows(self, name: str, parse: Callable[[Mapping[str, Any]], Row]) -> tuple[Row, ...]:
         path = self.path / name
-        rows = read_jsonl(path) if path.is_file() else []
+        rows = read_jsonl(path) if path.exists() else []
         return tuple(_parsed(path, number, row, parse) for number, row in enumerate(rows, start=1))
 
 

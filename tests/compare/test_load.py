@@ -1,14 +1,17 @@
 """Directories become rows, and no job is lost on the way."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pipeline.compare.cautions import cautions
 from pipeline.compare.load import load
 from pipeline.compare.report import compare
+from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
 from pipeline.files import read_json, write_json
 from pipeline.tracking.status import State
@@ -82,9 +85,6 @@ def test_paths_without_runs_are_refused_by_name(tmp_path: Path) -> None:
         load([tmp_path / "nowhere"])
     with pytest.raises(UsageError, match="no runs here"):
         load([tmp_path])
-    write_json(tmp_path / "sweep.json", {"jobs": [{"no": "path"}]})
-    with pytest.raises(UsageError, match=r"sweep\.json: not a sweep's list"):
-        load([tmp_path])
 
 
 def test_runs_of_before_are_read_and_marked(
@@ -120,3 +120,94 @@ def test_what_runs_say_of_themselves_is_in_the_cautions(
         status = read_json(root / run / "status.json")
         write_json(root / run / "status.json", status | {"cautions": ["2 prompts were left out"]})
     assert "sweep/0, sweep/1: 2 prompts were left out" in cautions(compare([root]))
+
+
+DAMAGE: dict[str, bytes] = {
+    "empty": b"",
+    "cut short": b'{"a": [1,\n',
+    "another encoding": b"\xff\xfe{}\n",
+    "a list": b"[]\n",
+    "a number": b"7\n",
+    "null": b"null\n",
+}
+READ = ("status.json", "config.yaml", "metrics.json", "environment.json", "trace.json")
+ROWS = ("requests.jsonl", "iterations.jsonl")
+
+
+def test_damaged_files_are_rows_that_name_them_and_nothing_stops(
+    tmp_path: Path, make_run: Callable[..., Path], console: Console
+) -> None:
+    good = [make_run(tmp_path / "good" / engine, engine) for engine in ("merged", "multilora")]
+    damaged = {}
+    for name in (*READ, *ROWS):
+        for number, (kind, content) in enumerate(DAMAGE.items()):
+            if not (name in ROWS and kind == "empty"):
+                path = make_run(tmp_path / f"of {name}" / str(number)) / name
+                path.write_bytes(content)
+                damaged[path.parent] = path
+        path = make_run(tmp_path / f"of {name}" / "folder") / name
+        path.unlink()
+        path.mkdir()
+        damaged[path.parent] = path
+    comparison = compare([tmp_path])
+    print_table(comparison, console)
+    runs = {run.path: run for run in comparison.runs}
+    assert {path for path, run in runs.items() if run.counts} == set(good)
+    for folder, path in damaged.items():
+        assert runs[folder].verdict == "UNREADABLE", path
+        assert str(path) in runs[folder].why
+    page, printed = comparison.report.read_text(), console.export_text()
+    assert page.count("UNREADABLE") >= len(damaged) <= printed.count("UNREADABLE")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("environment.json", "cpu", 5),
+        ("environment.json", "memory", {"total_bytes": "much"}),
+        ("environment.json", "git", {"commit": 7}),
+        ("environment.json", "machine_id", []),
+        ("trace.json", "sha256", ["a"]),
+        ("status.json", "started", "yesterday"),
+        ("status.json", "started", "2026-11-24T12:00:00"),
+    ],
+)
+def test_other_types_than_were_written_are_damage(
+    tmp_path: Path, make_run: Callable[..., Path], name: str, field: str, value: object
+) -> None:
+    path = make_run(tmp_path / "run") / name
+    write_json(path, read_json(path) | {field: value})
+    (run,) = load([tmp_path])
+    assert run.verdict == "UNREADABLE" and str(path) in run.why
+
+
+def test_rows_that_are_gone_are_missed(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    path = make_run(tmp_path / "run", metrics={"requests": 16})
+    assert load([path])[0].counts
+    rows = (path / "requests.jsonl").read_text().splitlines(keepends=True)
+    (path / "requests.jsonl").write_text("".join(rows[:-2]))
+    (run,) = load([path])
+    assert run.verdict == "UNREADABLE"
+    assert "has 14 measured requests, metrics.json counted 16" in run.why
+
+
+@pytest.mark.parametrize("sheet", ["", "[]", '{"jobs": 5}', '{"jobs": [{"no": "path"}]}'])
+def test_a_damaged_list_of_jobs_is_a_row_and_costs_no_run(
+    tmp_path: Path, make_sweep: Callable[..., Path], sheet: str
+) -> None:
+    root = make_sweep(tmp_path / "sweep", alphas=(1.0,), batches=(4,))
+    (root / "sweep.json").write_text(sheet)
+    damaged, *jobs = load([tmp_path])
+    assert (damaged.path, damaged.verdict) == (root, "UNREADABLE")
+    assert str(root / "sweep.json") in damaged.why
+    assert [run.counts for run in jobs] == [True, True]
+
+
+def test_what_only_looks_like_a_run_is_none(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    """MLflow's copies of runs, earlier attempts at one, and drafts."""
+    run = make_run(tmp_path / "lab" / "runs" / "mine")
+    for copy in ("a1" * 16, f"1/{'b2' * 16}"):
+        shutil.copytree(run, tmp_path / "lab" / "mlruns" / "artifacts" / copy / "artifacts")
+    shutil.copytree(run, tmp_path / "lab" / "runs" / "set aside" / "earlier" / "1")
+    shutil.copytree(run, tmp_path / "lab" / "runs" / ".draft")
+    assert [each.path for each in load([tmp_path / "lab"])] == [run]
