@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from pipeline.files import reading
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 
@@ -33,6 +34,9 @@ def answers(run: RunDirectory, adapters: int = MOST, length: int = LENGTH) -> tu
     """The first answer of each of a run's first `adapters` adapters.
 
     Empty when nothing was served, or as ids alone (`workload.text=false`).
+
+    Raises:
+        Unreadable: the rows or the trace are damaged.
     """
     first = first_answered(run.requests(), adapters)
     prompts = _prompts(run, {each.id for each in first})
@@ -84,7 +88,7 @@ def _prompts(run: RunDirectory, ids: Collection[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     if not ids or not run.trace.is_file():
         return found
-    with run.trace.open(encoding="utf-8") as lines:
+    with reading(run.trace), run.trace.open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
             if row["id"] in ids:

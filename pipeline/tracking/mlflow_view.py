@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.files import write_json
+from pipeline.errors import UsageError
+from pipeline.files import reading, write_json
 from pipeline.settings import STRICT
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.figures import request_table
@@ -19,7 +20,7 @@ from pipeline.tracking.mlflow_experiment import RECEIPT, MlflowExperiment
 from pipeline.tracking.projection import of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
-from pipeline.tracking.tracker import Tracker, TrackingSettings
+from pipeline.tracking.tracker import RunUnreadable, Tracker, TrackingSettings
 
 LONGEST_S = 3600
 """Most seconds that a server may be waited for."""
@@ -66,10 +67,11 @@ class MlflowTracker(Tracker):
     def project(self, directory: Path) -> None:
         """Show one run directory, beneath its sweep's run if it is a job of one."""
         run = RunDirectory(directory)
-        projection, table = of_run(run), request_table(run)
         outside = directory.resolve().parent
         sweep = outside if is_sweep(outside) else None
-        above = of_sweep(SweepDirectory.read(sweep)) if sweep else None
+        with _readable(directory):
+            projection, table = of_run(run), request_table(run)
+            above = of_sweep(SweepDirectory.read(sweep)) if sweep else None
         with self._experiment() as experiment:
             parent = experiment.find_or_make(above, sweep) if above and sweep else None
             run_id = experiment.show(projection, directory, parent=parent, table=table)
@@ -77,13 +79,20 @@ class MlflowTracker(Tracker):
 
     def project_sweep(self, sweep: Path) -> None:
         """Show every job of a sweep that has begun, then the sweep's run with the report."""
-        directory = SweepDirectory.read(sweep)
+        with _readable(sweep):
+            directory = SweepDirectory.read(sweep)
+            projection = of_sweep(directory)
+        damaged = []
         for run in directory.runs():
-            self.project(run.path)
-        projection = of_sweep(directory)
+            try:
+                self.project(run.path)
+            except RunUnreadable as error:
+                damaged.append(str(error))
         with self._experiment() as experiment:
             run_id = experiment.show(projection, sweep, leaving=directory.jobs)
             self._sign(sweep, experiment, run_id)
+        if damaged:
+            raise RunUnreadable("; ".join(damaged))
 
     def close_message(self) -> str:
         """Where the user interface is, or how to start it."""
@@ -106,3 +115,13 @@ class MlflowTracker(Tracker):
             "run_id": run_id,
         }
         write_json(directory / RECEIPT, receipt)
+
+
+@contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """Damage to what is to be shown is no fault of MLflow's."""
+    try:
+        with reading(directory):
+            yield
+    except UsageError as error:
+        raise RunUnreadable(str(error)) from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline.errors import Unreadable
 from pipeline.files import read_json
 from pipeline.tracking.figures import Point, points
 from pipeline.tracking.run_directory import RunDirectory
@@ -35,6 +36,8 @@ One that is nowhere is left out: a configuration holds what its run read.
 
 MLFLOWS = (State.RUNNING, State.FINISHED, State.KILLED)
 """States that MLflow knows by the same name."""
+UNREADABLE = "UNREADABLE"
+"""What a sweep's description says of a job whose status is damaged."""
 
 PASSING_TAGS = ("cause", "validity", "trace_sha256")
 """Tags that one attempt may have and the next may not."""
@@ -119,10 +122,12 @@ def of_run(run: RunDirectory) -> Projection:
 
 def of_sweep(sweep: SweepDirectory) -> Projection:
     """The projection of a sweep: the run its jobs hang from."""
-    statuses = [run.status() for run in sweep.runs()]
-    states = [status.state for status in statuses]
-    ends = [_milliseconds(status.finished) for status in statuses if status.finished]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in State if state in states)
+    statuses = [_status(run) for run in sweep.runs()]
+    known = [status for status in statuses if status]
+    states = [status.state.value if status else UNREADABLE for status in statuses]
+    ends = [_milliseconds(status.finished) for status in known if status.finished]
+    counts = ", ".join(f"{states.count(s)} {s}" for s in (*State, UNREADABLE) if s in states)
+    notes = (_found(sweep), f"`{sweep.command}`", f"{len(sweep.jobs)} jobs: {counts}")
     return Projection(
         key=sweep.id,
         name=" · ".join(["sweep", *filter(None, [", ".join(sweep.swept())])]),
@@ -131,28 +136,30 @@ def of_sweep(sweep: SweepDirectory) -> Projection:
         finished_ms=max(ends, default=None),
         tags={
             "command": sweep.command,
-            "mlflow.note.content": "\n\n".join(
-                filter(
-                    None,
-                    [
-                        _found(sweep),
-                        f"`{sweep.command}`",
-                        f"{len(sweep.jobs)} jobs: {counts}",
-                    ],
-                )
-            ),
+            "mlflow.note.content": "\n\n".join(filter(None, notes)),
         },
     )
+
+
+def _status(run: RunDirectory) -> Status | None:
+    """How the job stands; None where its status is damaged."""
+    try:
+        return run.status()
+    except Unreadable:
+        return None
 
 
 def _found(sweep: SweepDirectory) -> str | None:
     """What the comparison of its jobs says; None before there is one."""
     path = sweep.path / "comparison.json"
-    headline: str | None = read_json(path).get("headline") if path.is_file() else None
-    return headline and f"**{headline}**"
+    try:
+        headline = read_json(path).get("headline") if path.exists() else None
+    except (Unreadable, AttributeError):
+        return None
+    return f"**{headline}**" if headline else None
 
 
-def _overall(states: list[State], jobs: int) -> str:
+def _overall(states: list[str], jobs: int) -> str:
     if len(states) < jobs or State.RUNNING in states:
         return "RUNNING"
     return "FINISHED" if set(states) <= {State.FINISHED} else "FAILED"

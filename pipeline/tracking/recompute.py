@@ -1,6 +1,7 @@
 """Compute a run's metrics again from its raw rows: `python -m pipeline.tracking.recompute RUN`.
 
-Exit codes: 0 all are as they were stored; 1 some differ, and are printed; 2 no finished run there.
+Exit codes: 0 all are as they were stored; 1 some differ, or a run can't be read, which is printed;
+2 no finished run there.
 """
 
 import argparse
@@ -9,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from math import isclose
 from pathlib import Path
 
+from pipeline.errors import UsageError
+from pipeline.files import reading
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.served import again
 from pipeline.metrics.slo import Slo
@@ -16,6 +19,7 @@ from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
 from pipeline.tracking.run_directory import RunDirectory
 
+NEEDED = ("requests.jsonl", "metrics.json", "config.yaml")
 READINGS = ("load_s", "warmup_s", "peak_rss_bytes")
 """Read once a run, so `metrics.json` is where they are kept."""
 
@@ -26,22 +30,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m pipeline.tracking.recompute", description=__doc__
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory")
-    wrong = False
-    for path in parser.parse_args(arguments).runs:
-        run = RunDirectory(path)
-        if not (run.has("requests.jsonl") and run.has("metrics.json") and run.has("config.yaml")):
-            print(f"{path}: no run with requests.jsonl, metrics.json and config.yaml there")
-            return 2
-        again = recompute(run)
-        differing = differences(again, run.json("metrics.json"))
-        wrong |= bool(differing)
-        print(f"{path}: {len(again)} metrics recomputed, {len(differing)} differ")
-        print(*(f"  {each}" for each in differing), sep="\n", end="\n" if differing else "")
-    return 1 if wrong else 0
+    return max(_judged(RunDirectory(path)) for path in parser.parse_args(arguments).runs)
+
+
+def _judged(run: RunDirectory) -> int:
+    """Recompute one run and print how it compares; its part of the exit code."""
+    if not all((run.path / name).exists() for name in NEEDED):
+        print(f"{run.path}: no run with {', '.join(NEEDED[:-1])} and {NEEDED[-1]} there")
+        return 2
+    try:
+        with reading(run.path):
+            again = recompute(run)
+            differing = differences(again, run.json("metrics.json"))
+    except UsageError as error:
+        print(error)
+        return 1
+    print(f"{run.path}: {len(again)} metrics recomputed, {len(differing)} differ")
+    print(*(f"  {each}" for each in differing), sep="\n", end="\n" if differing else "")
+    return int(bool(differing))
 
 
 def recompute(run: RunDirectory) -> dict[str, Value]:
-    """Every metric that is a function of what was measured, from the rows and the limits alone."""
+    """Every metric that is a function of what was measured, from the rows and the limits alone.
+
+    Raises:
+        Unreadable: one of its files is damaged.
+    """
     stored, config = run.json("metrics.json"), run.config()
     timeline = Timeline(
         requests=run.requests(),

@@ -7,16 +7,21 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import Unreadable
+from pipeline.files import reading
+from pipeline.tracking.folders import is_copy, subfolders
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_run, is_sweep
-from pipeline.tracking.tracker import TrackingUnavailable
+from pipeline.tracking.tracker import RunUnreadable, TrackingUnavailable
 
-EXPERIMENT = "multi-lora"
-"""For runs made with `tracking=none`, whose configuration names none."""
+ELSEWHERE = MlflowSettings("mlflow", "sqlite:///mlflow.db", "multi-lora", "artifacts")
+"""For runs made with `tracking=none`, whose configuration says nothing of MLflow."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in options.paths:
         found = list(find(path))
         if not found:
-            print(f"{path}: no run and no sweep there", file=sys.stderr)
+            print(f"{path}: no run and no sweep there{_copies(path)}", file=sys.stderr)
             return 2
         directories += found
     try:
@@ -40,52 +45,74 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find(path: Path) -> Iterator[Path]:
-    """The run and sweep directories at and under `path`; a sweep's jobs come with it."""
+    """The run and sweep directories at and under `path`; a sweep's jobs come with it.
+
+    MLflow's copies of runs, earlier attempts, what is hidden and what links lead to are none.
+    """
+    if is_copy(path):
+        return
     if is_sweep(path) or is_run(path):
         yield path
     elif path.is_dir():
-        for entry in sorted(path.iterdir()):
-            if not entry.is_symlink() and not entry.name.startswith("."):
+        for entry in subfolders(path):
+            if not entry.is_symlink():
                 yield from find(entry)
 
 
+def _copies(path: Path) -> str:
+    return ": it is MLflow's copy of one" if is_copy(path) else ""
+
+
 def _bring_in(directory: Path, uri: str | None) -> int:
-    sweep = is_sweep(directory)
+    runs: list[RunDirectory] = []
+    code = 0
     try:
-        runs = list(SweepDirectory.read(directory).runs()) if sweep else [RunDirectory(directory)]
-        settings = _settings(runs, uri)
+        runs = _runs(directory)
+        with reading(directory):
+            settings = _settings(runs, uri)
         if settings is None:
             print(f"{directory}: left out, made with tracking=none; --uri brings it in")
             return 0
         tracker = MlflowTracker(settings)
-        show = tracker.project_sweep if sweep else tracker.project
-        show(directory)
-    except TrackingUnavailable:
-        raise
-    except Exception as error:
-        print(f"{directory}: can't be read: {error!r}", file=sys.stderr)
-        return 1
+        (tracker.project_sweep if is_sweep(directory) else tracker.project)(directory)
+    except (RunUnreadable, Unreadable) as error:
+        print(error, file=sys.stderr)
+        code = 1
+    _tell(runs)
+    return code
+
+
+def _runs(directory: Path) -> list[RunDirectory]:
+    if is_sweep(directory):
+        return list(SweepDirectory.read(directory).runs())
+    return [RunDirectory(directory)]
+
+
+def _tell(runs: Sequence[RunDirectory]) -> None:
+    """Say of those that are in MLflow how they ended and how they are called there."""
     for run in runs:
-        receipt = run.json("mlflow.json")
-        print(f"{run.path}: {run.status().state}, MLflow run {receipt['run_id']}")
-    return 0
+        with suppress(Unreadable, KeyError):
+            state, receipt = run.status().state, run.json("mlflow.json")
+            print(f"{run.path}: {state}, MLflow run {receipt['run_id']}")
 
 
 def _settings(runs: Sequence[RunDirectory], uri: str | None) -> MlflowSettings | None:
     """Settings from the first configuration there is, at the URI that wins."""
-    configs = (run.config() for run in runs if run.has("config.yaml"))
-    own: dict[str, Any] = next(configs, {}).get("tracking") or {}
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI")
-    if not (uri or own.get("uri")):
+    own = next((found for run in runs if (found := _tracking(run))), {})
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or own.get("uri")
+    if not uri:
         return None
-    settings = MlflowSettings(
-        name="mlflow",
-        uri=own.get("uri") or uri or "",
-        experiment=own.get("experiment", EXPERIMENT),
-        artifact_root=own.get("artifact_root", ""),
-        timeout_s=own.get("timeout_s", 5),
-    )
-    return settings.moved(uri) if uri else settings
+    return replace(ELSEWHERE, **own).moved(uri)
+
+
+def _tracking(run: RunDirectory) -> dict[str, Any]:
+    """What the run's configuration says of MLflow; nothing where it doesn't, or is damaged."""
+    known = {each.name for each in fields(MlflowSettings)}
+    try:
+        own = run.config().get("tracking") or {}
+        return {name: value for name, value in own.items() if name in known and "uri" in own}
+    except (Unreadable, AttributeError):
+        return {}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,10 @@ class TrackingUnavailable(Exception):
     """
 
 
+class RunUnreadable(TrackingUnavailable):
+    """The view is there, but what it is to show is damaged; all else was shown."""
+
+
 class Tracker(ABC):
     """Shows run directories somewhere else; called when a job's own process has ended."""
 
@@ -19,6 +23,7 @@ class Tracker(ABC):
         """Show one run directory, of a single run or of a sweep's job; again is the same.
 
         Raises:
+            RunUnreadable: a file of the run is damaged.
             TrackingUnavailable: what is behind the view didn't answer.
         """
 
@@ -27,6 +32,7 @@ class Tracker(ABC):
         """Show a sweep: its jobs and the report over them; again is the same.
 
         Raises:
+            RunUnreadable: its list of jobs is damaged, or files of jobs; the others are shown.
             TrackingUnavailable: what is behind the view didn't answer.
         """
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import Unreadable
 from pipeline.tracking.answers import ELLIPSIS, Answer, answers, first_answered, shown
 from pipeline.tracking.run_directory import RunDirectory
 from tests.tracking.conftest import request
@@ -41,6 +43,13 @@ def test_prompts_come_from_the_trace(make_run: MakeRun) -> None:
     run.trace.write_text("\n".join(lines) + "\n")
     assert answers(run) == (Answer("a", r"question 0\n", "abc"),)
     assert answers(run, length=5) == (Answer("a", "ques" + ELLIPSIS, "abc"),)
+
+
+def test_a_damaged_trace_is_named(make_run: MakeRun) -> None:
+    run = make_run()
+    run.trace.write_text("{}\n")
+    with pytest.raises(Unreadable, match=r"trace\.jsonl: can't be read"):
+        answers(run)
 
 
 def test_a_run_that_served_nothing_has_no_answers(tmp_path) -> None:

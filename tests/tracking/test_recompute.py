@@ -1,12 +1,14 @@
 """Every stored aggregate is what the raw rows give."""
 
 import json
+import shutil
 
 import pytest
 import yaml
 
 from pipeline.metrics.findings import NAMES
 from pipeline.metrics.slo import met
+from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.tracking.recompute import differences, main, recompute
@@ -28,6 +30,19 @@ def ran(request, values, config, tmp_path):
     directory.write_config(yaml.safe_dump(values(*overrides)))
     with Progress(0, 1, "test") as progress:
         run(config(*overrides), directory, progress)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run without an engine's figures: what `recompute` needs, made once."""
+    directory = RunDirectory(tmp_path_factory.mktemp("finished"))
+    rows = [RequestRecord(0, 0, "a", 3, 0.0, 0.0, 0.0, 0.1, (0.2, 0.4), 0.5, (1, 2), "ab")]
+    directory.append(Iteration(0, 0.0, 1.0, {"decode": 1.0}, AdapterCounts(), 0.5), rows)
+    directory.write_config("slo: {ttft: null, tpot: null, e2e: null}")
+    directory.write_json("environment.json", {"threads": 1})
+    directory.write_json("metrics.json", {"load_s": 1.0, "warmup_s": 1.0, "peak_rss_bytes": 1})
+    directory.write_json("metrics.json", recompute(directory))
     return directory
 
 
@@ -98,6 +113,32 @@ def test_a_changed_row_is_found(ran):
     path.write_text("\n".join([changed, *rest]) + "\n")
     stored = ran.json("metrics.json")
     assert any(each.startswith("e2e_s/mean") for each in differences(recompute(ran), stored))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("requests.jsonl", b'{"id": \n'),
+        ("iterations.jsonl", b"\xff\xfe\n"),
+        ("metrics.json", b"[]"),
+        ("config.yaml", b"engine: {"),
+        ("environment.json", b"{}"),
+        ("fidelity.json", b"{"),
+        ("fidelity.json", None),
+    ],
+)
+def test_a_damaged_file_is_named_and_the_others_are_recomputed(
+    finished, tmp_path, capsys, name, content
+):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(finished.path, damaged)
+    (damaged / name).unlink(missing_ok=True)
+    (damaged / name).mkdir() if content is None else (damaged / name).write_bytes(content)
+    assert main([str(damaged), str(finished.path)]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(str(damaged)) and "can't be read" in first
+    assert name in first or name == "environment.json"
+    assert second.endswith("0 differ")
 
 
 def test_a_folder_without_a_run_is_said_to_be_none(tmp_path, capsys):

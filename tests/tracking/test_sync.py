@@ -1,5 +1,6 @@
 """The command that brings runs in."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -94,3 +95,64 @@ def test_a_job_of_a_sweep_alone_hangs_from_the_sweep(
     assert client.get_run(run.data.tags["mlflow.parentRunId"]).data.tags["pipeline.id"] == "sweep-1"
     assert list(find(sweep / "0")) == [sweep / "0"]
     assert list(find(sweep.parent)) == [sweep]
+
+
+def test_copies_earlier_attempts_and_drafts_are_no_runs(
+    settings: MlflowSettings,
+    tmp_path: Path,
+    make_run: MakeRun,
+    make_sweep: MakeSweep,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A second `sync` of the folder that holds both runs and MLflow's files changes nothing."""
+    run = make_run(tmp_path / "runs" / "one", tracking=asdict(settings))
+    sweep = make_sweep((State.FINISHED,), tracking=asdict(settings))
+    shutil.copytree(run.path, tmp_path / "runs" / "set aside" / "earlier" / "1")
+    shutil.copytree(run.path, tmp_path / "runs" / ".draft")
+    for _ in range(2):
+        assert main([str(tmp_path)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split(":")[0] for line in lines] == [str(run.path), str(sweep / "0")]
+    client = MlflowClient(tracking_uri=settings.uri)
+    assert len(client.search_runs(["1"])) == 3
+    receipt = read_json(run.path / "mlflow.json")
+    copy = Path(settings.artifact_root) / receipt["run_id"] / "artifacts"
+    assert (copy / "status.json").is_file()
+    assert main([settings.artifact_root]) == 2
+    assert main([str(copy)]) == 2
+    assert "it is MLflow's copy" in capsys.readouterr().err
+
+
+def test_damaged_files_are_named_and_the_other_jobs_come(
+    settings: MlflowSettings,
+    tmp_path: Path,
+    make_run: MakeRun,
+    make_sweep: MakeSweep,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sweep = make_sweep((State.FINISHED,) * 4, tracking=asdict(settings))
+    for job, name in enumerate(("status.json", "requests.jsonl", "config.yaml")):
+        (sweep / str(job) / name).write_bytes(b'{"id": \n')
+    other = make_run(tmp_path / "runs" / "zz", tracking=asdict(settings))
+    assert main([str(tmp_path / "runs")]) == 1
+    said, shown = capsys.readouterr()[::-1]
+    for job, name in enumerate(("status.json", "requests.jsonl", "config.yaml")):
+        assert str(sweep / str(job) / name) in said
+    assert f"{sweep}/3: FINISHED" in shown and f"{other.path}: FINISHED" in shown
+    client = MlflowClient(tracking_uri=settings.uri)
+    parent = client.get_run(read_json(sweep / "mlflow.json")["run_id"])
+    assert "3 FINISHED, 1 UNREADABLE" in parent.data.tags["mlflow.note.content"]
+    (sweep / "sweep.json").write_text("[")
+    assert main([str(tmp_path / "runs")]) == 1
+    said, shown = capsys.readouterr()[::-1]
+    assert said.startswith(f"{sweep}/sweep.json: ") and said.count("\n") == 1
+    assert f"{other.path}: FINISHED" in shown
+
+
+def test_a_configuration_that_says_nonsense_of_mlflow_is_named(
+    settings: MlflowSettings, make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tracking=asdict(settings) | {"timeout_s": "soon"})
+    assert main([str(run.path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(str(run.path)) and said.count("\n") == 1
