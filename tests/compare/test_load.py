@@ -14,6 +14,7 @@ from pipeline.compare.report import compare
 from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
 from pipeline.files import read_json, write_json
+from pipeline.tracking.lock import claimed
 from pipeline.tracking.status import State
 
 
@@ -61,8 +62,10 @@ def test_a_run_with_a_broken_file_does_not_count(
 
 
 def test_what_is_still_running_says_so(tmp_path: Path, make_run: Callable[..., Path]) -> None:
-    (run,) = load([make_run(tmp_path / "run", state=State.RUNNING)])
-    assert not run.counts
+    path = make_run(tmp_path / "run", state=State.RUNNING)
+    with claimed(path):
+        (run,) = load([path])
+    assert not run.counts and run.verdict == "RUNNING"
     assert "not ended" in run.why
 
 
