@@ -2,7 +2,6 @@
 
 LONGEST = 2000
 """Characters of a message; of longer ones the middle is left out."""
-
 REPEATED = 120
 """Characters of something a user typed that a message repeats."""
 
@@ -20,7 +19,8 @@ class UsageError(Exception):
         if not said.isprintable():
             said = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in said)
         if len(said) > LONGEST:
-            said = f"{said[: LONGEST // 2]} … {said[-LONGEST // 2 :]}"
+            half = LONGEST // 2 - 2
+            said = f"{said[:half]} … {said[-half:]}"
         return said
 
 
@@ -34,3 +34,8 @@ class Unreadable(UsageError):
 def shortened(typed: str) -> str:
     """As much of what a user typed as a message has room for."""
     return typed if len(typed) <= REPEATED else f"{typed[: REPEATED - 1]}…"
+
+
+def shown(value: object) -> str:
+    """A value from a file, for a message: short, whatever it is."""
+    return shortened(repr(value))

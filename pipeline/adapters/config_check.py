@@ -4,15 +4,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, shown
 
 _TASKS = (
     *("SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"),
     None,
 )
 _BIASES = ("none", "all", "lora_only")
-_SHOWN = 80
-"""Characters of a value that an error shows."""
 
 
 def check_config(config: Mapping[str, Any], where: str) -> None:
@@ -27,7 +25,7 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
     """
     for key, (fits, wanted) in _RULES.items():
         if key in config and not fits(config[key]):
-            raise UsageError(f"{where}: {key} is {_shown(config[key])}, not {wanted}; correct it")
+            raise UsageError(f"{where}: {key} is {shown(config[key])}, not {wanted}; correct it")
     layered = [
         key for key in ("layers_to_transform", "layers_pattern") if config.get(key) is not None
     ]
@@ -48,14 +46,9 @@ def _check_bias(config: Mapping[str, Any], where: str) -> None:
     began = config.get("init_lora_weights", True)
     if began not in (True, False):
         raise UsageError(
-            f"{where}: lora_bias can't be combined with init_lora_weights={_shown(began)} in PEFT; "
+            f"{where}: lora_bias can't be combined with init_lora_weights={shown(began)} in PEFT; "
             "set that to true"
         )
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _is_count(value: Any) -> bool:
@@ -97,9 +90,8 @@ def _are_layers(value: Any) -> bool:
 
 
 def _are_tokens(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_are_indices, value.values()))
-    return value is None or _are_indices(value)
+    listed = [*value.values()] if isinstance(value, dict) else [value]
+    return value is None or all(_are_indices(each) and each for each in listed)
 
 
 def _is_flag(value: Any) -> bool:

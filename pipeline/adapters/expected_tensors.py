@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.adapters.lora_file import PREFIX, LoraFile
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, shown
 from pipeline.models.architecture import Architecture
 from pipeline.models.stored_shapes import Shapes
 from pipeline.models.stored_shapes import expected as whole_tensors
@@ -71,7 +71,7 @@ def _tokens(lora: LoraFile, architecture: Architecture, saved: tuple[str, ...]) 
     for end, ids in by_module.items():
         if [name for name in names if name.endswith(end)] != [EMBEDDING] or len(by_module) > 1:
             raise UsageError(
-                f"{lora.folder}: trainable_token_indices name {end!r}: only tokens of the "
+                f"{lora.folder}: trainable_token_indices name {shown(end)}: only tokens of the "
                 f"embedding are served, as a list or for {EMBEDDING!r}"
             )
         if not all(0 <= id_ < architecture.vocabulary for id_ in ids) or len({*ids}) < len(ids):

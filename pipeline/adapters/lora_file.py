@@ -9,7 +9,7 @@ from typing import Any, Self
 from pipeline.adapters.config_check import check_config
 from pipeline.adapters.module_patterns import is_target, value_for
 from pipeline.adapters.variants import variants
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, shown
 from pipeline.models.finite import EXPONENTS, is_finite
 from pipeline.models.json_file import read_object
 from pipeline.models.safetensors_file import stored_tensors
@@ -21,8 +21,6 @@ PEFT_DEFAULT = 8
 """Rank, and alpha, of a configuration that doesn't say."""
 MOST = 4 * MEGABYTE
 """Bytes of a configuration; one that lists every module of a large model has a tenth."""
-SHOWN = 80
-"""Characters of a value that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class LoraFile:
             raise UsageError(f"{folder}: no {WEIGHTS}; name a folder that PEFT saved")
         config = read_object(folder / CONFIG, "save the adapter again", MOST)
         if config.get("peft_type") != "LORA":
-            raise UsageError(f"{folder}: peft_type {config.get('peft_type')!r} isn't LORA")
+            raise UsageError(f"{folder}: peft_type {shown(config.get('peft_type'))} isn't LORA")
         check_config(config, str(folder / CONFIG))
         tensors = stored_tensors(folder / WEIGHTS)
         for each in tensors.values():
@@ -101,5 +99,4 @@ class LoraFile:
 
     def shown(self, key: str) -> str:
         """A value of the configuration, for an error: short."""
-        text = repr(self.config.get(key))
-        return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+        return shown(self.config.get(key))

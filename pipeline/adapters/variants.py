@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from pipeline.errors import shown
+
 VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias")
 """What an engine may serve, if it says so."""
 
@@ -52,9 +54,10 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
     began = config.get("init_lora_weights", True)
     for name, why in _CHANGED_BASE.items():
         if str(began).lower().startswith(name):
-            return f"init_lora_weights={began!r}: {why}"
+            return f"init_lora_weights={shown(began)}: {why}"
     if began not in _HARMLESS:
-        return f"init_lora_weights={began!r} isn't known; its base may be another than the model's"
+        how = f"init_lora_weights={shown(began)}"
+        return f"{how} isn't known; its base may be another than the model's"
     for name, why in _UNSERVED.items():
         if config.get(name) not in (None, False, *_NOTHING.get(name, ())):
             return f"{name}: {why}"

@@ -1,0 +1,108 @@
+"""Changed adapter folders: refused in one line, or served as PEFT serves them.
+
+Each case changes one or two things in a small sound adapter. The arm `loader` puts it through what
+preflight asks of adapters and engine and through the native loader, and holds the logits of one
+forward pass against PEFT's. An arm with the name of an engine puts it through the whole of
+preflight and `prepare`, and serves it beside a sound one.
+"""
+
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+from pipeline.adapters.folder import Folder
+from pipeline.config import RunConfig
+from pipeline.errors import UsageError
+from pipeline.stages.preflight import preflight
+from pipeline.stages.prepare import prepare
+from tests.fuzz.adapter_changes import NAMES, Change, changes
+from tests.fuzz.campaign import Outcome, Try
+from tests.fuzz.composed import composed
+from tests.fuzz.loaded_alike import LoadedAlike
+from tests.fuzz.peft_answers import PeftAnswers
+from tests.fuzz.served_alike import served_alike
+from tests.fuzz.small_adapters import SOUND
+from tests.fuzz.small_adapters import make as make_adapter
+from tests.fuzz.small_checkpoints import make as make_checkpoint
+
+BASES = ("llama", "qwen3")
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, RecursionError, AttributeError)
+"""What a change raises after another has left nothing that it could change."""
+SETTINGS = {
+    "multilora": ("engine=multilora", "precision=multilora_fp32"),
+    "llama_cpp": ("engine=llama_cpp", "engine.precision=f32"),
+}
+
+
+def begin(work: Path, arm: str, seed: int) -> Try:
+    """Make the sound adapters, compose a job for the engine, and try each once unchanged."""
+    warnings.simplefilter("ignore")
+    attempts = [_on(base, work / base, arm, seed) for base in BASES]
+    return lambda number: attempts[number % len(attempts)](number)
+
+
+def _on(base: str, work: Path, arm: str, seed: int) -> Try:
+    work.mkdir()
+    checkpoint = make_checkpoint(base, work / "base")
+    settings = SETTINGS.get(arm, (f"engine={'multilora' if arm == 'loader' else arm}",))
+    folder = work / "adapters"
+    job = composed(
+        work, *settings, "model=folder", f"model.path={checkpoint}", "adapters=folder",
+        f"adapters.path={folder}", "workload/popularity=round_robin",
+    )  # fmt: skip
+    shape = job.model.checkpoint().architecture
+    sound = {
+        name: make_adapter(work / "sound" / name, values, dtype, shape)
+        for name, (dtype, values) in SOUND.items()
+    }
+    made = changes(shape)
+    judge = _judge(job, arm)
+
+    def attempt(number: int) -> Outcome:
+        rng = Random(f"{seed}/{number}")
+        shutil.rmtree(folder, ignore_errors=True)
+        begun = rng.choice([*sound])
+        name = rng.choice(NAMES) if rng.random() < 0.02 else "changed"
+        shutil.copytree(sound[begun], folder / name)
+        chosen = rng.choices([*made], [*made.values()], k=rng.choice((1, 1, 1, 1, 2)))
+        said = "; ".join([begun, repr(name), *(_made(each, folder / name, rng) for each in chosen)])
+        if arm != "loader":
+            shutil.copytree(sound["plain"], folder / "sound")
+        return replace(judge(), change=said)
+
+    for name, each in sound.items():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(each, folder / name)
+        found = judge()
+        assert found.kind == "served" or "can't serve" in found.said, (name, found)
+    return attempt
+
+
+def _made(change: Change, folder: Path, rng: Random) -> str:
+    try:
+        return change(folder, rng)
+    except UNREADABLE as error:
+        return f"nothing, after the change before ({error!r:.80})"
+
+
+def _judge(job: RunConfig, arm: str) -> Callable[[], Outcome]:
+    answers = PeftAnswers(job.model.checkpoint().folder)
+    assert isinstance(job.adapters, Folder)
+    if arm == "loader":
+        return LoadedAlike(job, answers).judge
+
+    def judge() -> Outcome:
+        try:
+            preflight([job])
+            ready = prepare(job)
+        except UsageError as error:
+            return Outcome("refused", "", str(error))
+        try:
+            return served_alike(job, ready, answers.of_requests)
+        except UsageError as error:
+            return Outcome("foreign", "", f"refused only after it had begun: {error}")
+
+    return judge
