@@ -61,6 +61,8 @@ def is_target(config: Mapping[str, Any], module: str) -> bool:
         return module.rsplit(".", 1)[-1] in DEFAULT_TARGETS and _in_layers(config, module)
     if _is_all_linear("target_modules", targets):
         return module.rsplit(".", 1)[-1] in PROJECTIONS
+    if isinstance(targets, list) and module in targets:  # A whole name counts in any layer.
+        return True
     return _is_named(config, "target_modules", module) and _in_layers(config, module)
 
 

@@ -84,8 +84,9 @@ TARGETS: tuple[Any, ...] = (
 )  # fmt: skip
 KEYS = (
     *("q_proj", "layers.0.mlp.up_proj", r"layers\.0\..*", "^model.layers.0.self_attn.q_proj"),
-    *("proj", ".*_proj", "(q|k)_proj", "q_proj|v_proj", "q_proj)|(v_proj", r".*\d.*", "(?:k|v)_proj"),
-    *("", "model.layers.0.self_attn.v_proj", "self_attn", "v_proj$", "[a-z]_proj", "(?i)Q_PROJ"),
+    *("proj", ".*_proj", "(q|k)_proj", "q_proj|v_proj", "q_proj)|(v_proj", r".*\d.*"),
+    *("", "(?:k|v)_proj", "model.layers.0.self_attn.v_proj", "self_attn", "v_proj$"),
+    *("[a-z]_proj", "(?i)Q_PROJ"),
 )  # fmt: skip
 """Patterns of ranks and alphas."""
 VALUES: dict[str, tuple[Any, ...]] = {
