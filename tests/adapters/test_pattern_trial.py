@@ -18,7 +18,7 @@ SAID = [
     {"alpha_pattern": {".*.*.*.*.*.*.*x": 8}},
     {"modules_to_save": ["(.*.*)*x"]},
     {"layers_to_transform": [0], "layers_pattern": ["layers", "(.?){30}x"]},
-    {"target_modules": "(?i)[\u0001-\U0010ffff]x" * 60},
+    {"target_modules": "(?i)" + "[\u0001-\U0010ffff]x" * 60},
 ]
 
 

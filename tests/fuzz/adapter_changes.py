@@ -34,8 +34,8 @@ PATTERNS = (
     *("(?:.?){40}x", "(.*?)*?x", r"(.*\.)*(.*\.)*(.*\.)*x", "((((((((a*)*)*)*)*)*)*)*)x"),
     *("(?=(.+)+x)q", r"(.+)\1\1+x", "(", "q_proj)", "[", "*", "a{99999999999}", "(?P<idx>q_proj)"),
     *("(?P<n>", "\\", "(?i", "(" * 3000, "x{60000}" * 100, "[\\x00-\U0010ffff]" * 50),
-    *("(?i)[\u0001-\U0010ffff]x" * 30, "\ud800", "\x00", "q_proj|.*", ".*", ".*proj", "(?s:.)*"),
-    *(r"\bq_proj\b", "(?<=self_attn.)q_proj", "q.proj" * 500),
+    *("(?i)" + "[\u0001-\U0010ffff]x" * 30, "\ud800", "\x00", "q_proj|.*", ".*", ".*proj"),
+    *("(?s:.)*", r"\bq_proj\b", "(?<=self_attn.)q_proj", "q.proj" * 500),
     *("^.*$", "(?a).*q_proj", "(?x) .* q_proj # x", "q_proj++", "(?>.*)q_proj", ""),
 )  # fmt: skip
 """Regular expressions that don't end, aren't any, are long, or are sound and odd."""
