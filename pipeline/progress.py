@@ -24,7 +24,7 @@ class Progress:
     runs beside the measurement.
     """
 
-    def __init__(self, job: int, jobs: int, label: str) -> None:
+    def __init__(self, job: int, jobs: int) -> None:
         console = Console(stderr=True)
         self._bars = Bars(
             TextColumn("{task.description}"),

@@ -29,8 +29,9 @@ class Account:
         """The job that began last has run, whatever came of it."""
         seconds = monotonic() - self._began
         self._pace.took(job, seconds)
-        said = [job_line(job.directory), clock(seconds)]
+        times = [clock(seconds)]
         waiting = self._jobs[self._jobs.index(job) + 1 :]
         if waiting and (left := self._pace.left(waiting)):
-            said.append(f"about {clock(left)} left")
-        self._console.print(f"  {' · '.join(said)}", markup=False, highlight=False, soft_wrap=True)
+            times.append(f"about {clock(left)} left")
+        line = f"  {job_line(job.directory, *times)}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

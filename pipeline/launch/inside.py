@@ -18,9 +18,7 @@ from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
 
-def in_its_process(
-    values: dict[str, Any], path: str, number: int, total: int, label: str
-) -> Outcome:
+def in_its_process(values: dict[str, Any], path: str, number: int, total: int) -> Outcome:
     """Run a job, to which the whole process belongs; how it ended.
 
     Told to stop it lets go of everything: what was measured is on disk already.
@@ -32,16 +30,14 @@ def in_its_process(
         os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         _limit_memory(config.limits.memory_gb)
-        return guarded(config, RunDirectory(Path(path)), number, total, label)
+        return guarded(config, RunDirectory(Path(path)), number, total)
     except Stopped as stopped:
         return Outcome(State.KILLED, str(stopped))
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def guarded(
-    config: RunConfig, directory: RunDirectory, number: int, total: int, label: str
-) -> Outcome:
+def guarded(config: RunConfig, directory: RunDirectory, number: int, total: int) -> Outcome:
     """Run a job in this process, its log in its directory; how it ended."""
     handler = logging.FileHandler(directory.log, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -49,7 +45,7 @@ def guarded(
     logging.captureWarnings(True)
     log = logging.getLogger(__name__)
     try:
-        with Progress(number, total, label) as progress:
+        with Progress(number, total) as progress:
             result = run(config, directory, progress)
     except Exception as error:
         _lift_memory_limit()

@@ -26,12 +26,12 @@ def execute(job: Job, status: Status, lock: int) -> Status:
 
 
 def _inline(job: Job) -> Outcome:
-    return guarded(job.config, job.directory, job.number, job.total, job.label)
+    return guarded(job.config, job.directory, job.number, job.total)
 
 
 def _isolated(job: Job, lock: int) -> Outcome:
     seconds = job.config.limits.seconds
-    place = (str(job.directory.path), job.number, job.total, job.label)
+    place = (str(job.directory.path), job.number, job.total)
     try:
         with Child(in_its_process, job.values, *place, holding=[lock]) as child:
             outcome: Outcome = child.result(seconds)

@@ -15,14 +15,18 @@ FIGURES = (
 """Metric, factor and unit, those that most people ask for first."""
 
 
-def job_line(directory: RunDirectory) -> str:
-    """Its figures, or why there are none."""
+def job_line(directory: RunDirectory, *times: str) -> str:
+    """Its figures, or why there are none.
+
+    Args:
+        directory: of the job.
+        times: what is said beside the figures, before what may be long.
+    """
     status = directory.status()
     if status.state is not State.FINISHED:
-        return f"{status.state}: {status.cause}; log: {directory.log}"
-    reasons = f" ({'; '.join(status.reasons)})" if status.reasons else ""
+        return " · ".join([str(status.state), *times, f"{status.cause}; log: {directory.log}"])
     found = figures(directory.json("metrics.json"))
-    return " · ".join([f"{status.validity}{reasons}", *found])
+    return " · ".join([str(status.validity), *found, *times, *status.reasons])
 
 
 def figures(metrics: Mapping[str, float | str]) -> list[str]:

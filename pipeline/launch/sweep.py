@@ -2,12 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from pipeline.errors import Unreadable, UsageError
+from pipeline.launch.account import Account
 from pipeline.launch.attempt import EARLIER, attempt, finished, identity
 from pipeline.launch.capacity import search
 from pipeline.launch.job import Job
@@ -18,10 +20,14 @@ from pipeline.tracking.lock import claimed
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.tracker import Tracker, TrackingUnavailable
 
+Tell = Callable[[Job], None]
+"""Says what came of a job that has run."""
+
 
 def run_single(job: Job, lock: int, console: Console) -> int:
     """Run one job in its directory, which is held by `lock`; show it, and return the exit code."""
-    status = _ran(job, identity(job.directory) or str(uuid.uuid4()), lock, console)
+    id_ = identity(job.directory) or str(uuid.uuid4())
+    status = _ran(job, id_, lock, console, lambda job: print_summary(job.directory, console))
     _show_elsewhere(job.config.tracking.tracker(), job.directory.path, console, sweep=False)
     return 0 if status.state is State.FINISHED else 1
 
@@ -31,10 +37,12 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     ordered = in_order(jobs)
     sweep = write_sheet(jobs, ordered, root, console)
     tracker = jobs[0].config.tracking.tracker()
-    states = []
-    for job in ordered:
-        console.print(f"[{job.number + 1}/{job.total}] {job.label}", markup=False)
-        states.append(_ran_or_left(job, f"{sweep}/{job.directory.path.name}", console))
+    states, turns = [], [replace(job, number=turn) for turn, job in enumerate(ordered)]
+    account = Account(turns, console)
+    for job in turns:
+        account.begins(job)
+        id_ = f"{sweep}/{job.directory.path.name}"
+        states.append(_ran_or_left(job, id_, console, account.ended))
     _compare(root, console)
     _show_elsewhere(tracker, root, console, sweep=True)
     unfinished = [state for state in states if state is not State.FINISHED]
@@ -57,22 +65,22 @@ def _asked(job: Job) -> str:
     return json.dumps([job.values["workload"], job.values["adapters"], model], sort_keys=True)
 
 
-def _ran_or_left(job: Job, id_: str, console: Console) -> State | None:
+def _ran_or_left(job: Job, id_: str, console: Console, tell: Tell) -> State | None:
     """How a job of a sweep stands now; None where it is another's, and was left alone."""
     try:
         with claimed(job.directory.path) as lock:
-            return _ran(job, id_, lock, console).state
+            return _ran(job, id_, lock, console, tell).state
     except UsageError as error:
         console.print(f"  left alone: {error}", markup=False, soft_wrap=True)
         return None
 
 
-def _ran(job: Job, id_: str, lock: int, console: Console) -> Status:
-    """Run the job and show it, unless it has finished before; how it ended."""
+def _ran(job: Job, id_: str, lock: int, console: Console, tell: Tell) -> Status:
+    """Run the job and tell of it, unless it has finished before; how it ended."""
     if _skipped(job, console):
         return job.directory.status()
     status = search(job, id_, console) if job.config.capacity else attempt(job, id_, lock)
-    print_summary(job.directory, console)
+    tell(job)
     return status
 
 

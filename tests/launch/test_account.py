@@ -95,13 +95,14 @@ def test_a_finished_job_is_one_line_of_figures(jobs):
 def test_an_invalid_one_says_why(jobs):
     (job,) = jobs(("repeat=0",))
     finish(job, Outcome(State.FINISHED, reasons=("2 requests failed",)), METRICS)
-    assert job_line(job.directory).startswith("INVALID (2 requests failed) · 412 tokens/s")
+    said = job_line(job.directory, "40 s")
+    assert said.startswith("INVALID · 412 tokens/s") and said.endswith("40 s · 2 requests failed")
 
 
 def test_one_that_did_not_finish_names_cause_and_log(jobs):
     (job,) = jobs(("repeat=0",))
     finish(job, Outcome(State.FAILED, "ValueError: no"))
-    assert job_line(job.directory) == f"FAILED: ValueError: no; log: {job.directory.log}"
+    assert job_line(job.directory) == f"FAILED · ValueError: no; log: {job.directory.log}"
 
 
 def test_the_account_of_a_sweep(jobs, monkeypatch):

@@ -28,7 +28,7 @@ def ran(request, values, config, tmp_path):
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     directory.write_config(yaml.safe_dump(values(*overrides)))
-    with Progress(0, 1, "test") as progress:
+    with Progress(0, 1) as progress:
         run(config(*overrides), directory, progress)
     return directory
 
@@ -83,7 +83,7 @@ def test_a_run_in_stays_in_the_files_alone(arrivals, run_in, left_out, values, c
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     directory.write_config(yaml.safe_dump(values(*overrides)))
-    with Progress(0, 1, "test") as progress:
+    with Progress(0, 1) as progress:
         run(config(*overrides), directory, progress)
     stored, counted = directory.json("metrics.json"), directory.measured()
     assert differences(recompute(directory), stored) == []
@@ -152,7 +152,7 @@ def test_what_was_served_is_judged_again_from_the_rows(values, config, tmp_path)
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     directory.write_config(yaml.safe_dump(values(*overrides)))
-    with Progress(0, 1, "test") as progress:
+    with Progress(0, 1) as progress:
         run(config(*overrides), directory, progress)
     stored, found = dict(directory.json("metrics.json")), recompute(directory)
     names = {name for name in stored if name.endswith("served_agreement")}
