@@ -38,8 +38,10 @@ class Hub(AdapterSource):
         return tuple(
             Adapter.open(
                 name,
-                download(id_, self.revision, (WEIGHTS, CONFIG), key=f"adapters.ids.{name}"),
+                download(
+                    self.ids[name], self.revision, (WEIGHTS, CONFIG), key=f"adapters.ids.{name}"
+                ),
                 architecture,
             )
-            for name, id_ in self.ids.items()
+            for name in self.names()
         )
