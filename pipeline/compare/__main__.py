@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.compare.cautions import print_cautions
-from pipeline.compare.comparison import HEADLINE_METRIC
+from pipeline.compare.comparison import HEADLINE_METRIC, assemble
 from pipeline.compare.gate import Condition, Finding, evaluate
 from pipeline.compare.naming import BY
-from pipeline.compare.report import compare
+from pipeline.compare.report import write
 from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
 
@@ -27,9 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         conditions = [Condition.parse(text) for text in chosen.fail_if]
-        comparison = compare(
+        comparison = assemble(
             chosen.sources, chosen.out, chosen.baseline, chosen.metric, chosen.axis, chosen.by
         )
+        write(comparison)
         print_table(comparison, console)
         print_cautions(comparison, console)
         findings = evaluate(conditions, comparison)

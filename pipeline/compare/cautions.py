@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.compare.cells import Cell
 from pipeline.compare.circumstances import differing
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.interaction import p_value
 from pipeline.compare.interleaving import parted
+from pipeline.compare.labels import abridged
 from pipeline.compare.machines import Machine
 from pipeline.compare.pairing import remade, undivided, uneven, unpaired
-from pipeline.compare.phrases import abridged, in_words
 from pipeline.compare.ratios import pairs
 from pipeline.compare.repetition import cold, few, noisy
 from pipeline.compare.run import Run
@@ -27,14 +26,14 @@ def cautions(comparison: Comparison) -> list[str]:
         *unpaired(comparison),
         *undivided(comparison),
         *uneven(comparison),
-        *remade(comparison.cells),
-        *_mixed(comparison.cells),
+        *remade(comparison),
+        *_mixed(comparison),
         *_parted(comparison),
         *_given(comparison),
         *_biased(comparison),
         *_interacting(comparison),
         *few(comparison.cells),
-        *noisy(comparison.cells, comparison.metric),
+        *noisy(comparison),
         *cold(comparison.runs),
         *_older(comparison.runs),
         *_nowhere(comparison.runs),
@@ -48,12 +47,13 @@ def print_cautions(comparison: Comparison, console: Console) -> None:
         console.print(Text(f"⚠ {caution}", style="yellow"), soft_wrap=True)
 
 
-def _mixed(cells: Sequence[Cell]) -> Iterator[str]:
+def _mixed(comparison: Comparison) -> Iterator[str]:
     """Configurations whose own repeats were made under unlike circumstances."""
     told = []
-    for cell in cells:
+    for cell in comparison.cells:
         found = [f"{name} {abridged(all_, ', ')}" for name, all_ in differing(cell.runs).items()]
-        told += [f"{in_words(cell.arm, cell.condition)}: {'; '.join(found)}"] if found else []
+        name = comparison.usual.named(cell.arm, cell.condition)
+        told += [f"{name}: {'; '.join(found)}"] if found else []
     if told:
         yield f"repeats were made under unlike circumstances: {abridged(told, '; ')}"
 

@@ -1,13 +1,15 @@
 """The columns of figures: which metrics, in which unit, and what they mean."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, log10
 
 Numbers = Callable[[str], float | None]
 """Looks a metric up, of a run or of a cell."""
 
 TINY = 1e-6
+MANY = 1_000_000
+"""From where on, as down to where, the size of a ratio says nothing any more."""
 
 DASH = "\u2013"
 TIMES = "\u00d7"
@@ -74,6 +76,13 @@ def significant(value: float) -> str:
     return f"{value:.{min(max(decimals, 0), 6)}f}"
 
 
+def times(value: float) -> str:
+    """A ratio as text without an exponent: 1.27, and 0.00412 or 104, where two decimals fail."""
+    if value >= MANY:
+        return f">{MANY}"
+    return f"{value:.2f}" if 0.1 <= value < 100 else significant(value)
+
+
 PERCENTILES = "A percentile is missing where too few requests carry it."
 
 NOT_CHECKED = "not checked"
@@ -132,3 +141,29 @@ COLUMNS = (
 
 STAYING = 2
 """Columns that stay whatever was measured: the speed, and how faithful it was."""
+
+ASKED = 14
+"""How much a column matters that shows what was asked for: more than any other."""
+
+
+def columns_for(metric: str) -> tuple[Column, ...]:
+    """All columns, the metric that was asked for beside those that stay.
+
+    It gets one of its own where none has it.
+    """
+    found = next((each for each in COLUMNS if metric in each.metrics), None)
+    own = replace(found, keep=ASKED) if found else _column(metric)
+    if found in COLUMNS[:STAYING]:
+        return tuple(own if each is found else each for each in COLUMNS)
+    return (*COLUMNS[:STAYING], own, *(each for each in COLUMNS[STAYING:] if each is not found))
+
+
+def _column(metric: str) -> Column:
+    """A column for a metric that has none: times in milliseconds, all else as it is."""
+    from pipeline.metrics.definitions import definition
+
+    known = definition(metric)
+    unit = known.unit if known else ""
+    if unit == "s":
+        return Column(metric, "ms", (metric,), scale=1e3, keep=ASKED)
+    return Column(metric, unit, (metric,), keep=ASKED)

@@ -12,6 +12,7 @@ from pipeline.compare.noise import Twins, twins
 from pipeline.compare.query import is_query
 from pipeline.compare.ratios import Ratio, ratio
 from pipeline.compare.run import Condition, Run
+from pipeline.compare.usual import Usual
 from pipeline.compare.verdict import Verdict, judged
 from pipeline.errors import UsageError
 
@@ -52,6 +53,11 @@ class Comparison:
         """What is compared, the baseline first."""
         arms = dict.fromkeys(run.arm for run in self.runs if run.counts)
         return tuple(sorted(arms, key=lambda arm: arm != self.baseline))
+
+    @cached_property
+    def usual(self) -> Usual:
+        """What its conditions have in common, and what tells them apart."""
+        return Usual.of([run.condition for run in self.runs])
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from pipeline.compare.columns import COLUMNS, DASH, MISSING, Column
+from pipeline.compare.columns import COLUMNS, DASH, MISSING, Column, times
 from pipeline.compare.rows import Row
 from pipeline.compare.settings import short
 from pipeline.compare.verdict import Verdict
@@ -52,8 +52,8 @@ def _ratio(row: Row) -> str:
     if verdict is None:
         return MISSING
     ratio, doubt = verdict.ratio, "" if verdict.differs else f", {verdict.wording}"
-    ends = ratio.interval and f" ({ratio.interval[0]:.2f}{DASH}{ratio.interval[1]:.2f})"
-    return f"{ratio.mean:.2f}{ends or ''}{doubt}{''.join(f' ≠ {each}' for each in ratio.unlike)}"
+    ends = ratio.interval and f" ({times(ratio.interval[0])}{DASH}{times(ratio.interval[1])})"
+    return f"{times(ratio.mean)}{ends or ''}{doubt}{''.join(f' ≠ {each}' for each in ratio.unlike)}"
 
 
 def _escaped(text: str) -> str:

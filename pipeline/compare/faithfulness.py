@@ -2,8 +2,12 @@
 
 from pipeline.compare.columns import FAITHFUL, NOT_CHECKED, significant
 from pipeline.compare.comparison import Comparison
+from pipeline.compare.labels import abridged
 
 SPACE = "\u00a0"
+
+NAMED = 6
+"""Arms of one share, and shares, that are named; the table has all."""
 
 
 def faithfulness(comparison: Comparison) -> str:
@@ -17,8 +21,13 @@ def faithfulness(comparison: Comparison) -> str:
         said.setdefault(_share(comparison, arm), []).append(arm)
     if not said:
         return ""
-    listed = "; ".join(f"{', '.join(arms)} {share}" for share, arms in said.items())
-    return f"Tokens equal to the reference's: {listed}."
+    listed = [f"{abridged(arms, ', ', NAMED)} {share}" for share, arms in said.items()]
+    return f"Tokens equal to the reference's: {abridged(listed, '; ', NAMED)}."
+
+
+def checked(comparison: Comparison, arm: str) -> bool:
+    """Whether the arm's tokens were held against the reference's, all of them."""
+    return _share(comparison, arm) != NOT_CHECKED
 
 
 def _share(comparison: Comparison, arm: str) -> str:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 
-from pipeline.compare.columns import DASH, TIMES, significant
+from pipeline.compare.columns import DASH, TIMES, significant, times
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.faithfulness import faithfulness
+from pipeline.compare.faithfulness import checked, faithfulness
+from pipeline.compare.labels import abridged
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, would_have_shown
 
@@ -12,6 +13,9 @@ SPACE = "\u00a0"
 """Keeps a number and what follows it on one line."""
 
 RATE = "_per_s"
+
+CLAUSES = 6
+"""Arms that are told of; the table has all."""
 
 
 def headline(comparison: Comparison) -> str:
@@ -38,7 +42,7 @@ def finding(comparison: Comparison) -> str:
     if comparison.baseline is None:
         return "There is nothing to compare: no run finished and is valid."
     clauses = _clauses(comparison)
-    said = [f"{'; '.join(clauses)}."] if clauses else []
+    said = [f"{abridged(clauses, '; ', CLAUSES)}."] if clauses else []
     said += [_floor(comparison, number) for number in range(len(comparison.twins))]
     return " ".join(said)
 
@@ -53,22 +57,29 @@ def _clauses(comparison: Comparison) -> list[str]:
 
 
 def _against(comparison: Comparison, verdicts: dict[str, Verdict]) -> list[str]:
-    """A clause an arm: the best difference first, then what can't be told apart."""
+    """A clause an arm: the best difference first, then what can't be told apart.
+
+    An arm whose tokens nobody checked comes after all those that were.
+    """
     ranked = sorted(
         verdicts.items(),
-        key=lambda item: (item[1].word == NO_DIFFERENCE, -_gain(item[1], comparison.metric)),
+        key=lambda item: (
+            not checked(comparison, item[0]),
+            item[1].word == NO_DIFFERENCE,
+            -gain(item[1].ratio, comparison.metric),
+        ),
     )
     (arm, first), *others = ranked
     return [_sentence(comparison, arm, first), *(f"{name} {_brief(each)}" for name, each in others)]
 
 
-def _gain(verdict: Verdict, metric: str) -> float:
+def gain(ratio: Ratio, metric: str) -> float:
     """How good a ratio is: the higher, the better."""
     from pipeline.metrics.definitions import definition
 
     known = definition(metric)
     lower = known is not None and known.better == "lower"
-    return 1 / verdict.ratio.mean if lower else verdict.ratio.mean
+    return 1 / ratio.mean if lower else ratio.mean
 
 
 def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
@@ -101,15 +112,11 @@ def _unlike(ratio: Ratio) -> str:
 
 def _times(ratio: Ratio) -> str:
     """`4.5 × (95 % 4.3–4.7)`."""
-    mean = f"{_figure(ratio.mean)}{SPACE}{TIMES}"
+    mean = f"{times(ratio.mean)}{SPACE}{TIMES}"
     if ratio.interval is None:
         return mean
     low, high = ratio.interval
-    return f"{mean} (95{SPACE}% {_figure(low)}{DASH}{_figure(high)})"
-
-
-def _figure(value: float) -> str:
-    return f"{value:.2f}" if 0.1 <= value < 100 else f"{value:.3g}"
+    return f"{mean} (95{SPACE}% {times(low)}{DASH}{times(high)})"
 
 
 def _pairs(ratio: Ratio) -> str:

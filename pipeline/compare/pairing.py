@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import Comparison
+from pipeline.compare.labels import abridged
 from pipeline.compare.naming import MACHINE
-from pipeline.compare.phrases import abridged, in_words
 from pipeline.compare.ratios import divisible, pairs
 from pipeline.compare.run import Run
 
@@ -68,7 +67,7 @@ def uneven(comparison: Comparison) -> Iterator[str]:
     paired = [each for each in conditions if any(found[each] for found in counts.values())]
     most = max((n for found in counts.values() for n in found.values()), default=0)
     lacking = [
-        f"{found[condition]} in {in_words(arm, condition)}"
+        f"{found[condition]} in {comparison.usual.named(arm, condition)}"
         for arm, found in counts.items()
         for condition in paired
         if found[condition] < most
@@ -80,11 +79,11 @@ def uneven(comparison: Comparison) -> Iterator[str]:
         )
 
 
-def remade(cells: Sequence[Cell]) -> Iterator[str]:
+def remade(comparison: Comparison) -> Iterator[str]:
     """Configurations whose repeats are none: they were asked different things."""
     found = [
-        in_words(cell.arm, cell.condition)
-        for cell in cells
+        comparison.usual.named(cell.arm, cell.condition)
+        for cell in comparison.cells
         if len({run.trace for run in cell.runs}) > 1
     ]
     if found:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, median, stdev
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.phrases import abridged, in_words
+from pipeline.compare.comparison import Comparison
+from pipeline.compare.labels import abridged
 from pipeline.compare.rows import NOISY
 from pipeline.compare.run import Run
 from pipeline.tracking.run_directory import RunDirectory
@@ -26,10 +27,12 @@ def few(cells: Sequence[Cell]) -> Iterator[str]:
         )
 
 
-def noisy(cells: Sequence[Cell], metric: str) -> Iterator[str]:
+def noisy(comparison: Comparison) -> Iterator[str]:
     """The noisiest cells of each kind by name, with their coefficients of variation."""
-    between = [(_between(cell, metric), in_words(cell.arm, cell.condition)) for cell in cells]
-    within = [(_within(cell), in_words(cell.arm, cell.condition)) for cell in cells]
+    metric, name_of = comparison.metric, comparison.usual.named
+    cells = {name_of(cell.arm, cell.condition): cell for cell in comparison.cells}
+    between = [(_between(cell, metric), name) for name, cell in cells.items()]
+    within = [(_within(cell), name) for name, cell in cells.items()]
     for what, variations in (
         (f"{metric} varies between repeats", between),
         ("iterations vary within a run", within),

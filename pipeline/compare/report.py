@@ -10,34 +10,31 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.compare.cautions import cautions
-from pipeline.compare.columns import meaning
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison, assemble
+from pipeline.compare.columns import meaning, times
+from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.fold import unfolded
 from pipeline.compare.headline import lead, summed_up, words
-from pipeline.compare.plots.gallery import gallery
+from pipeline.compare.plots.gallery import Section, gallery
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.provenance import provenance
-from pipeline.compare.rows import Row, differing, measured, rows, shown
-from pipeline.compare.settings import short
+from pipeline.compare.rows import Row, measured, presented
+from pipeline.compare.settings import shown
+from pipeline.compare.usual import Usual
 from pipeline.files import write_json, write_text
 
 HERE = Path(__file__).parent
 
+LABEL = 30
+"""Letters of a line of a label: longer ones take several."""
 
-def compare(
-    sources: Sequence[Path | str],
-    out: Path | None = None,
-    baseline: str | None = None,
-    metric: str = HEADLINE_METRIC,
-    axis: str | None = None,
-    by: Sequence[str] = (),
-) -> Comparison:
-    """Compare the runs as `assemble` does, and write the page and the numbers beside it."""
-    comparison = assemble(sources, out, baseline, metric, axis, by)
+
+def write(comparison: Comparison) -> Path:
+    """Write the page, and beside it the numbers for machines; where the page is."""
     write_text(comparison.report, page(comparison))
     write_json(comparison.data, document(comparison))
-    return comparison
+    return comparison.report
 
 
 def page(comparison: Comparison) -> str:
@@ -49,22 +46,23 @@ def page(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": short, "meaning": meaning}
-    lines = rows(comparison)
-    columns = measured(lines)
-    settings = differing([row.condition for row in lines])
+    environment.filters |= {"meaning": meaning, "times": times}
+    lines = presented(comparison)
+    columns = measured(lines, comparison.metric)
+    sections = gallery(comparison)
     script = (HERE / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         comparison=comparison,
         lead=lead(comparison),
         summed_up=summed_up(comparison),
         cautions=cautions(comparison),
-        throughout=_throughout(lines, settings),
-        settings=settings,
+        usual=comparison.usual,
         columns=columns,
-        unfolded=unfolded(columns, lines, _kept(lines, settings)),
+        unfolded=unfolded(columns, lines, _kept(lines, comparison.usual)),
         rows=lines,
-        sections=gallery(comparison),
+        leading=[each for each in sections if _leads(each, comparison)],
+        folded=[each for each in sections if not _leads(each, comparison)],
+        left_out=Scene.of(comparison).note,
         share=_share(comparison),
         markdown=as_markdown(lines, comparison.columns, columns),
         csv=as_csv(lines, comparison.columns),
@@ -77,21 +75,22 @@ def page(comparison: Comparison) -> str:
     )
 
 
+def _leads(section: Section, comparison: Comparison) -> bool:
+    """Whether a plot is shown at once: of runs that have little in common, those of the result."""
+    result = {HEADLINE_METRIC, comparison.metric}
+    return not comparison.usual.common or not result.isdisjoint(section.plot.metrics)
+
+
 def _share(comparison: Comparison) -> Callable[[Row], int]:
     """The length of a row's bar: its throughput in percent of the highest one."""
     most = max((cell.mean(HEADLINE_METRIC) or 0.0 for cell in comparison.cells), default=0.0)
     return lambda row: round(100 * (row.number(HEADLINE_METRIC) or 0.0) / most) if most else 0
 
 
-def _throughout(lines: Sequence[Row], settings: Sequence[str]) -> str:
-    """What is the same in every row, and so needs no column."""
-    same = ((key, value) for key, value in lines[0].condition if key not in settings)
-    return ", ".join(f"{short(key)} {shown(value)}" for key, value in same)
-
-
-def _kept(lines: Sequence[Row], settings: Sequence[str]) -> list[list[str]]:
+def _kept(lines: Sequence[Row], usual: Usual) -> list[list[str]]:
     """Texts of the columns that are never folded away, by column."""
-    columns = [["engine", *(row.arm for row in lines)], ["repeat"]]
-    for key in settings:
-        columns.append([short(key), *(shown(dict(row.condition)[key]) for row in lines)])
+    names = [text[:LABEL] for row in lines for text in (row.arm, usual.besides(row.condition))]
+    columns = [["engine", *names], ["repeat"]]
+    for key in usual.columns:
+        columns.append([usual.titles[key], *(shown(dict(row.condition)[key]) for row in lines)])
     return columns

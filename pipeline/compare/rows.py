@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.compare.cells import Cell, order
-from pipeline.compare.columns import COLUMNS, DASH, MISSING, STAYING, Column, Numbers
-from pipeline.compare.comparison import Comparison
+from pipeline.compare.columns import DASH, STAYING, Column, Numbers, columns_for
+from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.run import Condition, Run
+from pipeline.compare.settings import shown
 from pipeline.compare.verdict import Verdict
 from pipeline.machine.kernel_file import format_list
 
@@ -78,11 +78,23 @@ def rows(comparison: Comparison) -> tuple[Row, ...]:
     return tuple(sorted(found, key=lambda row: (order(row.condition), arms.index(row.arm))))
 
 
-def measured(lines: Sequence[Row]) -> tuple[Column, ...]:
-    """The columns that have a figure in some row; the first ones stay whatever happened."""
-    return COLUMNS[:STAYING] + tuple(
+def presented(comparison: Comparison) -> tuple[Row, ...]:
+    """The same for a reader: the usual conditions first, then the more unusual ones."""
+    unusual = comparison.usual.unusual
+    return tuple(sorted(rows(comparison), key=lambda row: len(unusual(row.condition))))
+
+
+def measured(lines: Sequence[Row], asked: str = HEADLINE_METRIC) -> tuple[Column, ...]:
+    """The columns that have a figure in some row; the first ones stay whatever happened.
+
+    Args:
+        lines: the rows.
+        asked: what the ratios are of: it has a column, too.
+    """
+    columns = columns_for(asked)
+    return columns[:STAYING] + tuple(
         column
-        for column in COLUMNS[STAYING:]
+        for column in columns[STAYING:]
         if any(row.number(metric) is not None for row in lines for metric in column.metrics)
     )
 
@@ -96,23 +108,6 @@ def _left_out(run: Run) -> Row:
     return Row(run.arm, run.condition, (run,), run.verdict, run.why, None, run.number)
 
 
-def shown(value: Any) -> str:
-    """A setting's value as text: 1.0 is written 1."""
-    if value is None:
-        return MISSING
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def ranges(numbers: Iterable[int]) -> str:
     """Whole numbers as text, neighbours as their first and last."""
     return format_list(numbers).replace("-", DASH).replace(",", ", ")
-
-
-def differing(conditions: Sequence[Condition]) -> list[str]:
-    """The settings of a condition that take more than one value."""
-    keys = [key for key, _ in conditions[0]] if conditions else []
-    return [
-        key
-        for index, key in enumerate(keys)
-        if len({condition[index][1] for condition in conditions}) > 1
-    ]

@@ -6,6 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from pipeline.compare.labels import printable
 from pipeline.tracking.status import FORMAT
 
 NEVER_RAN = "NEVER RAN"
@@ -96,7 +97,7 @@ class Run:
     def why(self) -> str:
         """What keeps it out of the comparison, in one printable line; empty when nothing does."""
         why = self.cause or "; ".join(self.reasons) or UNEXPLAINED.get(self.verdict, "")
-        return "".join(letter if letter.isprintable() else " " for letter in why)
+        return printable(why)
 
     def number(self, metric: str) -> float | None:
         """The metric, or None when the run could not measure it: no figure is NaN or infinite."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.compare.columns import MISSING
+from pipeline.compare.labels import printable
 from pipeline.settings import is_offered
 from pipeline.workload.generated import Generated
 
@@ -132,6 +134,21 @@ def _choice(settings: Settings, key: str) -> Any:
 def _repeats(several: Sequence[Settings], key: str, others: Iterable[str]) -> bool:
     having = [each for each in several if key in each]
     return any(all(each[key] == each.get(other) for each in having) for other in others)
+
+
+def shown(value: Any) -> str:
+    """A setting's value as text in one line: 1.0 is written 1."""
+    if value is None:
+        return MISSING
+    return f"{value:g}" if isinstance(value, float) else printable(str(value))
+
+
+def titles(keys: Sequence[str]) -> dict[str, str]:
+    """Short names of settings, with the group before those that two of them would share."""
+    shorts = [short(key) for key in keys]
+    apart = [".".join(key.removesuffix(".name").split(".")[-2:]) for key in keys]
+    named = zip(keys, shorts, apart, strict=True)
+    return {key: name if shorts.count(name) == 1 else longer for key, name, longer in named}
 
 
 def short(key: str) -> str:

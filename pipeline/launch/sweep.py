@@ -100,11 +100,13 @@ def _skipped(job: Job, console: Console) -> bool:
 
 def _compare(root: Path, console: Console) -> None:
     from pipeline.compare.cautions import print_cautions
-    from pipeline.compare.report import compare  # matplotlib: slow to import, needed here alone
+    from pipeline.compare.comparison import assemble
+    from pipeline.compare.report import write  # matplotlib: slow to import, needed here alone
     from pipeline.compare.table import print_table
 
     try:
-        comparison = compare([root])
+        comparison = assemble([root])
+        write(comparison)
     except UsageError as error:
         console.print(f"no comparison: {error}", markup=False, soft_wrap=True)
         return

@@ -1,7 +1,7 @@
 """Run directories with plausible figures, made in milliseconds."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from io import StringIO
@@ -12,7 +12,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from pipeline.compare.report import compare
+from pipeline.compare.comparison import assemble
+from pipeline.compare.report import write
 from pipeline.files import write_json
 from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
@@ -46,8 +47,8 @@ def configuration(engine: str, alpha: float | None, batch: int, repeat: int) -> 
 def figures(engine: str, alpha: float | None, batch: int, repeat: int) -> dict[str, float | str]:
     """Metrics that obey the obvious laws: skew and batching help, switching costs."""
     noise = random.Random(f"{engine}{alpha}{batch}{repeat}").gauss(1, 0.03)
-    switching = SWITCHING[engine] * (1 / (1 + (alpha or 0.0)))
-    tokens = SPEED[engine] * batch**0.35 * (1 - switching) * noise
+    switching = SWITCHING.get(engine, 0.0) * (1 / (1 + (alpha or 0.0)))
+    tokens = SPEED.get(engine, 9e5) * batch**0.35 * (1 - switching) * noise
     wall = batch * 32 / tokens
     switches = 0.0 if engine == "multilora" else round(16 * switching * batch)
     shares = {"tokenize": 0.004, "sample": 0.012, "detokenize": 0.006, "other": 0.01}
@@ -154,18 +155,19 @@ def make_run() -> MakeRun:
         metrics: Mapping[str, float | str] | None = None,
         circumstances: Mapping[str, Any] | None = None,
         cautions: tuple[str, ...] = (),
+        settings: Mapping[str, Any] | None = None,
     ) -> Path:
         run = RunDirectory(path)
-        run.write_config(yaml.safe_dump(configuration(engine, alpha, batch, repeat)))
+        changed = merged(configuration(engine, alpha, batch, repeat), settings or {})
+        run.write_config(yaml.safe_dump(changed))
         finished = state is State.FINISHED
         validity = ("INVALID" if reasons else "VALID") if finished else None
         started = "2026-11-24T12:00:00+00:00"
         status = Status(path.name, state, started, started, cause, validity, reasons)
         run.write_status(replace(status, cautions=cautions))
         run.write_json("environment.json", merged(environment(), circumstances or {}))
-        run.write_json(
-            "trace.json", {"sha256": trace or sha256(f"{alpha} {batch}".encode()).hexdigest()}
-        )
+        asked = f"{alpha} {batch}" + (f" {changed['workload']}" if settings else "")
+        run.write_json("trace.json", {"sha256": trace or sha256(asked.encode()).hexdigest()})
         if finished:
             found = figures(engine, alpha, batch, repeat) | dict(metrics or {})
             run.write_json("metrics.json", found)
@@ -213,6 +215,46 @@ def make_sweep(make_run: MakeRun) -> MakeSweep:
     return make
 
 
+def unlike_kinds() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Engines and settings of single runs that somebody made over some weeks."""
+    for precision in ("fp32", "int8", "int4", "bf16", "q8_0", "q4_0"):
+        yield "multilora", {"engine": {"precision": precision}}
+    for engine in SPEED:
+        yield engine, {}
+        for batch in (1, 2, 8, 16):
+            yield engine, {"workload": {"batch_size": batch}}
+    for engine in ("multilora", "peft_hotswap"):
+        for rate in (1.0, 5.0, 20.0):
+            arrivals = {"name": "poisson", "rate": rate}
+            yield engine, {"workload": {"rate": rate, "arrivals": arrivals, "batch_size": None}}
+        for law in ("uniform", "identical", "distinct", "slora_power"):
+            popularity = {"name": law, "alpha": None}
+            yield engine, {"workload": {"popularity": popularity, "alpha": None}}
+        for name in ("sized", "shared_prefix"):
+            yield engine, {"workload": {"prompts": {"name": name}}}
+    for megabytes in (8, 16, 64, 128, 256, 512):
+        yield "multilora", {"engine": {"adapter_memory_mb": megabytes}}
+    for threads in (1, 4, 8, 16):
+        yield "multilora", {"threads": threads}
+    for adapter in ("tiny", "/data/models/<script>alert(1)</script>/[red]"):
+        yield "merged", {"model": {"name": "folder", "path": adapter}}
+    yield "noop", {"workload": {"max_new_tokens": 128}}
+
+
+@pytest.fixture(scope="session")
+def unlike(tmp_path_factory: pytest.TempPathFactory, make_run: MakeRun) -> Path:
+    """57 runs that have little in common, as a folder `runs/` has them; only to be read."""
+    folder = tmp_path_factory.mktemp("unlike") / "runs"
+    for number, (engine, settings) in enumerate(unlike_kinds()):
+        fate: dict[str, Any] = {}
+        if number % 19 == 5:
+            fate = {"state": State.FAILED, "cause": f"RuntimeError: cause {number}"}
+        if number % 19 == 11:
+            fate = {"reasons": ("dispatch lag p99 80 ms",)}
+        make_run(folder / f"2026-11-{number:02d}", engine, settings=settings, **fate)
+    return folder
+
+
 @pytest.fixture
 def sweep(tmp_path: Path, make_sweep: MakeSweep) -> Path:
     """Twelve jobs: job 1 FAILED, job 8 INVALID, job 10 never ran."""
@@ -222,7 +264,7 @@ def sweep(tmp_path: Path, make_sweep: MakeSweep) -> Path:
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory, make_sweep: MakeSweep) -> Path:
     """The page of such a sweep; made once, so only to be read."""
-    return compare([broken_sweep(tmp_path_factory.mktemp("report") / "sweep", make_sweep)]).report
+    return write(assemble([broken_sweep(tmp_path_factory.mktemp("report") / "sweep", make_sweep)]))
 
 
 def broken_sweep(path: Path, make_sweep: MakeSweep) -> Path:

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from pipeline.compare.cautions import cautions
+from pipeline.compare.comparison import assemble
 from pipeline.compare.load import load
-from pipeline.compare.report import compare
+from pipeline.compare.report import write
 from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
 from pipeline.files import read_json, write_json
@@ -94,11 +95,11 @@ def test_runs_of_before_are_read_and_marked(
     tmp_path: Path, make_sweep: Callable[..., Path]
 ) -> None:
     root = make_sweep(tmp_path / "sweep", alphas=(1.0,), batches=(4,))
-    assert not any("earlier version" in each for each in cautions(compare([root])))
+    assert not any("earlier version" in each for each in cautions(assemble([root])))
     status = read_json(root / "1" / "status.json")
     assert status.pop("format") == 2
     write_json(root / "1" / "status.json", status)
-    comparison = compare([root])
+    comparison = assemble([root])
     assert [run.format for run in comparison.runs].count(1) == 1
     assert all(run.counts for run in comparison.runs)
     (said,) = [each for each in cautions(comparison) if "earlier version" in each]
@@ -122,7 +123,7 @@ def test_what_runs_say_of_themselves_is_in_the_cautions(
     for run in ("0", "1"):
         status = read_json(root / run / "status.json")
         write_json(root / run / "status.json", status | {"cautions": ["2 prompts were left out"]})
-    assert "sweep/0, sweep/1: 2 prompts were left out" in cautions(compare([root]))
+    assert "sweep/0, sweep/1: 2 prompts were left out" in cautions(assemble([root]))
 
 
 DAMAGE: dict[str, bytes] = {
@@ -152,14 +153,15 @@ def test_damaged_files_are_rows_that_name_them_and_nothing_stops(
         path.unlink()
         path.mkdir()
         damaged[path.parent] = path
-    comparison = compare([tmp_path])
+    comparison = assemble([tmp_path])
+    report = write(comparison)
     print_table(comparison, console)
     runs = {run.path: run for run in comparison.runs}
     assert {path for path, run in runs.items() if run.counts} == set(good)
     for folder, path in damaged.items():
         assert runs[folder].verdict == "UNREADABLE", path
         assert str(path) in runs[folder].why
-    page, printed = comparison.report.read_text(), console.export_text()
+    page, printed = report.read_text(), console.export_text()
     assert page.count("UNREADABLE") >= len(damaged) <= printed.count("UNREADABLE")
 
 

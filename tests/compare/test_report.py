@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compare.report import compare
+from pipeline.compare.comparison import assemble
+from pipeline.compare.report import write
 from pipeline.tracking.run_directory import RunDirectory
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -109,7 +110,7 @@ def test_where_nothing_was_found_it_says_what_would_have_been(
         for place, engine, value in (("a", "merged", 100.0), ("b", "multilora", speed)):
             path = tmp_path / f"{place}{repeat}"
             make_run(path, engine, repeat=repeat, metrics={"output_tokens_per_s": value})
-    report = compare([tmp_path]).report
+    report = write(assemble([tmp_path]))
     text = Page(report.read_text()).text.replace("\u00a0", " ")
     said = "(5.7 % or more would have shown)"
     assert f"between multilora and merged {said}: 1.00 × (95 % 0.95–1.06)" in text
@@ -137,7 +138,7 @@ def test_hostile_adapter_names(tmp_path: Path, make_run: Callable[..., Path]) ->
     run = RunDirectory(make_run(tmp_path / "run"))
     rows = run.path / "requests.jsonl"
     rows.write_text(rows.read_text().replace('"pirate"', '"<script>$\\\\frac{</svg> \u6f22"'))
-    page = Page(compare([run.path]).report.read_text(encoding="utf-8"))
+    page = Page(write(assemble([run.path])).read_text(encoding="utf-8"))
     assert page.tags["script"] == 1
     assert "<script>$\\frac{</svg>" in page.text
 
@@ -156,12 +157,12 @@ def test_figures(page: Page) -> None:
 def test_a_large_sweep_makes_a_light_page(tmp_path: Path, make_sweep: Callable[..., Path]) -> None:
     engines = ("peft_hotswap", "merged", "llama_cpp", "multilora")
     sweep = make_sweep(tmp_path / "s", engines, batches=(1, 4, 8), repeats=(0, 1, 2))
-    assert compare([sweep]).report.stat().st_size < 2_000_000
+    assert write(assemble([sweep])).stat().st_size < 2_000_000
 
 
 def test_the_same_runs_give_the_same_page(report: Path) -> None:
     first = report.read_text()
-    assert compare([report.parent]).report.read_text() == first
+    assert write(assemble([report.parent])).read_text() == first
 
 
 @pytest.mark.parametrize(
@@ -173,13 +174,13 @@ def test_sweeps_of_other_shapes(
     alphas: tuple[float | None, ...],
     batches: tuple[int, ...],
 ) -> None:
-    report = compare([make_sweep(tmp_path / "s", alphas=alphas, batches=batches)]).report
+    report = write(assemble([make_sweep(tmp_path / "s", alphas=alphas, batches=batches)]))
     assert Page(report.read_text()).tags["svg"] >= 5
 
 
 def test_a_sweep_in_which_everything_died(tmp_path: Path, make_sweep: Callable[..., Path]) -> None:
     sweep = make_sweep(tmp_path / "s", ("merged",), (1.0,), (4,), broken={0: None})
-    page = Page(compare([sweep]).report.read_text())
+    page = Page(write(assemble([sweep])).read_text())
     assert "no run finished and is valid" in page.text
     assert page.tags["svg"] == 0
 
@@ -194,7 +195,7 @@ def test_the_numbers_for_machines(report: Path) -> None:
 
 def test_profiles_say_how_to_open_them(tmp_path: Path, make_run: Callable[..., Path]) -> None:
     run = RunDirectory(make_run(tmp_path / "run"))
-    assert "Profiles" not in Page(compare([run.path]).report.read_text()).text
+    assert "Profiles" not in Page(write(assemble([run.path])).read_text()).text
     torch = {
         "artifacts": {"torch_trace.json.gz": "load it at https://ui.perfetto.dev"},
         "figures": {"profiler_slowdown/torch": 1.42},
@@ -202,7 +203,7 @@ def test_profiles_say_how_to_open_them(tmp_path: Path, make_run: Callable[..., P
     }
     perf = {"artifacts": {}, "figures": {}, "notes": ["no counters <b>here</b>"]}
     run.write_json("profile/README.json", {"torch": torch, "perf": perf})
-    page = Page(compare([run.path]).report.read_text())
+    page = Page(write(assemble([run.path])).read_text())
     assert page.open == []
     words = "torch_trace.json.gz load it at https://ui.perfetto.dev"
     for said in ("Profiles", words, "1.42×", "no counters <b>here</b>", "/profile"):

@@ -1,16 +1,18 @@
 """The terminal's view."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import StringIO
+from itertools import dropwhile, takewhile
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
-from pipeline.compare.columns import significant
-from pipeline.compare.comparison import assemble
-from pipeline.compare.rows import ranges, rows
+from pipeline.compare.columns import significant, times
+from pipeline.compare.comparison import HEADLINE_METRIC, assemble
+from pipeline.compare.rows import presented, ranges, rows
 from pipeline.compare.table import print_table
 
 
@@ -75,6 +77,94 @@ def test_the_speed_is_the_last_column_to_go(sweep: Path) -> None:
     text = printed(sweep, console)
     assert re.search(r"want of width:[^.]* faithful", text)
     assert not re.search(r"want of width:[^.]* output tokens/s", text)
+
+
+def at(width: int, path: Path, metric: str = HEADLINE_METRIC) -> list[str]:
+    """The lines that are printed where there is so much room."""
+    console = Console(width=width, record=True, file=StringIO())
+    print_table(assemble([path], metric=metric), console)
+    return console.export_text().splitlines()
+
+
+def body(lines: Sequence[str]) -> list[str]:
+    """The rows of the table: what stands below its rule, up to the first line of text."""
+    below = list(dropwhile(lambda line: "───" not in line, lines))[1:]
+    return [
+        line for line in takewhile(lambda line: not line or line[0] == " ", below) if line.strip()
+    ]
+
+
+@pytest.fixture
+def replays(tmp_path: Path, make_run: Callable[..., Path]) -> Path:
+    """Two engines over two traces whose long paths differ in their names alone."""
+    for number, trace in enumerate(("mooncake_conversation_trace", "azure_conversation_trace")):
+        path = f"/home/somebody/data/traces/of/production/{trace}.jsonl"
+        for engine in ("peft_hotswap", "multilora"):
+            replay = {"workload": {"name": "replay", "path": path}}
+            make_run(tmp_path / f"{engine}{number}", engine, settings=replay)
+    return tmp_path
+
+
+@pytest.mark.parametrize("width", [40, 62, 80, 120, 240])
+@pytest.mark.parametrize(
+    ("metric", "scale"), [(HEADLINE_METRIC, 1), ("ttft_s/p50", 1e3), ("e2e_s/p50", 1e3)]
+)
+def test_what_was_asked_for_stays_at_any_width_and_labels_are_cut(
+    replays: Path, width: int, metric: str, scale: float
+) -> None:
+    figures = presented(assemble([replays], metric=metric))
+    lines = body(at(width, replays, metric))
+    assert max(map(len, lines)) <= width
+    for row in figures:
+        wanted = ((HEADLINE_METRIC, 1), (metric, scale))
+        shown = {significant(factor * (row.number(name) or 0)) for name, factor in wanted}
+        assert len([line for line in lines if shown <= {*line.split()}]) == 2
+    assert len({*lines}) >= 4
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.00"),
+        (0.00412, "0.00412"),
+        (3e-9, "<0.000001"),
+        (99.5, "99.50"),
+        (104.2, "104"),
+        (143463.2, "143463"),
+        (3e9, ">1000000"),
+    ],
+)
+def test_ratios_have_no_exponent_and_small_ones_are_not_zero(value: float, text: str) -> None:
+    assert times(value) == text
+
+
+def test_small_ratios_are_told_from_zero(
+    tmp_path: Path, make_run: Callable[..., Path], console: Console
+) -> None:
+    for engine, speed in (("merged", 1000.0), ("multilora", 4.2)):
+        make_run(tmp_path / engine, engine, metrics={"output_tokens_per_s": speed})
+    text = printed(tmp_path, console)
+    assert re.search(r"multilora +0 +0\.00420 \(1\)", text)
+    assert "multilora makes 0.00420\u00a0×" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_unlike_runs_fit_and_are_told_apart(unlike: Path, width: int) -> None:
+    lines = at(width, unlike)
+    assert max(map(cell_len, body(lines))) <= width
+    assert any(line.startswith("Unless said: ") for line in lines)
+    assert "tokens/s" in " ".join(lines)
+
+
+def test_markup_in_labels_is_text(unlike: Path, console: Console) -> None:
+    assert "/data/models/<script>alert(1)</script>/[red]" in printed(unlike, console)
+
+
+def test_a_terminal_that_is_none_gets_no_colours(
+    unlike: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_table(assemble([unlike]), Console(width=80))
+    assert "\x1b" not in capsys.readouterr().out
 
 
 def test_fidelity_stands_beside_speed(sweep: Path, console: Console) -> None:

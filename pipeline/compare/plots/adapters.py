@@ -1,19 +1,19 @@
 """Latency by adapter: popular and rare ones differ; that is the point of Zipf."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.compare.columns import DASH, significant
-from pipeline.compare.comparison import Comparison
-from pipeline.compare.plots.panels import some, titles
+from pipeline.compare.plots.panels import FACETS, REQUESTS, some, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
 from pipeline.compare.plots.scale import seconds
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.served import e2e, label, pooled, popularity, ttft
-from pipeline.compare.plots.style import Mark, panel, rows_only, tip
+from pipeline.compare.plots.style import listed, tip
 from pipeline.metrics.timeline import RequestRecord
 
 SHOWN = 10
@@ -24,13 +24,14 @@ LIFT = 0.17
 """How far a row's two latencies stand from its middle."""
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
-    """A panel an arm, for some conditions; all of one scale."""
-    apart = some(comparison.cells)
+def plots(scene: Scene) -> Iterator[Plot]:
+    """A panel an arm, for as many conditions as fill two rows of panels; all of one scale."""
+    arms = max(map(len, split(scene.cells).values()))
+    apart = some(split(scene.cells), min(REQUESTS, max(FACETS // arms, 1)))
     requests = {
         (name, cell.arm): found
-        for name, cells in zip(titles(apart), apart.values(), strict=True)
-        for cell in cells
+        for name, cells in zip(scene.titles(apart), apart.values(), strict=True)
+        for cell in cells[:FACETS]
         if (found := pooled(cell))
     }
     everything = [each for found in requests.values() for each in found]
@@ -70,8 +71,7 @@ def adapters(
     present = [name for name in names if name in asked]
     shown, others = present[:SHOWN], len(present[SHOWN:])
     labels = [label(name) for name in shown] + ([f"{others} others"] if others else [])
-    figure, axes = panel(0.55 + len(labels) * 0.26)
-    rows_only(axes, labels)
+    figure, axes = listed(labels, 0.26, 0.55)
     for (what, latency, colour, marker), lift in zip(LATENCIES, (-LIFT, LIFT), strict=True):
         for row, own in _by_row(requests, shown).items():
             values = [latency(each) for each in own]

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.comparison import Comparison
 from pipeline.compare.plots.lines import along, draw, said
-from pipeline.compare.plots.panels import AXES, lined, position, split, titles
-from pipeline.compare.plots.plot import Panel, Plot, legend
+from pipeline.compare.plots.panels import AXES, chosen, lined, position, some, split
+from pipeline.compare.plots.plot import Panel, Plot
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import INK, Mark, pair, quiet
 
 (RATE,) = (axis for axis in AXES if axis.key == "workload.rate")
@@ -18,25 +18,27 @@ KEPT = ("slo_attainment", "slora_attainment")
 """The first that was measured: without limits of its own a run still knows S-LoRA's."""
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """A panel a condition in which the rate was swept."""
-    cells = [cell for cell in comparison.cells if position(cell, RATE.key) is not None]
+    cells = [cell for cell in scene.cells if position(cell, RATE.key) is not None]
     served, kept = _first(cells, SERVED), _first(cells, KEPT)
     if served is None or kept is None:
         return
-    apart = {where: some for where, some in split(cells, RATE).items() if lined(some, RATE)}
+    swept = {where: each for where, each in split(cells, RATE).items() if lined(each, RATE)}
+    apart = some(swept)
     if apart:
         what = "Goodput" if served == "goodput_rps" else "Requests served"
         yield Plot(
             f"Capacity: {what.lower()} and attainment by rate",
             f"Above: {what.lower()} per second against those that come; on the diagonal nothing "
-            "is lost. Below: the share of requests within the limits, with a line at 99\u00a0%.",
+            "is lost. Below: the share of requests within the limits, with a line at 99\u00a0%."
+            + chosen(swept),
             (served, kept),
             tuple(
-                Panel(name, curves(some, served, kept, marks), said(some, served, RATE))
-                for name, some in zip(titles(apart), apart.values(), strict=True)
+                Panel(name, curves(each, served, kept, scene.marks), said(each, served, RATE))
+                for name, each in zip(scene.titles(apart), apart.values(), strict=True)
             ),
-            legend(marks, [cell.arm for some in apart.values() for cell in some]),
+            scene.legend(cell.arm for each in apart.values() for cell in each),
         )
 
 
@@ -46,12 +48,12 @@ def curves(cells: Sequence[Cell], served: str, kept: str, marks: Mapping[str, Ma
     places = {place for cell in cells if (place := position(cell, RATE.key)) is not None}
     last = max(places)
     above.plot((0, last), (0, last), color=INK, alpha=0.35, linewidth=1, dashes=(4, 3))
-    draw(above, cells, served, RATE, marks)
     above.set_ylim(0, last * 1.06)
+    draw(above, cells, served, RATE, marks)
     above.set_ylabel("requests/s")
     below.axhline(0.99, color=INK, alpha=0.35, linewidth=1, dashes=(4, 3))
-    draw(below, cells, kept, RATE, marks)
     below.set_ylim(-0.04, 1.06)
+    draw(below, cells, kept, RATE, marks)
     below.set_yticks((0, 0.5, 1), ("0", "50\u00a0%", "100\u00a0%"))
     along(below, RATE, places)
     quiet(below)

@@ -1,15 +1,16 @@
 """When adapters no longer fit: throughput and hit rate against their number, or their memory."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.plots.lines import along, draw, said
-from pipeline.compare.plots.panels import AXES, Axis, lined, position, split, titles
-from pipeline.compare.plots.plot import Panel, Plot, legend
+from pipeline.compare.plots.panels import AXES, Axis, chosen, lined, position, some, split
+from pipeline.compare.plots.plot import Key, Panel, Plot
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import Mark, marks, pair
 from pipeline.compare.settings import short
 
@@ -22,45 +23,53 @@ BUDGETS = (
 """They are settings of engines, and so part of an arm's name until they become an axis."""
 
 
-def plots(comparison: Comparison, marks_: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """A section for the number of adapters, and for each budget that was swept."""
-    cells = [cell for cell in comparison.cells if cell.mean(HIT_RATE) is not None]
+    cells = [cell for cell in scene.comparison.cells if cell.mean(HIT_RATE) is not None]
     if any((cell.mean(HIT_RATE) or 0.0) < 1 for cell in cells):
-        yield from _cliff(cells, COUNT, marks_)
+        drawn = [cell for cell in cells if cell.arm in scene.arms]
+        yield from _cliff(scene, drawn, COUNT, scene.marks)
     for budget in BUDGETS:
         moved = [_along(cell, budget) for cell in cells]
-        yield from _cliff([cell for cell in moved if cell], budget, None)
+        along = [cell for cell in moved if cell]
+        yield from _cliff(scene, along, budget, marks(_arms(along)))
 
 
-def _cliff(cells: Sequence[Cell], axis: Axis, known: Mapping[str, Mark] | None) -> Iterator[Plot]:
-    apart = {where: some for where, some in split(cells, axis).items() if lined(some, axis)}
-    arms = list(dict.fromkeys(cell.arm for some in apart.values() for cell in some))
-    drawn = known or marks(arms)
+def _cliff(
+    scene: Scene, cells: Sequence[Cell], axis: Axis, drawn: Mapping[str, Mark]
+) -> Iterator[Plot]:
+    swept = {where: each for where, each in split(cells, axis).items() if lined(each, axis)}
+    apart = some(swept)
+    arms = _arms(cell for each in apart.values() for cell in each)
     if apart:
         yield Plot(
             f"The cliff: throughput and hit rate by {axis.label.partition(',')[0]}",
             "Above: output tokens per second. Below: share of requests whose adapter was in "
-            "memory already.",
+            "memory already." + chosen(swept),
             (HEADLINE_METRIC, HIT_RATE),
             tuple(
-                Panel(name, curves(some, axis, drawn), said(some, HEADLINE_METRIC, axis))
-                for name, some in zip(titles(apart), apart.values(), strict=True)
+                Panel(name, curves(each, axis, drawn), said(each, HEADLINE_METRIC, axis))
+                for name, each in zip(scene.titles(apart), apart.values(), strict=True)
             ),
-            legend(drawn, arms),
+            tuple(Key(arm, drawn[arm].colour, drawn[arm].glyph) for arm in arms),
         )
 
 
 def curves(cells: Sequence[Cell], axis: Axis, drawn: Mapping[str, Mark]) -> Figure:
     """One panel of two axes over the same numbers."""
     figure, (above, below) = pair(3.4, (3, 2))
+    above.set_ylim(0, 1.06 * max(cell.mean(HEADLINE_METRIC) or 0.0 for cell in cells) or 1.0)
     draw(above, cells, HEADLINE_METRIC, axis, drawn)
-    above.set_ylim(bottom=0)
     above.set_ylabel("output tokens/s")
-    draw(below, cells, HIT_RATE, axis, drawn)
     below.set_ylim(-0.04, 1.06)
+    draw(below, cells, HIT_RATE, axis, drawn)
     below.set_yticks((0, 0.5, 1), ("0", "50 %", "100 %"))
     along(below, axis, {x for cell in cells if (x := position(cell, axis.key)) is not None})
     return figure
+
+
+def _arms(cells: Iterable[Cell]) -> list[str]:
+    return list(dict.fromkeys(cell.arm for cell in cells))
 
 
 def _along(cell: Cell, budget: Axis) -> Cell | None:

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.compare.columns import significant
-from pipeline.compare.comparison import Comparison
-from pipeline.compare.plots.panels import chosen, some, titles
-from pipeline.compare.plots.plot import Panel, Plot, legend
+from pipeline.compare.plots.panels import REQUESTS, chosen, some, split
+from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scale import seconds
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.served import e2e, pooled, tpot, ttft
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
 from pipeline.metrics.timeline import RequestRecord
@@ -28,12 +28,13 @@ LATENCIES: tuple[tuple[str, str, Latency], ...] = (
 )
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """Three panels a condition, for some conditions."""
-    apart = some(comparison.cells)
+    facets = split(scene.cells)
+    apart = some(facets, REQUESTS)
     panels: list[Panel] = []
     arms: set[str] = set()
-    for name, cells in zip(titles(apart), apart.values(), strict=True):
+    for name, cells in zip(scene.titles(apart), apart.values(), strict=True):
         requests = {cell.arm: pooled(cell) for cell in cells}
         arms |= requests.keys()
         for short, _, latency in LATENCIES:
@@ -41,15 +42,15 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
             values = {arm: found for arm, found in values.items() if len(found) >= FEWEST}
             if values:
                 title = " · ".join(filter(None, (short, name)))
-                panels.append(Panel(title, curves(values, marks), _said(values)))
+                panels.append(Panel(title, curves(values, scene.marks), _said(values)))
     if panels:
         yield Plot(
             "Latency distributions",
             "Share of the requests of all valid runs that took at most so long."
-            + chosen(comparison.cells),
+            + chosen(facets, REQUESTS),
             tuple(metric for _, metric, _ in LATENCIES),
             tuple(panels),
-            legend(marks, arms),
+            scene.legend(arms),
         )
 
 

@@ -20,7 +20,8 @@ from pipeline.compare.plots import (
     trends,
 )
 from pipeline.compare.plots.plot import Plot
-from pipeline.compare.plots.style import marks, style
+from pipeline.compare.plots.scene import Scene
+from pipeline.compare.plots.style import style
 from pipeline.compare.plots.svg import inline
 
 CONTENTS = (
@@ -58,11 +59,9 @@ def gallery(comparison: Comparison) -> tuple[Section, ...]:
     """All plots for which there is something to draw."""
     if not comparison.cells:
         return ()
-    drawn = marks(comparison.arms)
+    scene = Scene.of(comparison)
     with style():
-        return tuple(
-            _section(plot) for module in CONTENTS for plot in module.plots(comparison, drawn)
-        )
+        return tuple(_section(plot) for module in CONTENTS for plot in module.plots(scene))
 
 
 def _section(plot: Plot) -> Section:

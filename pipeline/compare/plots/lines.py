@@ -9,11 +9,16 @@ from pipeline.compare.cells import Cell
 from pipeline.compare.columns import DASH, significant
 from pipeline.compare.intervals import student
 from pipeline.compare.plots.panels import Axis, position
+from pipeline.compare.plots.scale import apart, logarithmic, numbers, plain
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
+from pipeline.compare.plots.whisker import whisker
 
 HEIGHT = 2.5
+FAR = 50.0
+"""Values so many times apart need a logarithmic axis, lest the lower ones all lie at the bottom."""
+
 NUMBERS = 7
-"""More values than that on an axis would run into each other."""
+"""More numbers than that on an axis would run into each other."""
 
 
 def lines(
@@ -30,7 +35,12 @@ def lines(
     """
     figure, axes = panel(HEIGHT)
     cells = list(cells)
-    axes.set_ylim(0, top * 1.06)
+    least = min(cell.mean(metric) or 0.0 for cell in cells)
+    if 0 < least < top / FAR:
+        logarithmic(axes, least, top)
+    else:
+        axes.set_ylim(0, top * 1.06)
+        numbers(axes.yaxis)
     along(axes, axis, {_x(cell, axis) for cell in cells})
     draw(axes, cells, metric, axis, marks)
     return figure
@@ -39,7 +49,7 @@ def lines(
 def draw(
     axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, marks: Mapping[str, Mark]
 ) -> None:
-    """The line of each arm that has the metric."""
+    """The line of each arm that has the metric; the y axis must have its limits already."""
     for arm, mark in marks.items():
         mine = [cell for cell in cells if cell.arm == arm and cell.mean(metric) is not None]
         if mine:
@@ -53,13 +63,12 @@ def along(axes: Axes, axis: Axis, places: Iterable[float]) -> None:
     doubling = axis.doubling and values[0] > 0
     if doubling:
         axes.set_xscale("log", base=2)
-    every = -(-len(values) // NUMBERS)
-    axes.set_xticks(values[::every])
-    axes.minorticks_off()
     margin = (values[-1] / values[0]) ** 0.06 if doubling else 0.06 * (values[-1] - values[0])
     ends = (values[0] / margin, values[-1] * margin)
     axes.set_xlim(ends if doubling else (values[0] - margin, values[-1] + margin))
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xticks(apart(values, NUMBERS, doubling=doubling))
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter(lambda value, _: plain(value))
     axes.set_xlabel(axis.label)
 
 
@@ -68,7 +77,7 @@ def said(cells: Sequence[Cell], metric: str, axis: Axis) -> str:
     values: dict[str, list[str]] = {}
     for cell in sorted(cells, key=lambda cell: _x(cell, axis)):
         mean = significant(cell.mean(metric) or 0.0)
-        values.setdefault(cell.arm, []).append(f"{mean} at {_x(cell, axis):g}")
+        values.setdefault(cell.arm, []).append(f"{mean} at {plain(_x(cell, axis))}")
     return "; ".join(f"{arm}: {', '.join(points)}" for arm, points in values.items())
 
 
@@ -85,10 +94,10 @@ def _line(axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, mark: Mark
         values = cell.values(metric)
         reach = student(values)
         if reach:
-            axes.plot((x, x), reach, color=mark.colour, linewidth=1)
+            whisker(axes, reach, x, mark.colour, upright=True)
             axes.plot([x] * len(values), values, ".", color=mark.colour, alpha=0.45, markersize=3.5)
         (dot,) = axes.plot(x, y, mark.marker, color=mark.colour)
-        tip(dot, f"{cell.arm}, {axis.label} {x:g}: {_figures(y, reach)}")
+        tip(dot, f"{cell.arm}, {axis.label} {plain(x)}: {_figures(y, reach)}")
 
 
 def _figures(mean: float, reach: tuple[float, float] | None) -> str:

@@ -1,20 +1,19 @@
 """Peak memory, and how much of it is weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import fmean
 
-from pipeline.compare.comparison import Comparison
 from pipeline.compare.plots.bars import Bar, bars, said
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.style import Mark
+from pipeline.compare.plots.scene import Scene
 
 PEAK, WEIGHTS = "peak_rss_bytes", "model_bytes"
 MEGABYTE = 1e6
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """One panel: a bar an arm, its highest peak under any condition."""
-    rows = [bar for arm, mark in marks.items() if (bar := _bar(comparison, arm, mark))]
+    rows = [bar for arm in scene.arms if (bar := _bar(scene, arm))]
     if rows:
         yield Plot(
             "Peak memory, MB",
@@ -24,11 +23,11 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
         )
 
 
-def _bar(comparison: Comparison, arm: str, mark: Mark) -> Bar | None:
-    runs = [run for cell in comparison.cells if cell.arm == arm for run in cell.runs]
+def _bar(scene: Scene, arm: str) -> Bar | None:
+    runs = [run for cell in scene.cells if cell.arm == arm for run in cell.runs]
     peaks = [value for run in runs if (value := run.number(PEAK)) is not None]
     weights = [value for run in runs if (value := run.number(WEIGHTS)) is not None]
     if not peaks:
         return None
     part = fmean(weights) / MEGABYTE if weights else None
-    return Bar(arm, max(peaks) / MEGABYTE, mark.colour, part=part)
+    return Bar(arm, max(peaks) / MEGABYTE, scene.marks[arm].colour, part=part)

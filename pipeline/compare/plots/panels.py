@@ -1,16 +1,20 @@
 """Which cells share a panel, and what runs along its x axis."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.rows import differing, shown
 from pipeline.compare.run import Condition
-from pipeline.compare.settings import short
 
-MOST = 3
+REQUESTS = 3
 """Conditions whose single requests are drawn; the run directories hold all of them."""
+
+FACETS = 6
+"""Conditions that have a panel each: two rows of them on a page."""
+
+Facets = Mapping[Condition, Sequence[Cell]]
+"""Cells by the condition they share, the setting on an x axis apart."""
 
 
 @dataclass(frozen=True)
@@ -63,28 +67,32 @@ def split(cells: Iterable[Cell], without: Axis | None = None) -> dict[Condition,
     return dict(panels)
 
 
-def some(cells: Iterable[Cell]) -> dict[Condition, list[Cell]]:
-    """Cells of at most `MOST` conditions, from the first to the last at equal distances."""
-    apart = list(split(cells).items())
-    last = len(apart) - 1
-    if last < MOST:
-        return dict(apart)
-    return dict(apart[round(place * last / (MOST - 1))] for place in range(MOST))
+def some(facets: Facets, most: int = FACETS) -> dict[Condition, Sequence[Cell]]:
+    """At most so many of them: those with most cells, and of equals some at equal distances.
+
+    Where that leaves some out, a cell that has nothing beside it is left out first.
+    """
+    if len(facets) <= most:
+        return dict(facets)
+    several = {where: cells for where, cells in facets.items() if len(cells) > 1}
+    if 0 < len(several) <= most:
+        return several
+    least = sorted(map(len, facets.values()), reverse=True)[most - 1]
+    equal = [where for where, cells in facets.items() if len(cells) == least]
+    kept = {where for where, cells in facets.items() if len(cells) > least}
+    kept.update(_spread(equal, most - len(kept)))
+    return {where: cells for where, cells in facets.items() if where in kept}
 
 
-def title(condition: Condition, all_conditions: Sequence[Condition]) -> str:
-    """A condition in words, as far as it tells panels apart."""
-    keys = differing(all_conditions)
-    return ", ".join(f"{short(key)} {shown(value)}" for key, value in condition if key in keys)
-
-
-def titles(conditions: Iterable[Condition]) -> list[str]:
-    """Every condition in words."""
-    everything = list(conditions)
-    return [title(each, everything) for each in everything]
-
-
-def chosen(cells: Iterable[Cell]) -> str:
+def chosen(facets: Facets, most: int = FACETS) -> str:
     """What to say in a caption where only some conditions are drawn."""
-    count = len(split(cells))
-    return f" Drawn for {MOST} of the {count} conditions." if count > MOST else ""
+    if len(facets) <= most:
+        return ""
+    alike = len({len(cells) for cells in facets.values()}) == 1
+    which = "" if alike else ", those with most to hold together"
+    return f" Drawn for {len(some(facets, most))} of the {len(facets)} conditions{which}."
+
+
+def _spread(items: Sequence[Condition], count: int) -> list[Condition]:
+    """So many of them, the first and the last among them."""
+    return [items[round(n * (len(items) - 1) / max(count - 1, 1))] for n in range(count)]

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.columns import significant
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
-from pipeline.compare.plots.panels import chosen, some, titles
-from pipeline.compare.plots.plot import Panel, Plot, legend
+from pipeline.compare.comparison import HEADLINE_METRIC
+from pipeline.compare.plots.panels import REQUESTS, chosen, some, split
+from pipeline.compare.plots.plot import Panel, Plot
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import INK, Mark, panel, quiet, tip
 
 FAITHFUL = 1e-7
@@ -22,21 +23,22 @@ Point = tuple[float, float]
 """Divergence in nats, and output tokens a second."""
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """A panel a condition in which some arm is less faithful than another."""
-    measured = [cell for cell in comparison.cells if _point(cell)]
-    apart = {where: cells for where, cells in some(measured).items() if _differ(cells)}
+    measured = split(cell for cell in scene.cells if _point(cell))
+    unlike = {where: cells for where, cells in measured.items() if _differ(cells)}
+    apart = some(unlike, REQUESTS)
     if apart:
         yield Plot(
             "Speed against fidelity",
             "Up is faster, right is more faithful to the reference. On the line: those that no "
-            "other one beats at both (the Pareto front)." + chosen(measured),
+            "other one beats at both (the Pareto front)." + chosen(unlike, REQUESTS),
             (HEADLINE_METRIC, "mean_kl"),
             tuple(
-                Panel(name, scatter(cells, marks), _said(cells))
-                for name, cells in zip(titles(apart), apart.values(), strict=True)
+                Panel(name, scatter(cells, scene.marks), _said(cells))
+                for name, cells in zip(scene.titles(apart), apart.values(), strict=True)
             ),
-            legend(marks, [cell.arm for cells in apart.values() for cell in cells]),
+            scene.legend([cell.arm for cells in apart.values() for cell in cells]),
         )
 
 

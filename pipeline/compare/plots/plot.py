@@ -1,12 +1,9 @@
 """What a plot module gives: panels under one heading."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
-
-from pipeline.compare.plots.style import Mark
 
 
 class Panel(NamedTuple):
@@ -55,9 +52,3 @@ class Plot:
         """The heading without its unit, for a link."""
         first, *others = self.heading.split(", ")
         return " ".join((first, *(words for words in others if words.startswith("by "))))
-
-
-def legend(marks: Mapping[str, Mark], arms: Iterable[str]) -> tuple[Key, ...]:
-    """The arms that are drawn, in their usual order."""
-    drawn = set(arms)
-    return tuple(Key(arm, mark.colour, mark.glyph) for arm, mark in marks.items() if arm in drawn)

@@ -1,74 +1,89 @@
 """Every arm against the baseline: the result at a glance."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import sqrt
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.compare.columns import DASH, TIMES
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.columns import DASH, TIMES, times
+from pipeline.compare.headline import gain, words
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.scale import ticks
-from pipeline.compare.plots.style import INK, Mark, panel, rows_only, tip
+from pipeline.compare.plots.scale import numbers, ticks
+from pipeline.compare.plots.scene import Scene
+from pipeline.compare.plots.style import INK, Mark, listed, tip
+from pipeline.compare.plots.whisker import CUT, whisker
 from pipeline.compare.ratios import Ratio
 
 ROW = 0.3
 
+MOST = 16
+"""Arms that have a row: the table has all."""
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+
+def plots(scene: Scene) -> Iterator[Plot]:
     """One panel, where some arm can be paired with the baseline."""
+    comparison = scene.comparison
     found = {arm: comparison.overall(arm) for arm in comparison.arms[1:]}
     ratios = {arm: ratio for arm, ratio in found.items() if ratio}
-    if ratios:
-        said = "; ".join(f"{arm}: {words(ratio)}" for arm, ratio in ratios.items())
+    ranked = sorted(ratios, key=lambda arm: -gain(ratios[arm], comparison.metric))
+    best = {arm: ratios[arm] for arm in ranked[:MOST]}
+    if best:
+        name = words(comparison.metric)
+        said = "; ".join(f"{arm}: {figures(ratio)}" for arm, ratio in best.items())
         yield Plot(
-            f"Output tokens per second, times {comparison.baseline}",
+            f"{name.capitalize() if ' ' in name else name}, times {comparison.baseline}",
             "Geometric mean of the paired ratios, with its 95\u00a0% interval where there are two "
-            "repeats or more. What crosses the line at 1 can't be told from the baseline.",
-            (HEADLINE_METRIC,),
-            (Panel("", forest(ratios, marks), said),),
+            f"repeats or more. What crosses the line at 1 can't be told from the baseline. {CUT}"
+            + _left_out(len(ratios)),
+            (comparison.metric,),
+            (Panel("", forest(best, scene.marks), said),),
         )
 
 
-def words(ratio: Ratio) -> str:
+def _left_out(count: int) -> str:
+    return f" The best {MOST} of {count}; the table has all." if count > MOST else ""
+
+
+def figures(ratio: Ratio) -> str:
     """A ratio with its interval: `2.10 × (1.95–2.26)`."""
     if ratio.interval is None:
-        return f"{ratio.mean:.2f} {TIMES}"
+        return f"{times(ratio.mean)} {TIMES}"
     low, high = ratio.interval
-    return f"{ratio.mean:.2f} {TIMES} ({low:.2f}{DASH}{high:.2f})"
+    return f"{times(ratio.mean)} {TIMES} ({times(low)}{DASH}{times(high)})"
 
 
 def forest(ratios: Mapping[str, Ratio], marks: Mapping[str, Mark]) -> Figure:
-    """A row an arm, the best on top: its ratio, the interval and a line at 1."""
-    order = sorted(ratios, key=lambda arm: -ratios[arm].mean)
-    figure, axes = panel(0.55 + ROW * len(order))
-    ends = [1.0]
-    for row, arm in enumerate(order):
-        ratio, mark = ratios[arm], marks[arm]
-        low, high = ratio.interval or (ratio.mean, ratio.mean)
-        axes.plot((low, high), (row, row), color=mark.colour, linewidth=2.4)
+    """A row an arm, in the given order: its ratio, the interval and a line at 1."""
+    figure, axes = listed(list(ratios), ROW, 0.55)
+    _logarithmic(axes, list(ratios.values()))
+    for row, (arm, ratio) in enumerate(ratios.items()):
+        mark = marks[arm]
+        if ratio.interval:
+            whisker(axes, ratio.interval, row, mark.colour, upright=False, width=2.4)
         (dot,) = axes.plot(ratio.mean, row, mark.marker, color=mark.colour, markersize=6.5)
-        tip(dot, f"{arm}: {words(ratio)}")
+        tip(dot, f"{arm}: {figures(ratio)}")
         axes.annotate(
-            f"{ratio.mean:.2f} {TIMES}",
+            f"{times(ratio.mean)} {TIMES}",
             (1, row),
             (6, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             va="center",
         )
-        ends += [low, high]
     axes.axvline(1, color=INK, linewidth=0.8, zorder=0)
-    rows_only(axes, order)
-    _logarithmic(axes, ends)
     return figure
 
 
-def _logarithmic(axes: Axes, values: Sequence[float]) -> None:
-    """An axis that ends a little beyond the values, with few and plain numbers."""
-    low, high = min(values) / 1.15, max(values) * 1.15
+def _logarithmic(axes: Axes, ratios: Sequence[Ratio]) -> None:
+    """An axis a little beyond all means and 1, and as far beyond as intervals need, up to half."""
+    means = [1.0, *(ratio.mean for ratio in ratios)]
+    ends = [end for ratio in ratios for end in ratio.interval or ()]
+    room = max(sqrt(max(means) / min(means)), 2.0)
+    low = max(min([*means, *ends]), min(means) / room) / 1.15
+    high = min(max([*means, *ends]), max(means) * room) * 1.15
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.set_xticks(ticks(low, high))
     axes.minorticks_off()
-    axes.xaxis.set_major_formatter("{x:g}")
+    numbers(axes.xaxis)

@@ -1,27 +1,27 @@
 """How near each engine comes to what the machine allows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from pipeline.compare.comparison import Comparison
 from pipeline.compare.intervals import student
 from pipeline.compare.plots.bars import Bar, bars, said
-from pipeline.compare.plots.panels import split, titles
+from pipeline.compare.plots.panels import chosen, some, split
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.style import Mark
+from pipeline.compare.plots.scene import Scene
 
 FRACTION = "roofline_fraction"
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """A panel a condition: a bar an arm, the whole width being the limit."""
-    apart = split(cell for cell in comparison.cells if cell.mean(FRACTION) is not None)
+    measured = split(cell for cell in scene.cells if cell.mean(FRACTION) is not None)
+    apart = some(measured)
     panels = []
-    for name, cells in zip(titles(apart), apart.values(), strict=True):
+    for name, cells in zip(scene.titles(apart), apart.values(), strict=True):
         rows = [
             Bar(
                 cell.arm,
                 cell.mean(FRACTION) or 0.0,
-                marks[cell.arm].colour,
+                scene.marks[cell.arm].colour,
                 student(cell.values(FRACTION)),
             )
             for cell in cells
@@ -30,7 +30,8 @@ def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
     if panels:
         yield Plot(
             "Roofline fraction of a decode step",
-            "1 is the machine's own limit: its read bandwidth, or its arithmetic.",
+            "1 is the machine's own limit: its read bandwidth, or its arithmetic."
+            + chosen(measured),
             (FRACTION,),
             tuple(panels),
         )

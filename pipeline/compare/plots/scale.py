@@ -1,8 +1,10 @@
-"""Axes of times: logarithmic, since engines differ by factors, and written as people say them."""
+"""Axes: few numbers, far enough apart, and written as people say them."""
 
+from collections.abc import Sequence
 from math import ceil, floor, log10
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 STEPS = (1, 2, 5)
 ROOM = 5
@@ -19,6 +21,16 @@ def seconds(axes: Axes, low: float, high: float) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: time(value))
 
 
+def logarithmic(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic y axis from below `low`, which is greater than 0, to above `high`."""
+    low, high = low / 1.25, high * 1.25
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.set_yticks(ticks(low, high))
+    axes.minorticks_off()
+    numbers(axes.yaxis)
+
+
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers between the two: 1, 2, 5 of each decade, or only as many as have room."""
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
@@ -27,6 +39,30 @@ def ticks(low: float, high: float) -> list[float]:
         if len(found) <= ROOM:
             return found
     return found[:: ceil(len(found) / ROOM)]
+
+
+def apart(values: Sequence[float], count: int, *, doubling: bool) -> list[float]:
+    """Those of the ascending values that stand far enough apart for `count` of them on an axis."""
+    places = [log10(value) for value in values] if doubling else list(values)
+    least = (places[-1] - places[0]) / count
+    kept: list[int] = []
+    for number, place in enumerate(places):
+        if not kept or place - places[kept[-1]] >= least:
+            kept.append(number)
+    return [values[number] for number in kept]
+
+
+def plain(value: float) -> str:
+    """A number of an axis without an exponent: 0.05, 250, 25 k, 1.5 M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if letter == 'k' else size):.4g}\u00a0{letter}"
+    return f"{value:.6f}".rstrip("0").rstrip(".") or "0"
+
+
+def numbers(axis: Axis) -> None:
+    """Write an axis' numbers so."""
+    axis.set_major_formatter(lambda value, _: plain(value))
 
 
 def time(seconds: float) -> str:

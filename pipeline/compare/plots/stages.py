@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.columns import significant
-from pipeline.compare.comparison import Comparison
-from pipeline.compare.plots.panels import split, titles
+from pipeline.compare.plots.panels import chosen, some, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
-from pipeline.compare.plots.style import Mark, panel, rows_only, tip
+from pipeline.compare.plots.scene import Scene
+from pipeline.compare.plots.style import listed, tip
 from pipeline.metrics.timeline import STAGES
 
 COLOURS: Mapping[str, str] = {
@@ -27,22 +27,23 @@ COLOURS: Mapping[str, str] = {
 ROW = 0.27
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """A panel a condition."""
-    timed = [cell for cell in comparison.cells if seconds(cell)]
-    apart = split(timed)
-    if timed:
+    timed = split(cell for cell in scene.cells if seconds(cell))
+    apart = some(timed)
+    if apart:
         yield Plot(
             "Where the time goes",
-            "Shares of the measured wall time, mean of the valid runs; its length at the end.",
+            "Shares of the measured wall time, mean of the valid runs; its length at the end."
+            + chosen(timed),
             (),
             tuple(
-                Panel(name, stages(some), _said(some))
-                for name, some in zip(titles(apart), apart.values(), strict=True)
+                Panel(name, stages(cells), _said(cells))
+                for name, cells in zip(scene.titles(apart), apart.values(), strict=True)
             ),
             tuple(
                 Key(_words(stage), COLOURS[stage], "■", f"stage_seconds/{stage}")
-                for stage in stages_used(timed)
+                for stage in stages_used(cell for cells in apart.values() for cell in cells)
             ),
         )
 
@@ -61,7 +62,7 @@ def stages_used(cells: Iterable[Cell]) -> list[str]:
 
 def stages(cells: Sequence[Cell]) -> Figure:
     """One panel: the measured time of each arm as shares, its length in seconds at the end."""
-    figure, axes = panel(0.3 + ROW * len(cells))
+    figure, axes = listed([cell.arm for cell in cells], ROW, 0.3)
     for row, cell in enumerate(cells):
         spent = seconds(cell)
         total = sum(spent.values())
@@ -72,7 +73,6 @@ def stages(cells: Sequence[Cell]) -> Figure:
             tip(bar, f"{cell.arm}, {_words(stage)}: {share:.1%}, {significant(value)} s")
             left += share
         axes.text(1.02, row, f"{significant(total)} s", va="center")
-    rows_only(axes, [cell.arm for cell in cells])
     axes.set_xlim(0, 1)
     axes.spines["bottom"].set_visible(False)
     axes.set_xticks([])

@@ -11,6 +11,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.compare.labels import cut
+
 INK = "#0a0b0c"
 """Stands for the page's text colour, light or dark; see `svg.inline`."""
 
@@ -20,6 +22,11 @@ SERIES = ("#2b7fc4", "#d4610f", "#149a70", "#b55fa2", "#9c7c0c", "#7d70d6", "#c4
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "★")
 """So that no series is known by its colour alone; the same shapes in figures and in text."""
+
+LETTERS = 56
+"""Most letters of a row's label, in two lines."""
+LINE = 0.16
+"""Inches that the second of them takes."""
 
 WIDTH = 4.2
 """Inches of a panel. On a phone it is 350 pixels wide, and ten points of text then 11.6 of them."""
@@ -105,9 +112,32 @@ def quiet(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def rows_only(axes: Axes, labels: Sequence[str]) -> None:
-    """Turn the y axis into a list of names, the first on top."""
-    axes.set_yticks(range(len(labels)), labels)
+def listed(labels: Sequence[str], row: float, rest: float) -> tuple[Figure, Axes]:
+    """An empty figure whose y axis is a list of names, the first on top.
+
+    Args:
+        labels: the names; long ones lose their middles and take two lines.
+        row: inches that a name of one line takes.
+        rest: inches above and below all of them.
+    """
+    short = cut(labels, LETTERS)
+    lines = [_in_lines(short[label]) for label in labels]
+    most = max((each.count("\n") for each in lines), default=0)
+    figure, axes = panel(rest + (row + LINE * most) * len(labels))
+    axes.set_yticks(range(len(labels)), lines)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    return figure, axes
+
+
+def _in_lines(label: str) -> str:
+    """In two lines where one doesn't do, parted at a space if there is one near the middle."""
+    if len(label) <= LETTERS // 2:
+        return label
+    spaces = [place for place, letter in enumerate(label) if letter == " "]
+    middle = len(label) / 2
+    place = min(spaces, key=lambda place: abs(place - middle), default=0)
+    if abs(place - middle) > LETTERS / 8:
+        return f"{label[: round(middle)]}\n{label[round(middle) :]}"
+    return f"{label[:place]}\n{label[place + 1 :]}"

@@ -6,11 +6,11 @@ from itertools import pairwise
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.compare.comparison import Comparison
-from pipeline.compare.plots.panels import some, split, title
+from pipeline.compare.plots.panels import FACETS, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
+from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.served import label, popularity, served
-from pipeline.compare.plots.style import INK, SERIES, Mark, panel, tip
+from pipeline.compare.plots.style import INK, SERIES, panel, tip
 from pipeline.metrics.timeline import RequestRecord
 
 SHOWN = 24
@@ -20,12 +20,12 @@ OTHERS = "#9aa1a8"
 """Adapters beyond those with a colour of their own."""
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """The first repeat of each arm, under the last of the conditions that has most arms."""
-    apart = list(some(comparison.cells).items())
-    where, cells = max(reversed(apart), key=lambda each: len(each[1]))
-    name = title(where, list(split(comparison.cells)))
-    requests = {cell.arm: beginning(served(cell.runs[0])) for cell in cells}
+    facets = list(split(scene.cells).items())
+    where, cells = max(reversed(facets), key=lambda each: len(each[1]))
+    (name,) = scene.titles([where])
+    requests = {cell.arm: beginning(served(cell.runs[0])) for cell in cells[:FACETS]}
     requests = {arm: own for arm, own in requests.items() if own}
     colours = _colours([each for own in requests.values() for each in own])
     if requests:

@@ -1,17 +1,27 @@
 """Throughput and latency along every setting that was swept; as bars where nothing was."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.intervals import student
 from pipeline.compare.plots.bars import Bar, bars
 from pipeline.compare.plots.bars import said as said_of_bars
 from pipeline.compare.plots.lines import lines, said
-from pipeline.compare.plots.panels import Axis, axes, lined, position, split, title, titles
-from pipeline.compare.plots.plot import Panel, Plot, legend
-from pipeline.compare.plots.style import Mark
-from pipeline.compare.run import Condition
+from pipeline.compare.plots.panels import (
+    FACETS,
+    Axis,
+    Facets,
+    axes,
+    chosen,
+    lined,
+    position,
+    some,
+    split,
+)
+from pipeline.compare.plots.plot import Panel, Plot
+from pipeline.compare.plots.scene import Scene
+from pipeline.compare.plots.whisker import CUT
 
 HEADINGS = {
     HEADLINE_METRIC: "Throughput, output tokens per second",
@@ -21,15 +31,22 @@ HEADINGS = {
 LATENCIES = ("latency_per_iteration_s", "e2e_s/p50")
 """The first that was measured is drawn: open workloads have no batches to speak of."""
 
-DOTS = "Means of the valid runs; lines: 95\u00a0% intervals over the repeats, the fainter dots."
+DOTS = (
+    "Means of the valid runs; lines: 95\u00a0% intervals over the repeats, the fainter dots. " + CUT
+)
+
+BARS = 12
+"""Bars of one panel."""
+
+UNLIKE = 8.0
+"""Panels of one scale would show nothing of those whose highest value is so much smaller."""
 
 
-def plots(comparison: Comparison, marks: Mapping[str, Mark]) -> Iterator[Plot]:
+def plots(scene: Scene) -> Iterator[Plot]:
     """Throughput, then latency."""
-    cells = comparison.cells
-    latency = next((name for name in LATENCIES if measured(cells, name)), None)
+    latency = next((name for name in LATENCIES if measured(scene.cells, name)), None)
     for metric in filter(None, (HEADLINE_METRIC, latency)):
-        yield from _trends(measured(cells, metric), metric, comparison.axis, marks)
+        yield from _trends(scene, measured(scene.cells, metric), metric)
 
 
 def measured(cells: Sequence[Cell], metric: str) -> list[Cell]:
@@ -37,12 +54,10 @@ def measured(cells: Sequence[Cell], metric: str) -> list[Cell]:
     return [cell for cell in cells if cell.mean(metric) is not None]
 
 
-def _trends(
-    cells: Sequence[Cell], metric: str, first: str | None, marks: Mapping[str, Mark]
-) -> Iterator[Plot]:
-    """Along the axis asked for, then along the others."""
+def _trends(scene: Scene, cells: Sequence[Cell], metric: str) -> Iterator[Plot]:
+    """Along the axis asked for, then along the others, and as bars what no axis has."""
     drawn: set[int] = set()
-    top = max((max(cell.values(metric)) for cell in cells), default=0.0)
+    first = scene.comparison.axis
     for axis in sorted(axes(cells), key=lambda each: each.key != first):
         apart = {
             condition: [cell for cell in some if position(cell, axis.key) is not None]
@@ -50,37 +65,64 @@ def _trends(
             if lined(some, axis)
         }
         drawn |= {id(cell) for some in apart.values() for cell in some}
-        yield _along(apart, metric, axis, marks, top)
+        yield _along(scene, apart, metric, axis)
     if left := [cell for cell in cells if id(cell) not in drawn]:
-        yield _barred(left, metric, marks)
+        yield _barred(scene, cells, left, metric)
 
 
-def _along(
-    apart: Mapping[Condition, Sequence[Cell]],
-    metric: str,
-    axis: Axis,
-    marks: Mapping[str, Mark],
-    top: float,
-) -> Plot:
+def _along(scene: Scene, swept: Facets, metric: str, axis: Axis) -> Plot:
+    apart = some(swept)
+    tops = {where: _top(cells, metric) for where, cells in apart.items()}
+    shared = max(tops.values()) if max(tops.values()) < UNLIKE * min(tops.values()) else None
     panels = tuple(
-        Panel(name, lines(some, metric, axis, marks, top), said(some, metric, axis))
-        for name, some in zip(titles(apart), apart.values(), strict=True)
+        Panel(
+            name,
+            lines(cells, metric, axis, scene.marks, shared or tops[where]),
+            said(cells, metric, axis),
+        )
+        for name, (where, cells) in zip(scene.titles(apart), apart.items(), strict=True)
     )
-    arms = {cell.arm for some in apart.values() for cell in some}
+    arms = {cell.arm for cells in apart.values() for cell in cells}
     heading = f"{HEADINGS[metric]}, by {axis.label.partition(',')[0]}"
-    return Plot(heading, DOTS, (metric,), panels, legend(marks, arms))
+    return Plot(heading, DOTS + chosen(swept), (metric,), panels, scene.legend(arms))
 
 
-def _barred(cells: Sequence[Cell], metric: str, marks: Mapping[str, Mark]) -> Plot:
-    conditions = [cell.condition for cell in cells]
+def _barred(scene: Scene, cells: Sequence[Cell], left: Sequence[Cell], metric: str) -> Plot:
+    """All in one panel where they are few; else a panel a condition, and one of the single ones."""
+    caption = f"Mean of the valid runs; the line at a bar's end: its 95\u00a0% interval. {CUT}"
+    if len(left) <= BARS:
+        panels = [_bars(scene, "", left, metric, told=True)]
+        return Plot(HEADINGS[metric], caption, (metric,), tuple(panels))
+    wanted = {cell.condition for cell in left}
+    facets = {w: same for w, same in split(cells).items() if w in wanted and len(same) > 1}
+    apart = some(facets, FACETS - 1)
+    panels = [
+        _bars(scene, name, same, metric)
+        for name, same in zip(scene.titles(apart), apart.values(), strict=True)
+    ]
+    if alone := [cell for cell in left if cell.condition not in facets]:
+        best = sorted(alone, key=lambda cell: -(cell.mean(metric) or 0.0))[:BARS]
+        which = f": the highest {BARS} of {len(alone)}" if len(alone) > BARS else ""
+        panels.append(_bars(scene, f"alone under their conditions{which}", best, metric, told=True))
+    return Plot(HEADINGS[metric], caption + chosen(facets, FACETS - 1), (metric,), tuple(panels))
+
+
+def _bars(
+    scene: Scene, name: str, cells: Sequence[Cell], metric: str, *, told: bool = False
+) -> Panel:
+    """A panel of bars, `told` with their conditions."""
+    conditions = scene.titles(cell.condition for cell in cells)
     rows = [
         Bar(
-            " · ".join(filter(None, (cell.arm, title(cell.condition, conditions)))),
+            " · ".join(filter(None, (cell.arm, where if told else ""))),
             cell.mean(metric) or 0.0,
-            marks[cell.arm].colour,
+            scene.marks[cell.arm].colour,
             student(cell.values(metric)),
         )
-        for cell in cells
+        for cell, where in zip(cells, conditions, strict=True)
     ]
-    caption = "Mean of the valid runs; the line at a bar's end: its 95\u00a0% interval."
-    return Plot(HEADINGS[metric], caption, (metric,), (Panel("", bars(rows), said_of_bars(rows)),))
+    return Panel(name, bars(rows), said_of_bars(rows))
+
+
+def _top(cells: Sequence[Cell], metric: str) -> float:
+    return max(max(cell.values(metric)) for cell in cells)
