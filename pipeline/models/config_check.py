@@ -24,12 +24,20 @@ ACTIVATIONS = (
 )
 """Known to transformers 5; which of them an engine computes is the engine's to say."""
 LAYERS = ("full_attention", "sliding_attention")
-OTHERWISE: Mapping[str, tuple[Any, str]] = {
-    "is_causal": (False, "tokens then see those after them, which is no decoder's"),
-    "is_encoder_decoder": (True, "it is no decoder's"),
-    "return_dict": (False, "transformers then can't generate"),
+ONLY: Mapping[str, tuple[tuple[Any, ...], str]] = {
+    "is_causal": ((True, None), "tokens then see those after them, which is no decoder's"),
+    "is_encoder_decoder": ((False, None), "it is no decoder's"),
+    "return_dict": ((True, None), "transformers then can't generate"),
+    "output_attentions": ((False, None), "transformers then computes attention otherwise"),
+    "output_hidden_states": ((False, True, None), "transformers then fails"),
+    "_attn_implementation": ((None, "sdpa", "eager"), "no engine here computes attention so"),
+    **dict.fromkeys(
+        ("use_return_dict", "experts_implementation", "_experts_implementation"),
+        ((), "transformers then fails"),
+    ),
+    **dict.fromkeys(("text_config", "per_layer_config"), ((), "it is no plain decoder's")),
 }
-"""By key the value by which a model computes something else, and what that is."""
+"""By key the values that leave a model what it is, and what others do."""
 
 
 def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str) -> None:
@@ -52,13 +60,18 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
         most = MOST_LAYERS if key == "num_hidden_layers" else MOST
         if value is not None and value > most:
             raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {most}; correct it")
+    if config.get("sliding_window") == 1:
+        raise UsageError(
+            f"{where}: sliding_window is 1: tokens then see themselves alone, which transformers' "
+            "cache doesn't keep to; correct it"
+        )
     for key in IDS:
         given = config.get(key)
         if given is not None and not are_ids(given if isinstance(given, list) else [given]):
             raise UsageError(f"{where}: {key} is {given!r:.80}, not a token's id; correct it")
-    for key, (value, why) in OTHERWISE.items():
-        if config.get(key) is value:
-            raise UsageError(f"{where}: {key} is {str(value).lower()}: {why}; take it out")
+    for key, (values, why) in ONLY.items():
+        if key in config and not any(_same(config[key], value) for value in values):
+            raise UsageError(f"{where}: {key} is {config[key]!r:.80}: {why}; take it out")
     if config["hidden_act"] not in ACTIVATIONS:
         raise UsageError(
             f"{where}: hidden_act {config['hidden_act']!r:.80} isn't known to transformers; "
@@ -82,6 +95,10 @@ def are_ids(values: Iterable[Any]) -> bool:
     return all(type(each) is int and abs(each) <= MOST for each in values)
 
 
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and one == other
+
+
 def _check_heads(config: Mapping[str, Any], where: str) -> int:
     """The width of a head."""
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
@@ -102,7 +119,7 @@ def _check_heads(config: Mapping[str, Any], where: str) -> int:
 
 def _check_layers(config: Mapping[str, Any], where: str) -> None:
     kinds = config.get("layer_types")
-    if kinds is None or config["model_type"] not in ("mistral", "qwen2", "qwen3"):
+    if kinds is None:
         return
     count = config["num_hidden_layers"]
     if len(kinds) != count or not all(kind in LAYERS for kind in kinds):

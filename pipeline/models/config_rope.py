@@ -33,7 +33,7 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
         UsageError: the kind isn't known, or a parameter is missing or impossible.
     """
     kind = rope["rope_type"]
-    if kind not in NEEDS:
+    if not isinstance(kind, str) or kind not in NEEDS:
         raise UsageError(
             f"{where}: rope_type {kind!r:.80} isn't known to transformers, which has "
             f"{', '.join(NEEDS)}; correct it"
@@ -46,6 +46,11 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
             raise UsageError(
                 f"{where}: {key} is {rope[key]!r:.80}, not a number above 0; correct it"
             )
+    if rope.get("partial_rotary_factor", 1.0) > 1:
+        raise UsageError(
+            f"{where}: partial_rotary_factor is {rope['partial_rotary_factor']!r:.80}, more than "
+            "the whole of a head; correct it"
+        )
     for key in LISTS if kind == "longrope" else ():
         given = rope.get(key)
         pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2

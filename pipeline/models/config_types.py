@@ -20,13 +20,17 @@ _ALL: Types = {
     "hidden_act": (str,),
     **dict.fromkeys(("rope_parameters", "rope_scaling"), (dict, NULL)),
     "rope_theta": (int, float),
+    "layer_types": (list, NULL),
+    "auto_map": (dict, list, str),
+    "id2label": (dict, NULL),
+    "num_labels": (int,),
+    "base_model_tp_plan": (dict, NULL),
 }
 _WINDOW: Types = {"sliding_window": (int, NULL), "attention_dropout": (int, float)}
 _QWEN: Types = {
     **_WINDOW,
     "use_sliding_window": (bool,),
     "max_window_layers": (int,),
-    "layer_types": (list, NULL),
 }
 _OWN: Mapping[str, Types] = {
     "llama": {

@@ -6,6 +6,7 @@ if that lets it pass, through `prepare`, the engine that the arm names, and tran
 
 import json
 import shutil
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,10 @@ def begin(work: Path, arm: str, seed: int) -> Try:
         shutil.copytree(base, folder)
         changes = rng.choices([*CHANGES], [*CHANGES.values()], k=rng.choice((1, 1, 1, 1, 2)))
         said = "; ".join([base.name, *(_made(each, folder, rng) for each in changes)])
-        return _tried(_with_precision(job, arm, number), folder, said)
+        try:
+            return _tried(_with_precision(job, arm, number), folder, said)
+        except Exception:
+            return Outcome("foreign", said, traceback.format_exc()[-6000:])
 
     for base in bases:
         found = _tried(job, base, base.name)
@@ -110,7 +114,7 @@ def _weights(change: Change) -> Change:
 
 
 def _json(name: str, keys: tuple[str, ...] = ()) -> Change:
-    return lambda folder, rng: change_json(*_readable(folder, name), rng, keys)
+    return lambda folder, rng: change_json(_readable(folder, name)[0], rng, keys)
 
 
 def _shape(folder: Path, rng: Random) -> str:

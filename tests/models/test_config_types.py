@@ -15,6 +15,7 @@ from tests.models.edited import copied, reconfigure
 
 SAMPLES = (True, 3, 0.5, "gelu", None, [1], {"a": 1})
 OURS = {"rope_parameters", "rope_scaling", "rope_theta", "layer_types"}
+OURS |= {"auto_map", "id2label", "num_labels", "base_model_tp_plan"}
 """What transformers tells by its values, not its types."""
 FITTING = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4}
 
@@ -59,7 +60,16 @@ def test_activations_and_ropes_are_those_that_transformers_knows():
         {"hidden_act": "swoosh"},
         {"rms_norm_eps": float("nan")},
         {"is_causal": False},
+        {"is_causal": 1},
         {"return_dict": False},
+        {"output_attentions": [None]},
+        {"_attn_implementation": ["sdpa"]},
+        {"layer_types": 0.5},
+        {"layer_types": [None]},
+        {"rope_parameters": {"rope_type": [], "rope_theta": 1e4}},
+        {"auto_map": 5},
+        {"partial_rotary_factor": 2.0},
+        {"model_type": "mistral", "sliding_window": 1},
         {"num_attention_heads": 6, "num_key_value_heads": 2},
         {"quantization_config": {}},
         {"transformers_weights": 5},
