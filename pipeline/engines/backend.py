@@ -31,12 +31,15 @@ class Backend:
         built: compiler or library, with its version.
         fallback: why these compute and not those that were asked for; None if they are. A run on a
             fallback is INVALID: its figures are another thing's.
+        stand_ins: which weights aren't of the type that the precision is named after, and of which
+            they are; None if all are. Such a run counts, with a caution.
     """
 
     kernels: str
     instruction_set: str | None = None
     built: str | None = None
     fallback: str | None = None
+    stand_ins: str | None = None
 
 
 def widest(names: Iterable[str]) -> str:

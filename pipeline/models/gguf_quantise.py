@@ -1,13 +1,18 @@
 """Quantised GGUF files, made by llama.cpp itself so that they hold what `llama-quantize` writes."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 
-BLOCKS = {"q8_0": 32, "q4_0": 32, "q4_k_m": 256}
+BLOCKS = {"q8_0": 32, "q4_0": 32, "q4_k_m": 32}
 """Weights that share a scale, which every row must hold a whole number of."""
+
+SUPERBLOCK = 256
+"""Weights of a block of q4_k_m's own types. Where a row doesn't hold a whole number of them
+llama.cpp takes a type of blocks of 32 in their place: q5_0 for q4_K, q8_0 for q6_K."""
 
 INSTALL = "CMAKE_ARGS=-DLLAVA_BUILD=OFF pip install llama-cpp-python==0.3.36"
 
@@ -18,9 +23,9 @@ if TYPE_CHECKING:
 def check_widths(architecture: Architecture, precision: str) -> None:
     """Refuse widths that the precision's blocks don't divide.
 
-    llama.cpp would put another type in their place, and a file of mixed types would be measured
-    under the wrong name. (In q4_0 it keeps the output layer at q6_K, or at q8_0 where 256
-    doesn't divide the width: that is q4_0 as everyone knows it.)
+    llama.cpp would leave those at f16, and the file be measured under the wrong name. (In q4_0 it
+    keeps the output layer at q6_K, or at q8_0 where 256 doesn't divide the width: that is q4_0 as
+    everyone knows it.)
 
     Raises:
         UsageError: a width doesn't fit; the error names a precision that does.
@@ -29,11 +34,32 @@ def check_widths(architecture: Architecture, precision: str) -> None:
     queries = architecture.heads * architecture.head_dim
     for width in (architecture.hidden, architecture.intermediate, queries):
         if width % block:
-            others = [other for other, size in BLOCKS.items() if size < block and not width % size]
             raise UsageError(
                 f"precision {precision} needs widths that {block} divides, this model has {width}; "
-                f"use {' or '.join(others or ['f16'])}"
+                "use f16"
             )
+
+
+def stand_ins(path: Path, precision: str) -> str | None:
+    """Which matrices of a file aren't of the precision's own types, and of which they are.
+
+    None if all are, as in every precision but q4_k_m and with every width that 256 divides.
+    """
+    import gguf
+
+    if precision != "q4_k_m":
+        return None
+    matrices = [each for each in gguf.GGUFReader(path).tensors if len(each.shape) > 1]
+    odd = [each for each in matrices if each.shape[0] % SUPERBLOCK]  # columns first
+    if not odd:
+        return None
+    counts = Counter(each.tensor_type.name.lower() for each in odd)
+    taken = ", ".join(f"{name} {count} times" for name, count in counts.most_common())
+    widths = ", ".join(str(each) for each in sorted({int(each.shape[0]) for each in odd}))
+    return (
+        f"{precision} doesn't fit rows of {widths}, which {SUPERBLOCK} doesn't divide: of "
+        f"{len(matrices)} matrices llama.cpp stores {len(odd)} as other types ({taken})"
+    )
 
 
 def quantise(source: Path, target: Path, precision: str) -> None:

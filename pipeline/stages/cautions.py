@@ -10,7 +10,7 @@ def cautions(environment: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         environment: the record of the circumstances.
     """
-    return (*_crowded(environment), *_spread(environment))
+    return (*_crowded(environment), *_spread(environment), *_stored_otherwise(environment))
 
 
 def _crowded(environment: Mapping[str, Any]) -> Iterator[str]:
@@ -31,3 +31,9 @@ def _spread(environment: Mapping[str, Any]) -> Iterator[str]:
             f"the affinity mask spans {len(nodes)} NUMA nodes ({', '.join(map(str, nodes))}), and "
             "where memory lies is left to chance: numactl --cpunodebind=0 --membind=0 keeps to one"
         )
+
+
+def _stored_otherwise(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Weights of another type than the precision's."""
+    if said := environment.get("backend", {}).get("stand_ins"):
+        yield said

@@ -9,6 +9,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf import gguf_of
+from pipeline.models.gguf_quantise import stand_ins
 
 IDS = [5, 900, 31, 77, 2047, 300, 12, 12, 640, 1001, 3, 88, 90, 1500, 42, 7]
 LLAMA3 = {
@@ -159,7 +160,7 @@ def test_quantised_checkpoints_are_refused(random_checkpoint, tmp_path):
 
 @pytest.mark.parametrize(
     ("width", "precision", "alternatives"),
-    [(64, "q4_k_m", "q8_0 or q4_0"), (48, "q4_0", "f16"), (48, "q8_0", "f16")],
+    [(48, "q4_k_m", "f16"), (48, "q4_0", "f16"), (48, "q8_0", "f16")],
 )
 def test_widths_that_dont_fit_a_block_are_refused(
     width, precision, alternatives, random_checkpoint, tmp_path
@@ -167,6 +168,20 @@ def test_widths_that_dont_fit_a_block_are_refused(
     checkpoint = random_checkpoint("llama", hidden_size=width, intermediate_size=512)
     with pytest.raises(UsageError, match=f"{width}; use {alternatives}$"):
         gguf_of(checkpoint, precision, tmp_path)
+
+
+def test_rows_that_256_doesnt_divide_are_of_other_types_which_are_named(
+    random_checkpoint, tmp_path
+):
+    checkpoint = random_checkpoint("llama", hidden_size=96, intermediate_size=512)
+    path = gguf_of(checkpoint, "q4_k_m", tmp_path)
+    types = {each.name: each.tensor_type.name for each in gguf.GGUFReader(path).tensors}
+    assert types["blk.0.attn_q.weight"] == "Q5_0" and types["output.weight"] == "Q8_0"
+    assert types["blk.0.ffn_down.weight"] in ("Q4_K", "Q6_K")
+    said = stand_ins(path, "q4_k_m")
+    assert said.startswith("q4_k_m doesn't fit rows of 96, which 256 doesn't divide")
+    assert "of 16 matrices llama.cpp stores 14 as other types (q5_0 " in said
+    assert stand_ins(gguf_of(checkpoint, "q8_0", tmp_path), "q8_0") is None
 
 
 def test_the_output_layer_of_an_untied_model_has_more_bits(random_checkpoint, tmp_path):

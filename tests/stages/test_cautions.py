@@ -27,5 +27,11 @@ def test_names_the_circumstance(circumstances: dict[str, Any], said: str) -> Non
     assert found.startswith(said)
 
 
+def test_weights_of_another_type_than_the_precisions_are_named() -> None:
+    said = "q4_k_m doesn't fit rows of 576"
+    assert cautions(environment() | {"backend": {"stand_ins": said}}) == (said,)
+    assert cautions(environment() | {"backend": {"stand_ins": None}}) == ()
+
+
 def test_says_nothing_of_an_ordinary_machine() -> None:
     assert cautions(environment()) == ()

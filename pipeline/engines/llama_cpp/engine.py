@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
@@ -75,8 +76,8 @@ class LlamaCpp(Engine):
 
     @property
     def backend(self) -> Backend:
-        """As the library was compiled."""
-        return backend()
+        """As the library was compiled, and what the file holds."""
+        return replace(backend(), stand_ins=self._files.stand_ins)
 
     @property
     def weight_bytes(self) -> int:

@@ -17,11 +17,13 @@ class Files:
         base: the base model's.
         adapters: by the adapter's name.
         read_bytes: of the base's tensors, those that a decode step reads.
+        stand_ins: which of its tensors aren't of the precision's own types; None if all are.
     """
 
     base: Path
     adapters: Mapping[str, Path]
     read_bytes: int
+    stand_ins: str | None = None
 
 
 def files_of(settings: Settings, serving: Serving) -> Files:
@@ -42,6 +44,7 @@ def _files(settings: Settings, serving: Serving) -> Files:
     from pipeline.adapters.gguf_file import check_adapter_gguf
     from pipeline.models.gguf import gguf_of
     from pipeline.models.gguf_file import check_base_gguf, read_bytes
+    from pipeline.models.gguf_quantise import stand_ins
 
     ready = settings.adapters_gguf or {}
     architecture = serving.checkpoint.architecture
@@ -55,4 +58,4 @@ def _files(settings: Settings, serving: Serving) -> Files:
         else gguf_adapter_of(adapter, architecture, settings.cache)
         for name, adapter in serving.adapters.items()
     }
-    return Files(base, adapters, read_bytes(base))
+    return Files(base, adapters, read_bytes(base), stand_ins(base, settings.precision))
