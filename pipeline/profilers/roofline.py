@@ -1,10 +1,10 @@
 """Roofline: how near the timed run's decode steps came to what this machine can do."""
 
-import json
 from dataclasses import asdict
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.files import write_json
 from pipeline.metrics.roofline import Peaks, Roofline, roofline
 from pipeline.profilers.machine_peaks import is_busy, machine_peaks
 from pipeline.profilers.profiler import Profile, Subject, Tool, ToolUnavailable
@@ -31,7 +31,7 @@ class RooflineTool(Tool):
         peaks = machine_peaks(subject.cache, subject.cpu, subject.threads, busy)
         found = roofline(subject.decoding, peaks)
         document = {**asdict(peaks), **asdict(found), "fraction": found.fraction}
-        (subject.folder / FILE).write_text(json.dumps(document, indent=2), "utf-8")
+        write_json(subject.folder / FILE, document)
         return Profile(
             {FILE: "the measured peaks, and the mean decode step against them"},
             {

@@ -5,12 +5,14 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from pipeline.files import write_text
 from pipeline.profilers.profiler import Excerpt, Profile, Stages, Subject, Tool
 from pipeline.settings import STRICT
 
@@ -111,19 +113,20 @@ def blind_spots(averages: Iterable[Any]) -> tuple[str, ...]:
 def write_table(averages: Iterable[Any], path: Path) -> None:
     """Write `key_averages()` as CSV, the most expensive operator first; times in microseconds."""
     rows = sorted(averages, key=lambda row: -row.self_cpu_time_total)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
+    text = StringIO(newline="")
+    table = csv.writer(text)
+    table.writerow(
+        ("operator", "calls", "self_cpu_us", "cpu_us", "self_memory_bytes", "input_shapes")
+    )
+    for row in rows:
         table.writerow(
-            ("operator", "calls", "self_cpu_us", "cpu_us", "self_memory_bytes", "input_shapes")
-        )
-        for row in rows:
-            table.writerow(
-                (
-                    row.key,
-                    row.count,
-                    row.self_cpu_time_total,
-                    row.cpu_time_total,
-                    row.self_cpu_memory_usage,
-                    row.input_shapes or "",
-                )
+            (
+                row.key,
+                row.count,
+                row.self_cpu_time_total,
+                row.cpu_time_total,
+                row.self_cpu_memory_usage,
+                row.input_shapes or "",
             )
+        )
+    write_text(path, text.getvalue())

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.files import write_text
 from pipeline.workload.request import Request
 
 FORMAT = 2
@@ -68,10 +69,10 @@ class Trace:
         }
 
     def write(self, path: Path) -> None:
-        """Write `trace.jsonl`, and `trace.json` beside it."""
-        path.write_text(self.jsonl, "utf-8", newline="\n")
+        """Write `trace.jsonl`, and `trace.json` beside it, each whole or not at all."""
+        write_text(path, self.jsonl)
         sidecar = json.dumps(self.sidecar(), indent=2, ensure_ascii=False, default=str) + "\n"
-        path.with_suffix(".json").write_text(sidecar, "utf-8", newline="\n")
+        write_text(path.with_suffix(".json"), sidecar)
 
 
 def digest(rows: bytes, max_in_flight: int | None) -> str:

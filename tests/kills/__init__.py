@@ -1,0 +1,1 @@
+"""Sweeps that are killed at random times: nothing lost, doubled or left behind."""

@@ -1,0 +1,74 @@
+"""Places in a sweep's life, as its files show them."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.errors import Unreadable
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State
+
+Moment = Callable[[], bool]
+
+PERIOD_S = 0.005
+
+
+def moments(sweep: Path, left: int) -> list[Moment]:
+    """What may be waited for from now on, where so many jobs are left to run.
+
+    A start-up, the sweep's sheet, and for each of its jobs: a status, rows, the second status;
+    then the comparison and the receipts of MLflow.
+    """
+    begun = time.time()
+
+    def written(pattern: str, times: int = 1) -> Moment:
+        return lambda: sum(_younger(path, begun) for path in sweep.glob(pattern)) >= times
+
+    always = [
+        lambda: time.time() > begun + 1,
+        lambda: time.time() > begun + 3,
+        written("sweep.json"),
+        written("comparison.json"),
+        written("*/mlflow.json"),
+    ]
+    files = ("status.json", "requests.jsonl", "metrics.json", "earlier/*/status.json")
+    jobs = [written(f"*/{name}", n) for n in range(1, left + 1) for name in files]
+    return always + jobs
+
+
+def finished(sweep: Path) -> int:
+    """How many jobs have finished."""
+    return sum(each is State.FINISHED for each in _states(sweep))
+
+
+def phase(sweep: Path, jobs: int) -> str:
+    """Where the sweep is."""
+    if not (sweep / "sweep.json").exists():
+        return "start-up"
+    running = [run for run in _runs(sweep) if _state(run) is State.RUNNING]
+    if running:
+        return "measure" if running[0].has("requests.jsonl") else "job's start-up"
+    return "comparison, MLflow" if finished(sweep) == jobs else "between jobs"
+
+
+def _younger(path: Path, begun: float) -> bool:
+    try:
+        return path.stat().st_ctime > begun
+    except FileNotFoundError:
+        return False
+
+
+def _runs(sweep: Path) -> list[RunDirectory]:
+    return [RunDirectory(path.parent) for path in sweep.glob("*/status.json")]
+
+
+def _states(sweep: Path) -> list[State | None]:
+    return [_state(run) for run in _runs(sweep)]
+
+
+def _state(run: RunDirectory) -> State | None:
+    try:
+        return State(json.loads((run.path / "status.json").read_text())["state"])
+    except (FileNotFoundError, Unreadable):
+        return None  # It is set aside just now.
