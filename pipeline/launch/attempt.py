@@ -84,7 +84,7 @@ def _set_aside(directory: RunDirectory, stays: Collection[str]) -> int:
 def _number(directory: RunDirectory) -> int:
     """That of the attempt whose files are there; of one that left no number, the next free one."""
     try:
-        status = directory.status()
+        status = directory.left()
     except (FileNotFoundError, Unreadable):
         return 1 + max((int(each.name) for each in _earlier(directory)), default=0)
     directory.write_status(status)  # One that was killed couldn't say so itself.

@@ -92,7 +92,16 @@ class RunDirectory:
         status = self._said()
         if status.state is not State.RUNNING or is_claimed(self.path):
             return status
-        status = self._said()  # It may have ended between the first look and the second.
+        return self.left()  # It may have ended between the first look and this one.
+
+    def left(self) -> Status:
+        """How the job was left, for whoever holds the directory: nobody else works there any more.
+
+        Raises:
+            Unreadable: `status.json` is damaged.
+            UsageError: it is of a newer format.
+        """
+        status = self._said()
         if status.state is not State.RUNNING:
             return status
         return replace(status, state=State.KILLED, cause=DIED, finished=self._last_written())

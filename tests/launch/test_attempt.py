@@ -9,6 +9,7 @@ import pytest
 from pipeline.errors import Unreadable
 from pipeline.launch.attempt import STAYS, begin, finished, identity
 from pipeline.launch.job import Job, Outcome, ended
+from pipeline.tracking.lock import claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
@@ -26,13 +27,14 @@ def job(tmp_path: Path) -> Job:
 
 def measure(job: Job) -> None:
     """What an attempt leaves that is killed while it measures."""
-    status = begin(job, "id")
-    job.directory.write_status(status)
-    for name in ROWS:
-        with (job.directory.path / name).open("a") as file:
-            file.write(f'"attempt {status.attempt}"\n')
-    (job.directory.path / "profile").mkdir()
-    (job.directory.path / "profile" / "spans.txt").write_text(str(status.attempt))
+    with claimed(job.directory.path):
+        status = begin(job, "id")
+        job.directory.write_status(status)
+        for name in ROWS:
+            with (job.directory.path / name).open("a") as file:
+                file.write(f'"attempt {status.attempt}"\n')
+        (job.directory.path / "profile").mkdir()
+        (job.directory.path / "profile" / "spans.txt").write_text(str(status.attempt))
 
 
 def check(job: Job, attempts: int) -> None:
