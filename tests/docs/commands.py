@@ -11,6 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+RUNS, USUAL = ["python", "-m", "pipeline"], ("tracking=none",)
+"""How a command begins that runs jobs, and what they do without; other commands try MLflow."""
+
 REDUCTIONS = Path(__file__).with_name("reductions.yaml")
 
 
@@ -79,7 +82,8 @@ def reductions() -> tuple[str, list[Reduction]]:
 def reduced(command: Command, reduction: Reduction) -> list[str]:
     """The words of the command, made small."""
     words = command.words
-    for override in reduction.set:
+    usual = USUAL if words[:3] == RUNS else ()
+    for override in (*usual, *reduction.set):
         name = override.partition("=")[0]
         at = next((n for n, word in enumerate(words) if word.partition("=")[0] == name), None)
         if at is None:
