@@ -28,13 +28,13 @@ class Virtualenv:
         self._stamp = folder / ".ready"
 
     def there(self, asked: Interpreter | None) -> Interpreter | None:
-        """Its Python; None if there is no virtualenv yet.
+        """Its Python; None if there is no virtualenv yet, or one with nothing in it.
 
         Args:
             asked: the Python that the user names.
 
         Raises:
-            Unusable: it is of another version, was moved, or its Python doesn't run any more.
+            Unusable: it is of another version, was moved, has no pip, or its Python doesn't run.
         """
         if not self.python.is_symlink() and not self.python.exists():
             return None
@@ -45,8 +45,11 @@ class Virtualenv:
             raise Unusable(f"{self.folder} doesn't run: {cause}; {AGAIN}") from why
         if not found.fits:
             raise Unusable(f"{self.folder} is of {found}; 3.11, 3.12 or 3.13 is wanted: {AGAIN}")
-        if not any(self.folder.glob("lib/python*/site-packages/pip")):
-            raise Unusable(f"{self.folder} has no pip, or was never finished: {AGAIN}")
+        packages = {each.name for each in self.folder.glob("lib/python*/site-packages/*")}
+        if not any(name.endswith(".dist-info") for name in packages):
+            return None  # Its making was interrupted.
+        if "pip" not in packages:
+            raise Unusable(f"{self.folder} has no pip: {AGAIN}")
         if (made := self._stamped()) and made != str(self.folder.resolve()):
             raise Unusable(f"{self.folder} was made as {made} and moved: {AGAIN}")
         if asked and asked.version[:2] != found.version[:2]:

@@ -13,7 +13,9 @@ def venv(tmp_path):
     venv.python.parent.mkdir(parents=True)
     venv.python.write_text("#!/bin/sh\necho 3 11 7\n")
     venv.python.chmod(0o755)
-    (venv.folder / "lib" / "python3.11" / "site-packages" / "pip").mkdir(parents=True)
+    packages = venv.folder / "lib" / "python3.11" / "site-packages"
+    for name in ("pip", "pip-23.2.dist-info"):
+        (packages / name).mkdir(parents=True)
     return venv
 
 
@@ -44,7 +46,13 @@ def test_a_python_that_is_gone(venv, tmp_path):
         venv.there(None)
 
 
-def test_one_that_was_never_finished(venv):
+def test_one_whose_making_was_interrupted_is_made_again(venv):
+    packages = venv.folder / "lib" / "python3.11" / "site-packages"
+    (packages / "pip-23.2.dist-info").rmdir()
+    assert venv.there(None) is None
+
+
+def test_one_without_pip(venv):
     (venv.folder / "lib" / "python3.11" / "site-packages" / "pip").rmdir()
     with pytest.raises(Unusable, match="has no pip"):
         venv.there(None)
