@@ -38,20 +38,22 @@ def not_finite(request: Request, place: int) -> str:
 def failed(requests: Iterable[Request], error: Exception) -> list[Finished]:
     """The end of requests that an exception stopped; its traceback goes into the log.
 
-    Call it where the exception is caught.
-
-    Raises:
-        Exception: the one given, where it is more than these requests' own: the run was asked
-            for something impossible, or memory ran out.
+    Call it where the exception is caught, once nothing is held for them any more.
     """
-    if isinstance(error, UsageError) or out_of_memory(error):
-        raise error
     ended = list(requests)
     ids = ", ".join(str(request.id) for request in ended)
     _log.exception("requests %s failed", ids)
     line = " ".join(f"{type(error).__name__}: {error}".split())
     at = perf_counter()
     return [Finished(request.id, at, error=line) for request in ended]
+
+
+def ends_the_run(error: Exception) -> bool:
+    """Whether it is more than its requests' own, so that whoever steps the engine must know.
+
+    The run was asked for something impossible, or memory ran out.
+    """
+    return isinstance(error, UsageError) or out_of_memory(error)
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from pipeline.engines.engine import (
     Serving,
     Token,
 )
-from pipeline.engines.failure import failed, not_finite, refusal
+from pipeline.engines.failure import ends_the_run, failed, not_finite, refusal
 from pipeline.engines.needs import Need, cached, padded, projections, updates, vocabulary
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.stage_clock import StageClock
@@ -107,6 +107,7 @@ class StaticBatchEngine(Engine):
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._waiting: list[Request] = []
+        self._events: list[Event] = []
         self.residency = AdapterResidency(
             settings.resident_adapters, self.load_adapter, self.unload_adapter
         )
@@ -141,8 +142,8 @@ class StaticBatchEngine(Engine):
 
     @property
     def busy(self) -> bool:
-        """Whether anything waits; nothing is ever half done between steps."""
-        return bool(self._waiting)
+        """Whether anything waits or is still to be reported; nothing is half done between steps."""
+        return bool(self._waiting or self._events)
 
     @property
     def adapter_counts(self) -> AdapterCounts:
@@ -150,19 +151,31 @@ class StaticBatchEngine(Engine):
         return self.residency.counts
 
     def step(self) -> list[Event]:
-        """Serve one batch to its end; an error ends its requests, not the engine."""
-        batch = self.settings.next_batch(self._waiting)
+        """Serve one batch to its end; an error ends its requests, not the engine.
+
+        One that is more than theirs is raised all the same; the next step tells how they ended.
+        """
+        if self._waiting:
+            self._serve_next(self.settings.next_batch(self._waiting))
+        events, self._events = self._events, []
+        return events
+
+    def _serve_next(self, batch: list[Request]) -> None:
         chosen = {request.id for request in batch}
         self._waiting = [request for request in self._waiting if request.id not in chosen]
-        events: list[Event] = [Admitted(request.id, perf_counter()) for request in batch]
+        self._events += [Admitted(request.id, perf_counter()) for request in batch]
         refused = {request.id: refusal(request, self.serving.adapters) for request in batch}
-        events += [Finished(id_, perf_counter(), error=why) for id_, why in refused.items() if why]
+        for id_, why in refused.items():
+            if why:
+                self._events.append(Finished(id_, perf_counter(), error=why))
         batch = [request for request in batch if not refused[request.id]]
         try:
-            return events + (self._serve(batch) if batch else [])
+            self._events += self._serve(batch) if batch else []
         except Exception as error:
             self.residency.deactivate()
-            return [*events, *failed(batch, error)]
+            self._events += failed(batch, error)
+            if ends_the_run(error):
+                raise
         finally:
             self.clock.enter("other")
 

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine, Serving
+from pipeline.machine.threads import check_threads
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.stages.prepare import Prepared
 
@@ -32,7 +33,11 @@ class Built:
 
 @contextmanager
 def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
-    """Load the engine; it is freed when the block ends."""
+    """Load the engine; it is freed when the block ends.
+
+    Raises:
+        UsageError: the system doesn't let it have its threads.
+    """
     serving = Serving(
         checkpoint=prepared.checkpoint,
         adapters={adapter.name: adapter for adapter in prepared.adapters},
@@ -41,6 +46,7 @@ def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
         text=config.workload.text,
         quantization=config.model.quantization,
     )
+    check_threads(serving.threads)
     started = perf_counter()
     with config.engine.build(serving) as engine:
         yield Built(engine, perf_counter() - started)

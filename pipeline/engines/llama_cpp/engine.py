@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
-from pipeline.engines.failure import failed, not_finite, refusal
+from pipeline.engines.failure import ends_the_run, failed, not_finite, refusal
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.build import backend
@@ -36,7 +36,7 @@ class LlamaCpp(Engine):
         self.clock = StageClock()
         self._waiting: list[Request] = []
         self._running: list[Running] = []
-        self._refused: list[Finished] = []
+        self._events: list[Event] = []
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
@@ -60,14 +60,14 @@ class LlamaCpp(Engine):
     def submit(self, request: Request) -> None:
         """Put the request at the end of the queue, or note why it can't be served."""
         if why := refusal(request, self.serving.adapters) or self._misfit(request):
-            self._refused.append(Finished(request.id, perf_counter(), error=why))
+            self._events.append(Finished(request.id, perf_counter(), error=why))
         else:
             self._waiting.append(request)
 
     @property
     def busy(self) -> bool:
-        """Whether a request waits, runs or is yet to be refused."""
-        return bool(self._waiting or self._running or self._refused)
+        """Whether a request waits or runs, or something is still to be reported."""
+        return bool(self._waiting or self._running or self._events)
 
     @property
     def adapter_counts(self) -> AdapterCounts:
@@ -90,13 +90,15 @@ class LlamaCpp(Engine):
         return self._files.base.stat().st_size
 
     def step(self) -> list[Event]:
-        """Let requests join, then give every running one a token; an error ends its group."""
-        events: list[Event] = [*self._refused]
-        self._refused = []
-        events += self._admit()
+        """Let requests join, then give every running one a token; an error ends its group.
+
+        One that is more than the group's is raised all the same; the next step tells the rest.
+        """
+        self._admit()
         for group in groups(self._running):
-            events += self._serve(group)
+            self._serve(group)
         self.clock.enter("other")
+        events, self._events = self._events, []
         return events
 
     def score(
@@ -129,14 +131,14 @@ class LlamaCpp(Engine):
             )
         return None
 
-    def _admit(self) -> list[Event]:
+    def _admit(self) -> None:
         served = [each.request for each in self._running]
         joining = admissible(self._waiting, served, self.settings.policy, self._room)
         if not joining:
-            return []
+            return
         chosen = {request.id for request in joining}
         self._waiting = [request for request in self._waiting if request.id not in chosen]
-        events: list[Event] = [Admitted(request.id, perf_counter()) for request in joining]
+        self._events += [Admitted(request.id, perf_counter()) for request in joining]
         try:
             self.clock.enter("tokenize")
             prompts = [self._encode(request) for request in joining]
@@ -144,10 +146,17 @@ class LlamaCpp(Engine):
             self._runner.residency.look_up(request.adapter for request in joining)
             self._runner.residency.require(request.adapter for request in [*served, *joining])
         except Exception as error:
-            return [*events, *failed(joining, error)]
+            self._end(joining, error)
+            return
         for request, prompt in zip(joining, prompts, strict=True):
             self._running.append(Running(request, prompt, heapq.heappop(self._free)))
-        return events
+
+    def _end(self, requests: Sequence[Request], error: Exception) -> None:
+        """Of requests that an exception stopped, and for which nothing is held any more."""
+        self.clock.enter("other")
+        self._events += failed(requests, error)
+        if ends_the_run(error):
+            raise error
 
     def _encode(self, request: Request) -> Sequence[int]:
         if not self.serving.text:
@@ -155,32 +164,30 @@ class LlamaCpp(Engine):
         ids: list[int] = self._tokenizer.encode(request.prompt).ids
         return ids
 
-    def _serve(self, group: Sequence[Running]) -> list[Event]:
+    def _serve(self, group: Sequence[Running]) -> None:
         """A token for each of those that share an adapter."""
         fresh = [each for each in group if not each.tokens]
         begun = [each for each in group if each.tokens]
-        events: list[Event] = []
         try:
             self._runner.switch(group[0].request.adapter)
-            events += self._advance("prefill", fresh)
-            events += self._advance("decode", begun)
-            events += self._finish([each for each in self._left(group) if self._is_over(each)])
+            self._advance("prefill", fresh)
+            self._advance("decode", begun)
+            self._finish([each for each in self._left(group) if self._is_over(each)])
         except Exception as error:
             self._runner.residency.deactivate()
             left = self._left(group)
             self._release(left)
-            events += failed([each.request for each in left], error)
-        return events
+            self._end([each.request for each in left], error)
 
     def _left(self, group: Sequence[Running]) -> list[Running]:
         """Those of the group that haven't ended."""
         going = {each.slot for each in self._running}
         return [each for each in group if each.slot in going]
 
-    def _advance(self, stage: str, sequences: Sequence[Running]) -> list[Event]:
+    def _advance(self, stage: str, sequences: Sequence[Running]) -> None:
         """A token for each sequence, all from one decode; one that has none ends by itself."""
         if not sequences:
-            return []
+            return
         self.clock.enter(stage)
         logits = self._runner.decode([_chunk(each) for each in sequences])
         self.clock.enter("sample")
@@ -190,19 +197,17 @@ class LlamaCpp(Engine):
             [len(each.tokens) for each in sequences],
         )
         at = self.clock.enter("other")
-        events: list[Event] = []
         for each, id_ in zip(sequences, ids, strict=True):
             if id_ is None:
                 why = not_finite(each.request, len(each.tokens))
-                events.append(Finished(each.request.id, at, error=why))
+                self._events.append(Finished(each.request.id, at, error=why))
             else:
                 each.tokens.append(id_)
                 each.last_at = at
-                events.append(Token(each.request.id, at, id_))
+                self._events.append(Token(each.request.id, at, id_))
         if broken := [each for each, id_ in zip(sequences, ids, strict=True) if id_ is None]:
             self._release(broken)
             self._wipe()
-        return events
 
     def _wipe(self) -> None:
         """Leave nothing in the KV cache but what is of those that have a token."""
@@ -212,12 +217,12 @@ class LlamaCpp(Engine):
         full = len(each.tokens) == each.request.max_new_tokens
         return full or each.tokens[-1] in self._ends
 
-    def _finish(self, sequences: Sequence[Running]) -> list[Event]:
+    def _finish(self, sequences: Sequence[Running]) -> None:
         self.clock.enter("detokenize")
         texts = [self._decode(each.tokens) for each in sequences]
         self.clock.enter("other")
         self._release(sequences)
-        return [
+        self._events += [
             Finished(each.request.id, each.last_at, text)
             for each, text in zip(sequences, texts, strict=True)
         ]

@@ -42,7 +42,7 @@ class Decoder:
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._rope, self._model, self._precision = Rope.of(shape), model, precision
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
-        self._space = Workspace.of(0, shape, precision, kernels)
+        self._space = self._no_space = Workspace.of(0, shape, precision, kernels)
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Self:
@@ -119,6 +119,6 @@ class Decoder:
 
     def _workspace(self, tokens: int) -> Workspace:
         if len(self._space.residual) != tokens:
-            del self._space  # never two of them at a time
+            self._space = self._no_space  # never two of them at a time
             self._space = Workspace.of(tokens, self.architecture, self._precision, self.kernels)
         return self._space

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.engines.backend import Backend
 from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
-from pipeline.engines.failure import failed, not_finite
+from pipeline.engines.failure import ends_the_run, failed, not_finite
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
@@ -139,12 +139,13 @@ class Multilora(Engine):
     def step(self) -> list[Event]:
         """One forward pass over all that runs; waits for an adapter only if nothing runs.
 
-        An error in it ends the requests it was for, not the engine.
+        An error in it ends the requests it was for, not the engine: their blocks and their hold
+        on adapters are free at once. One that is more than theirs is raised all the same; the
+        next step tells how they ended.
         """
         self._take_arrivals()
         self._take_loads()
-        admitted = self._scheduler.admit()
-        self._events += [Admitted(each.id, perf_counter()) for each in admitted]
+        self._admit()
         if plan := self._scheduler.plan():
             self._try(plan)
         elif self._scheduler.open and not self._events:
@@ -183,13 +184,26 @@ class Multilora(Engine):
 
     def _take_arrivals(self) -> None:
         self.clock.enter("tokenize")
-        for request in self._arrived:
+        while self._arrived:
+            request = self._arrived.pop(0)
             try:
                 self._scheduler.add(self._intake.sequence(request))
             except UsageError as error:
                 self._fail(request.id, str(error))
-        self._arrived = []
+            except Exception as error:
+                self._end([request], error)
         self.clock.enter("other")
+
+    def _admit(self) -> None:
+        running = {*self._scheduler.running}
+        try:
+            self._scheduler.admit()
+        finally:
+            self._events += [
+                Admitted(each.id, perf_counter())
+                for each in self._scheduler.running
+                if each not in running
+            ]
 
     def _take_loads(self) -> None:
         for name, cause in self._adapters.collect().items():
@@ -202,10 +216,16 @@ class Multilora(Engine):
             self._advance(plan)
         except Exception as error:
             running = [each.sequence for each in plan if each.sequence in self._scheduler.running]
-            self._events += failed([each.request for each in running], error)
             for sequence in running:
                 self._scheduler.release(sequence)
-            self.clock.enter("other")
+            self._end([each.request for each in running], error)
+
+    def _end(self, requests: Rows[Request], error: Exception) -> None:
+        """Of requests that an exception stopped, and for which nothing is held any more."""
+        self.clock.enter("other")
+        self._events += failed(requests, error)
+        if ends_the_run(error):
+            raise error
 
     def _advance(self, plan: list[Chunk[LoadedAdapter]]) -> None:
         step = by_adapter(plan)

@@ -75,6 +75,15 @@ class Scheduler(Generic[T]):
         the admissions, not the loading; the first whose adapter finds no room ends both.
         """
         admitted: list[Sequence[T]] = []
+        try:
+            self._admit(admitted)
+        finally:
+            if admitted:
+                self._dequeue(admitted)
+        return admitted
+
+    def _admit(self, admitted: list[Sequence[T]]) -> None:
+        """Each is started whole or not at all, and is one of those admitted once it runs."""
         wanted: set[str | None] = set()
         full = False
         for sequence in self._ahead():
@@ -88,9 +97,6 @@ class Scheduler(Generic[T]):
                 if not full:
                     self._start(sequence)
                     admitted.append(sequence)
-        if admitted:
-            self._dequeue(admitted)
-        return admitted
 
     def plan(self) -> list[Chunk[T]]:
         """The next step: a token of every output, then prompts in order of admission."""
@@ -133,7 +139,12 @@ class Scheduler(Generic[T]):
 
     def _start(self, sequence: Sequence[T]) -> None:
         sequence.blocks = self._kv.allocate(sequence.positions)
-        sequence.weights = self._adapters.pin(sequence.adapter, sequence.missed)
+        try:
+            sequence.weights = self._adapters.pin(sequence.adapter, sequence.missed)
+        except BaseException:
+            self._kv.release(sequence.blocks)
+            sequence.blocks = ()
+            raise
         self.running.append(sequence)
 
     def _dequeue(self, admitted: list[Sequence[T]]) -> None:

@@ -27,6 +27,9 @@ WIDTHS = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0, "int4": 0.5}
 HEAD = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
 """Of the output layer, by the precision of the rest."""
 
+MOST_CHUNKS, GATE_CHUNK = 1 << 20, 512
+"""As in the native kernels: pieces of a loop at most, and columns of a piece of the gate."""
+
 COARSER = ("fp32", "fp16", "int8", "int4")
 """From the finest on."""
 
@@ -104,6 +107,7 @@ class Settings(EngineSettings):
                 than the budget.
         """
         check_model(checkpoint.architecture, str(checkpoint.folder))
+        self._check_steps(checkpoint.architecture)
         super().check(checkpoint, adapters)
         if self.adapter_bytes is not None:
             self._check_budget(checkpoint.architecture, adapters.values(), self.adapter_bytes)
@@ -141,6 +145,17 @@ class Settings(EngineSettings):
             Need(f"keys and values (engine.kv_tokens={self.kv_tokens})", pool),
             Need(f"a step (engine.prefill_tokens={self.prefill_tokens})", step),
         )
+
+    def _check_steps(self, architecture: Architecture) -> None:
+        """The kernels number what a step shares out among threads: tokens by heads or columns."""
+        shares = max(architecture.kv_heads, architecture.intermediate // GATE_CHUNK + 1)
+        tokens, most = self.prefill_tokens + self.max_batch_size, (MOST_CHUNKS - 1) // shares
+        if tokens > most:
+            raise UsageError(
+                f"engine.prefill_tokens={self.prefill_tokens}: with engine.max_batch_size="
+                f"{self.max_batch_size} a step may have {tokens} tokens, and of this model the "
+                f"kernels take {most}; lower them"
+            )
 
     def _check_budget(
         self, architecture: Architecture, adapters: Iterable[Adapter], budget: int

@@ -60,9 +60,12 @@ class NativeKernels(Kernels):
 
         Raises:
             BuildError: there is no compiler, or it failed.
+            RuntimeError: the system doesn't start so many threads.
         """
         self._library = bound()
         self._pool = c_void_p(self._library.pool_new(threads))
+        if not self._pool:
+            raise RuntimeError(f"can't start new thread: {threads} were asked for")
         self._heads: dict[Heads, CHeads] = {}
 
     def __del__(self) -> None:

@@ -2,6 +2,8 @@
 // what it was handed, and then has done nothing; null if nothing is.
 #include "handed.h"
 
+#include <exception>
+
 // The widest vectors that the compiler was allowed to use.
 #if defined(__AVX512F__)
 #define INSTRUCTION_SET "AVX512F"
@@ -30,7 +32,14 @@ extern "C" {
 const char* kernels_instruction_set() { return INSTRUCTION_SET; }
 const char* kernels_compiler() { return COMPILER; }
 
-ThreadPool* pool_new(int threads) { return new ThreadPool(threads); }
+// Null where the system doesn't start so many threads.
+ThreadPool* pool_new(int threads) {
+    try {
+        return new ThreadPool(threads);
+    } catch (const std::exception&) {
+        return nullptr;
+    }
+}
 void pool_free(ThreadPool* pool) { delete pool; }
 
 Fault step_fault(const Step* step) { return fault_of(step); }

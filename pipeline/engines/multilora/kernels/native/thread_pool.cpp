@@ -17,10 +17,17 @@ void relax() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-    for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this] { work(); });
+    try {
+        for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this] { work(); });
+    } catch (...) {
+        end();
+        throw;
+    }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { end(); }
+
+void ThreadPool::end() {
     {
         std::lock_guard lock(mutex_);
         stop_ = true;

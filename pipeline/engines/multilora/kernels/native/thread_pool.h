@@ -38,6 +38,7 @@ private:
     };
 
     void run(uint32_t chunks, Function function, const void* body);
+    void end();
     void work();
     void take_chunks();
     bool wait_for_work();

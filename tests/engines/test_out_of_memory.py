@@ -1,0 +1,166 @@
+"""Memory runs out in the midst of serving: nothing stays held, and the next requests are served."""
+
+from collections import Counter
+
+import pytest
+from peft import PeftModel
+
+from pipeline.engines import lora_delta
+from pipeline.engines.engine import Finished, Serving
+from pipeline.engines.llama_cpp.settings import Settings as LlamaCpp
+from pipeline.engines.merged import Settings as Merged
+from pipeline.engines.multilora import decoder, engine, intake, kv_cache, lora, residency
+from pipeline.engines.multilora.kernels import native
+from pipeline.engines.multilora.settings import Settings as Multilora
+from pipeline.engines.multilora.workspace import Workspace
+from pipeline.engines.peft_hotswap import Settings as Hotswap
+from pipeline.engines.peft_mixed import Settings as Mixed
+from pipeline.engines.residency import AdapterResidency
+from pipeline.engines.sampling import Sampling
+from pipeline.engines.token_sampler import TokenSampler
+
+NAMES = ["sql", "verse", None, "json", "sql", "csv"]
+TIGHT = {"kv_tokens": 512, "max_batch_size": 3, "prefill_tokens": 16, "adapter_memory_mb": 1.6}
+LLAMA = {"precision": "f32", "policy": "interleaved", "context": 512, "resident_adapters": 2}
+ENGINES = {
+    "multilora": (Multilora, TIGHT),
+    "llama_cpp": (LlamaCpp, LLAMA | {"max_batch_size": 3}),
+    "grouped": (LlamaCpp, LLAMA | {"policy": "grouped", "max_batch_size": 3}),
+    "merged": (Merged, {"resident_adapters": 2}),
+    "peft_hotswap": (Hotswap, {"resident_adapters": 2, "max_batch_size": 3}),
+    "peft_mixed": (Mixed, {"resident_adapters": 2, "max_batch_size": 3}),
+}
+
+
+PLACES = {
+    "multilora": {
+        "tokenize": (intake.Intake, "sequence"),
+        "blocks": (kv_cache.BlockAllocator, "allocate"),
+        "pin": (residency.Residency, "pin"),
+        "want": (residency.Residency, "want"),
+        "adapter": (lora.Plan, "load"),
+        "batch": (engine, "assemble"),
+        "workspace": (Workspace, "of"),
+        "rope": (decoder.Rope, "angles"),
+        "begin": (native.NativeKernels, "begin"),
+        "linear": (native.NativeKernels, "linear"),
+        "attend": (native.NativeKernels, "attend"),
+        "add_lora": (native.NativeKernels, "add_lora"),
+        "logits": (decoder.Decoder, "_logits"),
+        "sample": (TokenSampler, "sample"),
+        "detokenize": (intake.Intake, "text"),
+    },
+    "llama_cpp": {
+        "tokenize": "_encode",
+        "adapter": (AdapterResidency, "_bring"),
+        "switch": "_runner.switch",
+        "decode": "_runner.decode",
+        "sample": (TokenSampler, "sample"),
+        "detokenize": "_decode",
+    },
+    "grouped": {"adapter": "_runner._model.load_adapter", "detokenize": "_decode"},
+    "merged": {"fold": "_weights.fold", "adapter": (lora_delta, "read_factors")},
+    "peft_hotswap": {"switch": "switch", "adapter": (PeftModel, "load_adapter")},
+    "peft_mixed": {"adapter": (PeftModel, "add_adapter"), "forward": "base.model.forward"},
+}
+CASES = [
+    (name, place, at)
+    for name, places in PLACES.items()
+    for place in places
+    for at in ((1, 3) if name == "multilora" else (2,))
+]
+
+
+@pytest.fixture(scope="module")
+def entered(checkpoint, adapters, cache):
+    """The engine of a name, entered once, with what it answers before anything goes wrong."""
+    known, serving = {}, Serving(checkpoint, adapters, Sampling(), threads=1, text=True)
+
+    def get(name, asked, drain, outputs):
+        if name not in known:
+            kind, values = ENGINES[name]
+            extra = {"cache": cache} if kind is LlamaCpp else {}
+            served = kind(name=name, **values, **extra).build(serving).__enter__()
+            known[name] = served, outputs(drain(served, *asked))
+        return known[name]
+
+    yield get
+    for served, _ in known.values():
+        served.close()
+
+
+def planted(monkeypatch, place, served, at):
+    """Makes the call number `at` of that place fail, and counts them."""
+    if isinstance(place, str):
+        *path, name = place.split(".")
+        owner = served
+        for each in path:
+            owner = getattr(owner, each)
+    else:
+        owner, name = place
+    calls = Counter()
+    static = isinstance(owner, type) and isinstance(vars(owner)[name], classmethod)
+    right = getattr(owner, name)
+
+    def wrong(*given, **named):
+        calls["all"] += 1
+        if calls["all"] == at:
+            raise MemoryError("planted")
+        return right(*given, **named)
+
+    monkeypatch.setattr(owner, name, staticmethod(wrong) if static else wrong)
+    return calls
+
+
+def drained(served):
+    """All events, through whatever is raised on the way; and how often that was."""
+    events, raised = [], 0
+    for _ in range(10_000):
+        if not served.busy:
+            return events, raised
+        try:
+            events += served.step()
+        except MemoryError:
+            raised += 1
+    raise AssertionError("it never comes to an end")
+
+
+def assert_nothing_is_held(served):
+    if isinstance(served, engine.Multilora):
+        assert served._blocks.free == served._blocks.blocks
+        assert not served._scheduler.open
+        assert not any(each.pins for each in served._adapters._resident.values())
+    elif hasattr(served, "_room"):
+        assert sorted(served._free) == list(range(served.settings.max_batch_size))
+        assert not served._running
+    else:
+        assert not served._waiting
+
+
+@pytest.mark.parametrize(("name", "place", "at"), CASES)
+def test_nothing_stays_held_and_the_next_are_served_right(
+    name, place, at, entered, request_of, drain, outputs, monkeypatch, same_but_for_near_ties
+):
+    asked = [request_of(i, each, 4, prompt=i) for i, each in enumerate(NAMES)]
+    served, expected = entered(name, asked, drain, outputs)
+    with monkeypatch.context() as patch:
+        calls = planted(patch, PLACES[name][place], served, at)
+        for request in asked:
+            served.submit(request)
+        events, raised = drained(served)
+    assert calls["all"] >= at
+    ends = [event for event in events if isinstance(event, Finished)]
+    assert sorted(event.request_id for event in ends) == [request.id for request in asked]
+    ended = {event.request_id: event.error for event in ends if event.error}
+    assert raised == 1 or all("planted" in each for each in ended.values())
+    assert raised or ended
+    assert_nothing_is_held(served)
+    whole = {id_: ids for id_, ids in outputs(events).items() if id_ not in ended}
+    assert all(len(ids) == 4 for ids in whole.values())
+    again = outputs(drain(served, *asked))
+    assert_nothing_is_held(served)
+    if name == "multilora":
+        assert again == expected
+        assert whole == {id_: expected[id_] for id_ in whole}
+    else:
+        same_but_for_near_ties(served, asked, again, expected)

@@ -1,0 +1,32 @@
+"""Threads that can't be had are told before a library aborts over them."""
+
+import threading
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.machine import threads
+
+
+def test_those_that_can_be_had_leave_nothing_behind():
+    before = threading.active_count()
+    threads.check_threads(1)
+    threads.check_threads(8)
+    assert threading.active_count() == before
+
+
+def test_those_that_cant_are_refused_in_one_line(monkeypatch):
+    class Few(threading.Thread):
+        made = 0
+
+        def start(self):
+            Few.made += 1
+            if Few.made > 3:
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    before = threading.active_count()
+    monkeypatch.setattr(threads, "Thread", Few)
+    with pytest.raises(UsageError, match=r"threads=9: this process may start no more than 4 \(can"):
+        threads.check_threads(9)
+    assert threading.active_count() == before
