@@ -22,8 +22,13 @@ from safetensors.numpy import load_file, save_file
 from pipeline.child import Child, Died
 from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings, Serving
+from pipeline.engines.needs import Need
+from pipeline.errors import UsageError
+from pipeline.machine.memory import Room
+from pipeline.machine.threads import check_threads
 from pipeline.machine.versions import versions
 from pipeline.metrics.distributions import Scores
+from pipeline.stages.memory import check, room_of
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
 from pipeline.workload.excerpt import excerpt
@@ -31,6 +36,10 @@ from pipeline.workload.request import Request
 
 LIBRARIES = ("torch", "transformers", "peft")
 """Whose versions may move the reference's answers by a rounding error."""
+
+
+SCORE_BYTES = 4
+"""Of a log-probability."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,9 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     path = Path(config.paths.cache) / "references" / f"{key}.safetensors"
     answers = _read(path, recipe.requests)
     if answers is None:
-        if trouble := _in_its_own_process(recipe, path):
-            return Reference(identity, trouble=trouble)
+        trouble = _without_room(recipe, room_of(config)) or _in_its_own_process(recipe, path)
+        if trouble:
+            return Reference(identity, trouble=f"the reference could not be made: {trouble}")
         answers = _read(path, recipe.requests)
     assert answers is not None
     return Reference(identity, answers)
@@ -101,6 +111,7 @@ def answer(recipe: Recipe) -> dict[str, NDArray[Any]]:
     Raises:
         RuntimeError: a request failed, or the engine can't score.
     """
+    check_threads(recipe.serving.threads)
     recipe.engine.check(recipe.serving.checkpoint, recipe.serving.adapters)
     tensors: dict[str, NDArray[Any]] = {}
     with recipe.engine.build(recipe.serving) as engine:
@@ -155,12 +166,24 @@ def _read(path: Path, requests: tuple[Request, ...]) -> tuple[Answer, ...] | Non
     """The answers in the cache; None when they aren't there or can't be read."""
     try:
         tensors = load_file(path)
-    except (OSError, SafetensorError):
+        return tuple(
+            Answer(request, tuple(tensors[f"{place}.tokens"].tolist()), tensors[f"{place}.scores"])
+            for place, request in enumerate(requests)
+        )
+    except (OSError, SafetensorError, KeyError):
         return None
-    return tuple(
-        Answer(request, tuple(tensors[f"{place}.tokens"].tolist()), tensors[f"{place}.scores"])
-        for place, request in enumerate(requests)
-    )
+
+
+def _without_room(recipe: Recipe, room: Room) -> str | None:
+    """Why it needs not be tried: it holds the base unquantised, and what it says of every token."""
+    places = sum(request.max_new_tokens for request in recipe.requests)
+    width = SCORE_BYTES * recipe.serving.checkpoint.architecture.vocabulary
+    scores = Need(f"what it says at {places} places (fidelity.max_tokens)", width * places)
+    try:
+        check([*recipe.engine.needs(recipe.serving, recipe.requests), scores], room)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
@@ -170,7 +193,7 @@ def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
             child.result()
     except Exception as error:
         said = str(error) if isinstance(error, Died) else f"{type(error).__name__}: {error}"
-        return f"the reference could not be made: {' '.join(said.split())[:300]}"
+        return " ".join(said.split())[:300]
     return None
 
 

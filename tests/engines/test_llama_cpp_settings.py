@@ -1,5 +1,9 @@
 """What llama.cpp refuses before anything is loaded."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,8 @@ from pipeline.adapters.gguf import gguf_adapter_of
 from pipeline.engines.llama_cpp import settings as module
 from pipeline.engines.llama_cpp.settings import Settings
 from pipeline.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
 
 
 def chosen(**values):
@@ -99,3 +105,27 @@ def test_a_broken_ready_made_file_is_refused_in_one_line(llama, tmp_path):
     broken.write_bytes(b"no such thing")
     with pytest.raises(UsageError, match=r"broken\.gguf"), llama(precision="file", gguf=broken):
         pass
+
+
+@pytest.mark.parametrize(("context", "batch"), [(16, 64), (1, 2)])
+def test_a_context_without_a_place_for_each_request_is_refused(context, batch):
+    with pytest.raises(UsageError, match=rf"engine.context={context}: .*max_batch_size={batch}"):
+        chosen(context=context, max_batch_size=batch)
+    chosen(context=batch, max_batch_size=batch)
+
+
+def test_an_assertion_that_fails_goes_into_the_log_and_calls_no_debugger(tmp_path):
+    program = (
+        "import logging; logging.basicConfig(filename='log.txt')\n"
+        "from pipeline.engines.llama_cpp import log; log.capture()\n"
+        "log.libggml.ggml_abort(b'file.c', 3, b'GGML_ASSERT(it) failed')\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    assert run.returncode == -signal.SIGABRT and not run.stderr
+    assert "file.c:3: GGML_ASSERT(it) failed" in (tmp_path / "log.txt").read_text()

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import WEIGHTS
+from pipeline.machine.memory import Room
 from pipeline.stages import reference as stage
 from pipeline.stages.reference import refer
 
@@ -92,6 +93,14 @@ def test_a_reference_cut_short_is_made_again(made: Any, monkeypatch: Any, tmp_pa
     (path,) = tmp_path.rglob("references/*.safetensors")
     path.write_bytes(path.read_bytes()[:1000])
     assert made().answers[0].token_ids == first.answers[0].token_ids
+
+
+def test_what_there_is_no_memory_for_is_not_tried(made: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(stage, "_in_its_own_process", forbidden)
+    monkeypatch.setattr(stage, "room_of", lambda config: Room(10**7, "there"))
+    trouble = made().trouble
+    assert trouble.startswith("the reference could not be made: memory: at least 0.0")
+    assert "weights in fp32" in trouble and "(there)" in trouble
 
 
 def test_trouble_is_told_and_leaves_no_file(config: Any, prepared: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import ctypes
 import logging
 
 import llama_cpp
+from llama_cpp._ggml import libggml
 
 LOG = logging.getLogger("llama.cpp")
 CONTINUES = 5
@@ -35,9 +36,18 @@ _lines = _Lines()
 _callback = llama_cpp.llama_log_callback(lambda level, piece, _: _lines.take(level, piece))
 
 
+_last_words = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(
+    lambda said: LOG.critical("%s", said.decode("utf-8", "replace").strip())
+)
+
+
 def capture() -> None:
-    """From now on llama.cpp logs through the logger `llama.cpp`, not to stderr."""
+    """From now on llama.cpp logs through the logger `llama.cpp`, not to stderr.
+
+    Its last words, too: else it would call a debugger to print its own stack.
+    """
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+    libggml.ggml_set_abort_callback(_last_words)
     LOG.setLevel(logging.NOTSET)
 
 
