@@ -67,7 +67,7 @@ CASES = [
     (name, place, at)
     for name, places in PLACES.items()
     for place in places
-    for at in ((1, 3) if name == "multilora" else (2,))
+    for at in (((1,) if place == "adapter" else (1, 3)) if name == "multilora" else (2,))
 ]
 
 
