@@ -1,11 +1,11 @@
 """One run: seven stages in order, and the reference's answers before the engine comes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.metrics.timeline import Timeline
+from pipeline.metrics.timeline import RequestRecord, Timeline
 from pipeline.metrics.validity import starved, strained
 from pipeline.progress import Progress
 from pipeline.stages.build import build
@@ -17,6 +17,7 @@ from pipeline.stages.prepare import prepare
 from pipeline.stages.profile import profile
 from pipeline.stages.record import record
 from pipeline.stages.reference import refer
+from pipeline.stages.unchanged import changed, stamps
 from pipeline.stages.warmup import warmup
 from pipeline.tracking.environment import environment
 from pipeline.tracking.run_directory import RunDirectory
@@ -43,6 +44,7 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     """
     progress.stage("prepare")
     prepared = prepare(config)
+    before = stamps(prepared.folders())
     trace, hashes = prepared.trace, prepared.hashes()
     trace.write(directory.trace)
     circumstances = environment(config.compute_threads, config.threads_reason, hashes)
@@ -78,8 +80,10 @@ def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Resul
     record(config, timeline, figures, profiles, directory)
     progress.done()
     missed, doubts = judge(config, findings)
-    result = _result(config, trace, hashes["trace"], timeline, circumstances)
-    return Result((*result.reasons, *missed), (*result.cautions, *doubts))
+    kept = directory.requests()
+    result = _result(config, trace, hashes["trace"], timeline, kept, circumstances)
+    reasons = (*result.reasons, *changed(before), *missed)
+    return Result(reasons, (*result.cautions, *doubts))
 
 
 def _result(
@@ -87,11 +91,12 @@ def _result(
     trace: Trace,
     written_sha256: str,
     timeline: Timeline,
+    kept: Sequence[RequestRecord],
     circumstances: Mapping[str, Any],
 ) -> Result:
     """All that is to be said of the run but how faithful it was."""
     eos, counted = not config.sampling.ignore_eos, timeline.measured()
-    reasons = check(trace, written_sha256, timeline, circumstances, eos)
+    reasons = check(trace, written_sha256, timeline, kept, circumstances, eos)
     strain = strained(counted, config.validity)
     return Result(
         reasons=(*reasons, *starved(counted, config.validity)),

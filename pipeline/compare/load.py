@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.compare.changed import marked
 from pipeline.compare.query import fetch, is_query
 from pipeline.compare.recorded import document, stamp, whole
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
@@ -68,9 +69,17 @@ def _sweep(path: Path) -> Iterator[Run]:
         return
     runs = [(_run(folder), overrides) for folder, overrides in jobs]
     common = shared([run.settings for run, _ in runs if run.settings])
-    for run, overrides in runs:
-        settings = run.settings or dict(common) | overridden(overrides)
-        yield replace(run, settings=settings, complete=bool(run.settings), command=command)
+    yield from marked(
+        [
+            replace(
+                run,
+                settings=run.settings or dict(common) | overridden(overrides),
+                complete=bool(run.settings),
+                command=command,
+            )
+            for run, overrides in runs
+        ]
+    )
 
 
 def _run(path: Path) -> Run:
@@ -89,15 +98,17 @@ def _run(path: Path) -> Run:
 def _read(directory: RunDirectory) -> Run:
     status = directory.status()
     metrics = document(directory, "metrics.json")
+    strays: tuple[str, ...] = ()
     if status.state is State.FINISHED:
         whole(directory, metrics)
+        strays = tuple(each for each in directory.strays() if each not in status.reasons)
     return Run(
         path=directory.path,
         state=str(status.state),
         settings=_settings(directory),
         cause=status.cause,
-        validity=status.validity,
-        reasons=status.reasons,
+        validity="INVALID" if strays else status.validity,
+        reasons=(*status.reasons, *strays),
         cautions=status.cautions,
         metrics=metrics,
         trace=document(directory, "trace.json").get("sha256"),

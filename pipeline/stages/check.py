@@ -1,17 +1,24 @@
 """Check: may this run's figures be believed?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.metrics.asked import Asked, strays
 from pipeline.metrics.dispatch import late
 from pipeline.metrics.stamps import disorder
 from pipeline.metrics.timeline import RequestRecord, Timeline
 from pipeline.tracking.environment import missing
+from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
 
 def check(
-    trace: Trace, written_sha256: str, timeline: Timeline, environment: Mapping[str, Any], eos: bool
+    trace: Trace,
+    written_sha256: str,
+    timeline: Timeline,
+    kept: Iterable[RequestRecord],
+    environment: Mapping[str, Any],
+    eos: bool,
 ) -> tuple[str, ...]:
     """Why the run is INVALID, one line each; empty when it is VALID.
 
@@ -19,20 +26,15 @@ def check(
         trace: what was asked.
         written_sha256: hash of the trace as it was prepared.
         timeline: what was measured.
+        kept: the rows as they lie on disk.
         environment: the record of the circumstances.
         eos: whether an output may end early, at an end-of-sequence token.
     """
-    asked = {request.id: request for request in trace.requests}
+    asked = [_asked(request) for request in trace.requests]
     failed = [record for record in timeline.requests if record.error]
-    short = [
-        record
-        for record in timeline.requests
-        if not record.error and not _complete(record, asked[record.id].max_new_tokens, eos)
-    ]
     reasons = {
         f"{len(failed)} requests failed, first: {failed[0].error}" if failed else "",
-        f"{len(short)} outputs don't have the tokens asked for" if short else "",
-        "" if len(timeline.requests) == len(asked) else "not every request was answered once",
+        *strays(asked, kept, eos),
         "" if trace.sha256 == written_sha256 else "the trace's hash changed during the run",
         *late(timeline.requests),
         *disorder(timeline.requests),
@@ -42,6 +44,11 @@ def check(
     return tuple(sorted(reasons - {""}))
 
 
-def _complete(record: RequestRecord, wanted: int, eos: bool) -> bool:
-    count = len(record.output_ids)
-    return len(record.tokens) == count and (0 < count <= wanted if eos else count == wanted)
+def _asked(request: Request) -> Asked:
+    return Asked(
+        request.id,
+        request.iteration,
+        request.adapter,
+        len(request.prompt_ids),
+        request.max_new_tokens,
+    )

@@ -1,6 +1,7 @@
 """Prepare: model, adapters and trace, on disk and checked against each other."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.config import RunConfig
@@ -21,6 +22,10 @@ class Prepared:
     checkpoint: Checkpoint
     adapters: tuple[Adapter, ...]
     trace: Trace
+
+    def folders(self) -> tuple[Path, ...]:
+        """Where model and adapters lie."""
+        return (self.checkpoint.folder, *(each.folder for each in self.adapters))
 
     def hashes(self) -> dict[str, str]:
         """Content hashes: what was measured, to the byte."""

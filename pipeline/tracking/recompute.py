@@ -1,7 +1,7 @@
 """Compute a run's metrics again from its raw rows: `python -m pipeline.tracking.recompute RUN`.
 
-Exit codes: 0 all are as they were stored; 1 some differ, or a run can't be read, which is printed;
-2 no finished run there.
+Exit codes: 0 all are as they were stored; 1 some differ, or the rows aren't exactly the trace, or a
+run can't be read, which is printed; 2 no finished run there.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def _judged(run: RunDirectory) -> int:
     try:
         with reading(run.path):
             again = recompute(run)
-            differing = differences(again, run.json("metrics.json"))
+            differing = [*run.strays(), *differences(again, run.json("metrics.json"))]
     except UsageError as error:
         print(error)
         return 1

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 
 from pipeline.files import append_jsonl, read_json, read_jsonl, reading, write_json, write_text
+from pipeline.metrics.asked import Asked, strays
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.lock import is_claimed
 from pipeline.tracking.status import State, Status
@@ -142,6 +143,26 @@ class RunDirectory:
     def measured(self) -> tuple[RequestRecord, ...]:
         """The same without the run-in's: those that the metrics are of."""
         return tuple(each for each in self.requests() if not each.run_in)
+
+    def asked(self) -> tuple[Asked, ...]:
+        """What the trace asks for, a request a line; empty when the run has no trace of its own.
+
+        Raises:
+            Unreadable: a line is damaged.
+        """
+        return self._rows("trace.jsonl", Asked.from_json)
+
+    def strays(self) -> tuple[str, ...]:
+        """Where the rows aren't exactly the trace, one line each; none for a run without rows.
+
+        Raises:
+            Unreadable: a row, a line of the trace or the configuration is damaged.
+        """
+        if not (self.has("requests.jsonl") and self.has("trace.jsonl")):
+            return ()
+        sampling = self.config().get("sampling", {})
+        eos = not sampling.get("ignore_eos", True)
+        return strays(self.asked(), self.requests(), eos)
 
     def iterations(self) -> tuple[Iteration, ...]:
         """The iterations in order, those of the run-in too.

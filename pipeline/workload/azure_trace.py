@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.workload.column import Cell, read_columns
+from pipeline.workload.text_file import shown
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|\+00:00)?", re.A)
@@ -37,10 +38,9 @@ def read_calls(key: str, path: Path, count: int | None) -> list[Call]:
     Raises:
         UsageError: the file isn't in the format, isn't sorted, or has fewer; with its line.
     """
-    rows = read_columns(key, path, COLUMNS)
+    rows = read_columns(key, path, COLUMNS, count)
     if count is not None and count > len(rows):
         raise UsageError(f"workload.requests={count}: {path} has {len(rows)}")
-    rows = rows[:count]
     stamps = [_nanoseconds(stamp) for stamp, _, _ in rows]
     for (cell, *_), (before, after) in zip(rows[1:], pairwise(stamps), strict=True):
         if after < before:
@@ -59,6 +59,6 @@ def _nanoseconds(cell: Cell) -> int:
         moment = datetime.fromisoformat(f"{day} {time}+00:00")
     except ValueError:
         raise UsageError(
-            f"{cell.where}: {cell.text!r} isn't a stamp like 2023-11-16 18:17:03.9799600"
+            f"{cell.where}: {shown(cell.text)} isn't a stamp like 2023-11-16 18:17:03.9799600"
         ) from None
     return (moment - _EPOCH) // timedelta(seconds=1) * 10**9 + int((fraction or "").ljust(9, "0"))

@@ -3,18 +3,19 @@
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import UsageError
-from pipeline.workload.text_file import read_text
+from pipeline.workload.text_file import SHOWN, few, numbered, read_text, shown
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A value of a file, and where it stands.
 
@@ -33,7 +34,7 @@ class Cell:
             UsageError: it isn't one.
         """
         if not re.fullmatch("0*[1-9][0-9]{0,11}", self.text):
-            raise UsageError(f"{self.where}: {self.text!r} isn't a whole number above 0")
+            raise UsageError(f"{self.where}: {shown(self.text)} isn't a whole number above 0")
         return int(self.text)
 
     def seconds(self) -> float:
@@ -47,32 +48,36 @@ class Cell:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise UsageError(f"{self.where}: {self.text!r} isn't a number of seconds")
+            raise UsageError(f"{self.where}: {shown(self.text)} isn't a number of seconds")
         if value < 0:
-            raise UsageError(f"{self.where}: {self.text} is negative; stamps count from the start")
+            text = self.text[:SHOWN]
+            raise UsageError(f"{self.where}: {text} is negative; stamps count from the start")
         return value
 
 
-def read_column(key: str, path: Path, column: str | None) -> list[Cell]:
+def read_column(key: str, path: Path, column: str | None, count: int | None = None) -> list[Cell]:
     """The lines of a plain list, or one column of a CSV file.
 
     Args:
         key: the setting that named the file, for messages.
         path: the file.
         column: name in the CSV file's header; None for a list, whose empty lines don't count.
+        count: read no more than so many; None reads all.
 
     Raises:
         UsageError: the file can't be read, lacks the column, or holds nothing.
     """
     if column is not None:
-        return [cell for (cell,) in read_columns(key, path, [column])]
-    lines = enumerate(read_text(key, path).split("\n"), 1)
-    cells = [Cell(f"{key}: {path}:{n}", line.strip()) for n, line in lines if line.strip()]
-    return _some(key, path, cells)
+        return [cell for (cell,) in read_columns(key, path, [column], count)]
+    lines = numbered(read_text(key, path))
+    cells = (Cell(f"{key}: {path}:{n}", line.strip()) for n, line in lines if line.strip())
+    return _some(key, path, cells, count)
 
 
-def read_columns(key: str, path: Path, columns: Sequence[str]) -> list[tuple[Cell, ...]]:
-    """Those columns of a CSV file with a header, a row a tuple.
+def read_columns(
+    key: str, path: Path, columns: Sequence[str], count: int | None = None
+) -> list[tuple[Cell, ...]]:
+    """Those columns of a CSV file with a header, a row a tuple; of the first `count` rows, or all.
 
     Raises:
         UsageError: the file can't be read, lacks a column or a value, or holds nothing.
@@ -82,20 +87,23 @@ def read_columns(key: str, path: Path, columns: Sequence[str]) -> list[tuple[Cel
     missing = [column for column in columns if column not in header]
     if missing:
         raise UsageError(
-            f"{key}: {path}:1: has no column {missing[0]!r}; it has {', '.join(header) or 'none'}"
+            f"{key}: {path}:1: has no column {missing[0]!r}; it has "
+            f"{', '.join(header)[:SHOWN] or 'none'}"
         )
     places = [header.index(column) for column in columns]
-    table = []
-    for where, row in rows:
-        if len(row) != len(header):
-            raise UsageError(f"{where}: has {len(row)} values for {len(header)} columns")
-        table.append(tuple(Cell(where, row[place]) for place in places))
-    return _some(key, path, table)
+    table = (_row(where, row, len(header), places) for where, row in rows)
+    return _some(key, path, table, count)
+
+
+def _row(where: str, row: list[str], wide: int, places: Sequence[int]) -> tuple[Cell, ...]:
+    if len(row) != wide:
+        raise UsageError(f"{where}: has {len(row)} values for {wide} columns")
+    return tuple(Cell(where, row[place]) for place in places)
 
 
 def _rows(key: str, path: Path) -> Iterator[tuple[str, list[str]]]:
     """The lines that aren't empty, as values, with their places."""
-    reader = csv.reader(read_text(key, path).split("\n"), strict=True)
+    reader = csv.reader((line for _, line in numbered(read_text(key, path))), strict=True)
     while True:
         where = f"{key}: {path}:{reader.line_num + 1}"
         try:
@@ -108,7 +116,8 @@ def _rows(key: str, path: Path) -> Iterator[tuple[str, list[str]]]:
             yield where, row
 
 
-def _some(key: str, path: Path, found: list[_T]) -> list[_T]:
+def _some(key: str, path: Path, rows: Iterable[_T], count: int | None) -> list[_T]:
+    found = list(few(f"{key}={path}", islice(rows, count)))
     if not found:
         raise UsageError(f"{key}={path}: holds no values")
     return found

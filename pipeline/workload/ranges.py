@@ -22,6 +22,9 @@ Share = Annotated[float, Field(gt=0, le=1e9)]
 REQUESTS = 1_000_000
 """Of a trace, which is drawn whole before anything starts: a thousand take a tenth of a second."""
 
+ROWS = 5_000_000
+"""Of a file that a workload is made from."""
+
 MOST = 10_000_000
 """Tokens of a request."""
 

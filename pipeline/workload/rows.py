@@ -67,13 +67,12 @@ def parse_rows(path: Path, data: bytes) -> tuple[Request, ...]:
     return requests
 
 
-def parse_sidecar(path: Path) -> Sidecar:
-    """The description in a `trace.json`.
+def parse_sidecar(path: Path, data: bytes) -> Sidecar:
+    """The description in the bytes of a `trace.json`; `path` is for messages.
 
     Raises:
         UsageError: it isn't one, or of a format that is newer than this program.
     """
-    data = path.read_bytes()
     _known(path, data)
     try:
         return Sidecar.model_validate_json(data)

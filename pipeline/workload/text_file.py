@@ -1,8 +1,21 @@
 """A text file that a setting names: read whole, or refused in one line."""
 
+from collections.abc import Iterable, Iterator
+from io import StringIO
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.errors import UsageError
+from pipeline.regular_file import read_regular
+from pipeline.workload.ranges import ROWS
+
+T = TypeVar("T")
+
+MOST = 1 << 30
+"""Bytes of a file that is read whole; the largest published set of conversations has two thirds."""
+
+SHOWN = 60
+"""Characters of what stands in a file that a message repeats."""
 
 
 def read_text(key: str, path: Path) -> str:
@@ -13,17 +26,41 @@ def read_text(key: str, path: Path) -> str:
         path: the file.
 
     Raises:
-        UsageError: it isn't there, isn't a file, or isn't UTF-8; the last with its line.
+        UsageError: it isn't there, isn't a regular file, is huge, or isn't UTF-8; the last with its
+            line.
     """
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{key}={path}: can't be read ({error.strerror}); name a file") from error
+        data = read_regular(path, MOST)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{key}={path}: can't be read ({why}); name a file") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{key}: {path}:{line}: isn't UTF-8; convert the file") from error
+
+
+def numbered(text: str) -> Iterator[tuple[int, str]]:
+    """Its lines with their numbers, from 1; none is in memory but the one at hand."""
+    return enumerate(StringIO(text, newline="\n"), 1)
+
+
+def few(source: str, rows: Iterable[T]) -> Iterator[T]:
+    """The rows, as they come.
+
+    Raises:
+        UsageError: they are more than anything could be made of.
+    """
+    for number, row in enumerate(rows):
+        if number == ROWS:
+            raise UsageError(f"{source}: has more than {ROWS} rows; cut the file")
+        yield row
+
+
+def shown(text: str) -> str:
+    """What stands in a file, as a message repeats it: in quotes, and not for ever."""
+    return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
 
 
 def whole_text(where: str, text: str) -> str:

@@ -7,9 +7,13 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from pipeline.errors import UsageError
+from pipeline.regular_file import read_regular
 from pipeline.workload.request import Request
 from pipeline.workload.rows import Sidecar, parse_rows, parse_sidecar
 from pipeline.workload.trace import Trace, digest
+
+MOST, MOST_SAID = 1 << 31, 1 << 26
+"""Bytes of a trace, and of the description beside it."""
 
 InFlight = PositiveInt | Literal["all"]
 """How many requests may be in the engine at a time: so many, or as many as have come."""
@@ -27,18 +31,16 @@ def read_trace(path: Path, in_flight: InFlight | None = None) -> Trace:
         UsageError: the file isn't there, is cut short, was changed, isn't a trace, or nothing says
             how many of its requests are in flight at a time.
     """
-    if not path.is_file():
-        raise UsageError(f"workload.path={path}: no such file; name a trace.jsonl of a run")
-    data = path.read_bytes()
+    data = _bytes(path, MOST)
     requests = parse_rows(path, data)
     sidecar = path.with_suffix(".json")
-    if sidecar == path or not sidecar.is_file():
+    if sidecar == path or not sidecar.exists():
         return _written_by_hand(path, requests, sidecar.name, in_flight)
     if in_flight is not None:
         raise UsageError(
             f"workload.in_flight={in_flight}: {sidecar} says it already; leave the setting out"
         )
-    said = parse_sidecar(sidecar)
+    said = parse_sidecar(sidecar, _bytes(sidecar, MOST_SAID))
     if len(requests) < said.requests:
         raise UsageError(
             f"workload.path={path}: is cut short: {len(requests)} of the {said.requests} requests "
@@ -51,6 +53,15 @@ def read_trace(path: Path, in_flight: InFlight | None = None) -> Trace:
         )
     vector = {"probabilities": list(said.probabilities)} if said.probabilities else {}
     return Trace(requests, said.max_in_flight, {**said.laws, **vector}, _notes(said))
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        return read_regular(path, most)
+    except (OSError, ValueError) as error:
+        gone = isinstance(error, FileNotFoundError)
+        why = "no such file" if gone else getattr(error, "strerror", None) or error
+        raise UsageError(f"workload.path={path}: {why}; name a trace.jsonl of a run") from error
 
 
 def _written_by_hand(

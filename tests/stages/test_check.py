@@ -14,7 +14,7 @@ WHOLE = RequestRecord(0, 0, "a", 2, 1.0, 1.0, 0.0, 1.0, (1.5, 2.0), 2.0, (7, 8))
 def reasons(*records):
     trace = Trace(REQUESTS)
     one = Iteration(0, 1.0, 2.0, {"decode": 1.0}, AdapterCounts(), 1.0)
-    return check(trace, trace.sha256, Timeline(records, (one,)), {}, eos=False)
+    return check(trace, trace.sha256, Timeline(records, (one,)), records, {}, eos=False)
 
 
 def row(number, **stamps):

@@ -48,12 +48,11 @@ class Replay(Arrivals):
         return [len(self._stamps())]
 
     def _stamps(self) -> list[float]:
-        cells = read_column(KEY, self.path, self.column)
+        cells = read_column(KEY, self.path, self.column, self.requests)
         if self.requests is not None and self.requests > len(cells):
             raise UsageError(
                 f"workload.arrivals.requests={self.requests}: {self.path} has {len(cells)}"
             )
-        cells = cells[: self.requests]
         stamps = [cell.seconds() for cell in cells]
         for cell, (before, after) in zip(cells[1:], pairwise(stamps), strict=True):
             if after < before:

@@ -6,6 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.workload.popularity.law import Popularity
 from pipeline.workload.prompts.row import ADAPTER, MAX_TOKENS
 from pipeline.workload.prompts.source import Prompt
+from pipeline.workload.text_file import shown
 
 _LAWS = {
     ADAPTER: ("popularity", "alpha", "seeds.adapters"),
@@ -38,7 +39,7 @@ def check_explicit(
         if prompt.adapter not in adapters:
             there = ", ".join(each for each in adapters if each is not None) or "none"
             raise UsageError(
-                f"{prompt.where}: names the adapter {prompt.adapter!r}; there are {there}"
+                f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there}"
             )
         if law.probabilities(len(adapters)) is None:
             raise UsageError(

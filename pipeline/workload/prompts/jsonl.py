@@ -10,7 +10,7 @@ from pipeline.settings import STRICT
 from pipeline.workload.prompts.prompt_file import KEY, PromptFile
 from pipeline.workload.prompts.row import ADAPTER, MAX_TOKENS, prompt_of
 from pipeline.workload.prompts.source import Prompt
-from pipeline.workload.text_file import read_text
+from pipeline.workload.text_file import few, numbered, read_text
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -29,8 +29,9 @@ class Jsonl(PromptFile):
 
     def parse(self) -> list[Prompt]:
         """One a line; empty lines are passed over."""
-        lines = enumerate(read_text(KEY, self.path).split("\n"), 1)
-        prompts = [self._prompt(number, line) for number, line in lines if line.strip()]
+        lines = numbered(read_text(KEY, self.path))
+        rows = (self._prompt(number, line) for number, line in lines if line.strip())
+        prompts = list(few(self.source, rows))
         if not prompts:
             raise UsageError(f"{KEY}={self.path}: holds no prompts")
         return prompts

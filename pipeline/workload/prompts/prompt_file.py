@@ -1,6 +1,7 @@
 """Prompts from a file that a setting names: what its formats share."""
 
 from abc import abstractmethod
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +28,9 @@ class PromptFile(Pool):
 
     def read(self) -> list[Prompt]:
         """Its prompts; as long as it doesn't change, the file is read once."""
-        known = self.path.stat() if self.path.is_file() else None
+        known = None
+        with suppress(OSError, ValueError):  # Parsing says what is wrong with it.
+            known = self.path.stat()
         return _parsed(self, known and (known.st_mtime_ns, known.st_size))
 
     @abstractmethod
