@@ -50,6 +50,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
+        signal.alarm(0)
         for each, handler in before.items():
             signal.signal(each, handler)
 

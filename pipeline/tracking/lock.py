@@ -21,7 +21,7 @@ class InUse(UsageError):
 
 
 @contextmanager
-def claimed(directory: Path, patience_s: float = PATIENCE_S) -> Iterator[int]:
+def claimed(directory: Path) -> Iterator[int]:
     """Make a directory and keep others from working in it; lends the handle of the lock.
 
     A child process that is given the handle holds the lock, too, for as long as it lives.
@@ -32,7 +32,7 @@ def claimed(directory: Path, patience_s: float = PATIENCE_S) -> Iterator[int]:
     """
     handle = _opened(directory)
     try:
-        _take(handle, directory, monotonic() + patience_s)
+        _take(handle, directory, monotonic() + PATIENCE_S)
         _sign(handle)
         yield handle
     finally:

@@ -3,8 +3,9 @@
 Sweeps of six jobs are started, killed, started again, extended, started twice at once and
 repeated, until all six have finished; then everything on disk and in MLflow is held against what
 was asked for. The parent, its child or both get SIGTERM, SIGHUP, SIGINT or SIGKILL, at a time drawn
-between start-up and the last projection. Exit code 1, and a line each, when anything is lost,
-doubled, left behind or computed otherwise.
+between start-up and the last projection. Most commands are forked from this process, which has
+imported what they need; jobs are started as ever. Exit code 1, and a line each, when anything is
+lost, doubled, left behind or computed otherwise.
 """
 
 import argparse
@@ -19,6 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+import pipeline.__main__
+import pipeline.compare.report  # noqa: F401
 from tests.kills.episode import Episode
 
 
@@ -53,7 +58,7 @@ def _lived(seed: str, home: Path) -> dict[str, Any]:
     folder = home / seed
     folder.mkdir()
     episode = Episode(folder, home / "mlruns", draw)
-    episode.live(draw.randrange(5, 9))
+    episode.live(draw.randrange(7, 12))
     if not episode.faults:
         shutil.rmtree(folder)
     return {"seed": seed, "kills": episode.kills, "faults": episode.faults}

@@ -2,9 +2,9 @@
 
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.stopping import LAST_S
 from tests.kills.findings import doubled, shown_wrongly, unfinished
 from tests.kills.moments import PERIOD_S, finished, moments, phase
-from tests.kills.processes import Command
+from tests.kills.processes import FORK, Command
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL)
 TARGETS = ("parent", "parent", "child", "both")
@@ -21,9 +21,11 @@ FEW, ALL = 4, 6
 KILLED_S = 2.0
 """How long anything may outlive its killed parent."""
 HANGS_S = 400.0
+COLD = 0.1
+"""Share of the commands that are started as a user does it; the others need no imports."""
 
 SETUP = (
-    *("-m", "+experiment=smoke", "workload.iterations=60", "threads=1", "fidelity.enabled=false"),
+    *("-m", "+experiment=smoke", "workload.iterations=40", "threads=1", "fidelity.enabled=false"),
     *("validity.min_utilisation=null", "validity.max_steal=null", "repeat=0,1"),
 )
 
@@ -63,8 +65,12 @@ class Episode:
             if not self.faults:
                 self._to_its_end()
         if not self.faults:
-            uri = f"sqlite:///{self.mlruns}/mlflow.db"
-            self._note([*unfinished(self.sweep, ALL), *shown_wrongly(self.sweep, uri)])
+            self._note(unfinished(self.sweep, ALL))
+            with ProcessPoolExecutor(
+                1, mp_context=FORK
+            ) as apart:  # Connections don't survive forks.
+                uri = f"sqlite:///{self.mlruns}/mlflow.db"
+                self._note(apart.submit(shown_wrongly, self.sweep, uri).result())
 
     def _start_and_kill(self, kills: int) -> None:
         command = self._started()
@@ -87,7 +93,9 @@ class Episode:
         self.starts += 1
         own = (f"engine={self.engine}", f"paths.mlruns={self.mlruns}", f"workload.alpha={alphas}")
         where = f"hydra.sweep.dir={self.sweep}"
-        return Command((*SETUP, *own, where), self.folder / f"{self.starts}.log")
+        return Command(
+            (*SETUP, *own, where), self.folder / f"{self.starts}.log", self.draw.random() > COLD
+        )
 
     def _started(self) -> Command:
         """The command that works in the directory; one started together with it is refused."""
@@ -99,7 +107,7 @@ class Episode:
         other.start()
         _wait_for(lambda: not other.running, command)
         refused, works = (command, other) if other.running else (other, command)
-        code, said = refused.process.wait(), (refused.said or [""])
+        code, said = refused.wait(), (refused.said or [""])
         if code != 2 or len(said) > 1 or "works there" not in said[0]:
             self._note([f"{refused.output}: exit code {code} beside another one"])
         self.kills.append({"signal": "none", "target": "twice", "phase": "", "engine": self.engine})
@@ -110,25 +118,22 @@ class Episode:
         allowed = KILLED_S if number == signal.SIGKILL else LAST_S + 1
         if left := command.left_after(allowed):
             self._note([f"{command.output}: {left} live {allowed:g} s after {number.name}"])
-        elif (code := command.process.wait()) not in (-number, 0, 1):
+        elif (code := command.wait()) not in (-number, 0, 1):
             self._note([f"{command.output}: exit code {code} after {number.name} to {target}"])
         if any("Traceback" in line for line in command.said):
             self._note([f"{command.output}: a traceback after {number.name} to {target}"])
 
     def _wait(self, command: Command) -> None:
-        try:
-            command.process.wait(HANGS_S)
-        except subprocess.TimeoutExpired:
+        if command.wait(HANGS_S) is None:
             self._note([f"{command.output}: hangs"])
-        finally:
-            command.end()
+        command.end()
 
     def _to_its_end(self) -> None:
         command = self._command()
         command.start()
         self._wait(command)
-        if command.process.returncode:
-            self._note([f"{command.output}: exit code {command.process.returncode}, undisturbed"])
+        if code := command.wait():
+            self._note([f"{command.output}: exit code {code}, undisturbed"])
         self._note(doubled(self.sweep))
 
     def _note(self, found: Iterable[str]) -> None:

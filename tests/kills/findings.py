@@ -66,8 +66,12 @@ def _run(run: RunDirectory) -> Iterator[str]:
         yield f"{run.path}: recomputed otherwise: {printed.getvalue()[:300]}"
 
 
-def shown_wrongly(sweep: Path, uri: str) -> Iterator[str]:
+def shown_wrongly(sweep: Path, uri: str) -> list[str]:
     """Runs that MLflow shows twice, or not, or in another state."""
+    return list(_shown_wrongly(sweep, uri))
+
+
+def _shown_wrongly(sweep: Path, uri: str) -> Iterator[str]:
     from mlflow import MlflowClient
 
     listed = SweepDirectory.read(sweep)

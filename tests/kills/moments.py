@@ -13,12 +13,15 @@ Moment = Callable[[], bool]
 
 PERIOD_S = 0.005
 
+SOON = 2
+"""Jobs that end before a kill, at most, so that others are left for the next one."""
+
 
 def moments(sweep: Path, left: int) -> list[Moment]:
     """What may be waited for from now on, where so many jobs are left to run.
 
-    A start-up, the sweep's sheet, and for each of its jobs: a status, rows, the second status;
-    then the comparison and the receipts of MLflow.
+    A start-up, the sweep's sheet, and of each of the next jobs the status, the rows, the metrics,
+    and what is set aside; then the comparison and the receipts of MLflow.
     """
     begun = time.time()
 
@@ -33,7 +36,7 @@ def moments(sweep: Path, left: int) -> list[Moment]:
         written("*/mlflow.json"),
     ]
     files = ("status.json", "requests.jsonl", "metrics.json", "earlier/*/status.json")
-    jobs = [written(f"*/{name}", n) for n in range(1, left + 1) for name in files]
+    jobs = [written(f"*/{name}", n) for n in range(1, min(left, SOON) + 1) for name in files]
     return always + jobs
 
 

@@ -1,8 +1,8 @@
 """A command in a session of its own, and whoever descends from it."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psutil
 
+FORK = multiprocessing.get_context("fork")
 ROOT = Path(__file__).parents[2]
 MARK = "PIPELINE_KILLS"
 """Variable in the environment by which descendants are known, whoever adopts them."""
@@ -19,29 +20,58 @@ MARK = "PIPELINE_KILLS"
 
 @dataclass
 class Command:
-    """`python -m pipeline`, running; its output goes into a file."""
+    """`python -m pipeline` in a session of its own, its output in a file.
+
+    Attributes:
+        arguments: of the command.
+        output: where it prints to.
+        warm: forked from this process, which has imported everything, instead of started cold.
+        mark: by which its descendants are known.
+    """
 
     arguments: Sequence[str]
     output: Path
+    warm: bool
     mark: str = field(default_factory=lambda: uuid4().hex)
 
     def start(self) -> None:
         """Start it as the leader of a process group."""
-        with self.output.open("w") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline", *self.arguments],
-                cwd=ROOT,
-                env=os.environ | {MARK: self.mark, "OMP_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = FORK.Process(target=self._run)
+        self._process.start()
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+        self._process.join(seconds)
+        return self._process.exitcode
 
     @property
     def running(self) -> bool:
         """Whether the command itself is alive."""
-        return self.process.poll() is None
+        return self._process.is_alive()
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid
+        return self._process.pid
+
+    def _run(self) -> None:
+        os.setsid()
+        os.environ |= {MARK: self.mark, "OMP_NUM_THREADS": "1"}
+        file = os.open(self.output, os.O_WRONLY | os.O_CREAT, 0o666)
+        for stream in (1, 2):
+            os.dup2(file, stream)
+        os.chdir(ROOT)
+        for each in (signal.SIGTERM, signal.SIGHUP):  # As `nohup` may have left them.
+            signal.signal(each, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        command = [sys.executable, "-m", "pipeline", *self.arguments]
+        if not self.warm:
+            os.execv(sys.executable, command)
+        import pipeline.__main__ as entry
+
+        sys.argv = command[2:]
+        entry.command(entry.main)
 
     @property
     def said(self) -> list[str]:
@@ -54,15 +84,15 @@ class Command:
 
     def children(self) -> list[int]:
         """Processes that run a job, or that one started."""
-        return [pid for pid in self.family() if pid != self.process.pid]
+        return [pid for pid in self.family() if pid != self.pid]
 
     def send(self, number: signal.Signals, target: str) -> bool:
         """Send a signal to the parent, a child or all of them; False if there was nobody."""
         try:
             if target == "both":
-                os.killpg(self.process.pid, number)
+                os.killpg(self.pid, number)
             else:
-                pids = [self.process.pid] if target == "parent" else self.children()[:1]
+                pids = [self.pid] if target == "parent" else self.children()[:1]
                 for pid in pids:
                     os.kill(pid, number)
                 return bool(pids)
@@ -74,7 +104,7 @@ class Command:
         """Processes that still live when so much time has passed; at once when none does."""
         until = time.monotonic() + seconds
         while (left := self.family()) and time.monotonic() < until:
-            self.process.poll()
+            self._process.join(0)
             time.sleep(0.05)
         return left
 
@@ -82,12 +112,13 @@ class Command:
         """Leave nothing behind, whatever was found."""
         for pid in self.family():
             os.kill(pid, signal.SIGKILL)
-        self.process.wait()
+        self._process.join()
 
     def _ours(self, process: psutil.Process) -> bool:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            return process.environ().get(MARK) == self.mark
+            own = process.pid == self.pid and self.running
+            return own or process.environ().get(MARK) == self.mark
         except psutil.Error:
             return False

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.tracking import lock
 from pipeline.tracking.lock import LOCK, InUse, claimed, is_claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
@@ -14,13 +15,14 @@ from pipeline.tracking.status import State, Status
 RUNNING = Status("id", State.RUNNING, "2026-11-01T10:00:00+00:00")
 
 
-def test_a_directory_is_held_by_one(tmp_path: Path) -> None:
+def test_a_directory_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "PATIENCE_S", 0)
     place = tmp_path / "a" / "b"
     assert not is_claimed(place)
     with claimed(place):
         assert is_claimed(place)
         said = f"{place}: process {os.getpid()} works there"
-        with pytest.raises(InUse, match=said) as refused, claimed(place, patience_s=0):
+        with pytest.raises(InUse, match=said) as refused, claimed(place):
             pass
         assert "\n" not in str(refused.value)
     assert not is_claimed(place)
@@ -29,8 +31,8 @@ def test_a_directory_is_held_by_one(tmp_path: Path) -> None:
 
 
 def test_what_a_child_was_given_holds_on(tmp_path: Path) -> None:
-    with claimed(tmp_path) as lock:
-        childs = os.dup(lock)
+    with claimed(tmp_path) as handle:
+        childs = os.dup(handle)
     assert is_claimed(tmp_path)
     os.close(childs)
     assert not is_claimed(tmp_path)

@@ -1,0 +1,111 @@
+"""Told to stop, a command says so in one line and ends by the same signal."""
+
+import os
+import signal
+from collections.abc import Callable
+from threading import Timer
+from time import monotonic, sleep
+
+import pytest
+
+from pipeline import child, stopping
+from pipeline.child import Child
+from pipeline.stopping import SIGNALS, Stopped, command, stoppable
+
+
+class Left(BaseException):
+    """In place of this process's end."""
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The signals by which commands have ended."""
+    numbers: list[int] = []
+
+    def leave(stopped: Stopped) -> None:
+        numbers.append(stopped.number)
+        raise Left
+
+    monkeypatch.setattr(stopping, "_leave", leave)
+    return numbers
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_line(number: int, left: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> int:
+        try:
+            os.kill(os.getpid(), number)
+        except Stopped as stopped:
+            stopped.add_note("to go on, do this")
+            raise
+        return 0
+
+    with pytest.raises(Left):
+        command(main)
+    assert left == [number]
+    name = signal.Signals(number).name
+    assert capsys.readouterr().err == f"stopped by {name}; to go on, do this\n"
+
+
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_command_leaves_with_its_exit_code(code: int) -> None:
+    with pytest.raises(SystemExit) as left:
+        command(lambda: code)
+    assert left.value.code == code
+
+
+def test_what_was_to_be_ignored_stays_so() -> None:
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_afterwards_everything_is_as_it_was() -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with pytest.raises(Stopped), stoppable():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+    assert signal.alarm(0) == 0, "the clock no longer runs"
+
+
+def test_the_first_signal_starts_the_clock() -> None:
+    with stoppable():
+        with pytest.raises(Stopped):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert 0 < signal.alarm(0) <= stopping.LAST_S
+
+
+DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
+
+
+def test_a_second_one_doesn_t_wait_for_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "GRACE_S", 600)
+    monkeypatch.setattr(stopping, "LAST_S", 600)
+
+    def twice() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        sleep(0.5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    begun = monotonic()
+    with pytest.raises(Stopped), stoppable(), Child(exec, DEAF) as made:
+        sleep(2)  # Until it has stopped to listen.
+        Timer(0, twice).start()
+        made.result(300)
+    assert monotonic() - begun < 300
+    assert made._process.returncode == -signal.SIGKILL
+
+
+def test_the_terminal_may_be_gone(monkeypatch: pytest.MonkeyPatch, left: list[int]) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("builtins.print", gone)
+    main: Callable[[], int] = lambda: os.kill(os.getpid(), signal.SIGHUP) or 0  # noqa: E731
+    with pytest.raises(Left):
+        command(main)
+    assert left == [signal.SIGHUP]
