@@ -11,7 +11,7 @@ import yaml
 from pipeline.files import append_jsonl, read_json, read_jsonl, reading, write_json, write_text
 from pipeline.metrics.asked import Asked, strays
 from pipeline.metrics.timeline import Iteration, RequestRecord
-from pipeline.tracking.lock import is_claimed
+from pipeline.tracking.lock import LOCK, is_claimed
 from pipeline.tracking.status import State, Status
 
 Row = TypeVar("Row")
@@ -115,7 +115,7 @@ class RunDirectory:
 
     def _last_written(self) -> str:
         """When the youngest of its files was written, ISO 8601 with zone."""
-        files = (each for each in self.path.iterdir() if each.is_file())
+        files = (each for each in self.path.iterdir() if each.is_file() and each.name != LOCK)
         seconds = max(each.stat().st_mtime for each in files)
         return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
