@@ -25,10 +25,8 @@ coverage: ready ## how often the intervals of a comparison hold the truth, by si
 sweep: ready ## the experiment over skew, batch size and engine, with a report
 	$(PY) -m pipeline +experiment=zipf_sweep
 
-ui: ready ## MLflow's pages over the runs, at http://127.0.0.1:5000
-	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-	$(PY) -m mlflow server --backend-store-uri "sqlite:///$$PWD/mlruns/mlflow.db" \
-	  --artifacts-destination "$$PWD/mlruns/artifacts" --host 127.0.0.1 --port 5000
+ui: ready ## MLflow's pages over the runs, at http://127.0.0.1:5000; ARGS=paths.mlruns=… elsewhere
+	$(PY) -m pipeline.tracking.ui $(ARGS)
 
 BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
   bench_seven bench_batches bench_adapters

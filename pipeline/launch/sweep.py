@@ -122,5 +122,5 @@ def _show_elsewhere(tracker: Tracker, path: Path, console: Console, *, sweep: bo
         console.print(f"  everything is in {path}", soft_wrap=True)
         console.print(f"  later: python -m pipeline.tracking.sync {path}", soft_wrap=True)
         return
-    if message := tracker.close_message():
+    if message := tracker.close_message(path):
         console.print(message, soft_wrap=True, markup=False)

@@ -2,16 +2,19 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.metrics.per_adapter import PREFIX
+from pipeline.metrics.per_adapter import BASE, PREFIX
 from pipeline.metrics.timeline import RequestRecord
+from pipeline.tracking.answers import answers
 from pipeline.tracking.run_directory import RunDirectory
 
 NAME_LENGTH = 250
 """MLflow takes no longer name of a metric."""
+ADAPTERS, LENGTH = 32, 400
+"""How many adapters' answers are shown, and how many characters of each."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,20 @@ def points(run: RunDirectory) -> Iterator[Point]:
 
 def request_table(run: RunDirectory) -> dict[str, Any]:
     """One row a request, in the form MLflow's table view reads; empty if none was served."""
-    rows = [_row(request) for request in run.requests()]
+    return _table([_row(request) for request in run.requests()])
+
+
+def answer_table(run: RunDirectory) -> dict[str, Any]:
+    """A prompt and its answer of each adapter, in the same form; empty if there are none."""
+    return _table(
+        [
+            {"adapter": each.adapter or BASE, "prompt": each.prompt, "answer": each.text}
+            for each in answers(run, ADAPTERS, LENGTH)
+        ]
+    )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not rows:
         return {}
     return {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}

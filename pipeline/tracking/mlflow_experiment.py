@@ -19,7 +19,6 @@ LENGTH = 5000
 """MLflow refuses longer values of params and tags."""
 RECEIPT = "mlflow.json"
 """Where a run directory says which MLflow run shows it."""
-TABLE = "requests.json"
 PATIENCE_S = 120
 """How long another process may take to show the same run."""
 
@@ -44,26 +43,28 @@ class MlflowExperiment:
         directory: Path,
         *,
         parent: "Run | None" = None,
-        table: Mapping[str, Any] | None = None,
+        tables: Mapping[str, Mapping[str, Any]] | None = None,
         leaving: Collection[str] = (),
     ) -> str:
         """Bring the MLflow run of `directory` up to date; returns its id.
 
-        The run hangs beneath `parent`, and `table` is shown as a table. The directory's entries
-        become artifacts, but for those in `leaving`.
+        The run hangs beneath `parent`, and the `tables` that aren't empty are shown as such, by
+        their files' names. The directory's entries become artifacts, but for those in `leaving`.
         """
         tags = dict(projection.tags)
+        full = {name: table for name, table in (tables or {}).items() if table}
         if parent:
             tags["mlflow.parentRunId"] = parent.info.run_id
-        if table:
-            tags["mlflow.loggedArtifacts"] = json.dumps([{"path": TABLE, "type": "table"}])
+        if full:
+            shown = [{"path": name, "type": "table"} for name in full]
+            tags["mlflow.loggedArtifacts"] = json.dumps(shown)
         with locked(directory, PATIENCE_S):
             run = self._found_or_made(projection, tags)
             self._log(run, projection, tags)
             run_id = str(run.info.run_id)
             self._upload(run_id, directory, {RECEIPT, *leaving})
-            if table:
-                self.client.log_dict(run_id, dict(table), TABLE)
+            for name, table in full.items():
+                self.client.log_dict(run_id, dict(table), name)
             self._end(run_id, projection)
         return run_id
 

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -48,18 +48,25 @@ def public(uri: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//", uri)
 
 
-def experiment_id(client: "MlflowClient", name: str, artifact_location: str | None) -> str:
-    """The experiment called `name`, made if need be; its place for artifacts is then fixed."""
+def experiment_id(
+    client: "MlflowClient", name: str, artifact_location: str | None, tags: Mapping[str, str]
+) -> str:
+    """The experiment called `name`, made if need be; its place for artifacts is then fixed.
+
+    It gets those of the `tags` that it hasn't got, and keeps what users made of the others.
+    """
     from mlflow import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location))
+            return str(client.create_experiment(name, artifact_location, dict(tags)))
         except MlflowException:
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
+    for key in tags.keys() - found.tags.keys():
+        client.set_experiment_tag(found.experiment_id, key, tags[key])
     return str(found.experiment_id)
 
 

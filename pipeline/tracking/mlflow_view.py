@@ -1,6 +1,7 @@
 """MLflow as a view of run directories: one parent run a sweep, one child a job."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,16 @@ from pipeline.errors import UsageError
 from pipeline.files import reading, write_json
 from pipeline.settings import STRICT
 from pipeline.tracking import mlflow_store
-from pipeline.tracking.figures import request_table
+from pipeline.tracking.figures import answer_table, request_table
 from pipeline.tracking.mlflow_experiment import RECEIPT, MlflowExperiment
-from pipeline.tracking.projection import of_run, of_sweep
+from pipeline.tracking.mlflow_page import SERVED, link, serving, views
+from pipeline.tracking.projection import Projection, of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
 from pipeline.tracking.tracker import RunUnreadable, Tracker, TrackingSettings
+
+REQUESTS, ANSWERS = "requests.json", "answers.json"
+"""MLflow's tables: every request's figures; what the adapters say."""
 
 LONGEST_S = 3600
 """Most seconds that a server may be waited for."""
@@ -37,6 +42,9 @@ class MlflowSettings(TrackingSettings):
         experiment: MLflow's experiment, made when it isn't there.
         artifact_root: folder for artifacts when `uri` is a database; a server has its own.
         timeout_s: how long a silent server is waited for.
+        run_name: what a single run, or a sweep, is called there; None for its settings.
+        tags: more of them for every run; those of the environment variable MLFLOW_RUN_CONTEXT,
+            a JSON object, win over these.
     """
 
     name: str
@@ -44,11 +52,21 @@ class MlflowSettings(TrackingSettings):
     experiment: Annotated[str, Field(min_length=1)]
     artifact_root: str
     timeout_s: Annotated[int, Field(ge=1, le=LONGEST_S)] = 5
+    run_name: Annotated[str, Field(min_length=1)] | None = None
+    tags: dict[str, str | int | float | bool] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _context()
 
     def tracker(self) -> Tracker:
         """The tracker these settings and the environment describe."""
+        return MlflowTracker(self.in_environment())
+
+    def in_environment(self) -> "MlflowSettings":
+        """The same, where the environment says where to go, and with its tags."""
         elsewhere = os.environ.get("MLFLOW_TRACKING_URI")
-        return MlflowTracker(self.moved(elsewhere) if elsewhere else self)
+        here = self.moved(elsewhere) if elsewhere else self
+        return replace(here, tags={**self.tags, **_context()})
 
     def moved(self, uri: str) -> "MlflowSettings":
         """The same at another `uri`; the artifacts of a SQLite file are kept beside it."""
@@ -70,18 +88,19 @@ class MlflowTracker(Tracker):
         outside = directory.resolve().parent
         sweep = outside if is_sweep(outside) else None
         with _readable(directory):
-            projection, table = of_run(run), request_table(run)
-            above = of_sweep(SweepDirectory.read(sweep)) if sweep else None
+            projection = self._chosen(of_run(run), named=sweep is None)
+            tables = {REQUESTS: request_table(run), ANSWERS: answer_table(run)}
+            above = self._chosen(of_sweep(SweepDirectory.read(sweep))) if sweep else None
         with self._experiment() as experiment:
             parent = experiment.find_or_make(above, sweep) if above and sweep else None
-            run_id = experiment.show(projection, directory, parent=parent, table=table)
+            run_id = experiment.show(projection, directory, parent=parent, tables=tables)
             self._sign(directory, experiment, run_id)
 
     def project_sweep(self, sweep: Path) -> None:
         """Show every job of a sweep that has begun, then the sweep's run with the report."""
         with _readable(sweep):
             directory = SweepDirectory.read(sweep)
-            projection = of_sweep(directory)
+            projection = self._chosen(of_sweep(directory))
         damaged = []
         for run in directory.runs():
             try:
@@ -94,10 +113,28 @@ class MlflowTracker(Tracker):
         if damaged:
             raise RunUnreadable("; ".join(damaged))
 
-    def close_message(self) -> str:
-        """Where the user interface is, or how to start it."""
+    def close_message(self, directory: Path) -> str:
+        """The address of the table of runs, and how to have it served if nobody does."""
         uri = mlflow_store.public(self.settings.uri)
-        return f"MLflow: {uri}" if mlflow_store.is_http(uri) else f"MLflow: make ui ({uri})"
+        identity = RunDirectory(directory).json(RECEIPT)["experiment_id"]
+        if mlflow_store.is_http(uri):
+            return f"MLflow: {link(uri, identity)}"
+        return f"MLflow: {serving(uri)}, then {link(SERVED, identity)}"
+
+    def experiment_id(self) -> str:
+        """MLflow's id of the experiment, which is made if need be.
+
+        Raises:
+            TrackingUnavailable: what is behind the view didn't answer.
+        """
+        with self._experiment() as experiment:
+            return experiment.id
+
+    def _chosen(self, projection: Projection, named: bool = True) -> Projection:
+        """With the name and the tags that the user chose."""
+        name = (self.settings.run_name if named else None) or projection.name
+        tags = {key: str(value) for key, value in self.settings.tags.items()}
+        return replace(projection, name=name, tags={**projection.tags, **tags})
 
     @contextmanager
     def _experiment(self) -> Iterator[MlflowExperiment]:
@@ -106,7 +143,8 @@ class MlflowTracker(Tracker):
         location = str(Path(root).absolute()) if here else None
         with mlflow_store.connected(uri, self.settings.timeout_s) as client:
             name = self.settings.experiment
-            yield MlflowExperiment(client, mlflow_store.experiment_id(client, name, location))
+            found = mlflow_store.experiment_id(client, name, location, views())
+            yield MlflowExperiment(client, found)
 
     def _sign(self, directory: Path, experiment: MlflowExperiment, run_id: str) -> None:
         receipt = {
@@ -125,3 +163,19 @@ def _readable(directory: Path) -> Iterator[None]:
             yield
     except UsageError as error:
         raise RunUnreadable(str(error)) from error
+
+
+def _context() -> dict[str, str]:
+    """The tags in MLflow's own variable for them.
+
+    Raises:
+        ValueError: they are no JSON object of texts.
+    """
+    text = os.environ.get("MLFLOW_RUN_CONTEXT") or "{}"
+    try:
+        tags = json.loads(text)
+    except ValueError:
+        tags = None
+    if not isinstance(tags, dict) or not all(isinstance(each, str) for each in tags.values()):
+        raise ValueError('MLFLOW_RUN_CONTEXT isn\'t tags in JSON, such as {"team": "serving"}')
+    return tags

@@ -1,8 +1,10 @@
 """What MLflow is to show of a run: plain values, worked out without MLflow."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Unreadable
@@ -36,6 +38,7 @@ One that is nowhere is left out: a configuration holds what its run read.
 
 MLFLOWS = (State.RUNNING, State.FINISHED, State.KILLED)
 """States that MLflow knows by the same name."""
+COMMAND = "python -m pipeline"
 UNREADABLE = "UNREADABLE"
 """What a sweep's description says of a job whose status is damaged."""
 
@@ -135,6 +138,7 @@ def of_sweep(sweep: SweepDirectory) -> Projection:
         started_ms=_milliseconds(sweep.started),
         finished_ms=max(ends, default=None),
         tags={
+            **_origin(sweep.path, sweep.command, _commit(sweep)),
             "command": sweep.command,
             "mlflow.note.content": "\n\n".join(filter(None, notes)),
         },
@@ -208,7 +212,9 @@ def _trace(run: RunDirectory, params: Mapping[str, str]) -> TraceInput | None:
 
 
 def _tags(run: RunDirectory, status: Status, params: Mapping[str, str]) -> dict[str, str]:
+    commit = run.json("environment.json").get("git", {}).get("commit")
     tags = {
+        **_origin(run.path, COMMAND, commit),
         **{key: params.get(key) for key in ("engine", "model", "adapters")},
         "arm": _arm(params),
         "cell": _cell(params),
@@ -218,10 +224,38 @@ def _tags(run: RunDirectory, status: Status, params: Mapping[str, str]) -> dict[
         "attempt": str(status.attempt),
         "started": status.started,
         "trace_sha256": run.json("trace.json").get("sha256"),
-        "git_commit": run.json("environment.json").get("git", {}).get("commit"),
+        "git_commit": commit,
         "mlflow.note.content": _headline(run, status),
     }
     return {key: value for key, value in tags.items() if value}
+
+
+def _origin(directory: Path, command: str, commit: str | None) -> dict[str, str]:
+    """Who made it, with what: MLflow's own tags, which it shows as columns."""
+    origin = {
+        "mlflow.user": _owner(directory),
+        "mlflow.source.name": command,
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": commit,
+    }
+    return {key: value for key, value in origin.items() if value}
+
+
+def _owner(directory: Path) -> str:
+    """Whose the directory is; the number of a user without a name."""
+    try:
+        return directory.owner()
+    except KeyError:
+        return str(directory.stat().st_uid)
+
+
+def _commit(sweep: SweepDirectory) -> str | None:
+    """What the first job that says it was run with."""
+    for run in sweep.runs():
+        with suppress(Unreadable, AttributeError):
+            if commit := run.json("environment.json").get("git", {}).get("commit"):
+                return str(commit)
+    return None
 
 
 def _headline(run: RunDirectory, status: Status) -> str:

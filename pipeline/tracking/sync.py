@@ -102,7 +102,9 @@ def _settings(runs: Sequence[RunDirectory], uri: str | None) -> MlflowSettings |
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or own.get("uri")
     if not uri:
         return None
-    return replace(ELSEWHERE, **own).moved(uri)
+    settings = replace(ELSEWHERE, **own)
+    named = os.environ.get("MLFLOW_EXPERIMENT_NAME") or settings.experiment
+    return replace(settings, experiment=named).in_environment().moved(uri)
 
 
 def _tracking(run: RunDirectory) -> dict[str, Any]:

@@ -37,8 +37,12 @@ class Tracker(ABC):
         """
 
     @abstractmethod
-    def close_message(self) -> str:
-        """One line that tells how to look at the runs; empty when there is nothing to look at."""
+    def close_message(self, directory: Path) -> str:
+        """One line that tells how to look at what was shown; empty when there is nothing.
+
+        Args:
+            directory: the run or the sweep that was shown.
+        """
 
 
 class TrackingSettings(ABC):

@@ -28,6 +28,6 @@ class Untracked(Tracker):
     def project_sweep(self, sweep: Path) -> None:
         """Leave the sweep where it is."""
 
-    def close_message(self) -> str:
+    def close_message(self, directory: Path) -> str:
         """There is nothing to look at."""
         return ""

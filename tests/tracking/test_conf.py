@@ -38,3 +38,16 @@ def test_mlflow_has_database_and_artifacts_side_by_side() -> None:
 
 def test_none_tracks_nothing() -> None:
     assert isinstance(load(CONF / "none.yaml").tracker(), Untracked)
+
+
+def test_the_environment_names_what_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    plain = load(CONF / "mlflow.yaml")
+    assert isinstance(plain, MlflowSettings)
+    assert (plain.experiment, plain.run_name) == ("multi-lora", None)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the team")
+    monkeypatch.setenv("MLFLOW_RUN_NAME", "before the change")
+    named = load(CONF / "mlflow.yaml")
+    assert isinstance(named, MlflowSettings)
+    assert (named.experiment, named.run_name) == ("of the team", "before the change")

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.files import read_json
+from pipeline.files import read_json, write_json
 from pipeline.tracking.mlflow_experiment import MlflowExperiment
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.projection import of_run
@@ -39,20 +39,31 @@ def test_the_environment_variable_wins(
     run = make_run()
     tracker = settings_at(dead_uri, Path("/nowhere")).tracker()
     tracker.project(run.path)
-    assert settings.uri in tracker.close_message()
+    assert settings.uri in tracker.close_message(run.path)
     assert read_json(run.path / "mlflow.json")["tracking_uri"] == settings.uri
 
 
-def test_no_secret_is_told(settings_at: SettingsAt) -> None:
+def test_no_secret_is_told(settings_at: SettingsAt, tmp_path: Path) -> None:
     tracker = MlflowTracker(settings_at("https://me:secret@host/x", Path()))
-    assert tracker.close_message() == "MLflow: https://host/x"
+    write_json(tmp_path / "mlflow.json", {"experiment_id": "7"})
+    said = tracker.close_message(tmp_path)
+    assert said.startswith("MLflow: https://host/x/#/experiments/7/runs?")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}'])
+def test_tags_of_the_environment_that_are_none_are_refused_at_once(
+    settings_at: SettingsAt, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", text)
+    with pytest.raises(ValueError, match="MLFLOW_RUN_CONTEXT isn't tags in JSON"):
+        settings_at("sqlite:///x", Path())
 
 
 def test_none_shows_nothing(make_run: MakeRun) -> None:
     tracker, run = NoTracking("none").tracker(), make_run()
     tracker.project(run.path)
     tracker.project_sweep(run.path)
-    assert not run.has("mlflow.json") and tracker.close_message() == ""
+    assert not run.has("mlflow.json") and tracker.close_message(run.path) == ""
 
 
 def test_the_folder_is_made(tmp_path: Path, settings_at: SettingsAt, make_run: MakeRun) -> None:

@@ -1,17 +1,21 @@
 """Projection on a real SQLite MLflow."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from pipeline.files import read_json
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
+from pipeline.tracking.sync import main
 from pipeline.tracking.tracker import TrackingUnavailable
 
 MakeRun = Callable[..., RunDirectory]
@@ -20,8 +24,6 @@ SettingsAt = Callable[..., MlflowSettings]
 
 
 def client_of(settings: MlflowSettings) -> Any:
-    from mlflow import MlflowClient
-
     return MlflowClient(tracking_uri=settings.uri)
 
 
@@ -55,7 +57,11 @@ def test_everything_of_a_run_is_shown(settings: MlflowSettings, make_run: MakeRu
     assert paths(settings, run_id, "profile") == {"profile/stages.txt"}
     assert Path(shown.info.artifact_uri).is_relative_to(settings.artifact_root)
     assert len(shown_table(settings, run_id)["data"]) == 4
-    assert '"type": "table"' in shown.data.tags["mlflow.loggedArtifacts"]
+    tables = json.loads(shown.data.tags["mlflow.loggedArtifacts"])
+    assert [each["path"] for each in tables] == ["requests.json", "answers.json"]
+    assert {each["type"] for each in tables} == {"table"}
+    answers = read_json(Path(client.download_artifacts(run_id, "answers.json")))
+    assert answers == {"columns": ["adapter", "prompt", "answer"], "data": [["a", "", "abc"]]}
 
 
 def test_twice_is_once(
@@ -69,6 +75,38 @@ def test_twice_is_once(
     client = client_of(settings)
     assert len(client.get_metric_history(shown.info.run_id, "iteration/latency_s")) == 2
     assert len(shown_table(settings, shown.info.run_id)["data"]) == 4
+
+
+STEPS = (
+    *("create_run", "log_batch", "log_inputs", "log_artifact"),
+    *("log_dict", "update_run", "set_terminated"),
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_is_killed_inside_is_completed_and_not_doubled(
+    settings: MlflowSettings, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The process is gone as soon as MLflow has taken that step."""
+    real = getattr(MlflowClient, step)
+
+    def taken(*arguments: Any, **named: Any) -> None:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    run = make_run()
+    with monkeypatch.context() as dying:
+        dying.setattr(MlflowClient, step, taken)
+        with pytest.raises(KeyboardInterrupt):
+            settings.tracker().project(run.path)
+    assert not run.has("mlflow.json")
+    assert main([str(run.path), "--uri", settings.uri]) == 0
+    [shown] = all_runs(settings)
+    client, run_id = client_of(settings), shown.info.run_id
+    assert shown.info.status == "FINISHED" and shown.data.metrics["output_tokens_per_s"] == 6.0
+    assert len(client.get_metric_history(run_id, "iteration/latency_s")) == 2
+    assert len(shown.inputs.dataset_inputs) == 1
+    assert {"config.yaml", "requests.json", "answers.json"} <= paths(settings, run_id)
 
 
 @pytest.mark.parametrize("step", ["log_batch", "log_artifact", "set_terminated"])
@@ -142,3 +180,58 @@ def test_processes_at_the_same_time_make_one_run(
     both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [each.wait() for each in both] == [0, 0]
     assert len(all_runs(settings)) == 3
+
+
+def test_names_tags_and_who_made_it(
+    settings: MlflowSettings, make_sweep: MakeSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_RUN_CONTEXT", '{"ticket": "x-7", "team": "of the environment"}')
+    sweep = make_sweep((State.FINISHED,))
+    chosen = replace(settings, run_name="my sweep", tags={"team": "serving", "year": 2026})
+    chosen.tracker().project_sweep(sweep)
+    runs = {run.data.tags["pipeline.id"]: run for run in all_runs(settings)}
+    parent, job = runs["sweep-1"], runs["id-0"]
+    assert parent.info.run_name == "my sweep"
+    assert job.info.run_name.startswith("noop"), "jobs are told apart by their settings"
+    for run in (parent, job):
+        tags = run.data.tags
+        assert (tags["team"], tags["year"], tags["ticket"]) == ("of the environment", "2026", "x-7")
+        assert tags["mlflow.user"] == sweep.owner()
+        assert tags["mlflow.source.git.commit"] == "c0ffee"
+        assert tags["mlflow.source.name"].startswith("python -m pipeline")
+
+
+def test_a_single_run_is_called_as_the_user_says(
+    settings: MlflowSettings, make_run: MakeRun
+) -> None:
+    replace(settings, run_name="mine").tracker().project(make_run().path)
+    [shown] = all_runs(settings)
+    assert shown.info.run_name == "mine"
+
+
+def test_the_runs_are_one_link_away(settings: MlflowSettings, make_run: MakeRun) -> None:
+    run = make_run()
+    tracker = settings.tracker()
+    tracker.project(run.path)
+    experiment = client_of(settings).get_experiment_by_name("multi-lora")
+    said = tracker.close_message(run.path)
+    assert f"http://127.0.0.1:5000/#/experiments/{experiment.experiment_id}/runs?" in said
+    assert "python -m pipeline.tracking.ui 'tracking.uri=sqlite:///" in said, "not make ui's store"
+    view = json.loads(experiment.tags["mlflow.sharedViewState.runs"])
+    assert said.endswith("viewStateShareKey=runs")
+    state = json.loads(view["state"])
+    columns = {"params.`engine`", "params.`alpha`", "params.`batch_size`"}
+    assert columns | {"metrics.`output_tokens_per_s`"} <= {*state["selectedColumns"]}
+    shown = client_of(settings).search_runs([experiment.experiment_id], state["searchFilter"])
+    assert len(shown) == 1
+
+
+def test_views_come_to_experiments_of_before_and_users_keep_theirs(
+    settings: MlflowSettings, make_run: MakeRun
+) -> None:
+    client = client_of(settings)
+    key = "mlflow.sharedViewState.sweeps"
+    client.create_experiment("multi-lora", tags={key: "my own"})
+    settings.tracker().project(make_run().path)
+    tags = client.get_experiment_by_name("multi-lora").tags
+    assert tags[key] == "my own" and "mlflow.sharedViewState.runs" in tags

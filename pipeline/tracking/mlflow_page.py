@@ -1,0 +1,81 @@
+"""How MLflow's pages open: two views of the runs with the columns that matter, and links to them.
+
+MLflow keeps what its button *Views* lists in tags of the experiment, as JSON.
+"""
+
+import json
+import shlex
+import time
+from pathlib import Path
+
+TAG = "mlflow.sharedViewState."
+"""What the tag of a saved view begins with; its id, which links carry, follows."""
+
+HOST, PORT = "127.0.0.1", 5000
+SERVED = f"http://{HOST}:{PORT}"
+"""Where `make ui` serves the pages."""
+
+DEFAULT = f"sqlite:///{Path(__file__).parents[2] / 'mlruns' / 'mlflow.db'}"
+"""The store that is served when nothing else is asked for."""
+
+RUNS, SWEEPS = "runs", "sweeps"
+
+COLUMNS = {
+    "params.`engine`": 105,
+    "params.`alpha`": 55,
+    "params.`batch_size`": 80,
+    "metrics.`output_tokens_per_s`": 120,
+    "metrics.`ttft_s/p50`": 90,
+    "metrics.`tpot_s/p50`": 90,
+    "metrics.`token_agreement`": 120,
+    "params.`precision`": 80,
+    "params.`rate`": 60,
+    "params.`concurrency`": 90,
+    "params.`adapter_count`": 110,
+    "params.`popularity`": 90,
+    "tags.`validity`": 80,
+}
+"""Of both views, by MLflow's names for columns, in order: pixels of their width."""
+
+
+def views() -> dict[str, str]:
+    """Tags of an experiment: the runs one by one, and beneath their sweeps.
+
+    The first has a filter that leaves no sweep's own run: MLflow then shows jobs unfolded.
+    """
+    return {
+        f"{TAG}{RUNS}": _view("Runs", "params.engine != ''"),
+        f"{TAG}{SWEEPS}": _view("Sweeps, to unfold", ""),
+    }
+
+
+def serving(uri: str) -> str:
+    """The command that serves the store at `uri`."""
+    if uri == DEFAULT:
+        return "make ui"
+    return f"python -m pipeline.tracking.ui {shlex.quote(f'tracking.uri={uri}')}"
+
+
+def link(server: str, experiment_id: str) -> str:
+    """Address of the table of an experiment's runs, with its columns.
+
+    Args:
+        server: the address MLflow is served at.
+        experiment_id: MLflow's.
+    """
+    view = f"workflowType=machine_learning&viewStateShareKey={RUNS}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{view}"
+
+
+def _view(name: str, search: str) -> str:
+    now = round(time.time() * 1000)
+    state = {
+        "searchFilter": search,
+        "selectedColumns": list(COLUMNS),
+        "columnOrder": list(COLUMNS),
+        "columnWidths": COLUMNS,
+        "runsHiddenMode": "SHOW_ALL",
+    }
+    return json.dumps(
+        {"name": name, "createdAt": now, "updatedAt": now, "state": json.dumps(state)}
+    )
