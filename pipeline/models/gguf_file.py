@@ -1,64 +1,60 @@
 """GGUF files that others made: what they say of themselves, and whether it fits."""
 
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
-
-MAGIC = b"GGUF"
+from pipeline.models.gguf_header import GgufTensor, read_header
+from pipeline.models.stored_shapes import HEAD, expected
 
 
 @dataclass(frozen=True)
 class GgufFile:
-    """Metadata and tensor shapes of a GGUF file; its weights aren't read.
+    """Metadata and tensors of a GGUF file; its weights aren't read.
 
     Attributes:
         path: where it lies.
         metadata: values by key; of arrays only the length.
-        shapes: tensor shapes by name, rows first.
+        tensors: by name.
     """
 
     path: Path
     metadata: dict[str, Any] = field(repr=False)
-    shapes: dict[str, tuple[int, ...]] = field(repr=False)
+    tensors: dict[str, GgufTensor] = field(repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """What the file says.
 
         Raises:
-            UsageError: there is no such file, or it isn't GGUF, or it is cut short.
+            UsageError: there is no such file, or it isn't GGUF, or it is broken or cut short.
         """
-        if not path.is_file():
-            raise UsageError(f"{path}: no such file; give the path of a .gguf file")
-        with path.open("rb") as file:
-            if file.read(4) != MAGIC:
-                raise UsageError(f"{path}: not a GGUF file")
-        import gguf
-
         try:
-            reader = gguf.GGUFReader(path)
-        except (ValueError, IndexError, KeyError, struct.error, OSError) as error:
-            raise UsageError(f"{path}: broken or cut short ({error}); fetch it again") from error
-        metadata = {key: _value(field) for key, field in reader.fields.items()}
-        shapes = {each.name: tuple(map(int, reversed(each.shape))) for each in reader.tensors}
-        return cls(path, metadata, shapes)
+            return cls(path, *read_header(path))
+        except FileNotFoundError as error:
+            raise UsageError(f"{path}: no such file; give the path of a .gguf file") from error
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}; give the path of a .gguf file") from error
+        except ValueError as error:
+            raise UsageError(f"{path}: broken or cut short: {error}; fetch it again") from error
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Dimensions of the tensors by name, rows first."""
+        return {name: each.shape for name, each in self.tensors.items()}
 
     def expect(self, key: str, wanted: Any, default: Any = None) -> None:
         """Raise UsageError unless the metadata under `key` is what is wanted."""
         found = self.metadata.get(key, default)
         if found != wanted:
-            raise UsageError(f"{self.path}: {key} is {found!r}, this model needs {wanted!r}")
+            raise UsageError(f"{self.path}: {key} is {found!r:.80}, this model needs {wanted!r}")
 
 
 def read_bytes(path: Path) -> int:
     """Bytes of the tensors a decode step reads: all but an embedding that isn't the head too."""
-    import gguf
-
-    sizes = {each.name: int(each.n_bytes) for each in gguf.GGUFReader(path).tensors}
+    sizes = {name: each.nbytes for name, each in GgufFile.read(path).tensors.items()}
     if "output.weight" in sizes:
         del sizes["token_embd.weight"]
     return sum(sizes.values())
@@ -80,13 +76,17 @@ def check_base_gguf(path: Path, architecture: Architecture) -> Path:
     file.expect(f"{kind}.feed_forward_length", architecture.intermediate)
     file.expect(f"{kind}.attention.head_count", architecture.heads)
     file.expect(f"{kind}.attention.head_count_kv", architecture.kv_heads, architecture.heads)
-    table = (architecture.vocabulary, architecture.hidden)
-    if (found := file.shapes.get("token_embd.weight")) != table:
-        raise UsageError(f"{path}: token_embd.weight is {found}, this model needs {table}")
+    _check_tensors(file, architecture)
     return path
 
 
-def _value(field: Any) -> Any:
-    import gguf
+def _check_tensors(file: GgufFile, architecture: Architecture) -> None:
+    """Whether all of the model's are there, the output layer excepted, and each of its shape."""
+    from pipeline.models.gguf_layout import TensorNames
 
-    return len(field.data) if field.types[0] == gguf.GGUFValueType.ARRAY else field.contents()
+    names, shapes = TensorNames(architecture), file.shapes
+    for name, wanted in expected(architecture).items():
+        found = shapes.get(names[name])
+        if found != wanted and not (found is None and name == HEAD):
+            said = "missing" if found is None else f"{found}"
+            raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
+from pipeline.models.gguf_file import GgufFile
 
 BLOCKS = {"q8_0": 32, "q4_0": 32, "q4_k_m": 32}
 """Weights that share a scale, which every row must hold a whole number of."""
@@ -45,17 +46,15 @@ def stand_ins(path: Path, precision: str) -> str | None:
 
     None if all are, as in every precision but q4_k_m and with every width that 256 divides.
     """
-    import gguf
-
     if precision != "q4_k_m":
         return None
-    matrices = [each for each in gguf.GGUFReader(path).tensors if len(each.shape) > 1]
-    odd = [each for each in matrices if each.shape[0] % SUPERBLOCK]  # columns first
+    matrices = [each for each in GgufFile.read(path).tensors.values() if each.shape[1:]]
+    odd = [each for each in matrices if each.shape[-1] % SUPERBLOCK]
     if not odd:
         return None
-    counts = Counter(each.tensor_type.name.lower() for each in odd)
+    counts = Counter(each.type for each in odd)
     taken = ", ".join(f"{name} {count} times" for name, count in counts.most_common())
-    widths = ", ".join(str(each) for each in sorted({int(each.shape[0]) for each in odd}))
+    widths = ", ".join(str(each) for each in sorted({each.shape[-1] for each in odd}))
     return (
         f"{precision} doesn't fit rows of {widths}, which {SUPERBLOCK} doesn't divide: of "
         f"{len(matrices)} matrices llama.cpp stores {len(odd)} as other types ({taken})"
