@@ -61,7 +61,10 @@ def _read(cursor: "_Cursor", size: int) -> tuple[dict[str, Any], dict[str, GgufT
     if version not in VERSIONS:
         raise ValueError(f"version {version}, not {' or '.join(map(str, VERSIONS))}")
     metadata = {cursor.text(): cursor.value() for _ in range(cursor.bounded(pairs, 13))}
-    found = {name: each for name, *each in _tensors(cursor, cursor.bounded(count, 32))}
+    found = {
+        name: (tensor, offset)
+        for name, tensor, offset in _tensors(cursor, cursor.bounded(count, 32))
+    }
     alignment = metadata.get(ALIGNMENT, 32)
     if type(alignment) is not int or alignment < 1 or alignment > MEGABYTE:
         raise ValueError(f"{ALIGNMENT} is {alignment!r:.80}")
