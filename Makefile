@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run test fuzz coverage sweep ui bench bench-kernels docs-check lint clean ready help
+.PHONY: run test fuzz wrong-commands coverage sweep ui bench bench-kernels docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -18,6 +18,9 @@ test: ready ## the whole test suite
 
 fuzz: ready ## the property tests alone, on examples nobody has tried
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=default
+
+wrong-commands: ready ## a hundred wrong command lines, and what each is answered
+	$(PY) tests/launch/wrong_commands.py
 
 coverage: ready ## how often the intervals of a comparison hold the truth, by simulation
 	$(PY) -m pipeline.compare.coverage

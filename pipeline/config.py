@@ -228,7 +228,8 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         key = str(error).split(":")[-1].strip().splitlines()[0]
         raise UsageError(f"{error.full_key or key} is needed: give {error.full_key}=…") from error
     except OmegaConfBaseException as error:
-        raise UsageError(str(error).splitlines()[0]) from error
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise UsageError(where + str(error).splitlines()[0]) from error
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items() if key != "hydra"}
 
@@ -274,5 +275,8 @@ def _fault(invalid: ValidationError, error: InstantiationException) -> str:
         return f"{key}: no such setting; --cfg job shows what there is"
     if fault["type"] in ("missing", "missing_argument"):
         return f"{key}: is needed"
+    if fault["type"] == "dataclass_type":
+        given = "null" if fault["input"] is None else fault["input"]
+        return f"{key}={given}: is a section, with settings of its own; --cfg job shows them"
     value = f"={fault['input']}" if isinstance(fault["input"], str | int | float | bool) else ""
     return f"{key}{value}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"

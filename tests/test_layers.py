@@ -16,7 +16,7 @@ FLOORS = [
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"machine", "files", "stopping"},
-    {"errors", "settings", "order", "child", "regular_file"},
+    {"arguments", "errors", "settings", "order", "child", "regular_file"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),

@@ -4,7 +4,6 @@ Exit codes: 0 compared, and no `--fail-if` holds; 1 one holds; 2 the request its
 `--fail-if` can't be evaluated.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from pipeline.arguments import Arguments
 from pipeline.compare.cautions import print_cautions
 from pipeline.compare.comparison import HEADLINE_METRIC, assemble
 from pipeline.compare.gate import Condition, Finding, evaluate
@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        place = "--out FILE.html names another place"
+        print(f"{error.filename}: can't be written ({error.strerror}); {place}", file=sys.stderr)
+        return 2
     return _judge(findings, console)
 
 
@@ -47,8 +51,8 @@ def _judge(findings: Sequence[Finding], console: Console) -> int:
     return int(any(finding.holds for finding in findings))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="python -m pipeline.compare",
         description="Put runs side by side: a table here, a page and comparison.json on disk.",
     )

@@ -4,7 +4,6 @@ Five engines that are one engine, on a simulated machine that drifts. An interva
 95 % of the sweeps, and at most 5 % of them should call any engine faster or slower.
 """
 
-import argparse
 import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -14,6 +13,7 @@ from statistics import fmean, median
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.arguments import Arguments, count
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.simulation import NOISE, World
 from pipeline.compare.verdict import judged
@@ -85,10 +85,10 @@ def _rows(family: Mapping[Hashable, Ratio]) -> dict[Hashable, Ratio]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="python -m pipeline.compare.coverage", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--sweeps", type=int, default=2000, help="a row (%(default)s)")
+    parser.add_argument("--sweeps", type=count, default=2000, help="a row (%(default)s)")
     sweeps = parser.parse_args(arguments).sweeps
     console = Console()
     for name, world in WORLDS.items():

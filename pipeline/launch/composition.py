@@ -9,6 +9,7 @@ plain values alone, which Hydra itself lays over what it has merged.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra._internal import hydra as internals
@@ -66,19 +67,21 @@ class ChoicesOnce(ConfigLoaderImpl):  # type: ignore[misc]
     def _parse_overrides_and_create_caching_repo(
         self, config_name: str | None, overrides: list[str]
     ) -> tuple[list[Override], FittedExperiments]:
-        parsed, files = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        parsed = OverridesParser.create().parse_overrides(overrides)
         for each in parsed:
-            _refuse_no_choice(each, files)
-        return parsed, FittedExperiments(files, parsed, self.left_out)
+            _refuse_no_choice(each, self.repository)
+        files = FittedExperiments(self.repository, parsed, self.left_out)
+        self._process_config_searchpath(config_name, parsed, files)
+        return parsed, files
 
     def _check_sweep(self, config: DictConfig) -> None:
         for name in ("launcher", "sweeper"):
-            target = str(config.hydra[name].get("_target_"))
-            if not target.startswith(OWN):
+            target = OmegaConf.select(config, f"hydra.{name}._target_")
+            if not str(target).startswith(OWN):
                 raise UsageError(
                     f"hydra/{name}: {target} can't be used; {_one_after_another(name)}"
                 )
-        own = config.hydra.sweeper.get("params") or {}
+        own = OmegaConf.select(config, "hydra.sweeper.params") or {}
         typed = [f"{name}={value}" for name, value in own.items()] + [*config.hydra.overrides.task]
         overrides = OverridesParser.create(config_loader=self).parse_overrides(typed)
         refuse_too_many(overrides, OmegaConf.select(config, "limits.jobs"), self)
@@ -121,13 +124,24 @@ def _chooses(override: Override, files: Any) -> bool:
 
 def _refuse_no_choice(override: Override, files: Any) -> None:
     group, typed = str(override.key_or_group), shortened(str(override.input_line))
+    if group == "hydra.searchpath":
+        _refuse_missing_folders(override)
     ours = BASIC.get(group)
     if ours is not None and override.value() != ours:
         raise UsageError(f"{typed}: {_one_after_another(group.partition('/')[2])}")
     if override.is_delete() or override.is_sweep_override() or not files.group_exists(group):
         return
-    if not isinstance(override.value(), str | list | dict):
+    several = isinstance(override.value(), list) and override.is_add()
+    if not several and not isinstance(override.value(), str | dict):
         raise UsageError(f"{typed}: choose one of {', '.join(files.get_group_options(group))}")
+
+
+def _refuse_missing_folders(override: Override) -> None:
+    folders = override.value() if isinstance(override.value(), list) else ()
+    for each in folders:
+        path = str(each).removeprefix("file://")
+        if "://" not in path and not Path(path).is_dir():
+            raise UsageError(f"hydra.searchpath: {path}: no such folder")
 
 
 def _one_after_another(name: str) -> str:

@@ -39,6 +39,10 @@ def _refuse_unknown(parser: argparse.ArgumentParser, arguments: Sequence[str]) -
     known, rest = parser.parse_known_args([*arguments])
     flags = [flag for action in parser._actions for flag in action.option_strings]
     for each in [*known.overrides, *rest]:
+        if each in rest and not each.startswith("-"):
+            raise UsageError(
+                f"{shortened(each)}: overrides stand together; flags go before or after all of them"
+            )
         if each.startswith("-"):
             near = get_close_matches(each.partition("=")[0], flags, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""

@@ -20,6 +20,11 @@ from pipeline.errors import UsageError, shortened
 SPECIAL = "=()[]{}'\"\\$:,%"
 """What isn't plain text within a value, or not at every place."""
 
+DIRECTORIES = ("paths.", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir")
+
+INSTANTIATING = ("_target_", "_partial_", "_args_", "_convert_", "_recursive_")
+"""Keys of which Hydra makes objects."""
+
 
 def parsed(arguments: Sequence[str]) -> list[Override]:
     """The overrides, none of which contradicts another.
@@ -28,6 +33,8 @@ def parsed(arguments: Sequence[str]) -> list[Override]:
         UsageError: one can't be read, or two set the same thing to different values.
     """
     overrides = [_parsed(each) for each in arguments]
+    for each in overrides:
+        _refuse_nowhere(each)
     _refuse_contradictions(overrides)
     return overrides
 
@@ -76,6 +83,20 @@ def _remedy(argument: str) -> str:
     why = f"{found[0]!r} has a meaning in Hydra's grammar" if found else "can't be read"
     quoted = as_text(argument)
     return f"{why}; as text it is given so: {shortened(quoted)}" if quoted else why
+
+
+def _refuse_nowhere(override: Override) -> None:
+    """Directories without a name would be this one, or the root; Hydra's keys are no settings."""
+    name, typed = str(override.key_or_group), shortened(str(override.input_line))
+    if override.is_delete() or override.is_sweep_override():
+        return
+    if name.startswith(DIRECTORIES) and not str(override.value()).strip():
+        raise UsageError(f"{typed}: names no directory; leave it out, or name one")
+    if name.rpartition(".")[2] in INSTANTIATING:
+        raise UsageError(
+            f"{typed}: says what a choice is made of; a file of your own, in a folder "
+            "that --config-dir names, can say so"
+        )
 
 
 @cache

@@ -55,6 +55,24 @@ def unread_overrides(
     return found
 
 
+def refuse_names(overrides: Iterable[str], groups: Mapping[str, str]) -> None:
+    """Refuse to call a component by another name than that of the choice it is.
+
+    Args:
+        overrides: what was typed.
+        groups: what chose the components, by their place in the configuration.
+
+    Raises:
+        UsageError: naming what would choose another.
+    """
+    for override in overrides:
+        place, _, last = name_of(override).rpartition(".")
+        if last == "name" and place in groups:
+            raise UsageError(
+                f"{override}: a name only says what was chosen; {groups[place]}=… chooses"
+            )
+
+
 def refuse_unread(jobs: Sequence[Job], conf: Path) -> None:
     """Refuse an override that no job reads: whoever typed it believes that it changes something.
 

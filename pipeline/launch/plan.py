@@ -2,22 +2,29 @@
 
 import os
 import sys
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import UsageError
 from pipeline.launch.composition import ChoicesOnce, composed_once
 from pipeline.launch.flags import read_flags
 from pipeline.launch.grammar import parsed
 from pipeline.launch.job import Job
-from pipeline.launch.overrides import job_of, name_of, refuse_unread, without_repetitions
+from pipeline.launch.overrides import (
+    job_of,
+    name_of,
+    refuse_names,
+    refuse_unread,
+    without_repetitions,
+)
 from pipeline.launch.refusals import Refusals
 from pipeline.launch.resume import placed
 from pipeline.launch.vocabulary import Vocabulary
@@ -30,11 +37,28 @@ CONF = ROOT / "conf"
 
 @dataclass(frozen=True)
 class Composed:
-    """A job as Hydra composed it: its configuration, its directory, and what was typed for it."""
+    """A job as Hydra composed it.
+
+    Attributes:
+        config: its configuration.
+        directory: where its files go.
+        overrides: what was typed for it.
+        groups: what chose its components, by their place in the configuration.
+    """
 
     config: DictConfig
     directory: Path
     overrides: tuple[str, ...]
+    groups: Mapping[str, str]
+
+    def job(self) -> Job:
+        """The same, typed.
+
+        Raises:
+            UsageError: it can't be a job.
+        """
+        refuse_names(self.overrides, self.groups)
+        return job_of(self.config, self.overrides, RunDirectory(self.directory))
 
 
 @dataclass
@@ -47,6 +71,7 @@ class Plan:
         repeating: jobs that would only do again what one of those does.
         unfit: what of an experiment was left out, and for which choice.
         sweep: directory of the sweep; None of a single run.
+        hydras_own: what was typed for Hydra itself.
     """
 
     composed: list[Composed] = field(default_factory=list)
@@ -54,15 +79,19 @@ class Plan:
     repeating: list[Job] = field(default_factory=list)
     unfit: dict[str, str] = field(default_factory=dict)
     sweep: Path | None = None
+    hydras_own: tuple[str, ...] = ()
 
     def take(self, config: DictConfig) -> None:
         """Note one composed job; Hydra calls it as if it were the job."""
         settings = HydraConfig.get()
         if settings.mode is RunMode.MULTIRUN:
             self.sweep = Path(settings.sweep.dir).absolute()
+        self.hydras_own = tuple(settings.overrides.hydra)
         typed = OmegaConf.to_container(settings.overrides.task, resolve=False)
         assert isinstance(typed, list)
-        self.composed.append(Composed(config, Path(settings.runtime.output_dir), tuple(typed)))
+        groups = {name_of(each): each for each in settings.runtime.choices}
+        directory = Path(settings.runtime.output_dir)
+        self.composed.append(Composed(config, directory, tuple(typed), groups))
 
     def build(self) -> None:
         """Make jobs of what was composed, each once.
@@ -70,11 +99,8 @@ class Plan:
         Raises:
             UsageError: the first job that can't be one.
         """
-        jobs = [
-            job_of(each.config, each.overrides, RunDirectory(each.directory))
-            for each in self.composed
-        ]
-        jobs, self.repeating = without_repetitions(jobs)
+        _refuse_the_other_directory(self.hydras_own, self.sweep)
+        jobs, self.repeating = without_repetitions([each.job() for each in self.composed])
         self.jobs = [replace(job, number=n, total=len(jobs)) for n, job in enumerate(jobs)]
 
     def check(self) -> None:
@@ -127,6 +153,16 @@ class Plan:
             RunDirectory(self.sweep).remove_if_empty()
 
 
+def _refuse_the_other_directory(typed: Iterable[str], sweep: Path | None) -> None:
+    """A sweep's in a single run, or the other way round: it would be passed over."""
+    what, own, other = "single run", "hydra.run.dir", "hydra.sweep."
+    if sweep is not None:
+        what, own, other = "sweep", "hydra.sweep.dir", "hydra.run."
+    for each in typed:
+        if each.startswith(other):
+            raise UsageError(f"{each}: this is a {what}, whose directory is {own}=…")
+
+
 def compose() -> Plan:
     """Let Hydra read the command line and compose every job; nothing is run.
 
@@ -138,7 +174,8 @@ def compose() -> Plan:
     flags = read_flags(sys.argv[1:])
     overrides, plan = parsed(flags.overrides), Plan()
     try:
-        with composed_once():
+        with composed_once(), warnings.catch_warnings():
+            warnings.filterwarnings("error", category=UserWarning, module=r"hydra\.")
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(plan.take)()
         plan.unfit = dict(ChoicesOnce.left_out)
         plan.build()
@@ -153,6 +190,6 @@ def compose() -> Plan:
             f"{error.filename}: {error.strerror}; hydra.run.dir=…, hydra.sweep.dir=… or "
             "paths.runs=… names another place"
         ) from error
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except Exception as error:  # Hydra's, of whatever type: what it calls here only takes notes
         raise Refusals(overrides, Vocabulary(CONF, flags.config_dir)).line(error) from error
     return plan

@@ -19,7 +19,7 @@ class Refusals:
         self._lines: dict[str, Callable[..., str]] = {
             r"Could not find '(?P<path>[^']+)'": self._no_choice,
             r"Could not override '(?P<name>[^']+)'": self._no_setting,
-            r"Could not delete( from config)?\. ?'?(?P<name>[^']+)'": self._nothing_to_delete,
+            r"Could not delete (from config\. )?'(?P<name>[^'=]+)": self._nothing_to_delete,
             r"Could not append to config.* at '(?P<name>[^']+)'": self._there_already,
             r"Ambiguous value for argument '(?P<typed>.+?)' 1\.": self._several_values,
             r"Sweep parameters '(?P<typed>.+)' requires": self._a_sweep,
@@ -30,13 +30,15 @@ class Refusals:
 
     def line(self, error: Exception) -> UsageError:
         """The refusal."""
-        text = " ".join(str(error).split())
-        for cause in (error.__cause__, error.__context__):
-            text = text or " ".join(str(cause or "").split())
+        cause = " ".join(str(error.__cause__ or error.__context__ or "").split())
+        text = " ".join(str(error).split()) or cause
+        if key := re.search(r"full_key: (\S+)", cause):
+            text = re.sub(r"(?<=Could not override ')[^']+", key[1], text)
         for pattern, say in self._lines.items():
             if found := re.search(pattern, text):
                 return UsageError(say(**found.groupdict()))
-        return UsageError(re.sub(r" ?(See https://hydra\.cc|Config search path:).*", "", text))
+        text = re.sub(r" ?(See https://hydra\.cc|Config search path:).*", "", text)
+        return UsageError(f"{text}: {cause}" if cause and cause not in text else text)
 
     def _no_choice(self, path: str) -> str:
         group, _, name = path.rpartition("/")
@@ -66,6 +68,8 @@ class Refusals:
             f"{name}={options[0]}",
         )
         above = name.partition("@")[0].rpartition("/")[0]
+        if "@" in name:
+            return f"{shortened(typed)}: no such place{meant(name, self._vocabulary.places())}"
         if not above:
             return f"{shortened(typed)}: is given with a plus: +{shortened(typed)}"
         chosen = next(
@@ -79,6 +83,8 @@ class Refusals:
 
     def _nothing_to_delete(self, name: str) -> str:
         known = [*self._vocabulary.settings(()), *self._vocabulary.groups()]
+        if name in known:
+            return f"~{name}: can't be taken away; give it another value"
         return f"~{name}: there is nothing of that name to take away{meant(name, known)}"
 
     def _there_already(self, name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
+from pipeline.errors import UsageError
 from pipeline.settings import Conditional, is_offered
 
 NOBODY = ""
@@ -38,6 +39,9 @@ def read(values: Mapping[str, Any], settings: Any, idle: Mapping[str, str]) -> d
     """The resolved values that count, numbers as they were understood: `1` and `"1"` as 1.0.
 
     What has no default stays, for without it nothing could be built from these values again.
+
+    Raises:
+        UsageError: yes or no was given for a number.
     """
     return _read(values, settings, "", idle)
 
@@ -52,13 +56,15 @@ def _read(
             continue
         typed = node.get(name) if isinstance(node, Mapping) else getattr(node, str(name), None)
         nested = isinstance(value, Mapping)
-        kept[name] = _read(value, typed, below, idle) if nested else _number(value, typed)
+        kept[name] = _read(value, typed, below, idle) if nested else _number(value, typed, below)
     return kept
 
 
-def _number(value: Any, typed: Any) -> Any:
+def _number(value: Any, typed: Any, path: str) -> Any:
     """As it is typed, if it is a number; paths, choices and the like stay as they were written."""
-    number = isinstance(typed, int | float) and not isinstance(value, bool)
+    number = isinstance(typed, int | float) and not isinstance(typed, bool)
+    if number and isinstance(value, bool):
+        raise UsageError(f"{path}={str(value).lower()}: isn't a number")
     return typed if number and isinstance(value, int | float | str) else value
 
 

@@ -1,6 +1,7 @@
 """What there is to choose and to set: for messages that say what was probably meant."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -44,15 +45,20 @@ class Vocabulary:
 
     def settings(self, choices: Iterable[str]) -> list[str]:
         """Dotted names of all settings there are with these choices; else of the default ones."""
+        return list(_names(self._composed(choices)))
+
+    def places(self) -> list[str]:
+        """What chooses the components, as it is typed: `engine@fidelity.reference`."""
+        return [*self._composed(())["hydra"]["runtime"]["choices"]]
+
+    def _composed(self, choices: Iterable[str]) -> dict[str, Any]:
         for overrides in (list(choices), []):
-            try:
+            with suppress(HydraException, OmegaConfBaseException, ValueError):
                 config = self._loader.load_configuration("config", overrides, RunMode.RUN)
-            except (HydraException, OmegaConfBaseException, ValueError):
-                continue
-            plain = OmegaConf.to_container(config, resolve=False)
-            assert isinstance(plain, dict)
-            return list(_names(plain))
-        return []
+                plain = OmegaConf.to_container(config, resolve=False)
+                assert isinstance(plain, dict)
+                return {str(name): value for name, value in plain.items()}
+        return {}
 
 
 def meant(word: str, words: Iterable[str]) -> str:

@@ -7,13 +7,13 @@ constant, or gamma with a coefficient of variation. The limit is on the wait: it
 server whose first token comes as soon as it begins.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.arguments import Arguments, count, seed
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import Slo
@@ -134,15 +134,15 @@ def calibration(server: Server, searches: int, search: Search, seed: int = 0) ->
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print a row a server."""
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="python -m pipeline.metrics.known_servers",
         description="The search for a capacity, on simulated servers whose capacity is known.",
     )
-    parser.add_argument("--searches", type=int, default=200, help="of each server (200)")
-    parser.add_argument("--seed", type=int, default=0, help="of arrivals and service times (0)")
-    given = parser.parse_args()
+    parser.add_argument("--searches", type=count, default=200, help="of each server (200)")
+    parser.add_argument("--seed", type=seed, default=0, help="of arrivals and service times (0)")
+    given = parser.parse_args(arguments)
     print("places   cv  capacity  mean error  spread  interval holds it  its width  doubted")
     for server in SERVERS:
         row = calibration(server, given.searches, Search(), given.seed)

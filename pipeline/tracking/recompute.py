@@ -4,12 +4,12 @@ Exit codes: 0 all are as they were stored; 1 some differ, or the rows aren't exa
 run can't be read, which is printed; 2 no finished run there.
 """
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from math import isclose
 from pathlib import Path
 
+from pipeline.arguments import Arguments
 from pipeline.errors import UsageError
 from pipeline.files import reading
 from pipeline.metrics.percentiles import Value
@@ -26,9 +26,7 @@ READINGS = ("load_s", "warmup_s", "peak_rss_bytes")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Recompute the given runs; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipeline.tracking.recompute", description=__doc__
-    )
+    parser = Arguments(prog="python -m pipeline.tracking.recompute", description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run directory")
     return max(_judged(RunDirectory(path)) for path in parser.parse_args(arguments).runs)
 
@@ -36,14 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _judged(run: RunDirectory) -> int:
     """Recompute one run and print how it compares; its part of the exit code."""
     if not all((run.path / name).exists() for name in NEEDED):
-        print(f"{run.path}: no run with {', '.join(NEEDED[:-1])} and {NEEDED[-1]} there")
+        print(
+            f"{run.path}: no run with {', '.join(NEEDED[:-1])} and {NEEDED[-1]} there",
+            file=sys.stderr,
+        )
         return 2
     try:
         with reading(run.path):
             again = recompute(run)
             differing = [*run.strays(), *differences(again, run.json("metrics.json"))]
     except UsageError as error:
-        print(error)
+        print(error, file=sys.stderr)
         return 1
     print(f"{run.path}: {len(again)} metrics recomputed, {len(differing)} differ")
     print(*(f"  {each}" for each in differing), sep="\n", end="\n" if differing else "")

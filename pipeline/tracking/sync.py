@@ -3,7 +3,6 @@
 Exit codes: 0 all are there; 1 MLflow is away or a run can't be read; 2 a path holds no runs.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.arguments import Arguments
 from pipeline.errors import Unreadable
 from pipeline.files import reading
 from pipeline.tracking.folders import is_copy, subfolders
@@ -26,7 +26,7 @@ ELSEWHERE = MlflowSettings("mlflow", "sqlite:///mlflow.db", "multi-lora", "artif
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Project every run under the given paths; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.tracking.sync", description=__doc__)
+    parser = Arguments(prog="python -m pipeline.tracking.sync", description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run, sweep or folder")
     parser.add_argument("--uri", help="MLflow's; else MLFLOW_TRACKING_URI, else each run's own")
     options = parser.parse_args(arguments)

@@ -1,22 +1,24 @@
 """`python -m pipeline.training`: makes the embedded model again, from text Python brings along."""
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-import torch
-
-from pipeline.training.adapters import RECIPES, train_adapter
-from pipeline.training.base import train_base
+from pipeline.arguments import Arguments, count, new_folder, seed
 from pipeline.training.corpus import corpus
-from pipeline.training.habits import passage
-from pipeline.training.tokenizer import train_tokenizer
 
 ASSETS = Path(__file__).parents[1] / "assets" / "tiny"
 
 
 def train(out: Path, seed: int, steps: int, adapter_steps: int) -> None:
     """Corpus, tokenizer, base, adapters; each is saved as soon as it is made."""
+    import torch  # and transformers, below: seconds that a wrong argument needn't wait for
+
+    from pipeline.training.adapters import RECIPES, train_adapter
+    from pipeline.training.base import train_base
+    from pipeline.training.habits import passage
+    from pipeline.training.tokenizer import train_tokenizer
+
     torch.manual_seed(seed)
     text = corpus()
     habits = [passage(name, Random(f"tokenizer:{name}"), 200) for name in RECIPES]
@@ -26,14 +28,16 @@ def train(out: Path, seed: int, steps: int, adapter_steps: int) -> None:
         train_adapter(base, tokenizer, text, name, adapter_steps, out / "adapters")
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.training", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ASSETS, help="folder to write (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=500, help="of the base model")
-    parser.add_argument("--adapter-steps", type=int, default=150, help="of each adapter")
-    arguments = parser.parse_args()
+    parser = Arguments(prog="python -m pipeline.training", description=__doc__)
+    parser.add_argument(
+        "--out", type=new_folder, default=ASSETS, help="folder to write (%(default)s)"
+    )
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument("--steps", type=count, default=500, help="of the base model")
+    parser.add_argument("--adapter-steps", type=count, default=150, help="of each adapter")
+    arguments = parser.parse_args(given)
     train(arguments.out, arguments.seed, arguments.steps, arguments.adapter_steps)
 
 

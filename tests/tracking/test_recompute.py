@@ -143,7 +143,7 @@ def test_a_damaged_file_is_named_and_the_others_are_recomputed(
 
 def test_a_folder_without_a_run_is_said_to_be_none(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
-    assert "no run with requests.jsonl" in capsys.readouterr().out
+    assert "no run with requests.jsonl" in capsys.readouterr().err
 
 
 def test_what_was_served_is_judged_again_from_the_rows(values, config, tmp_path):

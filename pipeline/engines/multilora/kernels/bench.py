@@ -8,13 +8,13 @@ torch, so that a noisy machine disturbs all alike. Prints one line a shape:
 """
 
 import os
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from pipeline.arguments import Arguments
 from pipeline.engines.multilora.kernels.layout import PANEL, Matrix, panels
 from pipeline.engines.multilora.kernels.native import NativeKernels
 from pipeline.engines.multilora.kernels.precision import Precision
@@ -64,14 +64,19 @@ def measure(kernels: NativeKernels, precision: Precision, tokens: int, stream: T
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the precisions named on the command line, or all."""
+    parser = Arguments(prog="python -m pipeline.engines.multilora.kernels.bench")
+    parser.add_argument("precisions", nargs="*", help=f"of {', '.join(COPIES)}; else all")
+    chosen = parser.parse_args(arguments).precisions
+    if unknown := sorted({*chosen} - {*COPIES}):
+        parser.error(f"{unknown[0]}: no such precision; use {', '.join(COPIES)}")
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     kernels, stream = NativeKernels(threads), torch.ones(64 << 20)
     precisions: tuple[Precision, ...] = ("int8", "int4", "fp32")
     for precision in precisions:
-        if precision in (sys.argv[1:] or precisions):
+        if precision in (chosen or precisions):
             for tokens in TOKENS:
                 print(measure(kernels, precision, tokens, stream), flush=True)
 
