@@ -44,7 +44,7 @@ def _judged(run: RunDirectory) -> int:
             again = recompute(run)
             differing = [*run.strays(), *differences(again, run.json("metrics.json"))]
     except UsageError as error:
-        print(error, file=sys.stderr)
+        print(error)
         return 1
     print(f"{run.path}: {len(again)} metrics recomputed, {len(differing)} differ")
     print(*(f"  {each}" for each in differing), sep="\n", end="\n" if differing else "")
