@@ -100,7 +100,7 @@ def test_a_number_that_isnt_finite_is_refused_whatever_the_engine(number, dtype,
 
 @pytest.fixture(scope="module")
 def attempt(tmp_path_factory):
-    return begin(tmp_path_factory.mktemp("adapters"), "loader", seed=0)
+    return begin(tmp_path_factory.mktemp("adapters"), "peft", seed=0)
 
 
 @pytest.mark.parametrize("tenth", range(10))

@@ -1,19 +1,19 @@
 """Changed adapter folders: refused in one line, or served as PEFT serves them.
 
 Each case changes one or two things in a small sound adapter. The arm `loader` puts it through what
-preflight asks of adapters and engine and through the native loader, and holds the logits of one
-forward pass against PEFT's. An arm with the name of an engine puts it through the whole of
-preflight and `prepare`, and serves it beside a sound one.
+preflight asks of adapters and engine, and through the native loader; the arm `peft` also holds the
+logits of a forward pass against PEFT's. An arm with the name of an engine puts it through the whole
+of preflight and `prepare`, and serves it beside a sound one.
 """
 
 import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
-from pipeline.adapters.folder import Folder
 from pipeline.config import RunConfig
 from pipeline.errors import UsageError
 from pipeline.stages.preflight import preflight
@@ -21,9 +21,7 @@ from pipeline.stages.prepare import prepare
 from tests.fuzz.adapter_changes import NAMES, Change, changes
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed
-from tests.fuzz.loaded_alike import LoadedAlike
-from tests.fuzz.peft_answers import PeftAnswers
-from tests.fuzz.served_alike import served_alike
+from tests.fuzz.loaded import Loaded
 from tests.fuzz.small_adapters import SOUND
 from tests.fuzz.small_adapters import make as make_adapter
 from tests.fuzz.small_checkpoints import make as make_checkpoint
@@ -35,6 +33,7 @@ SETTINGS = {
     "multilora": ("engine=multilora", "precision=multilora_fp32"),
     "llama_cpp": ("engine=llama_cpp", "engine.precision=f32"),
 }
+SETTINGS |= dict.fromkeys(("loader", "peft"), SETTINGS["multilora"])
 
 
 def begin(work: Path, arm: str, seed: int) -> Try:
@@ -47,7 +46,7 @@ def begin(work: Path, arm: str, seed: int) -> Try:
 def _on(base: str, work: Path, arm: str, seed: int) -> Try:
     work.mkdir()
     checkpoint = make_checkpoint(base, work / "base")
-    settings = SETTINGS.get(arm, (f"engine={'multilora' if arm == 'loader' else arm}",))
+    settings = SETTINGS.get(arm, (f"engine={arm}",))
     folder = work / "adapters"
     job = composed(
         work, *settings, "model=folder", f"model.path={checkpoint}", "adapters=folder",
@@ -69,7 +68,7 @@ def _on(base: str, work: Path, arm: str, seed: int) -> Try:
         shutil.copytree(sound[begun], folder / name)
         chosen = rng.choices([*made], [*made.values()], k=rng.choice((1, 1, 1, 1, 2)))
         said = "; ".join([begun, repr(name), *(_made(each, folder / name, rng) for each in chosen)])
-        if arm != "loader":
+        if arm not in ("loader", "peft"):
             shutil.copytree(sound["plain"], folder / "sound")
         return replace(judge(), change=said)
 
@@ -89,20 +88,25 @@ def _made(change: Change, folder: Path, rng: Random) -> str:
 
 
 def _judge(job: RunConfig, arm: str) -> Callable[[], Outcome]:
-    answers = PeftAnswers(job.model.checkpoint().folder)
-    assert isinstance(job.adapters, Folder)
     if arm == "loader":
-        return LoadedAlike(job, answers).judge
+        return Loaded(job).judge
+    if arm == "peft":
+        from tests.fuzz.loaded_alike import LoadedAlike
 
-    def judge() -> Outcome:
-        try:
-            preflight([job])
-            ready = prepare(job)
-        except UsageError as error:
-            return Outcome("refused", "", str(error))
-        try:
-            return served_alike(job, ready, answers.of_requests)
-        except UsageError as error:
-            return Outcome("foreign", "", f"refused only after it had begun: {error}")
+        return LoadedAlike(job).judge
+    return partial(_served, job, job.model.checkpoint().folder)
 
-    return judge
+
+def _served(job: RunConfig, base: Path) -> Outcome:
+    from tests.fuzz.peft_answers import PeftAnswers
+    from tests.fuzz.served_alike import served_alike
+
+    try:
+        preflight([job])
+        ready = prepare(job)
+    except UsageError as error:
+        return Outcome("refused", "", str(error))
+    try:
+        return served_alike(job, ready, PeftAnswers(base).of_requests)
+    except UsageError as error:
+        return Outcome("foreign", "", f"refused only after it had begun: {error}")
