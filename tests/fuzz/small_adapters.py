@@ -62,6 +62,8 @@ def make(
 ) -> Path:
     """Write an adapter of that configuration, whose tensors fit it."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in (CONFIG, WEIGHTS):  # whatever lies there, such as a pipe
+        (folder / name).unlink(missing_ok=True)
     config = {key: value for key, value in {**COMMON, **values}.items() if value is not ...}
     (folder / CONFIG).write_text(json.dumps(config))
     random = torch.Generator().manual_seed(seed)
