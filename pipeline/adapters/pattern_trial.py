@@ -21,9 +21,11 @@ PATIENCE_S = 120
 """Until a trial is given up that gets no processor time."""
 MOST_PLAIN, LONGEST_PLAIN = 512, 256
 _FEW, _FEW_IN_ALL = 2, 16
-_PLAIN = re.compile(r"(?:[\w.|$-]|\\[.dw]|(?<![*+?(|])[*+]\??|\((?!\?)|\)(?![*+?{]))*")
-"""No group is repeated, and no look-around, set or flag is in it: with few repetitions it takes a
-small power of the name's length."""
+_PLAIN = re.compile(
+    r"(?:[\w.|$-]|\\[.dw]|\[[\w.-]+\]|(?<![*+?(|])[*+]\??|\((?:\?:|(?!\?))|\)(?![*+?{]))*"
+)
+"""No group is repeated, and no look-around or flag is in it: with few repetitions it takes a small
+power of the name's length."""
 
 _TRIAL = """
 import json, re, resource, signal, sys
