@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.expected_tensors import saved_modules
 from pipeline.adapters.variants import VARIANTS
 from pipeline.engines.engine import Engine, Serving
 from pipeline.engines.peft_engine import PeftEngine, PeftSettings
 from pipeline.errors import UsageError
+from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.settings import STRICT
 
@@ -28,12 +30,14 @@ class Settings(PeftSettings):
         return PeftHotswap(self, serving)
 
     def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
-        """Beside an adapter with trainable tokens PEFT loads no other that has none.
+        """What PEFT can't load beside one another is refused.
 
         Raises:
-            UsageError: some adapters have them, some don't.
+            UsageError: some adapters have trainable tokens and some don't, or one saves a module
+                whole that another adapts.
         """
         super().check(checkpoint, adapters)
+        _check_whole_modules(checkpoint.architecture, adapters)
         having = [name for name, each in adapters.items() if TOKENS in each.lora.unusual()]
         without = [name for name in adapters if name not in having]
         if having and without:
@@ -41,6 +45,23 @@ class Settings(PeftSettings):
                 f"engine=peft_hotswap can't serve {having[0]} ({TOKENS}) beside {without[0]}, "
                 "which has none; serve them in runs of their own"
             )
+
+
+def _check_whole_modules(shape: Architecture, adapters: Mapping[str, Adapter]) -> None:
+    """PEFT wraps what is saved whole, and finds no linear layer there for the next adapter."""
+    for name, adapter in adapters.items():
+        saved = saved_modules(adapter.lora.config, shape)
+        inside = [
+            module
+            for module in shape.modules()
+            if any(f"{module}.".startswith(f"{each}.") for each in saved)
+        ]
+        for other, each in adapters.items() if inside else ():
+            if taken := next(filter(each.lora.targets, inside), None):
+                raise UsageError(
+                    f"engine=peft_hotswap can't serve {name}, whose modules_to_save mean {taken}, "
+                    f"beside {other}, which adapts it; serve them in runs of their own"
+                )
 
 
 class PeftHotswap(PeftEngine):

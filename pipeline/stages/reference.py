@@ -8,7 +8,6 @@ requests again, with whatever engine, finds them in the cache.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from pipeline.machine.memory import Room
 from pipeline.machine.threads import check_threads
 from pipeline.machine.versions import versions
 from pipeline.metrics.distributions import Scores
+from pipeline.models.whole_file import whole_file
 from pipeline.stages.memory import check, room_of
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
@@ -203,7 +203,5 @@ def _answer(recipe: Recipe, path: Path) -> None:
 
 def _write(tensors: dict[str, NDArray[Any]], path: Path) -> None:
     """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, draft)
-    draft.replace(path)
+    with whole_file(path) as draft:
+        save_file(tensors, draft)

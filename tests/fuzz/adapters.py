@@ -27,6 +27,8 @@ from tests.fuzz.small_adapters import make as make_adapter
 from tests.fuzz.small_checkpoints import make as make_checkpoint
 
 BASES = ("llama", "qwen3")
+UNCHANGED = ("plain", "patterns")
+"""Sound adapters that are tried before any is changed."""
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, RecursionError, AttributeError)
 """What a change raises after another has left nothing that it could change."""
 SETTINGS = {
@@ -72,11 +74,10 @@ def _on(base: str, work: Path, arm: str, seed: int) -> Try:
             shutil.copytree(sound["plain"], folder / "sound")
         return replace(judge(), change=said)
 
-    for name, each in sound.items():
+    for name in UNCHANGED:
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(each, folder / name)
-        found = judge()
-        assert found.kind == "served" or "can't serve" in found.said, (name, found)
+        shutil.copytree(sound[name], folder / name)
+        assert judge().kind == "served", name
     return attempt
 
 

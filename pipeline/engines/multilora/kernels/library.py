@@ -10,11 +10,11 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
 from pipeline.machine.processor import name_of, processor
+from pipeline.models.whole_file import whole_file
 
 SOURCES = Path(__file__).parent / "native"
 FLAGS = ("-O2", "-march=native", "-std=c++20", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")
@@ -47,10 +47,8 @@ def built() -> Path:
     command = [compiler, *FLAGS, *LINK, *os.environ.get("MULTILORA_CXXFLAGS", "").split()]
     path = _folder() / f"multilora-{_key(command)}.so"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            _compile(command, Path(folder) / path.name)
-            (Path(folder) / path.name).replace(path)
+        with whole_file(path) as draft:
+            _compile(command, draft)
     return path
 
 
