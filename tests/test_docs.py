@@ -10,17 +10,10 @@ import pytest
 
 from pipeline.__main__ import compose
 from pipeline.launch.overrides import refuse_unread
+from tests.docs.commands import PAGES, Command, Reduction, documented, reduced, reductions
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS = list(
-    dict.fromkeys(
-        line
-        for page in PAGES
-        for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.S)
-        for line in block.splitlines()
-    )
-)
+COMMANDS = [command.text for command in documented()]
 MODULES = {
     name for page in PAGES for name in re.findall(r"python -m (pipeline\.[\w.]+)", page.read_text())
 }
@@ -30,6 +23,25 @@ TARGETS = {name for page in PAGES for name in re.findall(r"`make (\w+)`", page.r
 def test_there_are_commands():
     assert "make run" in COMMANDS
     assert len(COMMANDS) > 8
+
+
+def test_every_command_is_made_small_somehow():
+    """`make docs-check` runs them all."""
+    _, rules = reductions()
+    matched = [[rule for rule in rules if re.search(rule.match, text)] for text in COMMANDS]
+    missing = [text for text, fits in zip(COMMANDS, matched, strict=True) if not fits]
+    assert not missing, "tests/docs/reductions.yaml wants an entry"
+    used = {id(fits[0]) for fits in matched}
+    assert [rule.match for rule in rules if id(rule) not in used] == []
+
+
+def test_what_makes_a_command_small_replaces_what_was_typed():
+    command = Command("page", "python -m pipeline -m repeat=0,1,2 'adapters.ranks=[8]'")
+    words = reduced(command, Reduction("", set=("repeat=0", "workload.iterations=1")))
+    assert words[3:] == [
+        *("-m", "repeat=0", "adapters.ranks=[8]"),
+        *("tracking=none", "workload.iterations=1"),
+    ]
 
 
 @pytest.mark.parametrize(
