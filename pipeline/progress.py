@@ -5,16 +5,21 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from pipeline.metrics.timeline import Iteration, RequestRecord
+
+
+class _Count(ProgressColumn):
+    """How many of how many, and the time that the others will take, where that can be known."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text()
+        left = f", {task.time_remaining:.0f} s left" if task.time_remaining else ""
+        return Text(f"{task.completed:.0f} of {task.total:.0f}{left}")
 
 
 class Progress:
@@ -29,10 +34,8 @@ class Progress:
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
-            MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(compact=True),
+            _Count(),
             console=console,
             auto_refresh=False,
             transient=True,
@@ -55,15 +58,13 @@ class Progress:
 
     def stage(self, name: str) -> None:
         """A stage begins."""
-        self._bars.update(self._stage, description=name, total=None, completed=0)
-        self._bars.refresh()
+        self._next(name, None)
 
     def counting(
         self, iterations: int, keep: Callable[[Iteration, list[RequestRecord]], None]
     ) -> Callable[[Iteration, list[RequestRecord]], None]:
         """`keep`, which also moves the bar on by one iteration."""
-        self._bars.update(self._stage, description="measure", total=iterations, completed=0)
-        self._bars.refresh()
+        self._next("measure", iterations)
 
         def kept(iteration: Iteration, records: list[RequestRecord]) -> None:
             keep(iteration, records)
@@ -71,6 +72,11 @@ class Progress:
             self._bars.refresh()
 
         return kept
+
+    def _next(self, stage: str, total: int | None) -> None:
+        self._bars.remove_task(self._stage)
+        self._stage = self._bars.add_task(stage, total=total)
+        self._bars.refresh()
 
     def done(self) -> None:
         """The job is done."""

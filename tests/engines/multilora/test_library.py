@@ -43,6 +43,13 @@ def test_compiled_once_and_again_for_other_sources_flags_and_processors(
     assert all(path.is_file() for path in other)
 
 
+def test_compiled_wherever_the_project_lies(compiled, tmp_path, monkeypatch):
+    awkward = tmp_path / """a "quoted" $HOME's folder"""
+    (tmp_path / "native").rename(awkward)
+    monkeypatch.setattr(library, "SOURCES", awkward)
+    assert built().is_file()
+
+
 def test_nothing_is_left_of_a_compilation_that_failed(compiled, tmp_path):
     (tmp_path / "native" / "a.cpp").write_text("nonsense")
     with pytest.raises(BuildError, match=r"failed: .*error"):
