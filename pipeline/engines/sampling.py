@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT, Seed
@@ -15,14 +15,14 @@ class Sampling:
 
     Attributes:
         do_sample: draw tokens; greedy decoding when off, and then the rest says nothing.
-        temperature: divides the logits.
+        temperature: divides the logits, which must stay within float32.
         top_p: smallest set of tokens whose probability reaches it (nucleus sampling).
         seed: of the draws.
         ignore_eos: go on past the end-of-sequence token, so that all engines do equal work.
     """
 
     do_sample: bool = False
-    temperature: PositiveFloat = 1.0
+    temperature: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Seed = 0
     ignore_eos: bool = True

@@ -61,7 +61,8 @@ def _failure(error: Exception, config: RunConfig) -> Outcome:
     limit = config.limits.memory_gb
     # Of a library that lost its MemoryError Python says so; torch does while it is imported.
     if out_of_memory(error) or (limit is not None and isinstance(error, SystemError)):
-        return Outcome(State.OUT_OF_MEMORY, f"over limits.memory_gb={limit}")
+        over = "the memory there was" if limit is None else f"limits.memory_gb={limit:g}"
+        return Outcome(State.OUT_OF_MEMORY, f"over {over}: {line}"[:500])
     return Outcome(State.FAILED, f"{type(error).__name__}: {line}"[:500])
 
 

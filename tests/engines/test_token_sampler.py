@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.token_sampler import TokenSampler
@@ -102,3 +103,9 @@ def test_a_ruled_out_token_is_never_drawn():
     logits[:, 0] = -np.inf
     sampler = TokenSampler(Sampling(do_sample=True))
     assert 0 not in sampler.sample(logits, range(500), [0] * 500)
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e300])
+def test_a_temperature_that_leaves_float32_is_refused_by_name(temperature):
+    with pytest.raises(ValidationError, match="temperature"):
+        Sampling(do_sample=True, temperature=temperature)
