@@ -84,8 +84,10 @@ def test_seeds_requests_and_places_draw_differently():
     assert by_request != other
 
 
-def test_negative_seeds_are_seeds_too():
-    assert not (drawn(50, seed=-1) == drawn(50, seed=-2)).all()
+def test_the_largest_seeds_are_seeds_too_and_negative_ones_are_refused():
+    assert not (drawn(50, seed=2**63 - 1) == drawn(50, seed=2**63 - 2)).all()
+    with pytest.raises(ValidationError, match="seed"):
+        Sampling(do_sample=True, seed=-1)
 
 
 @pytest.mark.parametrize("fault", [np.nan, np.inf])
