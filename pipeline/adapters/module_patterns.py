@@ -124,7 +124,9 @@ def _in_layers(config: Mapping[str, Any], module: str) -> bool:
         found = _compiled(r".*?\.[^.]*\.(?P<idx>\d+)\.").match(module)
     else:
         found = next(filter(None, (_layer(each).match(module) for each in given)), None)
-    return found is not None and int(found["idx"]) in layers
+    if found is None or found["idx"] is None:  # An alternative may match without a number.
+        return False
+    return int(found["idx"]) in layers
 
 
 def _listed(value: Any) -> Collection[Any]:

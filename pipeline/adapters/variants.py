@@ -59,7 +59,8 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
         how = f"init_lora_weights={shown(began)}"
         return f"{how} isn't known; its base may be another than the model's"
     for name, why in _UNSERVED.items():
-        if config.get(name) not in (None, False, *_NOTHING.get(name, ())):
+        value = config.get(name)
+        if not (value is None or value is False or value in _NOTHING.get(name, ())):
             return f"{name}: {why}"
     if config.get("ensure_weight_tying") and config.get("modules_to_save"):
         return f"ensure_weight_tying: it ties what it saves to the base's other table{MERGE}"

@@ -47,6 +47,13 @@ def test_the_modules_are_those_that_peft_adapts(values):
         assert is_target(values, name) == adapted, name
 
 
+def test_a_pattern_of_layers_may_match_without_a_number():
+    values = {"target_modules": ["q_proj"], "layers_to_transform": [0], "layers_pattern": "m|x"}
+    config = LoraConfig(**values)
+    for name in NAMES:
+        assert is_target(values, name) == bool(check_target_module_exists(config, name))
+
+
 @given(st.dictionaries(st.sampled_from([key for key in KEYS if "(?i)" not in key]), st.integers()))
 def test_ranks_and_alphas_are_those_that_peft_takes(pattern):
     for name in SHAPE.modules():

@@ -60,6 +60,7 @@ def test_where_training_began_is_no_matter_if_it_left_the_base_alone(began, open
         {"monteclora_config": {"num_samples": 2}},
         {"use_bdlora": {"nblocks": 2}},
         {"use_qalora": True},
+        {"use_bdlora": 0.0},
     ],
     ids=lambda said: next(iter(said)),
 )
