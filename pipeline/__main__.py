@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pipeline.errors import UsageError
 from pipeline.launch.plan import Plan, compose
+from pipeline.launch.storage import remedy
 from pipeline.launch.sweep import run_single, run_sweep
 from pipeline.stopping import Stopped, command
 from pipeline.tracking.lock import claimed
@@ -39,13 +40,31 @@ def main() -> int:
                 raise
             print(error, file=sys.stderr)
             return 2
+        except OSError as error:
+            print(_unwritten(error, plan), file=sys.stderr)
+            return 2
         try:
             return _run(plan, lock, console)
+        except OSError as error:
+            print(_unwritten(error, plan), file=sys.stderr)
+            return 1
         except Stopped as stopped:
             which = "hydra.run.dir" if plan.sweep is None else "hydra.sweep.dir"
             stopped.add_note("what was measured is kept")
             stopped.add_note(f"to go on, the same command with {which}={plan.root}")
             raise
+
+
+def _unwritten(error: OSError, plan: Plan) -> str:
+    """The line on what couldn't be written.
+
+    Raises:
+        OSError: the error, if it is of another kind.
+    """
+    line = remedy(error, plan.root)
+    if line is None:
+        raise error
+    return line
 
 
 def _run(plan: Plan, lock: int, console: Console) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.config import RunConfig, load
 from pipeline.engines.failure import out_of_memory
 from pipeline.launch.job import Outcome
+from pipeline.launch.storage import remedy
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.stopping import Stopped, stop
@@ -43,6 +44,7 @@ def guarded(config: RunConfig, directory: RunDirectory, number: int, total: int)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # A log that has no room must not hide why the job failed.
     log = logging.getLogger(__name__)
     try:
         with Progress(number, total) as progress:
@@ -63,7 +65,8 @@ def _failure(error: Exception, config: RunConfig) -> Outcome:
     if out_of_memory(error) or (limit is not None and isinstance(error, SystemError)):
         over = "the memory there was" if limit is None else f"limits.memory_gb={limit:g}"
         return Outcome(State.OUT_OF_MEMORY, f"over {over}: {line}"[:500])
-    return Outcome(State.FAILED, f"{type(error).__name__}: {line}"[:500])
+    said = remedy(error) or f"{type(error).__name__}: {line}"
+    return Outcome(State.FAILED, said[:500])
 
 
 def _limit_memory(gigabytes: float | None) -> None:

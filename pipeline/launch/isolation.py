@@ -6,6 +6,7 @@ from signal import SIGABRT, SIGHUP, SIGINT, SIGKILL, SIGSEGV, SIGTERM
 from pipeline.child import Child, Died
 from pipeline.launch.inside import guarded, in_its_process
 from pipeline.launch.job import Job, Outcome, recorded
+from pipeline.launch.storage import remedy
 from pipeline.tracking.status import State, Status
 
 SENT = (SIGHUP, SIGINT, SIGKILL, SIGTERM)
@@ -41,7 +42,7 @@ def _isolated(job: Job, lock: int) -> Outcome:
     except Died as died:
         return _ended_by(died, job.config.limits.memory_gb)
     except Exception as error:  # It could not begin.
-        line = " ".join(f"{type(error).__name__}: {error}".split())
+        line = remedy(error) or " ".join(f"{type(error).__name__}: {error}".split())
         return Outcome(State.FAILED, line[:500])
 
 

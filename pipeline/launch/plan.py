@@ -27,6 +27,7 @@ from pipeline.launch.overrides import (
 )
 from pipeline.launch.refusals import Refusals
 from pipeline.launch.resume import placed
+from pipeline.launch.storage import settle_caches
 from pipeline.launch.vocabulary import Vocabulary
 from pipeline.stages.preflight import preflight
 from pipeline.tracking.run_directory import RunDirectory
@@ -112,6 +113,8 @@ class Plan:
         refuse_unread(self.jobs, CONF)
         if len({job.config.redo for job in self.jobs}) > 1:
             raise UsageError("redo: is one for the whole call; give it one value")
+        for job in self.jobs[:1]:
+            settle_caches(Path(job.config.paths.cache))
         preflight(job.config for job in self.jobs)
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Annotated, Any
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from pydantic.dataclasses import dataclass as settings
 from pydantic_core import ArgsKwargs
 
@@ -54,9 +54,9 @@ class Search:
     """
 
     attainment: Annotated[float, Field(gt=0, lt=1)] = 0.99
-    start: PositiveFloat = 1000.0
-    seconds: PositiveFloat = 25.0
-    limits: PositiveFloat = 100.0
+    start: Annotated[float, Field(gt=0, le=1e6)] = 1000.0
+    seconds: Annotated[float, Field(gt=0, le=1e6)] = 25.0
+    limits: Annotated[float, Field(gt=0, le=1e6)] = 100.0
     run_in: Annotated[float, Field(gt=0, le=10)] = 0.25
     runs: Annotated[PositiveInt, Field(ge=3)] = 12
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95

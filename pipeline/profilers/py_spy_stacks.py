@@ -9,8 +9,9 @@ from pathlib import Path
 from signal import SIGINT, default_int_handler, signal
 from threading import Timer
 from time import perf_counter
+from typing import Annotated
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.profilers.profiler import Profile, Subject, Tool, ToolUnavailable
@@ -35,8 +36,8 @@ class PySpyStacks(Tool):
         native: frames of C and C++ too.
     """
 
-    rate: PositiveInt = 100
-    seconds: PositiveFloat = 2.0
+    rate: Annotated[int, Field(ge=1, le=10_000)] = 100
+    seconds: Annotated[float, Field(gt=0, le=1e6)] = 2.0
     native: bool = False
 
     def profile(self, subject: Subject) -> Profile:
