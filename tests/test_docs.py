@@ -40,7 +40,7 @@ def test_what_makes_a_command_small_replaces_what_was_typed():
     words = reduced(command, Reduction("", set=("repeat=0", "workload.iterations=1")))
     assert words[3:] == [
         *("-m", "repeat=0", "adapters.ranks=[8]"),
-        *("tracking=none", "workload.iterations=1"),
+        *("tracking=none", "validity.min_utilisation=null", "workload.iterations=1"),
     ]
 
 
