@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run test fuzz wrong-commands coverage sweep ui bench bench-kernels docs-check lint clean ready help
+.PHONY: run test fuzz fuzz-files wrong-commands coverage sweep ui bench bench-kernels docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -18,6 +18,10 @@ test: ready ## the whole test suite
 
 fuzz: ready ## the property tests alone, on examples nobody has tried
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=default
+
+fuzz-files: ready ## thousands of broken checkpoints and adapters, native code under AddressSanitizer; CASES=1000
+	$(PY) -m tests.fuzz.campaign checkpoints --arm multilora --asan --show --minutes 600 --cases $(or $(CASES),1000)
+	$(PY) -m tests.fuzz.campaign adapters --arm loader --asan --show --minutes 600 --cases $(or $(CASES),1000)
 
 wrong-commands: ready ## a hundred wrong command lines, and what each is answered
 	$(PY) tests/launch/wrong_commands.py

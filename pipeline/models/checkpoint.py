@@ -58,8 +58,12 @@ class Checkpoint:
             UsageError: the folder isn't there, lacks a part, holds pickled or quantised weights,
                 or tensors that aren't those of the model its `config.json` describes.
         """
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # Path's own raises for a name that is too long.
             raise UsageError(f"{folder}: no such folder; give the path of a checkpoint")
+        if not _is_text(folder):
+            raise UsageError(
+                f"{folder}: its name isn't UTF-8, which no record of a run can repeat; rename it"
+            )
         config = read_config(folder)
         checkpoint = cls(folder, Architecture.from_config(config, str(folder / CONFIG)))
         _not_quantised(config, folder / CONFIG)
@@ -143,6 +147,14 @@ class Checkpoint:
     def _fingerprint(self) -> str:
         beside = [self.folder / name for name in BESIDE]
         return fingerprint([*self.weights.files, *filter(is_there, beside)])
+
+
+def _is_text(folder: Path) -> bool:
+    try:
+        str(folder.absolute()).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _sound_beside(folder: Path) -> None:

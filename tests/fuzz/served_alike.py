@@ -22,7 +22,10 @@ CONTINUATION = (40, 200, 77)
 TOLERANCES = {"fp32": 5e-3, "f32": 5e-3, "f16": 0.1, "int8": 0.3, "q8_0": 0.6}
 """Most that a log-probability may be off by, over the spread of the logits; none for 4 bits."""
 EXPONENTS_F32 = 1e15
-"""Logits beyond are as good as infinite: the order of sums decides whether they overflow."""
+"""Logits and weights beyond are as good as infinite: the order of sums and products decides whether
+they overflow."""
+ORDINARY = 100.0
+"""No model's weight is larger; beside larger ones a scale of integers leaves nothing of others."""
 
 Answers = Callable[[RunConfig, Prepared], dict[int, Any]]
 """By request the logits of each token of the continuation; raises what the library raises."""
@@ -54,14 +57,22 @@ def served_alike(job: RunConfig, ready: Prepared, ask: Answers | None = None) ->
         wanted = (ask or _transformers)(job, ready)
     except Exception as error:
         return Outcome("unlike", "", f"the library refuses it: {error!r}"[:3000])
+    most, precision = _largest(ready), job.engine.precision
+    if most > ORDINARY and precision not in ("fp32", "f32"):
+        precision = "unordinary"
     for id_, rows in wanted.items():
         if id_ in errors:
-            if not np.isfinite(rows).all() or np.abs(rows).max() > EXPONENTS_F32:
+            if not np.isfinite(rows).all() or max(most, np.abs(rows).max()) > EXPONENTS_F32:
                 return Outcome("failed", "", errors[id_])
             return Outcome("unlike", "", f"failed where the library doesn't: {errors[id_]}")
-        if fault := unlike(np.stack(seen[id_]), rows, job.engine.precision):
+        if fault := unlike(np.stack(seen[id_]), rows, precision):
             return Outcome("unlike", "", f"request {id_}: {fault}")
     return Outcome("served", "")
+
+
+def _largest(ready: Prepared) -> float:
+    weights = ready.checkpoint.weights
+    return max(float(weights.load(name).abs().max()) for name in weights.tensors)
 
 
 def unlike(ours: Any, theirs: Any, precision: str) -> str:

@@ -1,5 +1,6 @@
 """What may lie in the place of a checkpoint's file: refused in one line that names it."""
 
+import contextlib
 import json
 import os
 from random import Random
@@ -111,3 +112,11 @@ def test_a_header_of_endless_size_is_refused_unread(folder):
     path.write_bytes((1 << 40).to_bytes(8, "little") + path.read_bytes()[8:])
     os.truncate(path, 1 << 41)
     assert "a header of 1099511627776 bytes" in said_of(where)
+
+
+@pytest.mark.parametrize("name", [b"n\xff\xfe", b"x" * 5000, b"a\0b"])
+def test_names_of_folders_that_no_folder_or_record_can_have(name, folder, tmp_path):
+    where = tmp_path / os.fsdecode(name)
+    with contextlib.suppress(OSError, ValueError):
+        folder("llama").rename(where)
+    said_of(where)
