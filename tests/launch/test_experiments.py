@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.launch.plan import CONF
 
 
 def only(plan):
@@ -76,3 +77,17 @@ def test_a_precision_and_another_word_on_the_same_contradict(typed, composed):
 
 def test_a_precision_and_its_own_engine_agree(composed):
     assert only(composed("precision=multilora_int8 engine=multilora")).config.precision == "int8"
+
+
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+CHOICES = ("model=tiny", "adapters=none", "engine=noop", "workload=azure", "precision=peft_fp32")
+
+
+@pytest.mark.parametrize("number", range(0, len(EXPERIMENTS), 2))
+def test_no_experiment_stands_in_the_way_of_a_choice(number, composed, tmp_path):
+    """Each second experiment, with one choice after the other in turn."""
+    choice = CHOICES[number // 2 % len(CHOICES)]
+    more = [f"workload.path={tmp_path}/x.csv"] if choice.endswith("azure") else []
+    plan = composed(f"+experiment={EXPERIMENTS[number]} {choice} hydra.mode=RUN", *more)
+    group, _, name = choice.partition("=")
+    assert group == "precision" or getattr(only(plan).config, group).name == name
