@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run test fuzz fuzz-files wrong-commands coverage sweep ui bench bench-kernels docs-check lint clean ready help
+.PHONY: run test fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -25,6 +25,9 @@ fuzz-files: ready ## thousands of broken checkpoints and adapters, native code u
 
 wrong-commands: ready ## a hundred wrong command lines, and what each is answered
 	$(PY) tests/launch/wrong_commands.py
+
+kills: ready ## sweeps killed at a hundred random times: nothing lost, doubled or left behind
+	$(PY) -m tests.kills --kills 100
 
 coverage: ready ## how often the intervals of a comparison hold the truth, by simulation
 	$(PY) -m pipeline.compare.coverage

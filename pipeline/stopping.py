@@ -3,8 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from threading import Timer
 from types import FrameType
 from typing import NoReturn
 
@@ -15,6 +16,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LAST_S = GRACE_S + 5
 """Seconds after the first signal at which the process is ended, whatever it is doing."""
 
+AGAIN_S = 0.05
+"""Seconds after which a signal is sent again that came where nothing can be raised."""
+
 
 class Stopped(KeyboardInterrupt):
     """A signal told this process to stop; the message says which."""
@@ -24,35 +28,40 @@ class Stopped(KeyboardInterrupt):
         super().__init__(f"stopped by {signal.Signals(number).name}")
 
 
-def stop(number: int, frame: FrameType | None) -> NoReturn:
-    """The handler of a signal: raises `Stopped` in the main thread."""
-    raise Stopped(number)
-
-
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Inside, the signals of `SIGNALS` raise `Stopped`, those apart that the process was to ignore.
+def stoppable(signals: Collection[signal.Signals] = SIGNALS) -> Iterator[None]:
+    """Inside, these signals raise `Stopped`, those apart that the process was to ignore.
 
-    The first one also starts the clock: after `LAST_S` the process ends, and with it its children,
-    even if what it is doing then never comes back to Python.
+    One that comes while Python clears an object away, where whatever is raised is dropped, is sent
+    again. The first one also starts a clock: after `LAST_S` the process ends, and with it its
+    children, even if what it is doing then never comes back to Python.
     """
     told = False
 
-    def first(number: int, frame: FrameType | None) -> NoReturn:
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
         nonlocal told
         if not told:
             signal.alarm(LAST_S)
         told = True
-        stop(number, frame)
+        raise Stopped(number)
 
-    heeded = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, first) for each in heeded}
+    heeded = [each for each in signals if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {each: signal.signal(each, stop) for each in heeded}
+    hook, sys.unraisablehook = sys.unraisablehook, _sent_again
     try:
         yield
     finally:
         signal.alarm(0)
+        sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _sent_again(dropped: "sys.UnraisableHookArgs") -> None:
+    if isinstance(dropped.exc_value, Stopped):
+        Timer(AGAIN_S, os.kill, (os.getpid(), dropped.exc_value.number)).start()
+    else:
+        sys.__unraisablehook__(dropped)
 
 
 def command(main: Callable[[], int]) -> NoReturn:

@@ -79,6 +79,22 @@ def test_the_first_signal_starts_the_clock() -> None:
         assert 0 < signal.alarm(0) <= stopping.LAST_S
 
 
+class Cleared:
+    """Its clearing away is where the signal comes."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_one_that_comes_where_nothing_can_be_raised_is_sent_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(Stopped, match="SIGTERM"), stoppable():
+        Cleared()
+        sleep(60)
+    assert capsys.readouterr().err == ""
+
+
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
 
 

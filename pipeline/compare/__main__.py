@@ -19,6 +19,7 @@ from pipeline.compare.naming import BY
 from pipeline.compare.report import write
 from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
+from pipeline.stopping import command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,4 +95,4 @@ def _parser() -> Arguments:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

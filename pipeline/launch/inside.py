@@ -14,7 +14,7 @@ from pipeline.launch.job import Outcome
 from pipeline.launch.storage import remedy
 from pipeline.progress import Progress
 from pipeline.run import run
-from pipeline.stopping import Stopped, stop
+from pipeline.stopping import Stopped, stoppable
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
@@ -24,18 +24,16 @@ def in_its_process(values: dict[str, Any], path: str, number: int, total: int) -
 
     Told to stop it lets go of everything: what was measured is on disk already.
     """
-    signal.signal(signal.SIGTERM, stop)
     try:
-        config = load(values)
-        threads = str(config.compute_threads)
-        os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
-        os.environ["TOKENIZERS_PARALLELISM"] = "false"
-        _limit_memory(config.limits.memory_gb)
-        return guarded(config, RunDirectory(Path(path)), number, total)
+        with stoppable([signal.SIGTERM]):
+            config = load(values)
+            threads = str(config.compute_threads)
+            os.environ.update(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads)
+            os.environ["TOKENIZERS_PARALLELISM"] = "false"
+            _limit_memory(config.limits.memory_gb)
+            return guarded(config, RunDirectory(Path(path)), number, total)
     except Stopped as stopped:
         return Outcome(State.KILLED, str(stopped))
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def guarded(config: RunConfig, directory: RunDirectory, number: int, total: int) -> Outcome:

@@ -17,6 +17,7 @@ from pipeline.metrics.served import again
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
+from pipeline.stopping import command
 from pipeline.tracking.run_directory import RunDirectory
 
 NEEDED = ("requests.jsonl", "metrics.json", "config.yaml")
@@ -85,4 +86,4 @@ def _same(one: Value, other: Value) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)

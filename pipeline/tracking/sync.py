@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.arguments import Arguments
 from pipeline.errors import Unreadable
 from pipeline.files import reading
+from pipeline.stopping import command
 from pipeline.tracking.folders import is_copy, subfolders
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory
@@ -118,4 +119,4 @@ def _tracking(run: RunDirectory) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)
