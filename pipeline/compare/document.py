@@ -1,9 +1,10 @@
 """`comparison.json`: the numbers of the page, for machines."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.compare.cautions import cautions
-from pipeline.compare.columns import COLUMNS
+from pipeline.compare.columns import Column, columns_for
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.headline import headline
 from pipeline.compare.intervals import METHOD
@@ -26,7 +27,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
             for each in comparison.twins
         ],
         "warnings": cautions(comparison),
-        "rows": [_row(row) for row in rows(comparison)],
+        "rows": [_row(row, columns_for(comparison.metric)) for row in rows(comparison)],
         "runs": [_run(run) for run in comparison.runs],
     }
 
@@ -55,7 +56,7 @@ def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
     return _ratio(verdict.ratio) | judged
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     return {
         "arm": row.arm,
         "condition": dict(row.condition),
@@ -63,7 +64,7 @@ def _row(row: Row) -> dict[str, Any]:
         "why": row.why,
         "runs": [str(run.path) for run in row.runs],
         "repeats": [run.repeat for run in row.runs],
-        "mean": {name: row.number(name) for column in COLUMNS for name in column.metrics},
+        "mean": {name: row.number(name) for column in columns for name in column.metrics},
         "noisy_cv": row.variation,
         "ratio": _verdict(row.against_baseline),
     }

@@ -22,9 +22,11 @@ def as_markdown(rows: Sequence[Row], settings: Sequence[str], columns: Sequence[
     return "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in lines) + "\n"
 
 
-def as_csv(rows: Sequence[Row], settings: Sequence[str]) -> str:
+def as_csv(
+    rows: Sequence[Row], settings: Sequence[str], columns: Sequence[Column] = COLUMNS
+) -> str:
     """One line a row of `comparison.json`, its numbers to the last digit; empty where missing."""
-    metrics = [metric for column in COLUMNS for metric in column.metrics]
+    metrics = [metric for column in columns for metric in column.metrics]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     judged = ("found", "would_have_shown", "unlike")

@@ -10,16 +10,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.compare.cautions import cautions
-from pipeline.compare.columns import meaning, times
+from pipeline.compare.columns import columns_for, meaning, times
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.fold import unfolded
 from pipeline.compare.headline import lead, summed_up, words
+from pipeline.compare.labels import abridged
 from pipeline.compare.plots.gallery import Section, gallery
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.provenance import provenance
-from pipeline.compare.rows import Row, measured, presented
+from pipeline.compare.rows import Row, measured, presented, rows
+from pipeline.compare.samples import samples
 from pipeline.compare.settings import shown
 from pipeline.compare.usual import Usual
 from pipeline.files import write_json, write_text
@@ -64,9 +66,11 @@ def page(comparison: Comparison) -> str:
         folded=[each for each in sections if not _leads(each, comparison)],
         left_out=Scene.of(comparison).note,
         share=_share(comparison),
-        markdown=as_markdown(lines, comparison.columns, columns),
-        csv=as_csv(lines, comparison.columns),
+        markdown=as_markdown(rows(comparison), comparison.columns, columns),
+        csv=as_csv(rows(comparison), comparison.columns, columns_for(comparison.metric)),
         facts=provenance(comparison),
+        samples=samples(comparison),
+        abridged=abridged,
         shown=shown,
         words=words,
         script=Markup(script),

@@ -1,14 +1,16 @@
 """What the terminal says of a run that has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.compare.columns import FAITHFUL
 from pipeline.metrics.timeline import STAGES
+from pipeline.tracking.answers import Answer, answers
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
@@ -41,6 +43,8 @@ HEADLINES = {
     "  attainment in the last run": "capacity_attainment",
 }
 LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}
+ADAPTERS = 4
+"""Adapters that are heard, a line each."""
 COLUMNS = ("mean", "p50", "p90", "p95", "p99")
 
 
@@ -56,6 +60,8 @@ def print_summary(directory: RunDirectory, console: Console) -> None:
     if "wall_s" in metrics:
         console.print(_latencies(metrics))
         console.print(_breakdown(metrics))
+    if said := answers(directory, ADAPTERS, console.width):
+        console.print(_answers(said))
     if profiles := directory.json("profile/README.json"):
         console.print(_profiles(profiles))
     for caution in status.cautions:
@@ -97,6 +103,16 @@ def _breakdown(metrics: Mapping[str, float | str]) -> Table:
         seconds = metrics[f"stage_seconds/{stage}"]
         if isinstance(seconds, int | float) and isinstance(wall, int | float):
             table.add_row(stage, _number(seconds), f"{seconds / wall:.1%}")
+    return table
+
+
+def _answers(said: Sequence[Answer]) -> Table:
+    """A line an adapter, as much of it as the terminal is wide."""
+    table = Table(box=None, pad_edge=False, expand=True)
+    for title, ratio in (("adapter", None), ("asked", 2), ("answered", 3)):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=16, ratio=ratio)
+    for each in said:
+        table.add_row(*map(Text, (each.adapter or "base model", each.prompt, each.text)))
     return table
 
 

@@ -209,3 +209,116 @@ def test_profiles_say_how_to_open_them(tmp_path: Path, make_run: Callable[..., P
     for said in ("Profiles", words, "1.42×", "no counters <b>here</b>", "/profile"):
         assert said in page.text
     assert page.tags["b"] == 0
+
+
+class Parts(HTMLParser):
+    """The text of each table cell, and what lies inside folded parts."""
+
+    def __init__(self, html: str) -> None:
+        """Read the whole page."""
+        super().__init__()
+        self.folds = 0
+        self.figures: Counter[bool] = Counter()
+        self.captions: list[str] = []
+        self.reading = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Count figures by whether they are folded away."""
+        self.folds += tag == "details"
+        self.figures[self.folds > 0] += tag == "figure"
+        self.reading = tag == "figcaption"
+        if self.reading:
+            self.captions.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a folded part."""
+        self.folds -= tag == "details"
+        self.reading = self.reading and tag != "figcaption"
+
+    def handle_data(self, data: str) -> None:
+        """Keep the titles of figures."""
+        if self.reading:
+            self.captions[-1] += data
+
+
+@pytest.fixture(scope="module")
+def of_unlike(unlike: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of runs that have little in common."""
+    return write(assemble([unlike], tmp_path_factory.mktemp("page") / "unlike.html"))
+
+
+def test_unlike_runs_make_a_page_of_few_figures_with_short_titles(of_unlike: Path) -> None:
+    html = of_unlike.read_text(encoding="utf-8")
+    parts = Parts(html)
+    assert 3 <= parts.figures[False] <= 16
+    assert sum(parts.figures.values()) <= 60
+    assert max(map(len, parts.captions)) <= 80
+    heights = [float(each) for each in re.findall(r'viewBox="0 0 \S+ ([\d.]+)"', html)]
+    assert len(heights) == sum(parts.figures.values())
+    assert max(heights) < 420
+    assert sum(heights[: parts.figures[False]]) < 3000
+
+
+def test_unlike_runs_say_the_usual_once_and_what_is_drawn(of_unlike: Path) -> None:
+    page = Page(of_unlike.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert "Unless said: alpha 1, batch 4, threads 2" in page.text
+    assert "Drawn below are 10 of" in page.text
+    assert re.search(r"more plots\s+Latency per batch", page.text)
+    assert "arrivals poisson, rate 20" in page.text
+    assert "RuntimeError: cause 5" in page.text
+    assert page.tags["script"] == 1
+
+
+def test_the_table_on_a_phone_has_the_settings_beneath_the_engine(of_unlike: Path) -> None:
+    html = of_unlike.read_text(encoding="utf-8")
+    narrow = re.search(r"@media \(max-width: 40rem\) \{(.*?)\n\}", html, re.DOTALL)
+    assert narrow
+    assert ".setting, .besides { display: none; }" in narrow[1]
+    assert ".narrow { display: block; }" in narrow[1]
+    body = html.split("<tbody>")[1].split("</tbody>")[0]
+    assert body.count('<small class="narrow">') == 57
+    first = re.search(r"<th scope=\"row\">.*?</th>(.*?)</tr>", body, re.DOTALL)
+    assert first
+    shown = re.sub(r'<td class="setting">.*?</td>', "", first[1], flags=re.DOTALL)
+    assert shown.strip().startswith('<td class="bar"')
+
+
+def test_what_the_adapters_say_is_told_once_and_escaped(
+    tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    for engine in ("merged", "multilora", "llama_cpp"):
+        run = RunDirectory(make_run(tmp_path / engine, engine))
+        rows = (run.path / "requests.jsonl").read_text().splitlines()
+        said = "Ahoy <b>matey</b> \\u001b[31m" if engine != "llama_cpp" else "Aye"
+        texts = [row.replace('"text": null', f'"text": "{said}"') for row in rows]
+        (run.path / "requests.jsonl").write_text("\n".join([*texts, ""]))
+        prompts = [{"id": n, "prompt": f"Who <i>are</i> you, {n}?"} for n in range(16)]
+        run.trace.write_text("".join(f"{json.dumps(each)}\n" for each in prompts))
+    html = write(assemble([tmp_path])).read_text(encoding="utf-8")
+    assert "<b>matey" not in html and "<i>are" not in html
+    page = Page(html)
+    answer = r"Ahoy <b>matey</b> \x1b[31m"
+    text = " ".join(page.text.split())
+    assert "What the adapters say" in text
+    assert "Who <i>are</i> you, 0?" in text
+    assert f"{answer} merged, multilora" in text
+    assert "Aye llama_cpp" in text
+
+
+def test_runs_without_texts_say_nothing(report: Path) -> None:
+    assert "What the adapters say" not in report.read_text(encoding="utf-8")
+
+
+def test_the_metric_that_was_asked_for_is_in_the_table(
+    tmp_path: Path, make_run: Callable[..., Path]
+) -> None:
+    for engine in ("merged", "multilora"):
+        make_run(tmp_path / engine, engine, metrics={"e2e_s/p50": 0.25})
+    report = write(assemble([tmp_path], metric="e2e_s/p50"))
+    text = Page(report.read_text(encoding="utf-8")).text
+    assert "e2e_s/p50, times merged" in text
+    assert re.search(r"e2e_s/p50\s*Time from the scheduled arrival to the last token", text)
+    rows = json.loads(report.with_name("comparison.json").read_text())["rows"]
+    assert [row["mean"]["e2e_s/p50"] for row in rows] == [0.25, 0.25]

@@ -1,6 +1,6 @@
 """Which cells share a panel, and what runs along its x axis."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,9 +47,10 @@ def axes(cells: Sequence[Cell]) -> list[Axis]:
 
 
 def lined(cells: Iterable[Cell], axis: Axis) -> bool:
-    """Whether the cells stand at more than one place of an axis."""
-    places = {position(cell, axis.key) for cell in cells}
-    return len(places - {None}) > 1
+    """Whether some arm's cells stand at more than one place of an axis."""
+    placed = {(cell.arm, position(cell, axis.key)) for cell in cells}
+    arms = Counter(arm for arm, place in placed if place is not None)
+    return max(arms.values(), default=0) > 1
 
 
 def position(cell: Cell, key: str) -> float | None:

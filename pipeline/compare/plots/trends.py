@@ -114,7 +114,7 @@ def _bars(
     conditions = scene.titles(cell.condition for cell in cells)
     rows = [
         Bar(
-            " · ".join(filter(None, (cell.arm, where if told else ""))),
+            "\u00a0· ".join(filter(None, (cell.arm, where if told else ""))),
             cell.mean(metric) or 0.0,
             scene.marks[cell.arm].colour,
             student(cell.values(metric)),
