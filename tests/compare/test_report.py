@@ -294,8 +294,18 @@ def test_what_the_adapters_say_is_told_once_and_escaped(
         said = "Ahoy <b>matey</b> \\u001b[31m" if engine != "llama_cpp" else "Aye"
         texts = [row.replace('"text": null', f'"text": "{said}"') for row in rows]
         (run.path / "requests.jsonl").write_text("\n".join([*texts, ""]))
-        prompts = [{"id": n, "prompt": f"Who <i>are</i> you, {n}?"} for n in range(16)]
-        run.trace.write_text("".join(f"{json.dumps(each)}\n" for each in prompts))
+        asked = [
+            {
+                "id": row.id,
+                "iteration": row.iteration,
+                "adapter": row.adapter,
+                "prompt": f"Who <i>are</i> you, {row.id}?",
+                "prompt_ids": [1] * row.prompt_tokens,
+                "max_new_tokens": len(row.output_ids),
+            }
+            for row in run.requests()
+        ]
+        run.trace.write_text("".join(f"{json.dumps(each)}\n" for each in asked))
     html = write(assemble([tmp_path])).read_text(encoding="utf-8")
     assert "<b>matey" not in html and "<i>are" not in html
     page = Page(html)
