@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 
 # Caches (pip's, kernels, models, fonts) go under runs/ where the home directory can't be written.
-ifneq ($(shell install/home),writable)
+ifneq ($(shell pipeline/install/home),writable)
 export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
@@ -59,7 +59,7 @@ clean: ## remove the virtualenv and caches; runs and mlruns stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis runs/.cache
 
 ready: # .venv as requirements.txt wants it: PYTHON= and TORCH_INDEX= choose what it is made of
-	@install/start
+	@pipeline/install/start
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 def test_an_engine_and_an_experiment_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    own = ("--config-dir", "examples/parrot", "+experiment=parrot", "engine.pause_s=0.001")
+    own = ("--config-dir", "docs/examples/parrot", "+experiment=parrot", "engine.pause_s=0.001")
     here = (f"paths.runs={tmp_path}", f"hydra.run.dir={tmp_path}/run", "isolation=inline")
     usual = ("threads=1", "tracking=none", "workload.iterations=2")
     monkeypatch.setattr(sys, "argv", ["pipeline", *own, *here, *usual])

@@ -16,7 +16,7 @@ FLOORS = [
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
     {"machine", "files", "stopping"},
-    {"arguments", "errors", "settings", "order", "child", "regular_file"},
+    {"arguments", "errors", "settings", "order", "child", "regular_file", "install"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),

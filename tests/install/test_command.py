@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from install.command import Failed, follow
-from install.packages import OBJECT, Installing
-from install.progress import Progress
+from pipeline.install.command import Failed, follow
+from pipeline.install.packages import OBJECT, Installing
+from pipeline.install.progress import Progress
 
 TALKS = "import sys\nfor n in range(8): print(f'[{n + 1}/8] Building', file=sys.stderr)"
 PIP = """Collecting numpy==2.4.6

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from install.interpreters import Interpreter, found
+from pipeline.install.interpreters import Interpreter, found
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,12 +81,12 @@ def test_the_one_that_is_named(folder):
 def start(tmp_path):
     """Starts the set-up in an empty project, with nothing on `PATH` but this folder."""
     project = tmp_path / "a project of $HOME's"
-    shutil.copytree(ROOT / "install", project / "install")
+    shutil.copytree(ROOT / "pipeline" / "install", project / "pipeline" / "install")
 
     def started(path, **environment):
         (path / "dirname").symlink_to("/usr/bin/dirname")
         return subprocess.run(
-            ["/bin/sh", project / "install" / "start"],
+            ["/bin/sh", project / "pipeline" / "install" / "start"],
             env={"PATH": str(path), **environment},
             capture_output=True,
             text=True,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from install import torch_build
-from install.torch_build import Build, cpu_build
+from pipeline.install import torch_build
+from pipeline.install.torch_build import Build, cpu_build
 
 HERE = f"cp{sys.version_info.major}{sys.version_info.minor}"
 CPU = "https://cpu.test/whl"

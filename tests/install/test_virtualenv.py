@@ -2,8 +2,8 @@
 
 import pytest
 
-from install.interpreters import Interpreter
-from install.virtualenv import Unusable, Virtualenv
+from pipeline.install.interpreters import Interpreter
+from pipeline.install.virtualenv import Unusable, Virtualenv
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from install.command import follow
-from install.progress import Progress
-from install.torch_build import Build
+from pipeline.install.command import follow
+from pipeline.install.progress import Progress
+from pipeline.install.torch_build import Build
 
 COMPILED = "llama-cpp-python"
 """The one requirement that is compiled here."""

@@ -1,4 +1,4 @@
-"""`python -m install`: `.venv` as the requirements want it; nothing is done when it is."""
+"""`python -m pipeline.install`: `.venv` as the requirements want it; nothing is done when it is."""
 
 import os
 import shutil
@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-from install.command import Failed
-from install.interpreters import Interpreter, found
-from install.packages import Pip, pinned
-from install.progress import clock
-from install.torch_build import INDEX, Build, cpu_build
-from install.virtualenv import Unusable, Virtualenv
+from pipeline.install.command import Failed
+from pipeline.install.interpreters import Interpreter, found
+from pipeline.install.packages import Pip, pinned
+from pipeline.install.progress import clock
+from pipeline.install.torch_build import INDEX, Build, cpu_build
+from pipeline.install.virtualenv import Unusable, Virtualenv
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS, CMAKE = ROOT / "requirements.txt", ROOT / "llama.cmake"
 NEEDED = 3e9
 """Free bytes that the packages and the compiler's files want."""

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from install.interpreters import Interpreter, Unfit, probe
+from pipeline.install.interpreters import Interpreter, Unfit, probe
 
 AGAIN = "make clean removes it, then the same command makes another"
 
