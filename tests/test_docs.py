@@ -60,7 +60,6 @@ def test_documented_runs_compose(command, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", ["pipeline", *arguments, f"paths.runs={tmp_path}"])
     plan = compose()
-    assert not plan.refused
     assert plan.jobs
     refuse_unread(plan.jobs, ROOT / "conf")
 
