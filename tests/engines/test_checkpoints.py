@@ -251,7 +251,11 @@ def test_those_that_cannot_serve_it_refuse_it_before_anything_starts(name, jobs,
 @pytest.mark.parametrize(
     ("engine", "change", "said"),
     [
-        ("llama_cpp", {"context": 16}, r"engine\.context=16: the longest request needs"),
+        (
+            "llama_cpp",
+            {"context": 16, "max_batch_size": 16},
+            r"engine\.context=16: the longest request needs",
+        ),
         ("multilora", {"kv_tokens": 20}, r"engine\.kv_tokens=20: the longest request needs"),
         ("llama_cpp", {"gguf": Path("absent.gguf"), "precision": "file"}, "absent.gguf: no such"),
     ],
