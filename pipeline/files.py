@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.errors import Unreadable
 
-MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError)
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading raises where the content isn't what its writer meant."""
 
 

@@ -81,7 +81,10 @@ class RunDirectory:
         """
         path = self.path / "config.yaml"
         with reading(path):
-            return {**yaml.safe_load(path.read_text("utf-8"))}
+            try:
+                return {**yaml.safe_load(path.read_text("utf-8"))}
+            except yaml.YAMLError as error:
+                raise ValueError(str(error)) from error
 
     def status(self) -> Status:
         """How the job stands; KILLED if it says that it runs, and no living process holds it.

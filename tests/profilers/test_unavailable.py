@@ -1,6 +1,7 @@
 """A profiler that can't look says why, and how to change that."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_a_perf_that_may_not_look(subject, program):
     assert "monitoring is limited" in why(PerfStat(name="perf"), subject)
 
 
-PERF = f"""exec {sys.executable} -c '
+PERF = f"""exec {shlex.quote(sys.executable)} -c '
 import os, signal, sys
 control, answer = next(a[13:].split(",") for a in sys.argv if a.startswith("--control=fd:"))
 out = sys.argv[sys.argv.index("-o") + 1]
