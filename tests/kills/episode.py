@@ -103,7 +103,10 @@ class Episode:
         )
 
     def _started(self) -> Command:
-        """The command that works in the directory; one started together with it is refused."""
+        """The command that works in the directory; one started together with it is refused.
+
+        Unless it was patient enough to see the other end, with all jobs done.
+        """
         command = self._command()
         command.start()
         if self.draw.random() > 0.2:
@@ -113,7 +116,8 @@ class Episode:
         _wait_for(lambda: not other.running, command)
         refused, works = (command, other) if other.running else (other, command)
         code, said = refused.wait(), (refused.said or [""])
-        if code != 2 or len(said) > 1 or "works there" not in said[0]:
+        done = code == 0 and finished(self.sweep) >= self.jobs
+        if not done and (code != 2 or len(said) > 1 or "works there" not in said[0]):
             self._note([f"{refused.output}: exit code {code} beside another one"])
         self.kills.append({"signal": "none", "target": "twice", "phase": "", "engine": self.engine})
         return works
