@@ -8,14 +8,13 @@ import yaml
 from pipeline.errors import Unreadable
 from pipeline.launch.isolation import execute
 from pipeline.launch.job import Job, now
+from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import LOCK
+from pipeline.tracking.mlflow_experiment import RECEIPT
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
-EARLIER = "earlier"
-"""Folder of the attempts before, by their numbers."""
-
-STAYS = (EARLIER, "mlflow.json", LOCK)
+STAYS = (EARLIER, RECEIPT, LOCK)
 """What belongs to the job, whichever attempt it is."""
 
 CONFIG, STATUS = "config.yaml", "status.json"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 EARLIER = "earlier"
-"""Beneath a job's directory: what its unfinished attempts left. They are no runs of their own."""
+"""Beneath a job's directory: attempts before, by their numbers. They are no runs of their own."""
 
 
 def subfolders(path: Path) -> Iterator[Path]:

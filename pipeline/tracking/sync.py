@@ -16,6 +16,7 @@ from pipeline.errors import Unreadable
 from pipeline.files import reading
 from pipeline.stopping import command
 from pipeline.tracking.folders import is_copy, subfolders
+from pipeline.tracking.mlflow_experiment import RECEIPT
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_run, is_sweep
@@ -93,7 +94,7 @@ def _tell(runs: Sequence[RunDirectory]) -> None:
     """Say of those that are in MLflow how they ended and how they are called there."""
     for run in runs:
         with suppress(Unreadable, KeyError):
-            state, receipt = run.status().state, run.json("mlflow.json")
+            state, receipt = run.status().state, run.json(RECEIPT)
             print(f"{run.path}: {state}, MLflow run {receipt['run_id']}")
 
 
