@@ -5,7 +5,6 @@ store that is served. Exit codes: 1 the store can't be used; 2 the request itsel
 those of MLflow's server.
 """
 
-import argparse
 import os
 import socket
 import sys
@@ -19,7 +18,9 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline.arguments import Arguments
 from pipeline.errors import UsageError
+from pipeline.stopping import command
 from pipeline.tracking.mlflow_page import HOST, PORT, link
 from pipeline.tracking.mlflow_store import is_http, public
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
@@ -31,7 +32,7 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the store ready, print where the runs are to be seen, and become MLflow's server."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.tracking.ui", description=__doc__)
+    parser = Arguments(prog="python -m pipeline.tracking.ui", description=__doc__)
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="as the runs had them")
     parser.add_argument("--port", type=int, default=PORT, help="of the pages (%(default)s)")
     options = parser.parse_args(arguments)
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     print(f"{public(settings.uri)}, in some seconds at", flush=True)
     print(f"  {link(f'http://{HOST}:{options.port}', identity)}", flush=True)
-    os.execve(sys.executable, command(settings, options.port), os.environ | QUIET)
+    os.execve(sys.executable, server(settings, options.port), os.environ | QUIET)
 
 
 def chosen(overrides: Sequence[str]) -> MlflowSettings:
@@ -71,8 +72,8 @@ def chosen(overrides: Sequence[str]) -> MlflowSettings:
     return settings.in_environment()
 
 
-def command(settings: MlflowSettings, port: int) -> list[str]:
-    """MLflow's server over the store, for one user on this machine."""
+def server(settings: MlflowSettings, port: int) -> list[str]:
+    """The command of MLflow's server over the store, for one user on this machine."""
     return [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--backend-store-uri", settings.uri, "--artifacts-destination", settings.artifact_root),
@@ -93,4 +94,4 @@ def _refuse_taken(port: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command(main)
