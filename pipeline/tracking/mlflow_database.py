@@ -11,29 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.tracking.folder_lock import locked
+from pipeline.tracking.mlflow_damage import DatabaseUnusable, judged, move_away
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
 PATIENCE_S = 120
 """How long another process may take to make the database, or to bring it up to date."""
-
-CIRCUMSTANCES = (
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-)
-"""Primary codes of errors that say nothing of what the database holds."""
-
-
-class DatabaseUnusable(Exception):
-    """What stands there can't be used or finished; the message says what to move away."""
 
 
 def prepare(uri: str, timeout_s: int) -> None:
@@ -56,7 +40,7 @@ def prepare(uri: str, timeout_s: int) -> None:
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.parent, PATIENCE_S), _judged(path):
+    with locked(path.parent, PATIENCE_S), judged(path):
         if not path.exists() or not path.stat().st_size:
             _make(path)
             return
@@ -148,45 +132,5 @@ def _refuse_unknown(path: Path, schema: str | None) -> None:
     if schema is not None and schema not in known:
         raise DatabaseUnusable(
             f"its schema {schema} is of another MLflow than {mlflow.__version__}, a newer one "
-            f"perhaps: use that, or start anew with {_move_away(path)}"
+            f"perhaps: use that, or start anew with {move_away(path)}"
         )
-
-
-@contextmanager
-def _judged(path: Path) -> Iterator[None]:
-    """Tell what is wrong with the database from what is wrong around it."""
-    try:
-        yield
-    except DatabaseUnusable:
-        raise
-    except Exception as error:
-        if _of_circumstances(error):
-            raise
-        reason = " ".join(str(_cause(error)).split())[:200]
-        raise DatabaseUnusable(
-            f"the database is damaged, or its making was interrupted ({reason}): {_move_away(path)}"
-        ) from error
-
-
-def _move_away(path: Path) -> str:
-    return (
-        f"mv '{path}' '{path}.broken', then bring the runs in again with "
-        "python -m pipeline.tracking.sync runs"
-    )
-
-
-def _of_circumstances(error: Exception) -> bool:
-    cause = _cause(error)
-    if isinstance(cause, sqlite3.Error):
-        return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) in CIRCUMSTANCES
-    return isinstance(cause, OSError | MemoryError | ImportError)
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The innermost error of SQLite or of the system beneath `error`, else itself."""
-    found, inner = error, error.__cause__ or error.__context__
-    while inner is not None:
-        if isinstance(inner, OSError | sqlite3.Error | MemoryError):
-            found = inner
-        inner = inner.__cause__ or inner.__context__
-    return found

@@ -6,12 +6,12 @@ MLflow is imported inside these functions, as that takes seconds.
 import logging
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.tracking.mlflow_database import DatabaseUnusable, prepare
+from pipeline.tracking.mlflow_damage import DatabaseUnusable, cause
+from pipeline.tracking.mlflow_database import prepare
 from pipeline.tracking.tracker import TrackingUnavailable
 
 if TYPE_CHECKING:
@@ -105,10 +105,6 @@ def _quiet() -> Iterator[None]:
 
 def _reason(error: BaseException) -> str:
     """The first line of what lies at the bottom of `error`."""
-    reason, inner = error, error.__cause__ or error.__context__
-    while inner is not None:
-        if isinstance(inner, OSError | sqlite3.Error):
-            reason = inner
-        inner = inner.__cause__ or inner.__context__
+    reason = cause(error)
     lines = str(reason).strip().splitlines() or [type(reason).__name__]
     return lines[0][:300]

@@ -15,7 +15,8 @@ import pytest
 
 from pipeline.tracking import mlflow_database
 from pipeline.tracking.folder_lock import locked
-from pipeline.tracking.mlflow_database import DatabaseUnusable, database_file, prepare
+from pipeline.tracking.mlflow_damage import DatabaseUnusable
+from pipeline.tracking.mlflow_database import database_file, prepare
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sync import main
