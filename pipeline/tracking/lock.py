@@ -1,4 +1,7 @@
-"""Whose a directory is: one process works there at a time, and others see whether it lives."""
+"""Whose a directory is: one process works there at a time, and others see whether it lives.
+
+The locks are the kernel's, which takes them back when their holder ends, killed or not.
+"""
 
 import fcntl
 import os
@@ -10,10 +13,13 @@ from time import monotonic, sleep
 from pipeline.errors import UsageError
 
 LOCK = ".lock"
-"""Holds the number of the process that took it last; the lock itself is the kernel's."""
+"""Holds the number of the process that took it last."""
 
 PATIENCE_S = 5.0
 """How long a process that is dying is waited for."""
+
+INTERVAL_S = 0.05
+"""Between one look at a lock that another holds and the next."""
 
 
 class InUse(UsageError):
@@ -32,9 +38,26 @@ def claimed(directory: Path) -> Iterator[int]:
     """
     handle = _opened(directory)
     try:
-        _take(handle, directory, monotonic() + PATIENCE_S)
+        if not _taken(handle, PATIENCE_S):
+            raise InUse(_refusal(handle, directory))
         _sign(handle)
         yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path, patience_s: float) -> Iterator[None]:
+    """Keep others that ask for the same lock out of a folder that is there; leaves no file behind.
+
+    Raises:
+        TimeoutError: another process has held it for `patience_s` seconds.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if not _taken(handle, patience_s):
+            raise TimeoutError(f"another process doesn't let go of {folder}")
+        yield
     finally:
         os.close(handle)
 
@@ -68,16 +91,18 @@ def _opened(directory: Path) -> int:
             ) from error
 
 
-def _take(handle: int, directory: Path, until: float) -> None:
+def _taken(handle: int, patience_s: float) -> bool:
+    """Whether the lock could be had in that time."""
+    until = monotonic() + patience_s
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except BlockingIOError:
             if monotonic() > until:
-                raise InUse(_refusal(handle, directory)) from error
-            sleep(0.05)
+                return False
+            sleep(INTERVAL_S)
         else:
-            return
+            return True
 
 
 def _sign(handle: int) -> None:

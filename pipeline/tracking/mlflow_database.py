@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.tracking.folder_lock import locked
+from pipeline.tracking.lock import locked
 from pipeline.tracking.mlflow_damage import DatabaseUnusable, judged, move_away
 
 if TYPE_CHECKING:

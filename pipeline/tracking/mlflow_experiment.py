@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.tracking.folder_lock import locked
+from pipeline.tracking.lock import locked
 from pipeline.tracking.projection import PASSING_TAGS, Projection, TraceInput
 
 if TYPE_CHECKING:

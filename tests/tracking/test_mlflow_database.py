@@ -14,7 +14,7 @@ import mlflow
 import pytest
 
 from pipeline.tracking import mlflow_database
-from pipeline.tracking.folder_lock import locked
+from pipeline.tracking.lock import locked
 from pipeline.tracking.mlflow_damage import DatabaseUnusable
 from pipeline.tracking.mlflow_database import database_file, prepare
 from pipeline.tracking.mlflow_view import MlflowSettings
