@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline.compare.labels import abridged
 from pipeline.compare.run import Run
 from pipeline.machine.kernel_file import format_list
 
@@ -70,7 +71,7 @@ def unlike(pairs: Sequence[tuple[Run, Run]]) -> tuple[str, ...]:
             if name in said:
                 continue
             found.setdefault(name, {})[f"{ours} against {theirs}"] = None
-    return tuple(f"{name} {_told(list(values))}" for name, values in found.items())
+    return tuple(f"{name} {abridged(list(values), ', ', SHOWN)}" for name, values in found.items())
 
 
 def differences(run: Run, other: Run) -> dict[str, tuple[str, str]]:
@@ -86,11 +87,6 @@ def differences(run: Run, other: Run) -> dict[str, tuple[str, str]]:
     if None not in counts:
         both[SAMPLED] = (f"{counts[0]:g}", f"{counts[1]:g}")
     return {name: values for name, values in both.items() if values[0] != values[1]}
-
-
-def _told(values: Sequence[str]) -> str:
-    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
-    return ", ".join(values[:SHOWN]) + more
 
 
 def _commit(git: Mapping[str, Any]) -> str | None:

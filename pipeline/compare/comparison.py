@@ -15,6 +15,7 @@ from pipeline.compare.run import Condition, Run
 from pipeline.compare.usual import Usual
 from pipeline.compare.verdict import Verdict, judged
 from pipeline.errors import UsageError
+from pipeline.tracking.sweep_directory import is_sweep
 
 HEADLINE_METRIC = "output_tokens_per_s"
 """The metric whose ratio to the baseline is the comparison's result, unless another is chosen."""
@@ -166,7 +167,7 @@ def _report(sources: Sequence[Path | str], out: Path | None) -> Path:
         page = paths[0].resolve() / "report.html"
     else:
         page = paths[0].resolve().parent / "report.html"
-        if (page.parent / "sweep.json").exists():
+        if is_sweep(page.parent):
             raise UsageError(f"{page} is the whole sweep's: name another page with --out")
     if page.suffix != ".html":
         raise UsageError(f"--out {page}: the page is HTML, so its name ends in .html")

@@ -54,7 +54,7 @@ def _ratio(row: Row) -> str:
     if verdict is None:
         return MISSING
     ratio, doubt = verdict.ratio, "" if verdict.differs else f", {verdict.wording}"
-    ends = ratio.interval and f" ({times(ratio.interval[0])}{DASH}{times(ratio.interval[1])})"
+    ends = ratio.interval and f" ({DASH.join(map(times, ratio.interval))})"
     return f"{times(ratio.mean)}{ends or ''}{doubt}{''.join(f' ≠ {each}' for each in ratio.unlike)}"
 
 

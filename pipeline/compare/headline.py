@@ -115,8 +115,7 @@ def _times(ratio: Ratio) -> str:
     mean = f"{times(ratio.mean)}{SPACE}{TIMES}"
     if ratio.interval is None:
         return mean
-    low, high = ratio.interval
-    return f"{mean} (95{SPACE}% {times(low)}{DASH}{times(high)})"
+    return f"{mean} (95{SPACE}% {DASH.join(map(times, ratio.interval))})"
 
 
 def _pairs(ratio: Ratio) -> str:

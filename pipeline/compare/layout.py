@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from pipeline.compare.columns import ASKED, COLUMNS, FAITHFUL, Column
+from pipeline.compare.columns import COLUMNS, FAITHFUL, Column
 
 COMFORTABLE = 28
 """Letters of a label that are shown before a column of figures is given up for them."""
@@ -42,7 +42,7 @@ def layouts(columns: Sequence[Column]) -> Iterator[Layout]:
     fewer = [replace(each, letters=COMFORTABLE) for each in _fewer(whole, FAITHFUL.keep)]
     once = replace(fewer[-1], repeat=False)
     shorter = [replace(once, letters=letters) for letters in SHORTER]
-    least = [*_fewer(shorter[-1], min(SPEED, ASKED))]
+    least = [*_fewer(shorter[-1], SPEED)]
     yield from (whole, *fewer, once, *shorter, *least)
     for letters in SHORTEST:
         yield replace(least[-1], letters=letters)

@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter
 from typing_extensions import TypedDict
 
 from pipeline.errors import Unreadable
 from pipeline.files import reading
 from pipeline.tracking.run_directory import RunDirectory
 
-STRICT = ConfigDict(strict=True)
-
 
 class Cpu(TypedDict, total=False):
     """Of `environment.json`: the processor, and what of it the run might use."""
 
-    __pydantic_config__ = STRICT  # type: ignore[misc]
     model: str | None
     vendor: str | None
     family: int | None
@@ -29,14 +26,12 @@ class Cpu(TypedDict, total=False):
 class Memory(TypedDict, total=False):
     """Of `environment.json`."""
 
-    __pydantic_config__ = STRICT  # type: ignore[misc]
     total_bytes: int | None
 
 
 class Git(TypedDict, total=False):
     """Of `environment.json`: the state of the program."""
 
-    __pydantic_config__ = STRICT  # type: ignore[misc]
     commit: str | None
     dirty: bool | None
 
@@ -44,7 +39,6 @@ class Git(TypedDict, total=False):
 class Environment(TypedDict, total=False):
     """`environment.json`, as far as its types matter."""
 
-    __pydantic_config__ = STRICT  # type: ignore[misc]
     hostname: str | None
     machine_id: str | None
     time: str | None
@@ -59,7 +53,6 @@ class Environment(TypedDict, total=False):
 class Trace(TypedDict, total=False):
     """`trace.json`."""
 
-    __pydantic_config__ = STRICT  # type: ignore[misc]
     sha256: str | None
 
 
@@ -80,7 +73,7 @@ def document(run: RunDirectory, name: str) -> Mapping[str, Any]:
     """
     found = run.json(name)
     with reading(run.path / name):
-        DOCUMENTS[name].validate_python(found)
+        DOCUMENTS[name].validate_python(found, strict=True)
     return found
 
 

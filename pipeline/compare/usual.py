@@ -34,7 +34,9 @@ class Usual:
     def of(cls, conditions: Sequence[Condition]) -> Self:
         """Of conditions that all name the same settings."""
         distinct = list(dict.fromkeys(conditions))
-        values = {key: Counter(each[n][1] for each in distinct) for n, key in _keys(distinct)}
+        values = {
+            each[0][0]: Counter(value for _, value in each) for each in zip(*distinct, strict=True)
+        }
         differing = {key: found for key, found in values.items() if len(found) > 1}
         same = {key: next(iter(found)) for key, found in values.items() if len(found) == 1}
         columns = tuple(differing)
@@ -81,7 +83,3 @@ class Usual:
     def _in_words(self, settings: Mapping[str, Any]) -> str:
         """Settings as a label: `alpha 1, batch 4`."""
         return ", ".join(f"{self.titles[key]} {shown(value)}" for key, value in settings.items())
-
-
-def _keys(conditions: Sequence[Condition]) -> Sequence[tuple[int, str]]:
-    return [(n, key) for n, (key, _) in enumerate(conditions[0])] if conditions else []

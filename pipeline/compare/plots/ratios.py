@@ -24,8 +24,7 @@ MOST = 16
 def plots(scene: Scene) -> Iterator[Plot]:
     """One panel, where some arm can be paired with the baseline."""
     comparison = scene.comparison
-    found = {arm: comparison.overall(arm) for arm in comparison.arms[1:]}
-    ratios = {arm: ratio for arm, ratio in found.items() if ratio}
+    ratios = {arm: each.ratio for arm, each in comparison.verdicts.items()}
     ranked = sorted(ratios, key=lambda arm: -gain(ratios[arm], comparison.metric))
     best = {arm: ratios[arm] for arm in ranked[:MOST]}
     if best:
@@ -49,8 +48,7 @@ def figures(ratio: Ratio) -> str:
     """A ratio with its interval: `2.10 × (1.95–2.26)`."""
     if ratio.interval is None:
         return f"{times(ratio.mean)} {TIMES}"
-    low, high = ratio.interval
-    return f"{times(ratio.mean)} {TIMES} ({times(low)}{DASH}{times(high)})"
+    return f"{times(ratio.mean)} {TIMES} ({DASH.join(map(times, ratio.interval))})"
 
 
 def forest(ratios: Mapping[str, Ratio], marks: Mapping[str, Mark]) -> Figure:
