@@ -1,10 +1,10 @@
 """Whether the values of an `adapter_config.json` can be a LoRA's: as PEFT insists on them."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.errors import UsageError, shown
+from pipeline.models.json_file import is_number
 
 _TASKS = (
     *("SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"),
@@ -55,15 +55,8 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-def _is_number(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and math.isfinite(value)
-    except (TypeError, OverflowError):
-        return False
-
-
 def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
+    return is_number(value) and 0 <= value <= 1
 
 
 def _by_pattern(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -109,8 +102,8 @@ _FLAGS = ("use_rslora", "use_dora", "lora_bias", "fan_in_fan_out", "ensure_weigh
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "r": (_is_count, "a whole number above 0"),
     "rank_pattern": (_by_pattern(_is_count), "whole numbers above 0 by module"),
-    "lora_alpha": (_is_number, "a finite number"),
-    "alpha_pattern": (_by_pattern(_is_number), "finite numbers by module"),
+    "lora_alpha": (is_number, "a finite number"),
+    "alpha_pattern": (_by_pattern(is_number), "finite numbers by module"),
     "lora_dropout": (_is_share, "a number from 0 to 1"),
     **dict.fromkeys(("target_modules", "exclude_modules", "layers_pattern"), _MODULES),
     "modules_to_save": (_are_texts, "null or a list of names"),

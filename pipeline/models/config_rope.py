@@ -1,10 +1,10 @@
 """Whether the parameters of a rotary embedding can be one's."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.models.json_file import is_number
 
 NEEDS = {
     "default": (),
@@ -39,10 +39,10 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
             f"{', '.join(NEEDS)}; correct it"
         )
     for key in NEEDS[kind]:
-        if not _is_number(rope.get(key)):
+        if not is_number(rope.get(key)):
             raise UsageError(f"{where}: rope_type {kind!r} needs {key}; state it")
     for key in POSITIVE:
-        if key in rope and not (_is_number(rope[key]) and rope[key] > 0):
+        if key in rope and not (is_number(rope[key]) and rope[key] > 0):
             raise UsageError(
                 f"{where}: {key} is {rope[key]!r:.80}, not a number above 0; correct it"
             )
@@ -54,10 +54,5 @@ def check_rope_values(rope: Mapping[str, Any], width: int, where: str) -> None:
     for key in LISTS if kind == "longrope" else ():
         given = rope.get(key)
         pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2
-        if not isinstance(given, list) or len(given) != pairs or not all(map(_is_number, given)):
+        if not isinstance(given, list) or len(given) != pairs or not all(map(is_number, given)):
             raise UsageError(f"{where}: {key} must be a list of {pairs} numbers; correct it")
-
-
-def _is_number(value: Any) -> bool:
-    kind = isinstance(value, int | float) and not isinstance(value, bool)
-    return kind and math.isfinite(value)

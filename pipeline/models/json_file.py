@@ -1,6 +1,7 @@
 """The files of checkpoints and adapters: which are there, and those that are JSON."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,11 @@ def read_object(path: Path, remedy: str = AGAIN, most: int = MOST) -> dict[str, 
     if not isinstance(document, dict):
         raise UsageError(f"{path}: not a JSON object; {remedy}")
     return document
+
+
+def is_number(value: Any) -> bool:
+    """Whether what stands in such a file is a finite number, of those that a float has."""
+    try:
+        return not isinstance(value, bool) and math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False

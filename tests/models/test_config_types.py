@@ -55,6 +55,7 @@ def test_activations_and_ropes_are_those_that_transformers_knows():
         {"rope_scaling": "linear"},
         {"rope_parameters": {"rope_type": "su", "rope_theta": 1e4}},
         {"rope_parameters": {"rope_type": "default", "rope_theta": "1e4"}},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 10**400}},
         {"rope_parameters": {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0]}},
         {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 0}},
         {"hidden_act": "swoosh"},
