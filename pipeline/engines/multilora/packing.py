@@ -10,6 +10,7 @@ from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.kernels.kernels import HeadNorms, Kernels
 from pipeline.engines.multilora.kernels.layout import PANEL, Matrix, panels
 from pipeline.engines.multilora.kernels.precision import Precision
+from pipeline.engines.multilora.settings import HEAD_PRECISION
 from pipeline.engines.multilora.sites import SITES, module_of
 from pipeline.engines.multilora.weights import Rows, stacked, vector
 from pipeline.models.checkpoint import Checkpoint
@@ -65,9 +66,6 @@ class Model:
 
 NORMS = ("q_norm", "k_norm")
 """Of queries and keys, head by head, in the families that have them."""
-
-HEAD_PRECISION: dict[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
-"""Of the output layer: its errors reach the logits undamped, so it is never kept in 4 bits."""
 
 
 def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Model:

@@ -1,6 +1,7 @@
 """How many positions the KV pool gets."""
 
 from pipeline.engines.multilora.settings import Settings
+from pipeline.engines.needs import cached
 from pipeline.machine.memory import memory_room
 from pipeline.models.architecture import Architecture
 
@@ -22,4 +23,4 @@ def pool_tokens(settings: Settings, architecture: Architecture) -> int:
 
 def bytes_per_token(architecture: Architecture) -> int:
     """Keys and values of one position in all layers, fp32."""
-    return 2 * 4 * architecture.layers * architecture.kv_heads * architecture.head_dim
+    return cached(architecture, 1, width=4)

@@ -24,8 +24,13 @@ MEGABYTE = 10**6
 WIDTHS = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0, "int4": 0.5}
 """Bytes of a number, scales not counted."""
 
-HEAD = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
-"""Of the output layer, by the precision of the rest."""
+HEAD_PRECISION: dict[str, Literal["fp32", "int8"]] = {
+    "fp32": "fp32",
+    "int8": "int8",
+    "int4": "int8",
+}
+"""Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is
+never kept in 4 bits."""
 
 MOST_CHUNKS, GATE_CHUNK = 1 << 20, 512
 """As in the native kernels: pieces of a loop at most, and columns of a piece of the gate."""
@@ -130,7 +135,7 @@ class Settings(EngineSettings):
         A pool of a size that nobody set fits by itself.
         """
         shape = serving.checkpoint.architecture
-        head = vocabulary(shape) * WIDTHS[HEAD[self.precision]]
+        head = vocabulary(shape) * WIDTHS[HEAD_PRECISION[self.precision]]
         packed = projections(shape) * WIDTHS[self.precision] + head
         adapters = updates(serving.adapters.values(), int(WIDTHS[self.adapter_dtype]))
         pool = cached(shape, self.kv_tokens or 0, 4)
