@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import LONGEST
+from tests.asan import with_asan
 
 ROOT = Path(__file__).parents[2]
 SLOW_S = 2.0
@@ -143,17 +144,10 @@ def _seconds() -> float:
 
 
 def _environment(asan: bool) -> dict[str, str]:
-    """One thread; with AddressSanitizer in the kernels, which has to be there before Python is."""
+    """One thread, no network and no other processor."""
     found = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     if asan:
-        names = ("libasan.so", "libstdc++.so")
-        ask = [[os.environ.get("CXX", "g++"), f"-print-file-name={name}"] for name in names]
-        paths = [subprocess.check_output(each, text=True).strip() for each in ask]
-        found["LD_PRELOAD"] = " ".join(paths)
-        found["MULTILORA_CXXFLAGS"] = "-fsanitize=address -fno-omit-frame-pointer -g1"
-        found["ASAN_OPTIONS"] = (
-            f"detect_leaks=0:allocator_may_return_null=1:hard_rss_limit_mb={MEMORY_MB}"
-        )
+        found |= with_asan("allocator_may_return_null=1", f"hard_rss_limit_mb={MEMORY_MB}")
     return found
 
 

@@ -7,8 +7,6 @@
 
 namespace {
 
-constexpr int64_t GATE_CHUNK = 512;
-
 // Columns that don't fill a vector are taken one by one.
 float sum_of_squares(const float* x, int64_t columns) {
     f32x8 sums[4] = {};

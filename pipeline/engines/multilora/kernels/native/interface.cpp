@@ -86,7 +86,7 @@ Fault kernel_gate(
     if (Fault fault = fault_of(out)) return fault;
     if (!is_count(width) || width < 2 * out->columns || !holds(gate_up, size, out->tokens * width))
         return "gate and up of another width";
-    if (out->tokens * (out->columns / 512 + 1) >= MOST_CHUNKS) return "too many tokens to gate";
+    if (out->tokens * (out->columns / GATE_CHUNK + 1) >= MOST_CHUNKS) return "too many tokens to gate";
     gate(*pool, gate_up, width, *out);
     return nullptr;
 }

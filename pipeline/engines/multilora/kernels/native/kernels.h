@@ -18,6 +18,7 @@ void rms_norm(const float* x, const float* weight, float epsilon, int64_t column
 void norm(
     ThreadPool& pool, float* residual, const float* delta, int64_t delta_width,
     const float* weight, float epsilon, const Input& out);
+constexpr int64_t GATE_CHUNK = 512;  // columns of a token that are taken at a time
 void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& out);
 
 constexpr int KV_BLOCK = 16;
