@@ -19,9 +19,11 @@ from pipeline.tracking import mlflow_store
 from pipeline.tracking.figures import answer_table, request_table
 from pipeline.tracking.mlflow_experiment import RECEIPT, MlflowExperiment
 from pipeline.tracking.mlflow_page import SERVED, link, serving, views
-from pipeline.tracking.projection import Projection, of_run, of_sweep
+from pipeline.tracking.projection import Projection
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_projection import of_run
 from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
+from pipeline.tracking.sweep_projection import of_sweep
 from pipeline.tracking.tracker import RunUnreadable, Tracker, TrackingSettings
 
 REQUESTS, ANSWERS = "requests.json", "answers.json"

@@ -14,8 +14,8 @@ import pytest
 from pipeline.files import read_json, write_json
 from pipeline.tracking.mlflow_experiment import MlflowExperiment
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
-from pipeline.tracking.projection import of_run
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_projection import of_run
 from pipeline.tracking.tracker import TrackingUnavailable
 from pipeline.tracking.untracked import NoTracking
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pipeline.files import write_json
 from pipeline.tracking.figures import request_table
-from pipeline.tracking.projection import of_run, of_sweep
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_projection import of_run
 from pipeline.tracking.status import State
 from pipeline.tracking.sweep_directory import SweepDirectory
+from pipeline.tracking.sweep_projection import of_sweep
 
 MakeRun = Callable[..., RunDirectory]
 MakeSweep = Callable[..., Path]
