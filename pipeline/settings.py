@@ -35,3 +35,10 @@ class Conditional(Protocol):
 
     def idle(self) -> Mapping[str, str]:
         """These, by their names within the class, each with a clause that says why."""
+
+
+def named(values: Any, name: str) -> Any:
+    """What stands in nested mappings under a dotted name; None where nothing does."""
+    for key in name.split("."):
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values

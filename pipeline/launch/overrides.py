@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.launch.grammar import leaves, parsed
 from pipeline.launch.job import Job
 from pipeline.launch.unread import read, unread
+from pipeline.settings import named
 from pipeline.tracking.run_directory import RunDirectory
 
 NO_CHOICES = (".", "experiment", "precision")
@@ -140,6 +141,4 @@ def _set_by(override: str, values: Any) -> list[str]:
     name = name_of(override)
     if "={" in override:
         return [leaf for leaf, _ in leaves(name, parsed([override])[0].value())]
-    for part in name.split("."):
-        values = values.get(part) if isinstance(values, Mapping) else None
-    return [leaf for leaf, _ in leaves(name, values)]
+    return [leaf for leaf, _ in leaves(name, named(values, name))]

@@ -11,6 +11,7 @@ from pipeline.machine.git import git
 from pipeline.machine.processor import processor
 from pipeline.machine.system import memory, system
 from pipeline.machine.versions import versions
+from pipeline.settings import named
 
 VARIABLES = (
     "OMP_NUM_THREADS",
@@ -70,11 +71,4 @@ def environment(threads: int, reason: str, hashes: Mapping[str, str]) -> dict[st
 
 def missing(environment: Mapping[str, Any]) -> tuple[str, ...]:
     """The required fields which `environment` lacks, by dotted name."""
-    return tuple(name for name in REQUIRED if not _field(environment, name))
-
-
-def _field(environment: Mapping[str, Any], name: str) -> Any:
-    value: Any = environment
-    for key in name.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
+    return tuple(name for name in REQUIRED if not named(environment, name))

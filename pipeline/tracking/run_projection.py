@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.settings import named
 from pipeline.tracking.figures import points
 from pipeline.tracking.projection import Projection, TraceInput, milliseconds, origin
 from pipeline.tracking.run_directory import RunDirectory
@@ -64,17 +65,10 @@ def of_run(run: RunDirectory) -> Projection:
 
 def _params(config: Mapping[str, Any]) -> dict[str, str]:
     found = {
-        name: [value for path in paths if (value := _look_up(config, path)) is not None]
+        name: [value for path in paths if (value := named(config, path)) is not None]
         for name, paths in PARAMS.items()
     }
     return {name: str(values[0]) for name, values in found.items() if values}
-
-
-def _look_up(config: Mapping[str, Any], path: str) -> Any:
-    value: Any = config
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 def _name(params: Mapping[str, str]) -> str:
