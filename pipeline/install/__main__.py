@@ -11,7 +11,7 @@ from pipeline.install.interpreters import Interpreter, found
 from pipeline.install.packages import Pip, pinned
 from pipeline.install.progress import clock
 from pipeline.install.torch_build import INDEX, Build, cpu_build
-from pipeline.install.virtualenv import Unusable, Virtualenv
+from pipeline.install.virtualenv import Virtualenv
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS, CMAKE = ROOT / "requirements.txt", ROOT / "llama.cmake"
@@ -27,7 +27,7 @@ def main() -> int:
         if venv.there(asked) and venv.ready_for((REQUIREMENTS, CMAKE)):
             return 0
         _set_up(venv, asked)
-    except (Failed, Unusable) as why:
+    except Failed as why:
         print(f"\n{why}" if sys.stdout.isatty() else why, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -42,7 +42,7 @@ def _asked() -> Interpreter | None:
         return None
     good, bad = found(name, os.environ["PATH"])
     if not good:
-        raise Unusable(f"PYTHON={name}: {'; '.join(bad) or 'there is no such program'}")
+        raise Failed(f"PYTHON={name}: {'; '.join(bad) or 'there is no such program'}")
     return good[0]
 
 
@@ -50,7 +50,7 @@ def _all() -> list[Interpreter]:
     """Those there are, newest first."""
     good, bad = found("", os.environ["PATH"])
     if not good:
-        raise Unusable(f"no Python 3.11, 3.12 or 3.13 that can be used: {'; '.join(bad)}")
+        raise Failed(f"no Python 3.11, 3.12 or 3.13 that can be used: {'; '.join(bad)}")
     return good
 
 

@@ -11,7 +11,7 @@ TICK_S = 0.5
 
 
 class Failed(Exception):
-    """A stage of the set-up failed; why, and what to do, in a line."""
+    """The set-up can't go on; why, and what to do, in a line."""
 
 
 def follow(

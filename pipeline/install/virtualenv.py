@@ -5,13 +5,14 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.install.command import Failed
 from pipeline.install.interpreters import Interpreter, Unfit, probe
 
 AGAIN = "make clean removes it, then the same command makes another"
 
 
-class Unusable(Exception):
-    """`.venv` is there, and can't be used; why, and what to do, in a line."""
+class Unusable(Failed):
+    """`.venv` is there and can't be used, or can't be made."""
 
 
 class Virtualenv:
