@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.plots.lines import along, draw, said
-from pipeline.compare.plots.panels import AXES, chosen, lined, position, some, split
+from pipeline.compare.plots.panels import AXES, chosen, place, position, some, swept
 from pipeline.compare.plots.plot import Panel, Plot
+from pipeline.compare.plots.scale import shares
 from pipeline.compare.plots.scene import Scene
-from pipeline.compare.plots.style import INK, Mark, pair, quiet
+from pipeline.compare.plots.style import INK, Mark, pair
 
 (RATE,) = (axis for axis in AXES if axis.key == "workload.rate")
 
@@ -24,15 +25,15 @@ def plots(scene: Scene) -> Iterator[Plot]:
     served, kept = _first(cells, SERVED), _first(cells, KEPT)
     if served is None or kept is None:
         return
-    swept = {where: each for where, each in split(cells, RATE).items() if lined(each, RATE)}
-    apart = some(swept)
+    facets = swept(cells, RATE)
+    apart = some(facets)
     if apart:
         what = "Goodput" if served == "goodput_rps" else "Requests served"
         yield Plot(
             f"Capacity: {what.lower()} and attainment by rate",
             f"Above: {what.lower()} per second against those that come; on the diagonal nothing "
             "is lost. Below: the share of requests within the limits, with a line at 99\u00a0%."
-            + chosen(swept),
+            + chosen(facets),
             (served, kept),
             tuple(
                 Panel(name, curves(each, served, kept, scene.marks), said(each, served, RATE))
@@ -45,18 +46,15 @@ def plots(scene: Scene) -> Iterator[Plot]:
 def curves(cells: Sequence[Cell], served: str, kept: str, marks: Mapping[str, Mark]) -> Figure:
     """One panel of two axes over the same rates."""
     figure, (above, below) = pair(3.4, (3, 2))
-    places = {place for cell in cells if (place := position(cell, RATE.key)) is not None}
-    last = max(places)
+    last = max(place(cell, RATE) for cell in cells)
     above.plot((0, last), (0, last), color=INK, alpha=0.35, linewidth=1, dashes=(4, 3))
     above.set_ylim(0, last * 1.06)
     draw(above, cells, served, RATE, marks)
     above.set_ylabel("requests/s")
     below.axhline(0.99, color=INK, alpha=0.35, linewidth=1, dashes=(4, 3))
-    below.set_ylim(-0.04, 1.06)
+    shares(below)
     draw(below, cells, kept, RATE, marks)
-    below.set_yticks((0, 0.5, 1), ("0", "50\u00a0%", "100\u00a0%"))
-    along(below, RATE, places)
-    quiet(below)
+    along(below, RATE, cells)
     return figure
 
 

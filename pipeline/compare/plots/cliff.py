@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.plots.lines import along, draw, said
-from pipeline.compare.plots.panels import AXES, Axis, chosen, lined, position, some, split
+from pipeline.compare.plots.panels import AXES, Axis, chosen, some, swept
 from pipeline.compare.plots.plot import Key, Panel, Plot
+from pipeline.compare.plots.scale import shares
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import Mark, marks, pair
 from pipeline.compare.settings import short
@@ -38,14 +39,14 @@ def plots(scene: Scene) -> Iterator[Plot]:
 def _cliff(
     scene: Scene, cells: Sequence[Cell], axis: Axis, drawn: Mapping[str, Mark]
 ) -> Iterator[Plot]:
-    swept = {where: each for where, each in split(cells, axis).items() if lined(each, axis)}
-    apart = some(swept)
+    facets = swept(cells, axis)
+    apart = some(facets)
     arms = _arms(cell for each in apart.values() for cell in each)
     if apart:
         yield Plot(
             f"The cliff: throughput and hit rate by {axis.label.partition(',')[0]}",
             "Above: output tokens per second. Below: share of requests whose adapter was in "
-            "memory already." + chosen(swept),
+            "memory already." + chosen(facets),
             (HEADLINE_METRIC, HIT_RATE),
             tuple(
                 Panel(name, curves(each, axis, drawn), said(each, HEADLINE_METRIC, axis))
@@ -61,10 +62,9 @@ def curves(cells: Sequence[Cell], axis: Axis, drawn: Mapping[str, Mark]) -> Figu
     above.set_ylim(0, 1.06 * max(cell.mean(HEADLINE_METRIC) or 0.0 for cell in cells) or 1.0)
     draw(above, cells, HEADLINE_METRIC, axis, drawn)
     above.set_ylabel("output tokens/s")
-    below.set_ylim(-0.04, 1.06)
+    shares(below)
     draw(below, cells, HIT_RATE, axis, drawn)
-    below.set_yticks((0, 0.5, 1), ("0", "50 %", "100 %"))
-    along(below, axis, {x for cell in cells if (x := position(cell, axis.key)) is not None})
+    along(below, axis, cells)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pipeline.compare.cells import Cell
 from pipeline.compare.columns import DASH, significant
 from pipeline.compare.intervals import student
-from pipeline.compare.plots.panels import Axis, position
+from pipeline.compare.plots.panels import Axis, place
 from pipeline.compare.plots.scale import apart, logarithmic, numbers, plain
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
 from pipeline.compare.plots.whisker import whisker
@@ -41,7 +41,7 @@ def lines(
     else:
         axes.set_ylim(0, top * 1.06)
         numbers(axes.yaxis)
-    along(axes, axis, {_x(cell, axis) for cell in cells})
+    along(axes, axis, cells)
     draw(axes, cells, metric, axis, marks)
     return figure
 
@@ -53,13 +53,13 @@ def draw(
     for arm, mark in marks.items():
         mine = [cell for cell in cells if cell.arm == arm and cell.mean(metric) is not None]
         if mine:
-            _line(axes, sorted(mine, key=lambda cell: _x(cell, axis)), metric, axis, mark)
+            _line(axes, sorted(mine, key=lambda cell: place(cell, axis)), metric, axis, mark)
     quiet(axes)
 
 
-def along(axes: Axes, axis: Axis, places: Iterable[float]) -> None:
+def along(axes: Axes, axis: Axis, cells: Iterable[Cell]) -> None:
     """The x axis with a number at each value that was measured, as far as there is room."""
-    values = sorted(places)
+    values = sorted({place(cell, axis) for cell in cells})
     doubling = axis.doubling and values[0] > 0
     if doubling:
         axes.set_xscale("log", base=2)
@@ -75,20 +75,14 @@ def along(axes: Axes, axis: Axis, places: Iterable[float]) -> None:
 def said(cells: Sequence[Cell], metric: str, axis: Axis) -> str:
     """The lines in words."""
     values: dict[str, list[str]] = {}
-    for cell in sorted(cells, key=lambda cell: _x(cell, axis)):
+    for cell in sorted(cells, key=lambda cell: place(cell, axis)):
         mean = significant(cell.mean(metric) or 0.0)
-        values.setdefault(cell.arm, []).append(f"{mean} at {plain(_x(cell, axis))}")
+        values.setdefault(cell.arm, []).append(f"{mean} at {plain(place(cell, axis))}")
     return "; ".join(f"{arm}: {', '.join(points)}" for arm, points in values.items())
 
 
-def _x(cell: Cell, axis: Axis) -> float:
-    found = position(cell, axis.key)
-    assert found is not None, f"{cell} has no {axis.key}"
-    return found
-
-
 def _line(axes: Axes, cells: Sequence[Cell], metric: str, axis: Axis, mark: Mark) -> None:
-    points = [(_x(cell, axis), cell.mean(metric) or 0.0) for cell in cells]
+    points = [(place(cell, axis), cell.mean(metric) or 0.0) for cell in cells]
     axes.plot(*zip(*points, strict=True), color=mark.colour)
     for cell, (x, y) in zip(cells, points, strict=True):
         values = cell.values(metric)

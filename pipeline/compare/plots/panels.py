@@ -43,20 +43,31 @@ AXES = (
 
 def axes(cells: Sequence[Cell]) -> list[Axis]:
     """The axes along which some cells differ in nothing else."""
-    return [axis for axis in AXES if any(lined(some, axis) for some in split(cells, axis).values())]
+    return [axis for axis in AXES if swept(cells, axis)]
 
 
-def lined(cells: Iterable[Cell], axis: Axis) -> bool:
-    """Whether some arm's cells stand at more than one place of an axis."""
-    placed = {(cell.arm, position(cell, axis.key)) for cell in cells}
-    arms = Counter(arm for arm, place in placed if place is not None)
-    return max(arms.values(), default=0) > 1
+def swept(cells: Iterable[Cell], axis: Axis) -> dict[Condition, list[Cell]]:
+    """The cells that stand on an axis, where some arm's stand at more than one place of it."""
+    placed = split((cell for cell in cells if position(cell, axis.key) is not None), axis)
+    return {where: some for where, some in placed.items() if _lined(some, axis)}
+
+
+def _lined(cells: Iterable[Cell], axis: Axis) -> bool:
+    arms = Counter(arm for arm, _ in {(cell.arm, position(cell, axis.key)) for cell in cells})
+    return max(arms.values()) > 1
 
 
 def position(cell: Cell, key: str) -> float | None:
     """Where a cell stands on the x axis; None when it has no such number."""
     value = dict(cell.condition).get(key)
     return float(value) if isinstance(value, int | float) else None
+
+
+def place(cell: Cell, axis: Axis) -> float:
+    """The same, of a cell that has one."""
+    found = position(cell, axis.key)
+    assert found is not None, f"{cell} has no {axis.key}"
+    return found
 
 
 def split(cells: Iterable[Cell], without: Axis | None = None) -> dict[Condition, list[Cell]]:

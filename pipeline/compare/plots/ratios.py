@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.compare.columns import DASH, TIMES, times
 from pipeline.compare.headline import gain, words
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.scale import numbers, ticks
+from pipeline.compare.plots.scale import decades
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import INK, Mark, listed, tip
 from pipeline.compare.plots.whisker import CUT, whisker
@@ -80,8 +80,4 @@ def _logarithmic(axes: Axes, ratios: Sequence[Ratio]) -> None:
     room = max(sqrt(max(means) / min(means)), 2.0)
     low = max(min([*means, *ends]), min(means) / room) / 1.15
     high = min(max([*means, *ends]), max(means) * room) * 1.15
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    axes.set_xticks(ticks(low, high))
-    axes.minorticks_off()
-    numbers(axes.xaxis)
+    decades(axes, low, high)

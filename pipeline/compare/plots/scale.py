@@ -13,12 +13,17 @@ ROOM = 5
 
 def seconds(axes: Axes, low: float, high: float) -> None:
     """An x axis of seconds from `low` to `high`, both above 0 as times are."""
-    low, high = max(low, 1e-7) / 1.12, max(high, 1e-7) * 1.12
+    decades(axes, max(low, 1e-7) / 1.12, max(high, 1e-7) * 1.12)
+    axes.xaxis.set_major_formatter(lambda value, _: time(value))
+
+
+def decades(axes: Axes, low: float, high: float) -> None:
+    """A logarithmic x axis from `low`, which is greater than 0, to `high`."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.set_xticks(ticks(low, high))
     axes.minorticks_off()
-    axes.xaxis.set_major_formatter(lambda value, _: time(value))
+    numbers(axes.xaxis)
 
 
 def logarithmic(axes: Axes, low: float, high: float) -> None:
@@ -29,6 +34,12 @@ def logarithmic(axes: Axes, low: float, high: float) -> None:
     axes.set_yticks(ticks(low, high))
     axes.minorticks_off()
     numbers(axes.yaxis)
+
+
+def shares(axes: Axes) -> None:
+    """A y axis from 0 to 100 %."""
+    axes.set_ylim(-0.04, 1.06)
+    axes.set_yticks((0, 0.5, 1), ("0", "50\u00a0%", "100\u00a0%"))
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -14,10 +14,9 @@ from pipeline.compare.plots.panels import (
     Facets,
     axes,
     chosen,
-    lined,
-    position,
     some,
     split,
+    swept,
 )
 from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scene import Scene
@@ -59,19 +58,15 @@ def _trends(scene: Scene, cells: Sequence[Cell], metric: str) -> Iterator[Plot]:
     drawn: set[int] = set()
     first = scene.comparison.axis
     for axis in sorted(axes(cells), key=lambda each: each.key != first):
-        apart = {
-            condition: [cell for cell in some if position(cell, axis.key) is not None]
-            for condition, some in split(cells, axis).items()
-            if lined(some, axis)
-        }
+        apart = swept(cells, axis)
         drawn |= {id(cell) for some in apart.values() for cell in some}
         yield _along(scene, apart, metric, axis)
     if left := [cell for cell in cells if id(cell) not in drawn]:
         yield _barred(scene, cells, left, metric)
 
 
-def _along(scene: Scene, swept: Facets, metric: str, axis: Axis) -> Plot:
-    apart = some(swept)
+def _along(scene: Scene, facets: Facets, metric: str, axis: Axis) -> Plot:
+    apart = some(facets)
     tops = {where: _top(cells, metric) for where, cells in apart.items()}
     shared = max(tops.values()) if max(tops.values()) < UNLIKE * min(tops.values()) else None
     panels = tuple(
@@ -84,7 +79,7 @@ def _along(scene: Scene, swept: Facets, metric: str, axis: Axis) -> Plot:
     )
     arms = {cell.arm for cells in apart.values() for cell in cells}
     heading = f"{HEADINGS[metric]}, by {axis.label.partition(',')[0]}"
-    return Plot(heading, DOTS + chosen(swept), (metric,), panels, scene.legend(arms))
+    return Plot(heading, DOTS + chosen(facets), (metric,), panels, scene.legend(arms))
 
 
 def _barred(scene: Scene, cells: Sequence[Cell], left: Sequence[Cell], metric: str) -> Plot:
