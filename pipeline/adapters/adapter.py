@@ -40,8 +40,7 @@ class Adapter:
         check_name(name, str(folder))
         lora = LoraFile.read(folder)
         where = str(folder / CONFIG)
-        names = (*architecture.modules(), *architecture.other_modules())
-        try_patterns(tuple(patterns_of(lora.config)), names, where)
+        try_patterns(tuple(patterns_of(lora.config)), architecture.every_module(), where)
         if why := obstacle(lora.config, lora.shapes):
             raise UsageError(f"{folder}: can't be served: {why}")
         check_tensors(lora, architecture)

@@ -44,7 +44,7 @@ def expected_tensors(lora: LoraFile, architecture: Architecture) -> Shapes:
 def saved_modules(config: Mapping[str, Any], architecture: Architecture) -> tuple[str, ...]:
     """Paths of the modules that `modules_to_save` mean: those whose names end so."""
     ends = tuple(config.get("modules_to_save") or ())
-    names = (*architecture.modules(), *architecture.other_modules())
+    names = architecture.every_module()
     return tuple(name for name in names if name.endswith(ends)) if ends else ()
 
 
@@ -67,7 +67,7 @@ def _tokens(lora: LoraFile, architecture: Architecture, saved: tuple[str, ...]) 
     if not given:
         return {}
     by_module = given if isinstance(given, dict) else {EMBEDDING: given}
-    names = (*architecture.modules(), *architecture.other_modules())
+    names = architecture.every_module()
     for end, ids in by_module.items():
         if [name for name in names if name.endswith(end)] != [EMBEDDING] or len(by_module) > 1:
             raise UsageError(

@@ -136,6 +136,10 @@ class Architecture:
         outside += ["model.rotary_emb"]
         return (*outside, *(f"{layer}{part}" for layer in layers for part in inside))
 
+    def every_module(self) -> tuple[str, ...]:
+        """Paths of all, the projections first."""
+        return (*self.modules(), *self.other_modules())
+
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The `config.json` in `folder`.

@@ -25,7 +25,7 @@ REQUESTS = 1_000_000
 ROWS = 5_000_000
 """Of a file that a workload is made from."""
 
-MOST = 10_000_000
+TOKENS = 10_000_000
 """Tokens of a request."""
 
 Count = Annotated[int, Field(ge=1, le=REQUESTS)]
@@ -34,5 +34,5 @@ Count = Annotated[int, Field(ge=1, le=REQUESTS)]
 Repetitions = Annotated[int, Field(ge=0, le=REQUESTS)]
 """Of a part of the trace."""
 
-Tokens = Annotated[int, Field(ge=1, le=MOST)]
+Tokens = Annotated[int, Field(ge=1, le=TOKENS)]
 """Of a prompt or an answer."""

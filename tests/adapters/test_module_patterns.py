@@ -15,7 +15,7 @@ from tests.fuzz.small_adapters import KEYS, TARGETS, VALUES
 from tests.fuzz.small_checkpoints import CONFIG
 
 SHAPE = Architecture.from_config(CONFIG | {"num_hidden_layers": 11}, "small")
-NAMES = (*SHAPE.modules(), *SHAPE.other_modules())
+NAMES = SHAPE.every_module()
 ALL_LINEAR = ("all-linear", "ALL-linear")
 """PEFT turns these into a list, for which it needs a model."""
 
@@ -68,7 +68,7 @@ def test_every_module_of_the_model_is_known(family):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **values))
     shape = Architecture.from_config(CONFIG | {"model_type": family}, "small")
     names = {name for name, _ in model.named_modules() if name}
-    assert {*shape.modules(), *shape.other_modules()} == names
+    assert {*shape.every_module()} == names
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3"])

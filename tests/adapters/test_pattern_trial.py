@@ -9,7 +9,7 @@ from pipeline.models.architecture import Architecture
 from tests.fuzz.small_checkpoints import CONFIG
 
 SHAPE = Architecture.from_config(CONFIG, "small")
-NAMES = (*SHAPE.modules(), *SHAPE.other_modules())
+NAMES = SHAPE.every_module()
 SAID = [
     {"target_modules": "(.*)*x"},
     {"target_modules": r"(\w+\.?)+!"},

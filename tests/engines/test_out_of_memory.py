@@ -31,7 +31,6 @@ ENGINES = {
     "peft_mixed": (Mixed, {"resident_adapters": 2, "max_batch_size": 3}),
 }
 
-
 PLACES = {
     "multilora": {
         "tokenize": (intake.Intake, "sequence"),
@@ -63,11 +62,21 @@ PLACES = {
     "peft_hotswap": {"switch": "switch", "adapter": (PeftModel, "load_adapter")},
     "peft_mixed": {"adapter": (PeftModel, "add_adapter"), "forward": "base.model.forward"},
 }
+"""By engine and by what is being done: an owner and its function, or a path from the engine."""
+
+
+def calls_of(name, place):
+    """Which call fails: of ours the first, and one in the midst; an adapter is loaded but once."""
+    if name != "multilora":
+        return (2,)
+    return (1,) if place == "adapter" else (1, 3)
+
+
 CASES = [
     (name, place, at)
     for name, places in PLACES.items()
     for place in places
-    for at in (((1,) if place == "adapter" else (1, 3)) if name == "multilora" else (2,))
+    for at in calls_of(name, place)
 ]
 
 

@@ -15,9 +15,6 @@ from pathlib import Path
 from random import Random
 
 from pipeline.config import RunConfig
-from pipeline.errors import UsageError
-from pipeline.stages.preflight import preflight
-from pipeline.stages.prepare import prepare
 from tests.fuzz.adapter_changes import NAMES, Change, changes
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed
@@ -102,14 +99,6 @@ def _judge(job: RunConfig, arm: str) -> Callable[[], Outcome]:
 
 def _served(job: RunConfig, base: Path) -> Outcome:
     from tests.fuzz.peft_answers import PeftAnswers
-    from tests.fuzz.served_alike import served_alike
+    from tests.fuzz.served_alike import tried
 
-    try:
-        preflight([job])
-        ready = prepare(job)
-    except UsageError as error:
-        return Outcome("refused", "", str(error))
-    try:
-        return served_alike(job, ready, PeftAnswers(base).of_requests)
-    except UsageError as error:
-        return Outcome("foreign", "", f"refused only after it had begun: {error}")
+    return tried(job, PeftAnswers(base).of_requests)

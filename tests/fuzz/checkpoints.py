@@ -13,16 +13,13 @@ from pathlib import Path
 from random import Random
 
 from pipeline.config import RunConfig
-from pipeline.errors import UsageError
 from pipeline.models.folder import Folder
-from pipeline.stages.preflight import preflight
-from pipeline.stages.prepare import prepare
 from tests.fuzz.broken_files import break_file
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed
 from tests.fuzz.json_junk import change_json
 from tests.fuzz.safetensors_bytes import Safetensors, break_header, change_tensors
-from tests.fuzz.served_alike import served_alike
+from tests.fuzz.served_alike import tried
 from tests.fuzz.small_checkpoints import CHECKPOINTS, CONFIG, INDEX, make
 
 SHAPES = (
@@ -89,16 +86,7 @@ def _made(change: Change, folder: Path, rng: Random) -> str:
 
 
 def _tried(job: RunConfig, folder: Path, change: str) -> Outcome:
-    asked = replace(job, model=Folder(name="folder", path=folder))
-    try:
-        preflight([asked])
-        ready = prepare(asked)
-    except UsageError as error:
-        return Outcome("refused", change, str(error))
-    try:
-        return replace(served_alike(asked, ready), change=change)
-    except UsageError as error:
-        return Outcome("foreign", change, f"refused only after it had begun: {error}")
+    return replace(tried(replace(job, model=Folder(name="folder", path=folder))), change=change)
 
 
 def _with_precision(job: RunConfig, arm: str, number: int) -> RunConfig:

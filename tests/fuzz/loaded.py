@@ -1,19 +1,19 @@
 """Whether our native loader puts an adapter that preflight accepts where NumPy puts it."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
 from pipeline.engines.multilora.kernels.native import NativeKernels
+from pipeline.engines.multilora.kernels.precision import AdapterDtype
 from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.lora import Plan
 from pipeline.errors import UsageError
 from tests.fuzz.campaign import Outcome
 
-DTYPES: tuple[Literal["fp32", "fp16", "int8"], ...] = ("fp32", "fp16", "int8")
+DTYPES: tuple[AdapterDtype, ...] = ("fp32", "fp16", "int8")
 
 
 class Loaded:
@@ -45,7 +45,7 @@ class Loaded:
         """Of an adapter that ours has loaded."""
         return Outcome("served", "")
 
-    def _as_numpy_puts_it(self, adapter: Adapter, dtype: Literal["fp32", "fp16", "int8"]) -> None:
+    def _as_numpy_puts_it(self, adapter: Adapter, dtype: AdapterDtype) -> None:
         plan = Plan.of(adapter, self.checkpoint.architecture, dtype)
         native, plain = plan.load(self.kernels).packed, plan.load(ReferenceKernels()).packed
         np.testing.assert_array_equal(native.sites, plain.sites)

@@ -13,8 +13,10 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 from pipeline.config import RunConfig
 from pipeline.engines.llama_cpp.files import _files
 from pipeline.engines.teacher import Teacher
+from pipeline.errors import UsageError
 from pipeline.stages.build import build
-from pipeline.stages.prepare import Prepared
+from pipeline.stages.preflight import preflight
+from pipeline.stages.prepare import Prepared, prepare
 from pipeline.stages.replay import Replay
 from tests.fuzz.campaign import Outcome
 
@@ -29,6 +31,24 @@ ORDINARY = 100.0
 
 Answers = Callable[[RunConfig, Prepared], dict[int, Any]]
 """By request the logits of each token of the continuation; raises what the library raises."""
+
+
+def tried(job: RunConfig, ask: Answers | None = None) -> Outcome:
+    """Refused by preflight or `prepare`, or served as `served_alike` says; nothing else is right.
+
+    Args:
+        job: what is asked for.
+        ask: the library; None asks transformers, of the base alone.
+    """
+    try:
+        preflight([job])
+        ready = prepare(job)
+    except UsageError as error:
+        return Outcome("refused", "", str(error))
+    try:
+        return served_alike(job, ready, ask)
+    except UsageError as error:
+        return Outcome("foreign", "", f"refused only after it had begun: {error}")
 
 
 def served_alike(job: RunConfig, ready: Prepared, ask: Answers | None = None) -> Outcome:

@@ -23,7 +23,6 @@ from pipeline.workload.request import Request
 MOST = 256
 """llama.cpp's limit of sequences in a context, LLAMA_MAX_SEQ."""
 
-
 LONGEST = 2**31 - 1
 """Places that llama.cpp can number."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.workload.prompts.source import Prompt
-from pipeline.workload.ranges import MOST
+from pipeline.workload.ranges import TOKENS
 from pipeline.workload.text_file import whole_text
 
 IDS, ADAPTER, MAX_TOKENS = "ids", "adapter", "max_tokens"
@@ -48,7 +48,7 @@ def prompt_of(row: Any, field: str, where: str) -> Prompt:
         raise UsageError(f"{where}: {ADAPTER} must be the name of an adapter")
     max_tokens = fields.get(MAX_TOKENS)
     if max_tokens is not None and not _is_whole(max_tokens, 1):
-        raise UsageError(f"{where}: {MAX_TOKENS} must be a whole number from 1 to {MOST}")
+        raise UsageError(f"{where}: {MAX_TOKENS} must be a whole number from 1 to {TOKENS}")
     return Prompt(whole_text(where, text), where, ids, adapter, max_tokens)
 
 
@@ -62,4 +62,4 @@ def _ids(fields: Mapping[str, Any], where: str) -> tuple[int, ...] | None:
 
 
 def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= TOKENS
