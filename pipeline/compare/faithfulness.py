@@ -5,6 +5,7 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
 
 SPACE = "\u00a0"
+"""Keeps a number and what follows it on one line."""
 
 NAMED = 6
 """Arms of one share, and shares, that are named; the table has all."""

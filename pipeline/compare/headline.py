@@ -4,13 +4,10 @@ from collections import Counter
 
 from pipeline.compare.columns import DASH, TIMES, significant, times
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.faithfulness import checked, faithfulness
+from pipeline.compare.faithfulness import SPACE, checked, faithfulness
 from pipeline.compare.labels import abridged
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, would_have_shown
-
-SPACE = "\u00a0"
-"""Keeps a number and what follows it on one line."""
 
 RATE = "_per_s"
 

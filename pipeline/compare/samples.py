@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import Comparison
+from pipeline.compare.plots.panels import split
 from pipeline.compare.run import Condition
 from pipeline.tracking.answers import Answer, answers
 from pipeline.tracking.run_directory import RunDirectory
@@ -48,10 +48,8 @@ class Samples:
 
 def samples(comparison: Comparison) -> Samples | None:
     """Those of the first repeats; None where no run that counts kept its texts."""
-    together: dict[Condition, list[Cell]] = {}
-    for cell in comparison.cells:
-        together.setdefault(cell.condition, []).append(cell)
-    for condition, cells in sorted(together.items(), key=lambda each: -len(each[1])):
+    together = split(comparison.cells).items()
+    for condition, cells in sorted(together, key=lambda each: -len(each[1])):
         ordered = sorted(cells, key=lambda cell: comparison.arms.index(cell.arm))[:ENGINES]
         said = {
             cell.arm: answers(RunDirectory(cell.runs[0].path), ADAPTERS, LENGTH) for cell in ordered

@@ -1,11 +1,13 @@
 """A value as one bar an arm or a cell, where there is nothing to draw a line along."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from matplotlib.figure import Figure
 
+from pipeline.compare.cells import Cell
 from pipeline.compare.columns import significant
+from pipeline.compare.intervals import student
 from pipeline.compare.plots.style import INK, listed
 from pipeline.compare.plots.whisker import whisker
 
@@ -29,6 +31,11 @@ class Bar(NamedTuple):
     colour: str
     reach: tuple[float, float] | None = None
     part: float | None = None
+
+    @classmethod
+    def of(cls, label: str, cell: Cell, metric: str, colour: str) -> Self:
+        """A cell's mean of a metric, with its interval over the repeats."""
+        return cls(label, cell.mean(metric) or 0.0, colour, student(cell.values(metric)))
 
 
 def bars(rows: Sequence[Bar], top: float | None = None) -> Figure:

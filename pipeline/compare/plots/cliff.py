@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC
 from pipeline.compare.plots.lines import along, draw, said
-from pipeline.compare.plots.panels import AXES, Axis, chosen, some, swept
+from pipeline.compare.plots.panels import AXES, Axis, chosen, measured, some, swept
 from pipeline.compare.plots.plot import Key, Panel, Plot
 from pipeline.compare.plots.scale import shares
 from pipeline.compare.plots.scene import Scene
@@ -26,7 +26,7 @@ BUDGETS = (
 
 def plots(scene: Scene) -> Iterator[Plot]:
     """A section for the number of adapters, and for each budget that was swept."""
-    cells = [cell for cell in scene.comparison.cells if cell.mean(HIT_RATE) is not None]
+    cells = measured(scene.comparison.cells, HIT_RATE)
     if any((cell.mean(HIT_RATE) or 0.0) < 1 for cell in cells):
         drawn = [cell for cell in cells if cell.arm in scene.arms]
         yield from _cliff(scene, drawn, COUNT, scene.marks)

@@ -41,6 +41,11 @@ AXES = (
 )
 
 
+def measured(cells: Iterable[Cell], metric: str) -> list[Cell]:
+    """The cells that have the metric."""
+    return [cell for cell in cells if cell.mean(metric) is not None]
+
+
 def axes(cells: Sequence[Cell]) -> list[Axis]:
     """The axes along which some cells differ in nothing else."""
     return [axis for axis in AXES if swept(cells, axis)]

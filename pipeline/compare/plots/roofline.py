@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.compare.intervals import student
 from pipeline.compare.plots.bars import Bar, bars, said
-from pipeline.compare.plots.panels import chosen, some, split
+from pipeline.compare.plots.panels import chosen, measured, some, split
 from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scene import Scene
 
@@ -13,25 +12,16 @@ FRACTION = "roofline_fraction"
 
 def plots(scene: Scene) -> Iterator[Plot]:
     """A panel a condition: a bar an arm, the whole width being the limit."""
-    measured = split(cell for cell in scene.cells if cell.mean(FRACTION) is not None)
-    apart = some(measured)
+    facets = split(measured(scene.cells, FRACTION))
+    apart = some(facets)
     panels = []
     for name, cells in zip(scene.titles(apart), apart.values(), strict=True):
-        rows = [
-            Bar(
-                cell.arm,
-                cell.mean(FRACTION) or 0.0,
-                scene.marks[cell.arm].colour,
-                student(cell.values(FRACTION)),
-            )
-            for cell in cells
-        ]
+        rows = [Bar.of(cell.arm, cell, FRACTION, scene.marks[cell.arm].colour) for cell in cells]
         panels.append(Panel(name, bars(rows, top=1.0), said(rows)))
     if panels:
         yield Plot(
             "Roofline fraction of a decode step",
-            "1 is the machine's own limit: its read bandwidth, or its arithmetic."
-            + chosen(measured),
+            "1 is the machine's own limit: its read bandwidth, or its arithmetic." + chosen(facets),
             (FRACTION,),
             tuple(panels),
         )

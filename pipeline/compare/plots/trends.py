@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC
-from pipeline.compare.intervals import student
 from pipeline.compare.plots.bars import Bar, bars
 from pipeline.compare.plots.bars import said as said_of_bars
 from pipeline.compare.plots.lines import lines, said
@@ -14,6 +13,7 @@ from pipeline.compare.plots.panels import (
     Facets,
     axes,
     chosen,
+    measured,
     some,
     split,
     swept,
@@ -46,11 +46,6 @@ def plots(scene: Scene) -> Iterator[Plot]:
     latency = next((name for name in LATENCIES if measured(scene.cells, name)), None)
     for metric in filter(None, (HEADLINE_METRIC, latency)):
         yield from _trends(scene, measured(scene.cells, metric), metric)
-
-
-def measured(cells: Sequence[Cell], metric: str) -> list[Cell]:
-    """The cells that have the metric."""
-    return [cell for cell in cells if cell.mean(metric) is not None]
 
 
 def _trends(scene: Scene, cells: Sequence[Cell], metric: str) -> Iterator[Plot]:
@@ -108,11 +103,11 @@ def _bars(
     """A panel of bars, `told` with their conditions."""
     conditions = scene.titles(cell.condition for cell in cells)
     rows = [
-        Bar(
+        Bar.of(
             "\u00a0· ".join(filter(None, (cell.arm, where if told else ""))),
-            cell.mean(metric) or 0.0,
+            cell,
+            metric,
             scene.marks[cell.arm].colour,
-            student(cell.values(metric)),
         )
         for cell, where in zip(cells, conditions, strict=True)
     ]
