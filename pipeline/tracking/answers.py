@@ -1,7 +1,7 @@
 """What the adapters say: of each the first prompt and its answer, short enough for a table."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pipeline.files import reading
@@ -40,7 +40,14 @@ def answers(run: RunDirectory, adapters: int = MOST, length: int = LENGTH) -> tu
     """
     first = first_answered(run.requests(), adapters)
     prompts = _prompts(run, {each.id for each in first})
-    return tuple(told(each, prompts, length) for each in first)
+    return tuple(
+        Answer(
+            each.adapter,
+            shown(prompts.get(each.id, ""), length),
+            shown(each.text or "", length),
+        )
+        for each in first
+    )
 
 
 def first_answered(rows: Iterable[RequestRecord], adapters: int) -> tuple[RequestRecord, ...]:
@@ -50,13 +57,6 @@ def first_answered(rows: Iterable[RequestRecord], adapters: int) -> tuple[Reques
         if row.text is not None and not row.error:
             first.setdefault(row.adapter, row)
     return tuple(first.values())[:adapters]
-
-
-def told(row: RequestRecord, prompts: Mapping[int, str], length: int) -> Answer:
-    """One answered request with the prompt of its id, both cut to `length`."""
-    return Answer(
-        row.adapter, shown(prompts.get(row.id, ""), length), shown(row.text or "", length)
-    )
 
 
 def shown(text: str, length: int) -> str:
