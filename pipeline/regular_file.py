@@ -10,7 +10,7 @@ from errno import EFBIG, EINVAL, EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
-MEGABYTE = 1 << 20
+MEBIBYTE = 1 << 20
 
 _KINDS = {
     stat.S_IFIFO: "is a pipe, not a file",
@@ -59,7 +59,7 @@ def read_regular(path: Path, most: int) -> bytes:
     with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
-        said = f"has more than the {most / MEGABYTE:.4g} MiB that are read of such a file"
+        said = f"has more than the {most / MEBIBYTE:.4g} MiB that are read of such a file"
         raise OSError(EFBIG, said, str(path))
     return data
 

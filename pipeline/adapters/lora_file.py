@@ -13,13 +13,13 @@ from pipeline.errors import UsageError, shown
 from pipeline.models.finite import EXPONENTS, is_finite
 from pipeline.models.json_file import read_object
 from pipeline.models.safetensors_file import stored_tensors
-from pipeline.regular_file import MEGABYTE
+from pipeline.regular_file import MEBIBYTE
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
 PREFIX = "base_model.model."
 PEFT_DEFAULT = 8
 """Rank, and alpha, of a configuration that doesn't say."""
-MOST = 4 * MEGABYTE
+MOST = 4 * MEBIBYTE
 """Bytes of a configuration; one that lists every module of a large model has a tenth."""
 
 

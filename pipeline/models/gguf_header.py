@@ -11,12 +11,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from pipeline.regular_file import MEGABYTE, open_regular
+from pipeline.regular_file import MEBIBYTE, open_regular
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 ALIGNMENT = "general.alignment"
-MOST_BYTES = 64 * MEGABYTE
+MOST_BYTES = 64 * MEBIBYTE
 """Of a header: those with a quarter of a million tokens have a tenth."""
 MOST_DIMENSIONS = 4
 _STRING, _ARRAY = 8, 9
@@ -66,7 +66,7 @@ def _read(cursor: "_Cursor", size: int) -> tuple[dict[str, Any], dict[str, GgufT
         for name, tensor, offset in _tensors(cursor, cursor.bounded(count, 32))
     }
     alignment = metadata.get(ALIGNMENT, 32)
-    if type(alignment) is not int or alignment < 1 or alignment > MEGABYTE:
+    if type(alignment) is not int or alignment < 1 or alignment > MEBIBYTE:
         raise ValueError(f"{ALIGNMENT} is {alignment!r:.80}")
     start = -(-cursor.at // alignment) * alignment
     if len(found) < count:

@@ -8,10 +8,10 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
 from pipeline.models.json_file import AGAIN, is_there, read_object
-from pipeline.regular_file import MEGABYTE, read_regular
+from pipeline.regular_file import MEBIBYTE, read_regular
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
-MOST = 64 * MEGABYTE
+MOST = 64 * MEBIBYTE
 """Bytes of a `tokenizer.json`: those of a quarter of a million tokens have half as many."""
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
 _ONES = ("bos_token", "eos_token", "unk_token", "pad_token")
