@@ -23,8 +23,7 @@ def main() -> int:
     Raises:
         Stopped: by a signal; its notes say what has become of the jobs, and how to go on.
     """
-    console = Console()
-    plan = Plan()
+    plan, begun = Plan(), False
     with ExitStack() as held:
         try:
             plan = compose()
@@ -33,38 +32,32 @@ def main() -> int:
                 return 0
             lock = held.enter_context(claimed(plan.root))
             plan.place()
-        except (UsageError, Stopped) as error:
-            plan.tidy()
-            if isinstance(error, Stopped):
-                error.add_note("nothing was started")
+            begun = True
+            return _run(plan, lock, Console())
+        except UsageError as error:
+            if begun:
                 raise
+            plan.tidy()
             print(error, file=sys.stderr)
-            return 2
         except OSError as error:
-            print(_unwritten(error, plan), file=sys.stderr)
-            return 2
-        try:
-            return _run(plan, lock, console)
-        except OSError as error:
-            print(_unwritten(error, plan), file=sys.stderr)
-            return 1
+            if (line := remedy(error, plan.root)) is None:
+                raise
+            print(line, file=sys.stderr)
         except Stopped as stopped:
-            which = "hydra.run.dir" if plan.sweep is None else "hydra.sweep.dir"
-            stopped.add_note("what was measured is kept")
-            stopped.add_note(f"to go on, the same command with {which}={plan.root}")
+            _explain(stopped, plan, begun)
             raise
+    return 1 if begun else 2
 
 
-def _unwritten(error: OSError, plan: Plan) -> str:
-    """The line on what couldn't be written.
-
-    Raises:
-        OSError: the error, if it is of another kind.
-    """
-    line = remedy(error, plan.root)
-    if line is None:
-        raise error
-    return line
+def _explain(stopped: Stopped, plan: Plan, begun: bool) -> None:
+    """Note what has become of the jobs, and how to go on."""
+    if begun:
+        which = "hydra.run.dir" if plan.sweep is None else "hydra.sweep.dir"
+        stopped.add_note("what was measured is kept")
+        stopped.add_note(f"to go on, the same command with {which}={plan.root}")
+    else:
+        plan.tidy()
+        stopped.add_note("nothing was started")
 
 
 def _run(plan: Plan, lock: int, console: Console) -> int:
