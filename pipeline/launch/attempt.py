@@ -11,13 +11,11 @@ from pipeline.launch.job import Job, now
 from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import LOCK
 from pipeline.tracking.mlflow_experiment import RECEIPT
-from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_directory import CONFIG, STATUS, RunDirectory
 from pipeline.tracking.status import State, Status
 
 STAYS = (EARLIER, RECEIPT, LOCK)
 """What belongs to the job, whichever attempt it is."""
-
-CONFIG, STATUS = "config.yaml", "status.json"
 
 
 def finished(directory: RunDirectory, redo: str = "unfinished") -> bool:

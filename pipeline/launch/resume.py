@@ -10,13 +10,11 @@ from typing import Any
 
 from pipeline.errors import Unreadable, UsageError
 from pipeline.launch.job import Job
-from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_directory import CONFIG, RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_run, is_sweep
 
 BESIDE = ("limits", "isolation", "tracking", "paths", "shuffle")
 """Sections that don't decide what is measured: a job may be redone with, say, more memory."""
-
-CONFIG = "config.yaml"
 
 
 def placed(jobs: Sequence[Job], sweep: Path | None) -> list[Job]:

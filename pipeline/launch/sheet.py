@@ -12,7 +12,7 @@ from pipeline.errors import Unreadable
 from pipeline.files import read_json, reading, write_json
 from pipeline.launch.attempt import identity
 from pipeline.launch.job import Job, now
-from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_directory import CONFIG, RunDirectory
 from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep
 
 
@@ -23,7 +23,7 @@ def write_sheet(jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console
     """
     before = _before(root, console)
     listed = {job["path"]: job["overrides"] for job in before["jobs"]}
-    begun = {path for path in listed if RunDirectory(root / path).has("config.yaml")}
+    begun = {path for path in listed if RunDirectory(root / path).has(CONFIG)}
     asked = {job.directory.path.name: list(job.overrides) for job in jobs}
     kept = {path: listed[path] for path in listed if path in begun - {*asked}}
     paths = [*asked, *kept]

@@ -16,6 +16,8 @@ from pipeline.tracking.status import State, Status
 
 Row = TypeVar("Row")
 
+CONFIG, STATUS = "config.yaml", "status.json"
+
 DIED = "its process was killed, or the machine went down, before it could say how it ended"
 """The cause of a run that nobody works on and that never got another status."""
 
@@ -49,11 +51,11 @@ class RunDirectory:
 
     def write_config(self, text: str) -> None:
         """Keep the resolved configuration, as YAML."""
-        write_text(self.path / "config.yaml", text)
+        write_text(self.path / CONFIG, text)
 
     def write_status(self, status: Status) -> None:
         """Say how the job stands."""
-        write_json(self.path / "status.json", status.to_json())
+        write_json(self.path / STATUS, status.to_json())
 
     def write_json(self, name: str, value: Any) -> None:
         """Write one of the JSON documents, such as `metrics.json`."""
@@ -79,7 +81,7 @@ class RunDirectory:
         Raises:
             Unreadable: it is damaged.
         """
-        path = self.path / "config.yaml"
+        path = self.path / CONFIG
         with reading(path):
             try:
                 return {**yaml.safe_load(path.read_text("utf-8"))}
@@ -111,7 +113,7 @@ class RunDirectory:
         return replace(status, state=State.KILLED, cause=DIED, finished=self._last_written())
 
     def _said(self) -> Status:
-        path = self.path / "status.json"
+        path = self.path / STATUS
         row = read_json(path)
         with reading(path):
             return Status.from_json(row)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.files import read_json, reading
-from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.run_directory import STATUS, RunDirectory
 
 SHEET = "sweep.json"
 
@@ -46,7 +46,7 @@ class SweepDirectory:
         """The jobs that have begun, in order."""
         for job in self.jobs:
             run = RunDirectory(self.path / job)
-            if run.has("status.json"):
+            if run.has(STATUS):
                 yield run
 
     def swept(self) -> tuple[str, ...]:
@@ -66,4 +66,4 @@ def is_sweep(path: Path) -> bool:
 
 def is_run(path: Path) -> bool:
     """Whether `path` is a run directory."""
-    return RunDirectory(path).has("status.json")
+    return RunDirectory(path).has(STATUS)
