@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.errors import escaped
+
 
 class Arguments(argparse.ArgumentParser):
     """An argument parser that leaves the page of usage to `--help`."""
 
     def error(self, message: str) -> NoReturn:
         """Print the line and leave with 2."""
-        line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
-        print(f"{self.prog}: {line}; --help says what there is", file=sys.stderr)
+        print(f"{self.prog}: {escaped(message)}; --help says what there is", file=sys.stderr)
         raise SystemExit(2)
 
 

@@ -15,9 +15,7 @@ class UsageError(Exception):
     """
 
     def __str__(self) -> str:
-        said = super().__str__()
-        if not said.isprintable():
-            said = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in said)
+        said = escaped(super().__str__())
         if len(said) > LONGEST:
             half = LONGEST // 2 - 2
             said = f"{said[:half]} … {said[-half:]}"
@@ -31,9 +29,19 @@ class Unreadable(UsageError):
     """
 
 
-def shortened(typed: str) -> str:
-    """As much of what a user typed as a message has room for."""
-    return typed if len(typed) <= REPEATED else f"{typed[: REPEATED - 1]}…"
+def escaped(text: str) -> str:
+    """The same in one line: what can't be printed stands there as Python writes it."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def in_a_line(error: BaseException) -> str:
+    """What kind of error it is and what it says, without its line breaks."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def shortened(text: str, most: int = REPEATED) -> str:
+    """As much of it as there is room for: by default what a message has for what a user typed."""
+    return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
 
 
 def shown(value: object) -> str:

@@ -10,13 +10,13 @@ FLOORS = [
     {"__main__"},
     {"launch"},
     {"run"},
-    {"progress"},
+    {"progress", "loading"},
     {"stages"},
     {"config"},
     {"engines", "compare"},
     {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
-    {"machine", "files", "stopping"},
-    {"arguments", "errors", "settings", "order", "child", "regular_file", "install"},
+    {"machine", "files", "stopping", "arguments"},
+    {"errors", "settings", "order", "child", "regular_file", "whole_file", "install"},
 ]
 NEIGHBOURS = {
     ("adapters", "models"),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from time import perf_counter
 
 from pipeline.engines.engine import Finished
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_a_line
 from pipeline.workload.request import Request
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def failed(requests: Iterable[Request], error: Exception) -> list[Finished]:
     ended = list(requests)
     ids = ", ".join(str(request.id) for request in ended)
     _log.exception("requests %s failed", ids)
-    line = " ".join(f"{type(error).__name__}: {error}".split())
+    line = in_a_line(error)
     at = perf_counter()
     return [Finished(request.id, at, error=line) for request in ended]
 

@@ -5,7 +5,8 @@ from time import monotonic
 
 from rich.console import Console
 
-from pipeline.launch.heading import cut, headings
+from pipeline.errors import shortened
+from pipeline.launch.heading import headings
 from pipeline.launch.job import Job
 from pipeline.launch.job_line import job_line
 from pipeline.launch.pace import Pace, clock
@@ -21,7 +22,7 @@ class Account:
     def begins(self, job: Job) -> None:
         """The job has its turn."""
         place = f"[{self._jobs.index(job) + 1}/{len(self._jobs)}]"
-        line = cut(f"{place} {self._headings[job.number]}", self._console.width)
+        line = shortened(f"{place} {self._headings[job.number]}", self._console.width)
         self._console.print(line, markup=False, highlight=False)
         self._began = monotonic()
 

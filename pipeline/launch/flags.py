@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
 from pipeline.errors import UsageError, shortened
+from pipeline.launch.vocabulary import meant
 
 ALONE = {"cfg": "--cfg", "multirun": "--multirun", "run": "--run"} | {
     "info": "--info",
@@ -44,9 +44,8 @@ def _refuse_unknown(parser: argparse.ArgumentParser, arguments: Sequence[str]) -
                 f"{shortened(each)}: overrides stand together; flags go before or after all of them"
             )
         if each.startswith("-"):
-            near = get_close_matches(each.partition("=")[0], flags, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            _refuse(f"{shortened(each)}: no such flag{meant}")
+            near = meant(each.partition("=")[0], flags)
+            _refuse(f"{shortened(each)}: no such flag{near}")
 
 
 def _refuse_combinations(given: argparse.Namespace) -> None:

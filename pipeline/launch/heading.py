@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pipeline.launch.job import Job
 from pipeline.launch.overrides import name_of
 
-CUT = "…"
-
 
 def headings(jobs: Sequence[Job]) -> dict[int, str]:
     """By the number of each job: the overrides that aren't the same in all of them."""
@@ -23,8 +21,3 @@ def headings(jobs: Sequence[Job]) -> dict[int, str]:
         or job.label
         for job in jobs
     }
-
-
-def cut(text: str, width: int) -> str:
-    """As much of it as fits."""
-    return text if len(text) <= width else f"{text[: max(width - len(CUT), 0)]}{CUT}"

@@ -4,6 +4,7 @@ from functools import partial
 from signal import SIGABRT, SIGHUP, SIGINT, SIGKILL, SIGSEGV, SIGTERM
 
 from pipeline.child import Child, Died
+from pipeline.errors import in_a_line
 from pipeline.launch.inside import guarded, in_its_process
 from pipeline.launch.job import Job, Outcome, recorded
 from pipeline.launch.storage import remedy
@@ -42,8 +43,7 @@ def _isolated(job: Job, lock: int) -> Outcome:
     except Died as died:
         return _ended_by(died, job.config.limits.memory_gb)
     except Exception as error:  # It could not begin.
-        line = remedy(error) or " ".join(f"{type(error).__name__}: {error}".split())
-        return Outcome(State.FAILED, line[:500])
+        return Outcome(State.FAILED, (remedy(error) or in_a_line(error))[:500])
 
 
 def _ended_by(died: Died, memory_gb: float | None) -> Outcome:

@@ -10,6 +10,7 @@ from time import perf_counter
 from pipeline.config import RunConfig
 from pipeline.engines.engine import Engine
 from pipeline.engines.stage_clock import mark_cost_s
+from pipeline.errors import in_a_line
 from pipeline.machine.processor import name_of, processor
 from pipeline.metrics.timeline import Timeline
 from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool, ToolUnavailable
@@ -67,8 +68,7 @@ def _look(tool: Tool, subject: Subject, serve: Callable[[], None]) -> Profile:
         return Profile(notes=(str(why),))
     except Exception as error:
         log.exception("profiler %s failed", tool.name)
-        line = " ".join(f"{type(error).__name__}: {error}".split())
-        return Profile(notes=(f"failed: {line[:300]}",))
+        return Profile(notes=(f"failed: {in_a_line(error)[:300]}",))
     if not watched.seconds:
         return found
     slowed = watched.seconds

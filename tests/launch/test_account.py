@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from pipeline.errors import shortened
 from pipeline.launch import account as module
 from pipeline.launch.account import Account
-from pipeline.launch.heading import cut, headings
+from pipeline.launch.heading import headings
 from pipeline.launch.job import Job, Outcome, ended
 from pipeline.launch.job_line import job_line
 from pipeline.launch.pace import Pace, clock
@@ -65,7 +66,7 @@ def test_a_setting_that_some_jobs_lack_is_one_that_varies(jobs):
 
 @pytest.mark.parametrize(("width", "text"), [(12, "[1/2] alpha…"), (80, "[1/2] alpha=1.0")])
 def test_a_heading_is_cut_to_the_width(width, text):
-    assert cut("[1/2] alpha=1.0", width) == text
+    assert shortened("[1/2] alpha=1.0", width) == text
 
 
 def test_what_is_left_is_told_from_jobs_of_the_same_engine(jobs):
