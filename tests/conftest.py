@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from pipeline.config import RunConfig, load, resolve
+from pipeline.config import RunConfig
+from pipeline.loading import load, resolve
 from pipeline.stages.prepare import Prepared, prepare
 
 ROOT = Path(__file__).parents[1]

@@ -8,10 +8,12 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import RunConfig, load
+from pipeline.config import RunConfig
 from pipeline.engines.failure import out_of_memory
 from pipeline.launch.job import Outcome
 from pipeline.launch.storage import remedy
+from pipeline.loading import load
+from pipeline.machine.memory import GIGABYTE
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.stopping import Stopped, stoppable
@@ -70,7 +72,7 @@ def _failure(error: Exception, config: RunConfig) -> Outcome:
 def _limit_memory(gigabytes: float | None) -> None:
     if gigabytes is not None:
         _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * 1e9), most))
+        resource.setrlimit(resource.RLIMIT_DATA, (int(gigabytes * GIGABYTE), most))
 
 
 def _lift_memory_limit() -> None:

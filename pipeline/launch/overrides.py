@@ -7,11 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from pipeline.config import load, resolve, written
 from pipeline.errors import UsageError
 from pipeline.launch.grammar import leaves, parsed
 from pipeline.launch.job import Job
 from pipeline.launch.unread import read, unread
+from pipeline.launch.vocabulary import either
+from pipeline.loading import load, resolve, written
 from pipeline.settings import named
 from pipeline.tracking.run_directory import RunDirectory
 
@@ -118,17 +119,12 @@ def takers(name: str, conf: Path) -> str:
         group = path.parent.relative_to(conf).as_posix()
         if group not in NO_CHOICES and f"${{{name}}}" in path.read_text("utf-8"):
             choices.setdefault(group, []).append(path.stem)
-    return " or ".join(f"{group}={_either(stems)}" for group, stems in choices.items())
+    return " or ".join(f"{group}={either(stems)}" for group, stems in choices.items())
 
 
 def _nobody(name: str, conf: Path) -> str:
     those = takers(name, conf)
     return f"nothing here takes it over; {those} would, unless given a value of its own"
-
-
-def _either(words: Sequence[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _reasons(name: str, unread: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from pipeline.config import RunConfig, load, resolve
+from pipeline.config import RunConfig
+from pipeline.loading import load, resolve
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ("To be", "A lighthouse at the sea, 1912.", "x = [1, 2]")

@@ -13,9 +13,9 @@ from pipeline.__main__ import compose as composed
 from pipeline.compare.cells import place
 from pipeline.compare.run import Run
 from pipeline.compare.settings import as_used, flatten
-from pipeline.config import load
 from pipeline.errors import UsageError
 from pipeline.launch.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
+from pipeline.loading import load
 from pipeline.tracking.run_directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,78 @@
+"""From a composed configuration to a typed one; what is wrong with it is one line."""
+
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import ValidationError
+
+from pipeline.config import RunConfig
+from pipeline.errors import UsageError
+
+
+def resolve(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, without Hydra's own part.
+
+    Raises:
+        UsageError: a mandatory value is missing or an interpolation leads nowhere.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = str(error).split(":")[-1].strip().splitlines()[0]
+        raise UsageError(f"{error.full_key or key} is needed: give {error.full_key}=…") from error
+    except OmegaConfBaseException as error:
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise UsageError(where + str(error).splitlines()[0]) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def written(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, interpolations as they were written."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items() if key != "hydra"}
+
+
+def load(values: dict[str, Any]) -> RunConfig:
+    """Build and validate the configuration from plain values.
+
+    Raises:
+        UsageError: a key is unknown or a value impossible; the message names both.
+    """
+    try:
+        config: RunConfig = instantiate(values, _convert_="all")
+    except InstantiationException as error:
+        raise _explain(error) from error
+    return config
+
+
+def _explain(error: InstantiationException) -> UsageError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UsageError):
+            return cause
+        if isinstance(cause, ValidationError):
+            return UsageError(_fault(cause, error))
+        cause = cause.__cause__ or cause.__context__
+    return UsageError(" ".join(str(error).split()))
+
+
+def _fault(invalid: ValidationError, error: InstantiationException) -> str:
+    fault = invalid.errors()[0]
+    text = str(error)
+    full_key = text.rpartition("full_key: ")[2].strip() if "full_key: " in text else ""
+    names = [part for part in (full_key, *map(str, fault["loc"])) if part]
+    key = ".".join(names)
+    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{key}: no such setting; --cfg job shows what there is"
+    if fault["type"] in ("missing", "missing_argument"):
+        return f"{key}: is needed"
+    if fault["type"] == "dataclass_type":
+        given = "null" if fault["input"] is None else fault["input"]
+        return f"{key}={given}: is a section, with settings of its own; --cfg job shows them"
+    value = f"={fault['input']}" if isinstance(fault["input"], str | int | float | bool) else ""
+    return f"{key}{value}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
