@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Unreadable
+from pipeline.errors import Unreadable, in_a_line
+from pipeline.whole_file import whole_file
 
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading raises where the content isn't what its writer meant."""
@@ -15,13 +16,10 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` so that a reader sees all of it or the file as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
+    with whole_file(path) as draft, draft.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -70,8 +68,7 @@ def reading(path: Path, part: str = "") -> Iterator[None]:
     try:
         yield
     except (OSError, *MALFORMED) as error:
-        line = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise Unreadable(f"{path}: can't be read{part}: {line}") from error
+        raise Unreadable(f"{path}: can't be read{part}: {in_a_line(error)[:200]}") from error
 
 
 def _parsed(path: Path, number: int, line: str) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.adapters.adapter import Adapter
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
-from pipeline.models.whole_file import whole_file
+from pipeline.whole_file import whole_file
 
 FORMAT = 1
 """Of the files written here; another number makes them anew."""

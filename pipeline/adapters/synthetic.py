@@ -16,8 +16,8 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from pipeline.models.families import PROJECTIONS
-from pipeline.models.whole_file import whole_folder
 from pipeline.settings import STRICT, Seed
+from pipeline.whole_file import whole_folder
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 """Of adapters: every one of them is a folder."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.gguf_check import check_gguf
 from pipeline.models.gguf_quantise import BLOCKS, quantise
-from pipeline.models.whole_file import whole_file
+from pipeline.whole_file import whole_file
 
 FORMAT = 2
 """Of the files written here; another number makes them anew."""

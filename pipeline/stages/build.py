@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine, Serving
+from pipeline.engines.engine import Engine
 from pipeline.machine.threads import check_threads
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
-from pipeline.stages.prepare import Prepared
+from pipeline.stages.prepare import Prepared, serving
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,7 @@ def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
     Raises:
         UsageError: the system doesn't let it have its threads.
     """
-    serving = Serving(
-        checkpoint=prepared.checkpoint,
-        adapters={adapter.name: adapter for adapter in prepared.adapters},
-        sampling=config.sampling,
-        threads=config.compute_threads,
-        text=config.workload.text,
-        quantization=config.model.quantization,
-    )
-    check_threads(serving.threads)
+    check_threads(config.compute_threads)
     started = perf_counter()
-    with config.engine.build(serving) as engine:
+    with config.engine.build(serving(config, prepared.checkpoint, prepared.adapters)) as engine:
         yield Built(engine, perf_counter() - started)

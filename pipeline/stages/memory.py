@@ -1,14 +1,11 @@
 """Whether a run can fit into the memory there is, told before anything takes any."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
-from pipeline.engines.engine import EngineSettings, Serving
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
 from pipeline.machine.memory import GIGABYTE, Room, memory_room
-from pipeline.models.checkpoint import Checkpoint
 from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
@@ -32,40 +29,10 @@ def check_trace(config: RunConfig) -> None:
         UsageError: naming how many requests there would be, and the memory there is.
     """
     count = config.workload.count()
-    check([Need(f"a trace of {count} requests", count * REQUEST_BYTES)], room_of(config))
+    check_needs([Need(f"a trace of {count} requests", count * REQUEST_BYTES)], room_of(config))
 
 
-def check_engine(
-    config: RunConfig,
-    engine: EngineSettings,
-    checkpoint: Checkpoint,
-    adapters: Mapping[str, Adapter],
-    together: Sequence[Request],
-) -> None:
-    """Refuse an engine that couldn't be built, or couldn't serve its first batch.
-
-    Args:
-        config: of the run.
-        engine: of the run, or of its reference.
-        checkpoint: the base model, whose files may not be made yet.
-        adapters: the adapters by name, likewise.
-        together: requests that wait at once.
-
-    Raises:
-        UsageError: naming what needs how much, by which setting, and the memory there is.
-    """
-    serving = Serving(
-        checkpoint,
-        adapters,
-        config.sampling,
-        config.compute_threads,
-        config.workload.text,
-        config.model.quantization,
-    )
-    check(engine.needs(serving, together), room_of(config))
-
-
-def check(needs: Sequence[Need], room: Room) -> None:
+def check_needs(needs: Sequence[Need], room: Room) -> None:
     """Refuse what together needs more than there is.
 
     Raises:

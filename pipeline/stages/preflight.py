@@ -11,8 +11,8 @@ from pipeline.engines.engine import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages.disk import check_disk
-from pipeline.stages.memory import at_once, check_engine, check_trace
-from pipeline.stages.prepare import BASE_ALONE, draw
+from pipeline.stages.memory import at_once, check_needs, check_trace, room_of
+from pipeline.stages.prepare import BASE_ALONE, draw, serving
 from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
@@ -108,7 +108,8 @@ class _Seen:
     def weigh(self, config: RunConfig, base: _Base) -> None:
         """Whether the engine fits into memory with the most that it is asked at once."""
         together = self.drawn[_asked_of(config)].together
-        check_engine(config, config.engine, base.checkpoint, base.adapters, together)
+        built_from = serving(config, base.checkpoint, base.adapters.values())
+        check_needs(config.engine.needs(built_from, together), room_of(config))
 
     def longest(self, config: RunConfig) -> int:
         """Positions that the reference needs for the longest request it may be asked."""

@@ -1,10 +1,12 @@
 """Prepare: model, adapters and trace, on disk and checked against each other."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.config import RunConfig
+from pipeline.engines.engine import Serving
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.tokenizer import read_tokenizer
@@ -46,6 +48,18 @@ def prepare(config: RunConfig) -> Prepared:
     adapters = config.adapters.adapters(checkpoint.architecture)
     config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
     return Prepared(checkpoint, adapters, draw(config, checkpoint.architecture))
+
+
+def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapter]) -> Serving:
+    """What the engine of a run is built from; the files may not be made yet."""
+    return Serving(
+        checkpoint=checkpoint,
+        adapters={adapter.name: adapter for adapter in adapters},
+        sampling=config.sampling,
+        threads=config.compute_threads,
+        text=config.workload.text,
+        quantization=config.model.quantization,
+    )
 
 
 def draw(config: RunConfig, architecture: Architecture) -> Trace:

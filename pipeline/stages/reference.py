@@ -22,21 +22,20 @@ from pipeline.child import Child, Died
 from pipeline.config import RunConfig
 from pipeline.engines.engine import EngineSettings, Serving
 from pipeline.engines.needs import Need
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, in_a_line
 from pipeline.machine.memory import Room
 from pipeline.machine.threads import check_threads
 from pipeline.machine.versions import versions
 from pipeline.metrics.distributions import Scores
-from pipeline.models.whole_file import whole_file
-from pipeline.stages.memory import check, room_of
+from pipeline.stages.memory import check_needs, room_of
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
+from pipeline.whole_file import whole_file
 from pipeline.workload.excerpt import excerpt
 from pipeline.workload.request import Request
 
 LIBRARIES = ("torch", "transformers", "peft")
 """Whose versions may move the reference's answers by a rounding error."""
-
 
 SCORE_BYTES = 4
 """Of a log-probability."""
@@ -180,7 +179,7 @@ def _without_room(recipe: Recipe, room: Room) -> str | None:
     width = SCORE_BYTES * recipe.serving.checkpoint.architecture.vocabulary
     scores = Need(f"what it says at {places} places (fidelity.max_tokens)", width * places)
     try:
-        check([*recipe.engine.needs(recipe.serving, recipe.requests), scores], room)
+        check_needs([*recipe.engine.needs(recipe.serving, recipe.requests), scores], room)
     except UsageError as error:
         return str(error)
     return None
@@ -192,8 +191,7 @@ def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
         with Child(_answer, recipe, path) as child:
             child.result()
     except Exception as error:
-        said = str(error) if isinstance(error, Died) else f"{type(error).__name__}: {error}"
-        return " ".join(said.split())[:300]
+        return str(error) if isinstance(error, Died) else in_a_line(error)[:300]
     return None
 
 

@@ -1,4 +1,4 @@
-"""Large files and folders that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 import shutil
 from collections.abc import Iterator
