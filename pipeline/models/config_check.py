@@ -51,20 +51,7 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
     Raises:
         UsageError: a value is impossible; with the key.
     """
-    for key in COUNTS:
-        value = config.get(key)
-        if value is not None and (type(value) is not int or value < 1):
-            raise UsageError(
-                f"{where}: {key} is {value!r:.80}, not a whole number above 0; correct it"
-            )
-        most = MOST_LAYERS if key == "num_hidden_layers" else MOST
-        if value is not None and value > most:
-            raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {most}; correct it")
-    if config.get("sliding_window") == 1:
-        raise UsageError(
-            f"{where}: sliding_window is 1: tokens then see themselves alone, which transformers' "
-            "cache doesn't keep to; correct it"
-        )
+    _check_counts(config, where)
     for key in IDS:
         given = config.get(key)
         if given is not None and not are_ids(given if isinstance(given, list) else [given]):
@@ -81,11 +68,7 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
     if not math.isfinite(epsilon) or epsilon < 0:
         raise UsageError(f"{where}: rms_norm_eps is {epsilon}, not a number above 0; correct it")
     width = _check_heads(config, where)
-    padding, vocabulary = config.get("pad_token_id"), config["vocab_size"]
-    if padding is not None and not -vocabulary <= padding < vocabulary:
-        raise UsageError(
-            f"{where}: pad_token_id is {padding}, beyond vocab_size={vocabulary}; correct it"
-        )
+    _check_padding(config, where)
     _check_layers(config, where)
     check_rope_values(rope, width, where)
 
@@ -93,6 +76,23 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
 def are_ids(values: Iterable[Any]) -> bool:
     """Whether all can be tokens' ids; below zero is how some files say that there is none."""
     return all(type(each) is int and abs(each) <= MOST for each in values)
+
+
+def _check_counts(config: Mapping[str, Any], where: str) -> None:
+    for key in COUNTS:
+        value = config.get(key)
+        if value is not None and (type(value) is not int or value < 1):
+            raise UsageError(
+                f"{where}: {key} is {value!r:.80}, not a whole number above 0; correct it"
+            )
+        most = MOST_LAYERS if key == "num_hidden_layers" else MOST
+        if value is not None and value > most:
+            raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {most}; correct it")
+    if config.get("sliding_window") == 1:
+        raise UsageError(
+            f"{where}: sliding_window is 1: tokens then see themselves alone, which transformers' "
+            "cache doesn't keep to; correct it"
+        )
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -115,6 +115,14 @@ def _check_heads(config: Mapping[str, Any], where: str) -> int:
             "transformers asks of a Llama, whatever head_dim is; correct it"
         )
     return width
+
+
+def _check_padding(config: Mapping[str, Any], where: str) -> None:
+    padding, vocabulary = config.get("pad_token_id"), config["vocab_size"]
+    if padding is not None and not -vocabulary <= padding < vocabulary:
+        raise UsageError(
+            f"{where}: pad_token_id is {padding}, beyond vocab_size={vocabulary}; correct it"
+        )
 
 
 def _check_layers(config: Mapping[str, Any], where: str) -> None:
