@@ -1,7 +1,9 @@
 """Whether an engine serves a checkpoint as transformers does, token by token as it serves."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +28,8 @@ TOLERANCES = {"fp32": 5e-3, "f32": 5e-3, "f16": 0.1, "int8": 0.3, "q8_0": 0.6}
 EXPONENTS_F32 = 1e15
 """Logits and weights beyond are as good as infinite: the order of sums and products decides whether
 they overflow."""
+EXPONENTS_F16 = 65504.0
+"""llama.cpp's attention holds values in float16, whatever its weights are in."""
 ORDINARY = 100.0
 """No model's weight is larger; beside larger ones a scale of integers leaves nothing of others."""
 
@@ -74,20 +78,50 @@ def served_alike(job: RunConfig, ready: Prepared, ask: Answers | None = None) ->
     if not led:
         return Outcome("failed" if errors else "served", "", "; ".join(errors.values()))
     try:
-        wanted = (ask or _transformers)(job, ready)
+        with _outputs_watched() as watched:
+            wanted = (ask or _transformers)(job, ready)
     except Exception as error:
         return Outcome("unlike", "", f"the library refuses it: {error!r}"[:3000])
     most, precision = _largest(ready), job.engine.precision
+    limit = EXPONENTS_F16 if job.engine.name == "llama_cpp" else EXPONENTS_F32
     if most > ORDINARY and precision not in ("fp32", "f32"):
         precision = "unordinary"
     for id_, rows in wanted.items():
         if id_ in errors:
-            if not np.isfinite(rows).all() or max(most, np.abs(rows).max()) > EXPONENTS_F32:
+            beyond = most > EXPONENTS_F32 or watched.largest > limit
+            if beyond or not np.isfinite(rows).all():
                 return Outcome("failed", "", errors[id_])
             return Outcome("unlike", "", f"failed where the library doesn't: {errors[id_]}")
         if fault := unlike(np.stack(seen[id_]), rows, precision):
             return Outcome("unlike", "", f"request {id_}: {fault}")
     return Outcome("served", "")
+
+
+@dataclass
+class Watched:
+    """What a model computes on its way to the logits.
+
+    Attributes:
+        largest: of all modules' outputs, without sign; infinite for NaN.
+    """
+
+    largest: float = 0.0
+
+    def look(self, _module: Any, _given: Any, output: Any) -> None:
+        """As a hook after a module's forward pass."""
+        if isinstance(output, torch.Tensor) and output.is_floating_point() and output.numel():
+            found = float(output.detach().abs().max())
+            self.largest = max(self.largest, found if np.isfinite(found) else np.inf)
+
+
+@contextmanager
+def _outputs_watched() -> Iterator[Watched]:
+    watched = Watched()
+    hook = torch.nn.modules.module.register_module_forward_hook(watched.look)
+    try:
+        yield watched
+    finally:
+        hook.remove()
 
 
 def _largest(ready: Prepared) -> float:
