@@ -47,7 +47,7 @@ bench: ready ## the engines side by side at TinyLlama's size: hours; goes on whe
 	$(PY) -m pipeline.compare runs/bench && exit $$failed
 
 bench-kernels: ready ## our kernels alone, against torch and the memory limit
-	$(PY) -m pipeline.engines.multilora.kernels.bench
+	$(PY) -m pipeline.kernels.bench
 
 docs-check: ready ## every command of the documentation, made small and run: an hour
 	$(PY) -m tests.docs

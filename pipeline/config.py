@@ -13,8 +13,8 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.source import AdapterSource
-from pipeline.engines.engine import EngineSettings
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.machine.cores import affinity, cores
 from pipeline.metrics.capacity import Search

@@ -13,8 +13,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from pipeline.adapters.variants import VARIANTS
-from pipeline.engines.engine import Engine
 from pipeline.errors import UsageError
+from pipeline.inference.engine import Engine
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.build import build
 from pipeline.stages.preflight import preflight

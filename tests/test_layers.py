@@ -13,16 +13,14 @@ FLOORS = [
     {"progress", "loading"},
     {"stages"},
     {"config"},
-    {"engines", "compare"},
-    {"models", "adapters", "workload", "profilers", "metrics", "tracking", "training"},
-    {"machine", "files", "stopping", "arguments"},
+    {"engines", "compare", "profilers"},
+    {"kernels", "gguf", "tracking", "training"},
+    {"adapters"},
+    {"models", "workload", "metrics"},
+    {"inference", "machine", "files", "stopping", "arguments"},
     {"errors", "settings", "order", "child", "regular_file", "whole_file", "install"},
 ]
-NEIGHBOURS = {
-    ("adapters", "models"),
-    ("tracking", "metrics"),
-    ("profilers", "metrics"),
-}
+NEIGHBOURS = {("kernels", "engines")}
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(ROOT.rglob("*.py"))
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from pipeline.engines.multilora.kernels import library
+from pipeline.kernels import library
 from pipeline.machine.contention import Contention
 from pipeline.metrics.validity import Validity
 from pipeline.progress import Progress

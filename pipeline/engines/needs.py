@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import prod
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.inference.request import Request
 from pipeline.models.architecture import Architecture
-from pipeline.workload.request import Request
 
 
 @dataclass(frozen=True)

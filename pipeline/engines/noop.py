@@ -11,20 +11,14 @@ from typing import ClassVar, Literal, Self
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.variants import VARIANTS
-from pipeline.engines.backend import Backend
-from pipeline.engines.engine import (
-    Admitted,
-    Engine,
-    EngineSettings,
-    Event,
-    Finished,
-    Serving,
-    Token,
-)
-from pipeline.engines.stage_clock import StageClock
-from pipeline.metrics.timeline import AdapterCounts
+from pipeline.engines.settings import EngineSettings, Serving
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.backend import Backend
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Admitted, Event, Finished, Token
+from pipeline.inference.request import Request
+from pipeline.inference.stage_clock import StageClock
 from pipeline.settings import STRICT
-from pipeline.workload.request import Request
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from pipeline.errors import UsageError
-from pipeline.metrics.timeline import AdapterCounts
+from pipeline.inference.adapter_counts import AdapterCounts
 
 _UNKNOWN = object()
 

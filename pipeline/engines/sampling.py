@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pipeline.inference.request import SamplingParams
 from pipeline.settings import STRICT, Seed
 
 
@@ -26,6 +27,15 @@ class Sampling:
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Seed = 0
     ignore_eos: bool = True
+
+    def params(self) -> SamplingParams:
+        """What every request of the run asks for, but for the number of its tokens."""
+        return SamplingParams(
+            temperature=self.temperature if self.do_sample else 0.0,
+            top_p=self.top_p,
+            seed=self.seed,
+            ignore_eos=self.ignore_eos,
+        )
 
     def idle(self) -> Mapping[str, str]:
         """Greedy decoding draws nothing."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.engines.failure import out_of_memory
+from pipeline.inference.failure import out_of_memory
 from pipeline.launch.job import Outcome
 from pipeline.launch.storage import remedy
 from pipeline.loading import load

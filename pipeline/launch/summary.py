@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.compare.columns import FAITHFUL
-from pipeline.metrics.timeline import STAGES
+from pipeline.inference.stage_clock import STAGES
 from pipeline.tracking.answers import Answer, answers
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
-from pipeline.metrics.timeline import AdapterCounts, Iteration
+from pipeline.metrics.timeline import Iteration
 
 
 def residency(iterations: Iterable[Iteration]) -> dict[str, Value]:

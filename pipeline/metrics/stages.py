@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
-from pipeline.metrics.timeline import STAGES, Iteration, Timeline
+from pipeline.metrics.timeline import Iteration, Timeline
 
 
 def stage_seconds(iterations: Iterable[Iteration]) -> dict[str, float]:

@@ -7,19 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.machine.contention import Contention
-
-STAGES = (
-    "tokenize",
-    "adapter_load",
-    "adapter_switch",
-    "prefill",
-    "decode",
-    "sample",
-    "detokenize",
-    "other",
-)
-"""Where a run's time can go, in the order a request meets them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +60,6 @@ class RequestRecord:
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""
         return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterCounts:
-    """How adapters came and went; METRICS' `adapter_*` names.
-
-    Attributes:
-        switches: changes of the active adapter.
-        loads: adapters read from disk.
-        evictions: adapters dropped to make room.
-        hits: requests whose adapter was already resident when they were admitted.
-        lookups: requests that named an adapter.
-    """
-
-    switches: int = 0
-    loads: int = 0
-    evictions: int = 0
-    hits: int = 0
-    lookups: int = 0
-
-    def __add__(self, other: "AdapterCounts") -> "AdapterCounts":
-        return AdapterCounts(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
-
-    def __sub__(self, other: "AdapterCounts") -> "AdapterCounts":
-        return AdapterCounts(*(a - b for a, b in zip(_values(self), _values(other), strict=True)))
-
-
-def _values(counts: AdapterCounts) -> tuple[int, ...]:
-    return tuple(asdict(counts).values())
 
 
 @dataclass(frozen=True, slots=True)

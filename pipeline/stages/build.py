@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.machine.threads import check_threads
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.stages.prepare import Prepared, serving

@@ -8,7 +8,7 @@ from pipeline.metrics.dispatch import late
 from pipeline.metrics.stamps import disorder
 from pipeline.metrics.timeline import RequestRecord, Timeline
 from pipeline.tracking.environment import missing
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
 
@@ -44,7 +44,7 @@ def check(
     return tuple(sorted(reasons - {""}))
 
 
-def _asked(request: Request) -> Asked:
+def _asked(request: TraceRequest) -> Asked:
     return Asked(
         request.id,
         request.iteration,

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.metrics.roofline import Costs, Decoding, decode_steps
 from pipeline.metrics.stages import stage_seconds
 from pipeline.metrics.timeline import Timeline

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.floors import missed, missed_by_default, strayed
@@ -15,7 +15,7 @@ from pipeline.metrics.tolerance import INVARIANT, tolerance
 from pipeline.stages.forcing import Lesson, lesson
 from pipeline.stages.pair import Pair, alone
 from pipeline.stages.reference import Answer, Reference
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 NO_EFFECT = 1e-4
 """An adapter that moves no log-probability further than this, in nats, is taken to do nothing."""
@@ -39,7 +39,7 @@ def examine(
     reference: Reference,
     engine: Engine,
     timeline: Timeline,
-    trace: Sequence[Request],
+    trace: Sequence[TraceRequest],
 ) -> Findings:
     """Compare the outputs of the timed run, and what the engine says when led along others.
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.engine import Engine
-from pipeline.engines.teacher import Teacher
+from pipeline.inference.engine import Engine
+from pipeline.inference.teacher import Teacher
 from pipeline.metrics.fidelity import Forced, forced, joined
 from pipeline.metrics.per_adapter import BASE
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.pair import EFFECT_TOKENS, Pair
 from pipeline.stages.reference import Answer
 from pipeline.stages.replay import Replay
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 TOGETHER = 16
 """Requests that are in the engine at once, at least, if the trace has as many."""
@@ -48,7 +48,7 @@ class Lesson:
 class _Pupil:
     """A request that is led along an answer, and what is kept of it."""
 
-    def __init__(self, answer: Answer, request: Request, count: int) -> None:
+    def __init__(self, answer: Answer, request: TraceRequest, count: int) -> None:
         """The request is given the answer's first `count` tokens."""
         self.given = answer.token_ids[:count]
         self.request = replace(request, scheduled_s=0.0, max_new_tokens=len(self.given))
@@ -91,7 +91,9 @@ class _Pupil:
             self.fault = self.fault or "came back with other tokens than it was given to write"
 
 
-def lesson(answers: Sequence[Answer], trace: Sequence[Request], engine: Engine) -> Lesson | None:
+def lesson(
+    answers: Sequence[Answer], trace: Sequence[TraceRequest], engine: Engine
+) -> Lesson | None:
     """Lead the engine along every answer, and along some of them again without their adapter.
 
     Args:
@@ -139,7 +141,7 @@ def _without_adapters(first: Mapping[str | None, _Pupil], free_id: int) -> dict[
     return {each.request.adapter: each.bare(free_id + count) for count, each in enumerate(named)}
 
 
-def _company(answers: Sequence[Answer], trace: Sequence[Request]) -> list[Request]:
+def _company(answers: Sequence[Answer], trace: Sequence[TraceRequest]) -> list[TraceRequest]:
     judged = {each.request.id for each in answers}
     others = [request for request in trace if request.id not in judged]
     return [

@@ -4,7 +4,7 @@ import resource
 import sys
 from collections.abc import Callable
 
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.stages.replay import Replay
 from pipeline.workload.run_in import RunIn

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pipeline.config import RunConfig
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
+from pipeline.inference.request import Request
 from pipeline.machine.memory import GIGABYTE, Room, memory_room
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
 REQUEST_BYTES = 700
@@ -55,12 +56,12 @@ def at_once(trace: Trace) -> list[Request]:
         [each for each in requests if not each.scheduled_s][: trace.max_in_flight]
         for requests in trace.iterations
     )
-    return max(starts, key=_tokens)
+    return [each.to_inference() for each in max(starts, key=_tokens)]
 
 
 def _size(need: Need) -> int:
     return need.bytes
 
 
-def _tokens(requests: Sequence[Request]) -> int:
+def _tokens(requests: Sequence[TraceRequest]) -> int:
     return sum(len(each.prompt_ids) + each.max_new_tokens for each in requests)

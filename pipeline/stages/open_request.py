@@ -1,8 +1,8 @@
 """A request in the engine, from when it is handed over to its end."""
 
-from pipeline.engines.engine import Finished
+from pipeline.inference.events import Finished
 from pipeline.metrics.timeline import RequestRecord
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 
 class OpenRequest:
@@ -20,7 +20,7 @@ class OpenRequest:
     """
 
     def __init__(
-        self, request: Request, scheduled: float, submitted: float, lag: float, run_in: bool
+        self, request: TraceRequest, scheduled: float, submitted: float, lag: float, run_in: bool
     ) -> None:
         self.request, self.scheduled, self.submitted, self.lag = request, scheduled, submitted, lag
         self.run_in = run_in

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.metrics.distributions import Scores
 from pipeline.metrics.fidelity import effect, path_error
 from pipeline.stages.reference import Answer

@@ -7,13 +7,13 @@ from typing import Self
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
-from pipeline.engines.engine import EngineSettings
+from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
+from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages.disk import check_disk
 from pipeline.stages.memory import at_once, check_needs, check_trace, room_of
 from pipeline.stages.prepare import BASE_ALONE, draw, serving
-from pipeline.workload.request import Request
 from pipeline.workload.trace import Trace
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Serving
+from pipeline.engines.settings import Serving
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.tokenizer import read_tokenizer
@@ -55,7 +55,7 @@ def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapte
     return Serving(
         checkpoint=checkpoint,
         adapters={adapter.name: adapter for adapter in adapters},
-        sampling=config.sampling,
+        sampling=config.sampling.params(),
         threads=config.compute_threads,
         text=config.workload.text,
         quantization=config.model.quantization,

@@ -8,16 +8,16 @@ from pathlib import Path
 from time import perf_counter
 
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine
-from pipeline.engines.stage_clock import mark_cost_s
 from pipeline.errors import in_a_line
+from pipeline.inference.engine import Engine
+from pipeline.inference.stage_clock import mark_cost_s
 from pipeline.machine.processor import name_of, processor
 from pipeline.metrics.timeline import Timeline
 from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool, ToolUnavailable
 from pipeline.stages.decoding import decoding
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -96,6 +96,6 @@ def _serve(engine: Engine, trace: Trace, excerpt: Excerpt) -> None:
     Replay(engine, requests, trace.max_in_flight).run(0)
 
 
-def _cut(request: Request, excerpt: Excerpt) -> Request:
+def _cut(request: TraceRequest, excerpt: Excerpt) -> TraceRequest:
     tokens = min(request.max_new_tokens, excerpt.tokens or request.max_new_tokens)
     return replace(request, max_new_tokens=tokens)

@@ -20,8 +20,8 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline.child import Child, Died
 from pipeline.config import RunConfig
-from pipeline.engines.engine import EngineSettings, Serving
 from pipeline.engines.needs import Need
+from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError, in_a_line
 from pipeline.machine.memory import Room
 from pipeline.machine.threads import check_threads
@@ -32,7 +32,7 @@ from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
 from pipeline.whole_file import whole_file
 from pipeline.workload.excerpt import excerpt
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 LIBRARIES = ("torch", "transformers", "peft")
 """Whose versions may move the reference's answers by a rounding error."""
@@ -51,7 +51,7 @@ class Answer:
         scores: its log-probabilities along that continuation, (tokens, vocabulary).
     """
 
-    request: Request
+    request: TraceRequest
     token_ids: tuple[int, ...]
     scores: Scores
 
@@ -77,7 +77,7 @@ class Recipe:
 
     engine: EngineSettings
     serving: Serving
-    requests: tuple[Request, ...]
+    requests: tuple[TraceRequest, ...]
 
 
 def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
@@ -138,7 +138,7 @@ def _recipe(config: RunConfig, prepared: Prepared) -> Recipe:
     serving = Serving(
         checkpoint=prepared.checkpoint,
         adapters={each.name: each for each in prepared.adapters if each.name in wanted},
-        sampling=replace(config.sampling, do_sample=False),
+        sampling=replace(config.sampling, do_sample=False).params(),
         threads=config.compute_threads,
         text=False,
     )
@@ -161,7 +161,7 @@ def _identity(recipe: Recipe, model_hash: str) -> dict[str, Any]:
     }
 
 
-def _read(path: Path, requests: tuple[Request, ...]) -> tuple[Answer, ...] | None:
+def _read(path: Path, requests: tuple[TraceRequest, ...]) -> tuple[Answer, ...] | None:
     """The answers in the cache; None when they aren't there or can't be read."""
     try:
         tensors = load_file(path)
@@ -179,7 +179,8 @@ def _without_room(recipe: Recipe, room: Room) -> str | None:
     width = SCORE_BYTES * recipe.serving.checkpoint.architecture.vocabulary
     scores = Need(f"what it says at {places} places (fidelity.max_tokens)", width * places)
     try:
-        check_needs([*recipe.engine.needs(recipe.serving, recipe.requests), scores], room)
+        asked = [each.to_inference() for each in recipe.requests]
+        check_needs([*recipe.engine.needs(recipe.serving, asked), scores], room)
     except UsageError as error:
         return str(error)
     return None

@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter, process_time, sleep
 
-from pipeline.engines.engine import Admitted, Engine, Event, Finished, Token
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Admitted, Event, Finished, Token
 from pipeline.machine.contention import Meter
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.stages.open_request import OpenRequest
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 AWAKE_S = 2e-4
 """The last stretch before an arrival is waited awake, because a sleep ends late by about that."""
@@ -35,7 +36,7 @@ class Replay:
     def __init__(
         self,
         engine: Engine,
-        requests: Sequence[Request],
+        requests: Sequence[TraceRequest],
         limit: int | None,
         covers: Covers = nothing,
     ) -> None:
@@ -105,7 +106,7 @@ class Replay:
             )
         )
 
-    def _belongs(self, request: Request, scheduled: float) -> bool:
+    def _belongs(self, request: TraceRequest, scheduled: float) -> bool:
         """Whether a request belongs to the run-in; the first that doesn't ends it."""
         if self._run_in and not self._covers(request.id, scheduled - self._began):
             if self._open or self._done:
@@ -127,7 +128,7 @@ class Replay:
             lag = now - max(scheduled, self._idle_since)
             self._open[request.id] = OpenRequest(request, scheduled, now, max(0.0, lag), run_in)
             begun, used = perf_counter(), process_time()
-            self._engine.submit(request)
+            self._engine.submit(request.to_inference())
             self._engine_had(begun, used)
 
     def _engine_had(self, begun: float, used: float) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from time import perf_counter
 
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.stages.replay import Replay
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
 OPENING = 32
@@ -33,14 +33,14 @@ def warmup(config: RunConfig, trace: Trace, engine: Engine) -> float:
     return perf_counter() - started
 
 
-def _opening(trace: Trace) -> list[Request]:
+def _opening(trace: Trace) -> list[TraceRequest]:
     first = trace.iterations[0]
     timed = any(request.scheduled_s for request in first)
     return [replace(each, scheduled_s=0.0) for each in first[: OPENING if timed else None]]
 
 
-def _one_of_each(trace: Trace) -> list[Request]:
-    longest: dict[str | None, Request] = {}
+def _one_of_each(trace: Trace) -> list[TraceRequest]:
+    longest: dict[str | None, TraceRequest] = {}
     for request in trace.requests:
         known = longest.get(request.adapter)
         if known is None or len(request.prompt_ids) > len(known.prompt_ids):
@@ -48,5 +48,5 @@ def _one_of_each(trace: Trace) -> list[Request]:
     return [_capped(replace(each, scheduled_s=0.0), 2) for each in longest.values()]
 
 
-def _capped(request: Request, tokens: int | None) -> Request:
+def _capped(request: TraceRequest, tokens: int | None) -> TraceRequest:
     return replace(request, max_new_tokens=min(request.max_new_tokens, tokens or sys.maxsize))

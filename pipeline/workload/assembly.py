@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipeline.workload.arrivals.process import Slot
 from pipeline.workload.popularity.law import Choice
 from pipeline.workload.prompts.source import Encode, Prompt
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 
 def assemble(
@@ -15,7 +15,7 @@ def assemble(
     lengths: Sequence[int],
     adapters: Sequence[str | None],
     encode: Encode,
-) -> tuple[Request, ...]:
+) -> tuple[TraceRequest, ...]:
     """One request from each slot, choice, prompt and length.
 
     Args:
@@ -28,7 +28,7 @@ def assemble(
     """
     rows = zip(slots, choices, prompts, lengths, strict=True)
     return tuple(
-        Request(
+        TraceRequest(
             id=id_,
             iteration=slot.iteration,
             adapter=prompt.adapter or adapters[choice.adapter],

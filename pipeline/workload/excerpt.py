@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 
 def excerpt(
-    requests: Sequence[Request], adapters: int, per_adapter: int, max_tokens: int
-) -> tuple[Request, ...]:
+    requests: Sequence[TraceRequest], adapters: int, per_adapter: int, max_tokens: int
+) -> tuple[TraceRequest, ...]:
     """The first requests of each adapter, cut to `max_tokens`; the base model is one of them.
 
     Args:

@@ -1,10 +1,16 @@
 """One request of a trace."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pipeline.inference.request import Request, SamplingParams
+
+GREEDY: Final = SamplingParams(ignore_eos=True)
+"""What a run asks for unless its `sampling` section says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TraceRequest:
     """What one user asks for, fixed before the run.
 
     Attributes:
@@ -16,6 +22,7 @@ class Request:
         max_new_tokens: how many tokens to generate.
         scheduled_s: arrival, in seconds from the start of its iteration.
         tenant: who asks; None where nobody is told apart.
+        sampling: how its tokens are chosen, but for their number; no part of the trace's files.
     """
 
     id: int
@@ -26,3 +33,9 @@ class Request:
     max_new_tokens: int
     scheduled_s: float
     tenant: str | None = None
+    sampling: SamplingParams = GREEDY
+
+    def to_inference(self) -> Request:
+        """What the engine is asked."""
+        sampling = replace(self.sampling, max_new_tokens=self.max_new_tokens)
+        return Request(self.id, self.adapter, self.prompt, self.prompt_ids, sampling)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 YEAR_S = 365 * 86_400.0
 
@@ -22,7 +22,7 @@ class Room:
     positions: int = sys.maxsize
     vocabulary: int = sys.maxsize
 
-    def hold(self, key: str, requests: Iterable[Request]) -> None:
+    def hold(self, key: str, requests: Iterable[TraceRequest]) -> None:
         """Refuse a trace that doesn't fit, whatever it was drawn from.
 
         Args:

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from pipeline.errors import UsageError
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import FORMAT
 
 _EXACT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -51,7 +51,7 @@ class Sidecar(BaseModel):
     notes: tuple[str, ...] = ()
 
 
-def parse_rows(path: Path, data: bytes) -> tuple[Request, ...]:
+def parse_rows(path: Path, data: bytes) -> tuple[TraceRequest, ...]:
     """The requests in the bytes of a trace file; `path` is for messages.
 
     Raises:
@@ -82,10 +82,10 @@ def parse_sidecar(path: Path, data: bytes) -> Sidecar:
         ) from error
 
 
-def _row(path: Path, number: int, line: bytes) -> Request:
+def _row(path: Path, number: int, line: bytes) -> TraceRequest:
     where = f"workload.path={path}: line {number + 1}"
     try:
-        request = Request(**_Row.model_validate_json(line).model_dump())
+        request = TraceRequest(**_Row.model_validate_json(line).model_dump())
     except ValidationError as error:
         raise UsageError(
             f"{where} is cut short or changed: {_first(error)}; copy the file again"
@@ -95,7 +95,7 @@ def _row(path: Path, number: int, line: bytes) -> Request:
     return request
 
 
-def _in_order(path: Path, requests: Sequence[Request]) -> None:
+def _in_order(path: Path, requests: Sequence[TraceRequest]) -> None:
     """A replay hands requests over one after another: none may be due before the one above it."""
     for before, after in pairwise(requests):
         if (after.iteration, after.scheduled_s) < (before.iteration, before.scheduled_s):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.files import write_text
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 FORMAT = 2
 """Of `trace.jsonl` and `trace.json`. Format 1 had no number, and hashed the requests alone."""
@@ -25,7 +25,7 @@ class Trace:
         notes: what a reader should know of it, a line each, such as what was left out.
     """
 
-    requests: tuple[Request, ...]
+    requests: tuple[TraceRequest, ...]
     max_in_flight: int | None = None
     laws: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -44,9 +44,9 @@ class Trace:
         return digest(self.jsonl.encode(), self.max_in_flight)
 
     @property
-    def iterations(self) -> list[list[Request]]:
+    def iterations(self) -> list[list[TraceRequest]]:
         """The requests by iteration."""
-        by_iteration: dict[int, list[Request]] = {}
+        by_iteration: dict[int, list[TraceRequest]] = {}
         for request in self.requests:
             by_iteration.setdefault(request.iteration, []).append(request)
         return list(by_iteration.values())
@@ -87,13 +87,14 @@ def digest(rows: bytes, max_in_flight: int | None) -> str:
     return hashlib.sha256(first.encode() + rows).hexdigest()
 
 
-def used(requests: Sequence[Request]) -> set[str]:
+def used(requests: Sequence[TraceRequest]) -> set[str]:
     """Names of the adapters that those requests name."""
     return {request.adapter for request in requests if request.adapter is not None}
 
 
-def _row(request: Request) -> dict[str, Any]:
+def _row(request: TraceRequest) -> dict[str, Any]:
     row = asdict(request)
+    del row["sampling"]
     if request.tenant is None:
         del row["tenant"]
     return row

@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 
 from pipeline.errors import UsageError
 from pipeline.regular_file import read_regular
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.rows import Sidecar, parse_rows, parse_sidecar
 from pipeline.workload.trace import Trace, digest
 
@@ -65,7 +65,7 @@ def _bytes(path: Path, most: int) -> bytes:
 
 
 def _written_by_hand(
-    path: Path, requests: tuple[Request, ...], sidecar: str, in_flight: InFlight | None
+    path: Path, requests: tuple[TraceRequest, ...], sidecar: str, in_flight: InFlight | None
 ) -> Trace:
     if in_flight is None:
         raise UsageError(

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.adapters.lora_file import LoraFile
-from pipeline.engines.lora_delta import FoldedWeights, read_factors
+from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
 from pipeline.training.habits import HABITS, passage, shows
 from pipeline.training.perplexity import perplexity
 

@@ -15,7 +15,8 @@ from rich.console import Console
 from pipeline.compare.comparison import assemble
 from pipeline.compare.report import write
 from pipeline.files import write_json
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.engine import Engine, Event, Finished, Serving, Token
 from pipeline.engines.llama_cpp.settings import Settings
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.settings import Serving
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Event, Finished, Token
+from pipeline.inference.request import Request, SamplingParams
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
 from pipeline.stages.reference import refer
-from pipeline.workload.request import Request
 from tests.engines.judged import Judged, made_here
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
@@ -47,7 +49,8 @@ def llama(
     @contextmanager
     def entered(sampling: Sampling | None = None, **settings: object) -> Iterator[Engine]:
         chosen = Settings(name="llama_cpp", cache=cache, **{"precision": "f32", **settings})
-        serving = Serving(checkpoint, adapters, sampling or Sampling(), threads=1, text=True)
+        asked = (sampling or Sampling()).params()
+        serving = Serving(checkpoint, adapters, asked, threads=1, text=True)
         with chosen.build(serving) as engine:
             yield engine
 
@@ -62,7 +65,9 @@ def request_of(checkpoint: Checkpoint) -> Callable[..., Request]:
     def made(id_: int, adapter: str | None, new_tokens: int = 6, prompt: int = 0) -> Request:
         text = PROMPTS[prompt % len(PROMPTS)]
         ids = tuple(tokenizer.encode(text).ids)
-        return Request(id_, 0, adapter, text, ids, new_tokens, 0.0)
+        return Request(
+            id_, adapter, text, ids, SamplingParams(max_new_tokens=new_tokens, ignore_eos=True)
+        )
 
     return made
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import RunConfig
-from pipeline.engines.engine import Engine
+from pipeline.inference.engine import Engine
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.timeline import Timeline
 from pipeline.stages import reference as stage

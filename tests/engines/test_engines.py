@@ -47,7 +47,7 @@ def test_all_engines_give_the_same_tokens_but_for_near_ties(served):
 def gap_at_difference(ready, id_, one, other):
     from transformers import AutoModelForCausalLM
 
-    from pipeline.engines.lora_delta import FoldedWeights, read_factors
+    from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
 
     at = next(i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
     request = ready.trace.requests[id_]

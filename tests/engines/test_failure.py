@@ -4,12 +4,13 @@ import logging
 
 import pytest
 
-from pipeline.engines.engine import Finished, Serving, Token
-from pipeline.engines.failure import ends_the_run, failed, out_of_memory, refusal
-from pipeline.engines.merged import Settings as Merged
-from pipeline.engines.peft_hotswap import Settings as Hotswap
-from pipeline.engines.peft_mixed import Settings as Mixed
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.merged import Settings as Merged
+from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
+from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.inference.events import Finished, Token
+from pipeline.inference.failure import ends_the_run, failed, out_of_memory, refusal
 
 ENGINES = {"peft_hotswap": Hotswap, "peft_mixed": Mixed, "merged": Merged}
 STATIC = pytest.mark.parametrize("name", ENGINES)
@@ -20,7 +21,7 @@ def entered(checkpoint, adapters):
     """Enters a static engine by its name."""
 
     def build(name, **settings):
-        serving = Serving(checkpoint, adapters, Sampling(), threads=1, text=True)
+        serving = Serving(checkpoint, adapters, Sampling().params(), threads=1, text=True)
         return ENGINES[name](name=name, **settings).build(serving)
 
     return build

@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from pipeline.engines.engine import Admitted, Finished, Token
-from pipeline.engines.lora_delta import FoldedWeights, read_factors
 from pipeline.engines.sampling import Sampling
-from pipeline.engines.teacher import Teacher
-from pipeline.engines.token_sampler import TokenSampler
+from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
+from pipeline.inference.events import Admitted, Finished, Token
+from pipeline.inference.teacher import Teacher
+from pipeline.inference.token_sampler import TokenSampler
 from pipeline.training.habits import HABITS, passage
 
 NAMES = sorted(HABITS)

@@ -11,7 +11,7 @@ from pipeline.engines.llama_cpp.scheduler import (
     groups,
     positions,
 )
-from pipeline.workload.request import Request
+from pipeline.inference.request import Request, SamplingParams
 
 ROOMY = Room(sequences=64, positions=10_000, adapters=None)
 ADAPTERS = st.sampled_from([None, "a", "b", "c", "d"])
@@ -21,7 +21,13 @@ ROOMS = st.builds(Room, st.integers(1, 6), st.integers(18, 60), st.none() | st.i
 
 def requests(shapes, first=0):
     return [
-        Request(first + i, 0, adapter, "", tuple(range(prompt)), new, 0.0)
+        Request(
+            first + i,
+            adapter,
+            "",
+            tuple(range(prompt)),
+            SamplingParams(max_new_tokens=new, ignore_eos=True),
+        )
         for i, (adapter, prompt, new) in enumerate(shapes)
     ]
 

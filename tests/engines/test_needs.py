@@ -2,17 +2,17 @@
 
 import pytest
 
-from pipeline.engines.engine import Serving
 from pipeline.engines.llama_cpp.settings import Settings as LlamaCpp
-from pipeline.engines.merged import Settings as Merged
 from pipeline.engines.multilora.settings import Settings as Multilora
-from pipeline.engines.peft_mixed import Settings as Mixed
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.merged import Settings as Merged
+from pipeline.engines.transformers.peft_mixed import Settings as Mixed
 
 
 @pytest.fixture(scope="module")
 def serving(checkpoint, adapters):
-    return Serving(checkpoint, adapters, Sampling(), threads=1, text=False)
+    return Serving(checkpoint, adapters, Sampling().params(), threads=1, text=False)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])

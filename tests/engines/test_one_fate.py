@@ -9,13 +9,14 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import WEIGHTS, LoraFile
-from pipeline.engines.engine import Finished, Serving
 from pipeline.engines.llama_cpp.settings import Settings as LlamaCpp
-from pipeline.engines.merged import Settings as Merged
 from pipeline.engines.multilora.settings import Settings as Multilora
-from pipeline.engines.peft_hotswap import Settings as Hotswap
-from pipeline.engines.peft_mixed import Settings as Mixed
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.merged import Settings as Merged
+from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
+from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.inference.events import Finished
 
 LLAMA = {"precision": "f32", "policy": "interleaved", "context": 256, "max_batch_size": 4}
 POOL = {"kv_tokens": 256, "max_batch_size": 4, "prefill_tokens": 24}
@@ -54,7 +55,7 @@ def entered(checkpoint, adapters, cache):
         kind, settings = ENGINES[engine]
         settings = settings | (room or {}) | ({"cache": cache} if kind is LlamaCpp else {})
         mine = {name: adapters[name] for name in ("json", "verse")} | {"sick": sick}
-        serving = Serving(checkpoint, mine, Sampling(**sampling), threads=1, text=text)
+        serving = Serving(checkpoint, mine, Sampling(**sampling).params(), threads=1, text=text)
         return kind(name=engine, **settings).build(serving)
 
     return build

@@ -5,19 +5,20 @@ from collections import Counter
 import pytest
 from peft import PeftModel
 
-from pipeline.engines import lora_delta
-from pipeline.engines.engine import Finished, Serving
 from pipeline.engines.llama_cpp.settings import Settings as LlamaCpp
-from pipeline.engines.merged import Settings as Merged
 from pipeline.engines.multilora import decoder, engine, intake, kv_cache, lora, residency
-from pipeline.engines.multilora.kernels import native
 from pipeline.engines.multilora.settings import Settings as Multilora
 from pipeline.engines.multilora.workspace import Workspace
-from pipeline.engines.peft_hotswap import Settings as Hotswap
-from pipeline.engines.peft_mixed import Settings as Mixed
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.sampling import Sampling
-from pipeline.engines.token_sampler import TokenSampler
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers import lora_delta
+from pipeline.engines.transformers.merged import Settings as Merged
+from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
+from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.inference.events import Finished
+from pipeline.inference.token_sampler import TokenSampler
+from pipeline.kernels import native
 
 NAMES = ["sql", "verse", None, "json", "sql", "csv"]
 TIGHT = {"kv_tokens": 512, "max_batch_size": 3, "prefill_tokens": 16, "adapter_memory_mb": 1.6}
@@ -83,7 +84,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def entered(checkpoint, adapters, cache):
     """The engine of a name, entered once, with what it answers before anything goes wrong."""
-    known, serving = {}, Serving(checkpoint, adapters, Sampling(), threads=1, text=True)
+    known, serving = {}, Serving(checkpoint, adapters, Sampling().params(), threads=1, text=True)
 
     def get(name, asked, drain, outputs):
         if name not in known:

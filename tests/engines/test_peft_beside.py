@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.peft_hotswap import Settings
+from pipeline.engines.transformers.peft_hotswap import Settings
 from pipeline.errors import UsageError
 from pipeline.models.architecture import Architecture
 from tests.fuzz.small_adapters import make

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines.engine import Serving
-from pipeline.engines.peft_hotswap import Settings as Hotswap
-from pipeline.engines.peft_mixed import Settings as Mixed
 from pipeline.engines.sampling import Sampling
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
+from pipeline.engines.transformers.peft_mixed import Settings as Mixed
 
 IDS, GIVEN = [5, 6, 7, 40], [8, 9]
 NAMES = (
@@ -23,7 +23,7 @@ NAMES = (
 @pytest.fixture(scope="module", params=[Hotswap, Mixed], ids=["hotswap", "mixed"])
 def engine(request, checkpoint, adapters):
     """An engine that keeps two adapters, and has been given none yet."""
-    serving = Serving(checkpoint, {}, Sampling(), threads=1, text=False)
+    serving = Serving(checkpoint, {}, Sampling().params(), threads=1, text=False)
     with request.param(name="peft", resident_adapters=2).build(serving) as entered:
         yield entered
 

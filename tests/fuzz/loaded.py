@@ -6,11 +6,11 @@ import numpy as np
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
-from pipeline.engines.multilora.kernels.native import NativeKernels
-from pipeline.engines.multilora.kernels.precision import AdapterDtype
-from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.lora import Plan
 from pipeline.errors import UsageError
+from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.precision import AdapterDtype
+from pipeline.kernels.reference import ReferenceKernels
 from tests.fuzz.campaign import Outcome
 
 DTYPES: tuple[AdapterDtype, ...] = ("fp32", "fp16", "int8")

@@ -14,8 +14,8 @@ from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 from pipeline.config import RunConfig
 from pipeline.engines.llama_cpp.files import _files
-from pipeline.engines.teacher import Teacher
 from pipeline.errors import UsageError
+from pipeline.inference.teacher import Teacher
 from pipeline.stages.build import build
 from pipeline.stages.preflight import preflight
 from pipeline.stages.prepare import Prepared, prepare

@@ -48,7 +48,7 @@ def test_caches_go_elsewhere_where_home_cant_be_written(tmp_path, monkeypatch):
     monkeypatch.delenv("MPLCONFIGDIR", raising=False)
     monkeypatch.setenv("HOME", "/dev/null")
     settle_caches(tmp_path)
-    from pipeline.engines.multilora.kernels import library
+    from pipeline.kernels import library
 
     assert library.os.environ["XDG_CACHE_HOME"] == str(tmp_path / "home")
     assert library.os.environ["MPLCONFIGDIR"] == str(tmp_path / "home" / "matplotlib")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.launch.summary import print_summary
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
+from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord, Timeline
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 Make = Callable[..., RequestRecord]
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.machine.contention import Contention
 from pipeline.metrics.contention import contention
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
-from pipeline.metrics.timeline import AdapterCounts, Iteration, Timeline
+from pipeline.metrics.timeline import Iteration, Timeline
 
 READINGS = {
     "busy_s": 2.0,

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics import deciles, per_adapter
 from pipeline.metrics.definitions import DEFINITIONS, definition
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
-from pipeline.metrics.timeline import STAGES, AdapterCounts, Iteration, RequestRecord, Timeline
+from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 Make = Callable[..., RequestRecord]
 

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.percentiles import NOT_MEASURED
 from pipeline.metrics.stages import decode_throughput, stage_seconds
-from pipeline.metrics.timeline import STAGES, AdapterCounts, Iteration, RequestRecord, Timeline
+from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 Make = Callable[..., RequestRecord]
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.metrics.definitions import DEFINITIONS, definition
 from pipeline.metrics.findings import NAMES
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord, Timeline
+from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 BY_HAND = {
     "latency_per_iteration_s": 3.0,

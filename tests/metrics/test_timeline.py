@@ -5,7 +5,9 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.metrics.timeline import STAGES, AdapterCounts, Iteration, RequestRecord
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.stage_clock import STAGES
+from pipeline.metrics.timeline import Iteration, RequestRecord
 
 stamp = st.floats(allow_nan=False, allow_infinity=False)
 count = st.integers(min_value=0)

@@ -3,8 +3,9 @@
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.machine.contention import Contention
-from pipeline.metrics.timeline import AdapterCounts, Iteration, Timeline
+from pipeline.metrics.timeline import Iteration, Timeline
 from pipeline.metrics.validity import Validity, starved, strained
 
 DEFAULT = Validity()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engines.stage_clock import StageClock
+from pipeline.inference.stage_clock import StageClock
 from pipeline.metrics.roofline import Costs, Decoding, Peaks, Step
 from pipeline.profilers import machine_peaks as peaks_module
 from pipeline.profilers import roofline as roofline_module

@@ -2,12 +2,13 @@
 
 import pytest
 
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord, Timeline
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.stages.check import check
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
-REQUESTS = tuple(Request(k, 0, "a", "", (5, 6), 2, 0.0) for k in range(2))
+REQUESTS = tuple(TraceRequest(k, 0, "a", "", (5, 6), 2, 0.0) for k in range(2))
 WHOLE = RequestRecord(0, 0, "a", 2, 1.0, 1.0, 0.0, 1.0, (1.5, 2.0), 2.0, (7, 8))
 
 

@@ -12,13 +12,13 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
-from pipeline.engines.engine import Engine
-from pipeline.engines.teacher import Teacher
+from pipeline.gguf.layout import interleave
+from pipeline.inference.engine import Engine
+from pipeline.inference.teacher import Teacher
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.floors import missed
 from pipeline.metrics.timeline import Iteration, Timeline
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.gguf_layout import interleave
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
 from pipeline.stages.fidelity import examine, judge

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.engines.merged import Settings as Merged
 from pipeline.engines.noop import Settings as Noop
+from pipeline.engines.transformers.merged import Settings as Merged
 from pipeline.errors import UsageError
 from pipeline.stages.preflight import preflight
 from pipeline.stages.prepare import draw

@@ -5,11 +5,11 @@ from time import perf_counter, sleep
 
 import pytest
 
-from pipeline.engines.engine import Serving
 from pipeline.engines.noop import Noop
+from pipeline.engines.settings import Serving
 from pipeline.metrics.latency import e2e_s, latency, ttft_from_submit_s, ttft_s
 from pipeline.stages.replay import Replay
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 STALL_S = 1.0
 GAP_S = 0.002
@@ -55,7 +55,7 @@ def serving(prepared, config):
 
 
 def requests(count, gap_s, tokens=2):
-    return [Request(k, 0, None, "", (5, 6, 7), tokens, k * gap_s) for k in range(count)]
+    return [TraceRequest(k, 0, None, "", (5, 6, 7), tokens, k * gap_s) for k in range(count)]
 
 
 def test_a_stall_shows_in_the_requests_that_should_have_arrived_meanwhile(serving):

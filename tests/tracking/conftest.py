@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from pipeline.files import write_json
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status

@@ -6,9 +6,10 @@ import shutil
 import pytest
 import yaml
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.metrics.findings import NAMES
 from pipeline.metrics.slo import met
-from pipeline.metrics.timeline import AdapterCounts, Iteration, RequestRecord
+from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.tracking.recompute import differences, main, recompute

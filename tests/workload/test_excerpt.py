@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.workload.excerpt import excerpt
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 
 adapters = st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=30)
 
 
 def trace(names, tokens=10):
-    return tuple(Request(i, 0, name, "p", (1,), tokens, 0.0) for i, name in enumerate(names))
+    return tuple(TraceRequest(i, 0, name, "p", (1,), tokens, 0.0) for i, name in enumerate(names))
 
 
 def test_the_first_of_each():

@@ -7,24 +7,27 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.workload.replay import Replay
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import FORMAT, Trace
 from pipeline.workload.trace_file import read_trace
 
-ROW = Request(0, 0, "a", "héllo\u2028\r\n", (1, 2), 3, 0.0)
+ROW = TraceRequest(0, 0, "a", "héllo\u2028\r\n", (1, 2), 3, 0.0)
 
 
 @pytest.fixture
 def path(tmp_path):
-    rows = tuple(Request(i, *list(vars_of(ROW).values())[1:]) for i in range(4))
+    rows = tuple(TraceRequest(i, *list(vars_of(ROW).values())[1:]) for i in range(4))
     Trace(rows, 2, {"probabilities": [0.5, 0.5], "seeds": {"prompts": 0}}).write(
         tmp_path / "trace.jsonl"
     )
     return tmp_path / "trace.jsonl"
 
 
+FIELDS = [name for name in TraceRequest.__slots__ if name != "sampling"]
+
+
 def vars_of(request):
-    return {name: getattr(request, name) for name in Request.__slots__}
+    return {name: getattr(request, name) for name in FIELDS}
 
 
 def refusal(path, in_flight=None):
@@ -109,7 +112,7 @@ def test_a_wrong_field_is_refused_by_name(tmp_path, key, value):
     assert "line 1" in message and key in message and "changed" in message
 
 
-@pytest.mark.parametrize("key", [name for name in Request.__slots__ if name != "tenant"])
+@pytest.mark.parametrize("key", [name for name in FIELDS if name != "tenant"])
 def test_a_missing_field_is_refused_by_name(tmp_path, key):
     path = tmp_path / "trace.jsonl"
     row = {name: value for name, value in vars_of(ROW).items() if name != key}

@@ -2,10 +2,12 @@
 
 from time import perf_counter
 
-from pipeline.engines.backend import Backend
-from pipeline.engines.engine import Engine, Finished
-from pipeline.engines.stage_clock import StageClock
-from pipeline.metrics.timeline import AdapterCounts, RequestRecord
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.backend import Backend
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Finished
+from pipeline.inference.stage_clock import StageClock
+from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.replay import Replay
 from pipeline.workload.trace import Trace
 from pipeline.workload.trace_file import read_trace

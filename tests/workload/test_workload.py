@@ -15,7 +15,7 @@ from pipeline.workload.popularity.identical import Identical
 from pipeline.workload.popularity.round_robin import RoundRobin
 from pipeline.workload.popularity.uniform import Uniform
 from pipeline.workload.popularity.zipf import Zipf
-from pipeline.workload.request import Request
+from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 from pipeline.workload.trace_file import read_trace
 from tests.workload import golden
@@ -74,7 +74,7 @@ def test_distinct_never_repeats_in_a_run_without_batches(arrivals, seed):
 
 requests = st.lists(
     st.builds(
-        Request,
+        TraceRequest,
         id=st.just(0),
         iteration=st.integers(0, 3),
         adapter=st.none() | st.text(min_size=1),
@@ -107,7 +107,7 @@ def test_a_trace_is_read_as_it_was_written(rows):
 
 
 def test_a_trace_cut_anywhere_is_refused(tmp_path):
-    row = Request(0, 0, "a", "héllo", (1, 2), 3, 0.0)
+    row = TraceRequest(0, 0, "a", "héllo", (1, 2), 3, 0.0)
     path, trace = tmp_path / "trace.jsonl", Trace(numbered([row] * 4))
     trace.write(path)
     whole = path.read_bytes()

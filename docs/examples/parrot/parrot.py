@@ -6,7 +6,9 @@ from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
 from pipeline.engines import noop
-from pipeline.engines.engine import Engine, Event, Serving
+from pipeline.engines.settings import Serving
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Event
 from pipeline.settings import STRICT
 
 

@@ -10,7 +10,7 @@ from pipeline.compare.plots.panels import chosen, some, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import listed, tip
-from pipeline.metrics.timeline import STAGES
+from pipeline.inference.stage_clock import STAGES
 
 COLOURS: Mapping[str, str] = {
     "tokenize": "#a8841c",

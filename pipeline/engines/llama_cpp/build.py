@@ -4,7 +4,7 @@ import re
 
 import llama_cpp
 
-from pipeline.engines.backend import Backend, widest
+from pipeline.inference.backend import Backend, widest
 
 
 def backend() -> Backend:

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from pipeline.engines.backend import Backend
-from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
-from pipeline.engines.failure import ends_the_run, failed, not_finite, refusal
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.build import backend
@@ -18,11 +15,16 @@ from pipeline.engines.llama_cpp.files import files_of
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import Room, Running, admissible, groups, positions
 from pipeline.engines.llama_cpp.settings import Settings
-from pipeline.engines.stage_clock import StageClock
-from pipeline.engines.teacher import Teacher
-from pipeline.engines.token_sampler import TokenSampler
-from pipeline.metrics.timeline import AdapterCounts
-from pipeline.workload.request import Request
+from pipeline.engines.settings import Serving
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.backend import Backend
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Admitted, Event, Finished, Token
+from pipeline.inference.failure import ends_the_run, failed, not_finite, refusal
+from pipeline.inference.request import Request
+from pipeline.inference.stage_clock import StageClock
+from pipeline.inference.teacher import Teacher
+from pipeline.inference.token_sampler import TokenSampler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.child import Child
-from pipeline.engines.engine import Serving
 from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.settings import Serving
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def files_of(settings: Settings, serving: Serving) -> Files:
 
 
 def _files(settings: Settings, serving: Serving) -> Files:
-    from pipeline.adapters.gguf import gguf_adapter_of
-    from pipeline.adapters.gguf_file import check_adapter_gguf
-    from pipeline.models.gguf import gguf_of
-    from pipeline.models.gguf_file import check_base_gguf, read_bytes
-    from pipeline.models.gguf_quantise import stand_ins
+    from pipeline.gguf.adapter import gguf_adapter_of
+    from pipeline.gguf.adapter_file import check_adapter_gguf
+    from pipeline.gguf.file import check_base_gguf, read_bytes
+    from pipeline.gguf.model import gguf_of
+    from pipeline.gguf.quantise import stand_ins
 
     ready = settings.adapters_gguf or {}
     architecture = serving.checkpoint.architecture

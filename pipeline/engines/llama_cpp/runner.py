@@ -11,7 +11,7 @@ from pipeline.engines.llama_cpp.files import Files
 from pipeline.engines.llama_cpp.model import Model
 from pipeline.engines.llama_cpp.settings import Settings
 from pipeline.engines.residency import AdapterResidency
-from pipeline.engines.stage_clock import StageClock
+from pipeline.inference.stage_clock import StageClock
 
 
 class Runner:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipeline.workload.request import Request
+from pipeline.inference.request import Request
 
 
 class Policy(StrEnum):

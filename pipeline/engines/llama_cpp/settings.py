@@ -10,15 +10,16 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.engine import Engine, EngineSettings, Serving
 from pipeline.engines.llama_cpp.scheduler import Policy
 from pipeline.engines.needs import Need, cached, updates
+from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
+from pipeline.gguf.quantise import INSTALL
+from pipeline.inference.engine import Engine
+from pipeline.inference.request import Request
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.gguf_quantise import INSTALL
 from pipeline.settings import STRICT
-from pipeline.workload.request import Request
 
 MOST = 256
 """llama.cpp's limit of sequences in a context, LLAMA_MAX_SEQ."""
@@ -130,9 +131,9 @@ class Settings(EngineSettings):
         )
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
-        from pipeline.adapters.gguf_file import check_adapter_gguf
-        from pipeline.models.gguf_check import check_gguf
-        from pipeline.models.gguf_file import check_base_gguf
+        from pipeline.gguf.adapter_file import check_adapter_gguf
+        from pipeline.gguf.check import check_gguf
+        from pipeline.gguf.file import check_base_gguf
 
         if self.gguf is None:
             check_gguf(checkpoint, self.precision)

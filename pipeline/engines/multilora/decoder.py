@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.batch import Batch
-from pipeline.engines.multilora.kernels.kernels import Activations, Heads, Kernels, Step
-from pipeline.engines.multilora.kernels.layout import PANEL, panels
-from pipeline.engines.multilora.kernels.precision import Precision
 from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.packing import Layer, Model, pack_checkpoint
 from pipeline.engines.multilora.rope import Rope
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
+from pipeline.kernels.kernels import Activations, Heads, Kernels, Step
+from pipeline.kernels.layout import PANEL, panels
+from pipeline.kernels.precision import Precision
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 

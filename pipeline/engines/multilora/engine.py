@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from pipeline.engines.backend import Backend
-from pipeline.engines.engine import Admitted, Engine, Event, Finished, Serving, Token
-from pipeline.engines.failure import ends_the_run, failed, not_finite
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
-from pipeline.engines.multilora.kernels.choice import kernels_for
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.loader import background_loader
@@ -24,12 +20,18 @@ from pipeline.engines.multilora.scoring import score
 from pipeline.engines.multilora.sequence import Chunk, Sequence
 from pipeline.engines.multilora.settings import Settings
 from pipeline.engines.multilora.step_stages import StepStages
-from pipeline.engines.stage_clock import StageClock
-from pipeline.engines.teacher import Teacher
-from pipeline.engines.token_sampler import TokenSampler
+from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
-from pipeline.metrics.timeline import AdapterCounts
-from pipeline.workload.request import Request
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.backend import Backend
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Admitted, Event, Finished, Token
+from pipeline.inference.failure import ends_the_run, failed, not_finite
+from pipeline.inference.request import Request
+from pipeline.inference.stage_clock import StageClock
+from pipeline.inference.teacher import Teacher
+from pipeline.inference.token_sampler import TokenSampler
+from pipeline.kernels.choice import kernels_for
 
 if TYPE_CHECKING:
     import numpy as np

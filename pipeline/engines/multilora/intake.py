@@ -2,11 +2,11 @@
 
 from typing import TypeVar
 
-from pipeline.engines.engine import Serving
-from pipeline.engines.failure import refusal
 from pipeline.engines.multilora.sequence import Sequence
+from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
-from pipeline.workload.request import Request
+from pipeline.inference.failure import refusal
+from pipeline.inference.request import Request
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pipeline.engines.multilora.kernels.huge_pages import lazy_bytes
+from pipeline.kernels.huge_pages import lazy_bytes
 from pipeline.models.architecture import Architecture
 
 BLOCK_SIZE = 16

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.engines.multilora.kernels.lora_layout import PackedAdapter
+from pipeline.kernels.lora_layout import PackedAdapter
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
-from pipeline.engines.multilora.kernels.kernels import Kernels
-from pipeline.engines.multilora.kernels.lora_layout import Layout, Shape
-from pipeline.engines.multilora.kernels.lora_source import sources
-from pipeline.engines.multilora.kernels.precision import AdapterDtype
 from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.sites import SITES, columns_of, module_of
+from pipeline.kernels.kernels import Kernels
+from pipeline.kernels.lora_layout import Layout, Shape
+from pipeline.kernels.lora_source import sources
+from pipeline.kernels.precision import AdapterDtype
 from pipeline.models.architecture import Architecture
 
 

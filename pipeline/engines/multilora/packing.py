@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
-from pipeline.engines.multilora.kernels.kernels import HeadNorms, Kernels
-from pipeline.engines.multilora.kernels.layout import PANEL, Matrix, panels
-from pipeline.engines.multilora.kernels.precision import Precision
 from pipeline.engines.multilora.settings import HEAD_PRECISION
 from pipeline.engines.multilora.sites import SITES, module_of
 from pipeline.engines.multilora.weights import Rows, stacked, vector
+from pipeline.kernels.kernels import HeadNorms, Kernels
+from pipeline.kernels.layout import PANEL, Matrix, panels
+from pipeline.kernels.precision import Precision
 from pipeline.models.checkpoint import Checkpoint
 
 ROWS_AT_ONCE = 16 * PANEL

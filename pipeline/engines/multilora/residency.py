@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from pipeline.metrics.timeline import AdapterCounts
+from pipeline.inference.adapter_counts import AdapterCounts
 
 T = TypeVar("T")
 """A loaded adapter."""

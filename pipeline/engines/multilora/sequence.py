@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from pipeline.workload.request import Request
+from pipeline.inference.request import Request
 
 T = TypeVar("T")
 """A loaded adapter."""

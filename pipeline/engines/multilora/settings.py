@@ -7,17 +7,18 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.engine import Engine, EngineSettings, Serving
-from pipeline.engines.multilora.kernels.choice import Choice
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.scheduler import Policy
 from pipeline.engines.needs import Need, cached, projections, updates, vocabulary
+from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
+from pipeline.inference.engine import Engine
+from pipeline.inference.request import Request
+from pipeline.kernels.choice import Choice
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
-from pipeline.workload.request import Request
 
 MEGABYTE = 10**6
 

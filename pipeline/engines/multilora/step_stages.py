@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.engines.multilora.sequence import Chunk
-from pipeline.engines.stage_clock import StageClock
+from pipeline.inference.stage_clock import StageClock
 
 
 class StepStages:

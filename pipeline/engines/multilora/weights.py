@@ -8,8 +8,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from pipeline.engines.multilora.kernels.huge_pages import lazy_bytes
 from pipeline.errors import UsageError
+from pipeline.kernels.huge_pages import lazy_bytes
 from pipeline.models.safetensors_file import StoredTensor
 from pipeline.models.weights import StoredWeights
 

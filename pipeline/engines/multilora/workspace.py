@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.engines.multilora.kernels.kernels import Activations, Kernels
-from pipeline.engines.multilora.kernels.layout import PANEL, panels
-from pipeline.engines.multilora.kernels.precision import Precision
+from pipeline.kernels.kernels import Activations, Kernels
+from pipeline.kernels.layout import PANEL, panels
+from pipeline.kernels.precision import Precision
 from pipeline.models.architecture import Architecture
 
 

@@ -14,9 +14,9 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.batch import Batch, Segment
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.sequence import Sequence as Waiting
+from pipeline.inference.request import Request, SamplingParams
 from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.workload.request import Request
 from tests.conftest import ROOT
 
 TINY = ROOT / "pipeline" / "assets" / "tiny"
@@ -150,9 +150,15 @@ def request_of():
     """Makes requests; ids rise unless given."""
     made = []
 
-    def make(adapter=None, prompt="", new_tokens=4, ids=(5, 6, 7), at=0.0):
+    def make(adapter=None, prompt="", new_tokens=4, ids=(5, 6, 7)):
         made.append(None)
-        return Request(len(made) - 1, 0, adapter, prompt, tuple(ids), new_tokens, at)
+        return Request(
+            len(made) - 1,
+            adapter,
+            prompt,
+            tuple(ids),
+            SamplingParams(max_new_tokens=new_tokens, ignore_eos=True),
+        )
 
     return make
 

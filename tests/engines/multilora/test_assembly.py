@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.sequence import Chunk, Sequence
-from pipeline.workload.request import Request
+from pipeline.inference.request import Request, SamplingParams
 
 
 @st.composite
@@ -14,7 +14,13 @@ def chunks(draw):
     adapter = draw(st.sampled_from([None, "a", "b", "c"]))
     prompt = draw(st.lists(st.integers(0, 99), min_size=1, max_size=9))
     output = draw(st.lists(st.integers(0, 99), max_size=3))
-    request = Request(draw(st.integers(0, 99)), 0, adapter, "", tuple(prompt), 9, 0.0)
+    request = Request(
+        draw(st.integers(0, 99)),
+        adapter,
+        "",
+        tuple(prompt),
+        SamplingParams(max_new_tokens=9, ignore_eos=True),
+    )
     done = len(prompt) + len(output) - 1 if output else draw(st.integers(0, len(prompt) - 1))
     blocks = tuple(draw(st.lists(st.integers(0, 50), min_size=1, max_size=5)))
     sequence = Sequence(request, prompt, output, done, blocks, weights=adapter)

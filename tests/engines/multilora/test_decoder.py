@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from pipeline.engines.lora_delta import FoldedWeights, read_factors
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.kernels.native import NativeKernels
 from pipeline.engines.multilora.lora import Plan
+from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
+from pipeline.kernels.native import NativeKernels
 from pipeline.models.checkpoint import Checkpoint
 
 

@@ -9,9 +9,9 @@ from threading import Event
 import numpy as np
 import pytest
 
-from pipeline.engines.engine import Finished, Token
 from pipeline.engines.multilora.pool_size import bytes_per_token
 from pipeline.errors import UsageError
+from pipeline.inference.events import Finished, Token
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
 

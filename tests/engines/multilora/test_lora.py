@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
-from pipeline.engines.multilora.kernels.native import NativeKernels
-from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.lora import Plan
 from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
+from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.architecture import PROJECTIONS, Architecture
 
 NATIVE, REFERENCE = NativeKernels(1), ReferenceKernels()

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.kernels.native import NativeKernels
-from pipeline.engines.multilora.kernels.reference import ReferenceKernels
 from pipeline.engines.multilora.lora import Plan
 from pipeline.engines.multilora.scoring import score
+from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.architecture import PROJECTIONS
 
 

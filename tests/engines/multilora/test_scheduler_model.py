@@ -16,7 +16,7 @@ from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Policy, Scheduler
 from pipeline.engines.multilora.sequence import Sequence
-from pipeline.workload.request import Request
+from pipeline.inference.request import Request, SamplingParams
 from tests.engines.multilora.conftest import ManualExecutor
 
 SIZES = {"a": 1, "b": 2, "c": 3, "d": 1, "e": 2, "f": 4}
@@ -75,7 +75,13 @@ class Serving(RuleBasedStateMachine):
         new=st.integers(1, 7),
     )
     def arrive(self, adapter, prompt, new):
-        request = Request(len(self.asked), 0, adapter, "", tuple(prompt), new, 0.0)
+        request = Request(
+            len(self.asked),
+            adapter,
+            "",
+            tuple(prompt),
+            SamplingParams(max_new_tokens=new, ignore_eos=True),
+        )
         self.asked[request.id] = request
         self.scheduler.add(Sequence(request, prompt))
 

@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.engines.multilora.sequence import Chunk
 from pipeline.engines.multilora.step_stages import StepStages
-from pipeline.engines.stage_clock import StageClock
+from pipeline.inference.stage_clock import StageClock
 
 
 @pytest.fixture
@@ -11,7 +11,7 @@ def booked(monkeypatch, sequence_of):
 
     def book(*steps):
         now = [0.0]
-        monkeypatch.setattr("pipeline.engines.stage_clock.perf_counter", lambda: now[0])
+        monkeypatch.setattr("pipeline.inference.stage_clock.perf_counter", lambda: now[0])
         clock = StageClock()
         stages = StepStages(clock)
         for decodes, prompts, seconds in steps:

@@ -1,0 +1,181 @@
+"""A transformers model that generates with a stamp for every token."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LogitsProcessorList,
+)
+from transformers.generation.streamers import BaseStreamer
+from transformers.utils.logging import disable_progress_bar
+
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.forced_logits import ForcedLogits
+from pipeline.engines.transformers.sound_rows import SoundRows
+from pipeline.engines.transformers.static_batch import Output
+from pipeline.engines.transformers.stored_weights import loading, stored_bytes
+from pipeline.inference.stage_clock import StageClock
+from pipeline.inference.teacher import Teacher
+
+PAD = 0
+"""Fills rows to the length of the longest; what is masked may be any token."""
+
+ATTENTION = "sdpa"
+"""What transformers takes by itself where a `config.json` asks for nothing, such as for a library
+that isn't installed."""
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class BaseModel:
+    """The base model, its tokenizer and `generate`, tapped for stamps and stages.
+
+    Attributes:
+        teacher: while there is one, `generate` writes what it says.
+    """
+
+    def __init__(self, serving: Serving, precision: str, clock: StageClock) -> None:
+        disable_progress_bar()
+        torch.set_num_threads(serving.threads)
+        torch.manual_seed(serving.sampling.seed)
+        folder = str(serving.checkpoint.folder)
+        self.tokenizer = serving.checkpoint.tokenizer()
+        dtype = DTYPES[precision]
+        self.model: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation=ATTENTION,
+            **loading(serving.quantization, dtype),
+        ).eval()
+        self.bytes = stored_bytes(self.model)
+        self.eos = serving.checkpoint.end_ids()
+        self.weight_bytes = _read_bytes(self.model)
+        self.model.generation_config = GenerationConfig()
+        self.teacher: Teacher | None = None
+        self._sampling = serving.sampling
+        self._tap = _Tap(self.model, clock)
+
+    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Token ids of the prompts."""
+        return [self.tokenizer.encode(prompt).ids for prompt in prompts]
+
+    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
+        """Text of the outputs."""
+        return [self.tokenizer.decode(list(row), skip_special_tokens=False) for row in outputs]
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        requests: Sequence[int],
+        new_tokens: int,
+        **extra: Any,
+    ) -> Output:
+        """`model.generate` over left-padded prompts.
+
+        Args:
+            model: this base model, or a PEFT model around it.
+            prompts: token ids, one row a request.
+            requests: id of each row's request.
+            new_tokens: how many to generate for every row.
+            extra: passed on, such as PEFT's `adapter_names`.
+        """
+        ids, mask = self._pad(prompts)
+        watch = SoundRows()
+        self._tap.begin()
+        tokens: Tensor = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            generation_config=self._config(new_tokens),
+            streamer=self._tap,
+            logits_processor=LogitsProcessorList([watch, *self._forced(requests, ids.shape[1])]),
+            **extra,
+        )
+        return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps, watch.broken_at)
+
+    @torch.inference_mode()
+    def score(
+        self, model: Any, prompt: Sequence[int], continuation: Sequence[int], **extra: Any
+    ) -> Tensor:
+        """Log-probabilities at each position of the continuation, fp32 (n, vocabulary).
+
+        Args:
+            model: this base model, or a PEFT model around it.
+            prompt: token ids before the continuation, at least one.
+            continuation: token ids, of which the last isn't fed in.
+            extra: passed on, such as PEFT's `adapter_names`.
+        """
+        ids = torch.tensor([[*prompt, *continuation[:-1]]])
+        logits: Tensor = model(
+            input_ids=ids, use_cache=False, logits_to_keep=len(continuation), **extra
+        ).logits
+        return logits[0].float().log_softmax(-1)
+
+    def _forced(self, requests: Sequence[int], prompt_tokens: int) -> list[ForcedLogits]:
+        if self.teacher is None:
+            return []
+        return [ForcedLogits(self.teacher, requests, prompt_tokens)]
+
+    def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.full((len(prompts), width), PAD)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, width - len(prompt) :] = 1
+        return ids, mask
+
+    def _config(self, new_tokens: int) -> GenerationConfig:
+        sampling = self._sampling
+        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+        return GenerationConfig(
+            max_new_tokens=new_tokens,
+            do_sample=not sampling.is_greedy,
+            pad_token_id=PAD,
+            eos_token_id=None if sampling.ignore_eos or not self.eos else sorted(self.eos),
+            **({} if sampling.is_greedy else drawn),
+        )
+
+
+def _read_bytes(model: Any) -> int:
+    """Bytes of the weights that a decode step reads: an embedding is only looked up."""
+    rows, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    looked_up = 0 if rows is head else int(rows.nbytes)
+    return sum(int(each.nbytes) for each in model.parameters()) - looked_up
+
+
+class _Tap(BaseStreamer):  # type: ignore[misc]
+    """Stamps every token and tells the clock which stage `generate` is in."""
+
+    def __init__(self, model: Any, clock: StageClock) -> None:
+        self.stamps: list[float] = []
+        self._clock, self._prompt_seen = clock, False
+        model.register_forward_pre_hook(self._forward_begins)
+        model.register_forward_hook(self._forward_ends)
+
+    def begin(self) -> None:
+        """A new batch begins."""
+        self.stamps, self._prompt_seen = [], False
+        self._clock.enter("prefill")
+
+    def put(self, value: Tensor) -> None:
+        """`generate` hands over the prompt first, then one token a row."""
+        if self._prompt_seen:
+            self.stamps.append(self._clock.enter("decode"))
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        """Nothing was held back."""
+
+    def _forward_begins(self, *_: Any) -> None:
+        self._clock.enter("decode" if self.stamps else "prefill")
+
+    def _forward_ends(self, *_: Any) -> None:
+        self._clock.enter("sample")

@@ -1,0 +1,47 @@
+"""What the engines built on PEFT have in common."""
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.engines.transformers.engine import TransformersEngine
+from pipeline.engines.transformers.static_batch import StaticSettings
+from pipeline.models.quantization import Quantization
+from pipeline.settings import STRICT
+
+if TYPE_CHECKING:
+    from pipeline.engines.transformers.peft_model import PeftAdapters
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class PeftSettings(StaticSettings):
+    """Settings of an engine built on PEFT, which leaves the base's weights as they are stored."""
+
+    quantizations: ClassVar[frozenset[Quantization]] = frozenset(Quantization)
+
+
+class PeftEngine(TransformersEngine):
+    """Base model, tokenizer and PEFT adapters."""
+
+    peft: "PeftAdapters"
+
+    def __enter__(self) -> Self:
+        from pipeline.engines.transformers.base_model import BaseModel
+        from pipeline.engines.transformers.peft_model import PeftAdapters
+
+        self.base = BaseModel(self.serving, self.settings.precision, self.clock)
+        self.peft = PeftAdapters(self.base)
+        self.residency.preload(self.serving.adapters)
+        return self
+
+    def close(self) -> None:
+        """Free the model."""
+        del self.peft, self.base
+
+    def load_adapter(self, name: str) -> None:
+        """Through PEFT, from safetensors."""
+        self.peft.load(self.serving.adapters[name])
+
+    def unload_adapter(self, name: str) -> None:
+        """Through PEFT."""
+        self.peft.unload(name)

@@ -1,0 +1,85 @@
+"""The prototype's engine: `set_adapter`, then `generate`, one adapter group after the other."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.expected_tensors import saved_modules
+from pipeline.adapters.variants import VARIANTS
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
+from pipeline.errors import UsageError
+from pipeline.inference.engine import Engine
+from pipeline.models.architecture import Architecture
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.settings import STRICT
+
+TOKENS = "trainable_token_indices"
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Settings(PeftSettings):
+    """Settings of `engine=peft_hotswap`."""
+
+    variants: ClassVar[frozenset[str]] = frozenset(VARIANTS)
+
+    def build(self, serving: Serving) -> Engine:
+        """The engine, not yet entered."""
+        return PeftHotswap(self, serving)
+
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
+        """What PEFT can't load beside one another is refused.
+
+        Raises:
+            UsageError: some adapters have trainable tokens and some don't, or one saves a module
+                whole that another adapts.
+        """
+        super().check(checkpoint, adapters)
+        _check_whole_modules(checkpoint.architecture, adapters)
+        having = [name for name, each in adapters.items() if TOKENS in each.lora.unusual()]
+        without = [name for name in adapters if name not in having]
+        if having and without:
+            raise UsageError(
+                f"engine=peft_hotswap can't serve {having[0]} ({TOKENS}) beside {without[0]}, "
+                "which has none; serve them in runs of their own"
+            )
+
+
+def _check_whole_modules(shape: Architecture, adapters: Mapping[str, Adapter]) -> None:
+    """PEFT wraps what is saved whole, and finds no linear layer there for the next adapter."""
+    for name, adapter in adapters.items():
+        saved = saved_modules(adapter.lora.config, shape)
+        inside = [
+            module
+            for module in shape.modules()
+            if any(f"{module}.".startswith(f"{each}.") for each in saved)
+        ]
+        for other, each in adapters.items() if inside else ():
+            if taken := next(filter(each.lora.targets, inside), None):
+                raise UsageError(
+                    f"engine=peft_hotswap can't serve {name}, whose modules_to_save mean {taken}, "
+                    f"beside {other}, which adapts it; serve them in runs of their own"
+                )
+
+
+class PeftHotswap(PeftEngine):
+    """One adapter a batch; changing it is `PeftModel.set_adapter`."""
+
+    def switch(self, name: str | None) -> None:
+        """Put the adapter into effect; the base model needs no switch, only to be asked."""
+        if name is not None:
+            self.peft.model.set_adapter(self.peft[name])
+
+    @contextmanager
+    def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+        """The PEFT model with the adapter in effect, or with all of them off."""
+        if self.peft.model is None:
+            yield self.base.model, {}
+        elif adapters[0] is None:
+            with self.peft.model.disable_adapter():
+                yield self.peft.model, {}
+        else:
+            yield self.peft.model, {}

@@ -1,0 +1,1 @@
+"""GGUF: base models, adapters and tokenizers in the format that llama.cpp loads."""

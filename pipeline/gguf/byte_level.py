@@ -1,0 +1,75 @@
+"""Byte-level BPE in GGUF: GPT-2's algorithm (Radford et al. 2019) and its descendants."""
+
+from typing import Any
+
+from gguf import TokenType
+
+from pipeline.errors import UsageError
+from pipeline.gguf.vocabulary import (
+    Document,
+    Vocabulary,
+    check_plain_bpe,
+    list_tokens,
+    pairs,
+)
+
+_QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_SPLITS = {_QWEN2: "qwen2", _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|"): "llama-bpe"}
+"""llama.cpp's name of a pre-tokenisation, by the regular expression that defines it."""
+
+
+def byte_level(document: Document, size: int, where: str) -> Vocabulary:
+    """The vocabulary of a byte-level BPE tokenizer.
+
+    Normalisation to NFC, which Qwen's tokenizer asks for, is unknown to llama.cpp: text that
+    isn't NFC already is tokenised there as it is written.
+
+    Args:
+        document: the tokenizer.
+        size: rows of the model's embedding table.
+        where: its path, for errors.
+
+    Raises:
+        UsageError: llama.cpp would split some text in another way.
+    """
+    check_plain_bpe(document, where)
+    normalizer = document.get("normalizer")
+    if normalizer and normalizer["type"] != "NFC":
+        raise UsageError(f"{where}: llama.cpp has no normalizer {normalizer['type']}")
+    pre = _pre_tokenisation(document["pre_tokenizer"])
+    if pre is None or (pre == "llama-bpe") != bool(document["model"].get("ignore_merges")):
+        raise UsageError(f"{where}: llama.cpp has no equal of this pre-tokenizer")
+    tokens, types = list_tokens(document, size, lambda text: TokenType.NORMAL, where)
+    merges = [f"{left} {right}" for left, right in pairs(document)]
+    return Vocabulary("gpt2", pre, tokens, types, merges=merges)
+
+
+def _pre_tokenisation(part: dict[str, Any]) -> str | None:
+    match part:
+        case {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}:
+            return "gpt-2"
+        case {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Digits", "individual_digits": True},
+                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+            ],
+        }:
+            return "smollm"
+        case {
+            "type": "Sequence",
+            "pretokenizers": [
+                {
+                    "type": "Split",
+                    "pattern": {"Regex": regex},
+                    "behavior": "Isolated",
+                    "invert": False,
+                },
+                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
+            ],
+        }:
+            return _SPLITS.get(regex)
+    return None

@@ -1,0 +1,92 @@
+"""GGUF files that others made: what they say of themselves, and whether it fits."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.errors import UsageError
+from pipeline.gguf.header import GgufTensor, read_header
+from pipeline.models.architecture import Architecture
+from pipeline.models.stored_shapes import HEAD, expected
+
+
+@dataclass(frozen=True)
+class GgufFile:
+    """Metadata and tensors of a GGUF file; its weights aren't read.
+
+    Attributes:
+        path: where it lies.
+        metadata: values by key; of arrays only the length.
+        tensors: by name.
+    """
+
+    path: Path
+    metadata: dict[str, Any] = field(repr=False)
+    tensors: dict[str, GgufTensor] = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What the file says.
+
+        Raises:
+            UsageError: there is no such file, or it isn't GGUF, or it is broken or cut short.
+        """
+        try:
+            return cls(path, *read_header(path))
+        except FileNotFoundError as error:
+            raise UsageError(f"{path}: no such file; give the path of a .gguf file") from error
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}; give the path of a .gguf file") from error
+        except ValueError as error:
+            raise UsageError(f"{path}: broken or cut short: {error}; fetch it again") from error
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Dimensions of the tensors by name, rows first."""
+        return {name: each.shape for name, each in self.tensors.items()}
+
+    def expect(self, key: str, wanted: Any, default: Any = None) -> None:
+        """Raise UsageError unless the metadata under `key` is what is wanted."""
+        found = self.metadata.get(key, default)
+        if found != wanted:
+            raise UsageError(f"{self.path}: {key} is {found!r:.80}, this model needs {wanted!r}")
+
+
+def read_bytes(path: Path) -> int:
+    """Bytes of the tensors a decode step reads: all but an embedding that isn't the head too."""
+    sizes = {name: each.nbytes for name, each in GgufFile.read(path).tensors.items()}
+    if "output.weight" in sizes:
+        del sizes["token_embd.weight"]
+    return sum(sizes.values())
+
+
+def check_base_gguf(path: Path, architecture: Architecture) -> Path:
+    """The path, if the file holds a base model of that shape and vocabulary.
+
+    Raises:
+        UsageError: it doesn't; the error names the first difference.
+    """
+    from pipeline.gguf.layout import gguf_architecture
+
+    file, kind = GgufFile.read(path), gguf_architecture(architecture)
+    file.expect("general.type", "model", default="model")
+    file.expect("general.architecture", kind)
+    file.expect(f"{kind}.block_count", architecture.layers)
+    file.expect(f"{kind}.embedding_length", architecture.hidden)
+    file.expect(f"{kind}.feed_forward_length", architecture.intermediate)
+    file.expect(f"{kind}.attention.head_count", architecture.heads)
+    file.expect(f"{kind}.attention.head_count_kv", architecture.kv_heads, architecture.heads)
+    _check_tensors(file, architecture)
+    return path
+
+
+def _check_tensors(file: GgufFile, architecture: Architecture) -> None:
+    """Whether all of the model's are there, the output layer excepted, and each of its shape."""
+    from pipeline.gguf.layout import TensorNames
+
+    names, shapes = TensorNames(architecture), file.shapes
+    for name, wanted in expected(architecture).items():
+        found = shapes.get(names[name])
+        if found != wanted and not (found is None and name == HEAD):
+            said = "missing" if found is None else f"{found}"
+            raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")

@@ -1,0 +1,99 @@
+"""A checkpoint's tensors in llama.cpp's order of rows, streamed into a GGUF file one by one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gguf
+import numpy as np
+
+from pipeline.errors import UsageError
+from pipeline.gguf.layout import TensorNames, interleave, rotated_heads
+from pipeline.gguf.rope import frequency_divisors
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.stored_shapes import EMBEDDING, HEAD, expected
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ROPE_FREQS = "rope_freqs.weight"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A tensor to write.
+
+    Attributes:
+        source: its name in the checkpoint.
+        name: its name in the GGUF file.
+        shape: rows first.
+        dtype: what it is written as.
+    """
+
+    source: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: type[np.float32] | type[np.float16]
+
+
+def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
+    """Which tensors are written, by which names, as which type.
+
+    An output layer that is the embedding isn't written twice.
+
+    Args:
+        checkpoint: where they come from.
+        half: matrices become float16; vectors, the norms and biases, are float32 always.
+    """
+    shape, names = checkpoint.architecture, TensorNames(checkpoint.architecture)
+    places = {name: name for name in expected(shape)}
+    places |= {EMBEDDING: checkpoint.embedding, HEAD: checkpoint.head}
+    if checkpoint.head == checkpoint.embedding:
+        del places[HEAD]
+    sizes = {name: checkpoint.weights.tensors[source].shape for name, source in places.items()}
+    return [
+        Planned(places[name], names[name], size, np.float16 if half and size[1:] else np.float32)
+        for name, size in sorted(sizes.items(), key=lambda item: _natural(item[0]))
+    ]
+
+
+def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -> None:
+    """Write header, metadata and tensors; one tensor at a time is in memory."""
+    planned = plan(checkpoint, half)
+    divisors = frequency_divisors(checkpoint)
+    for each in planned:
+        size = int(np.prod(each.shape)) * np.dtype(each.dtype).itemsize
+        writer.add_tensor_info(each.name, each.shape, np.dtype(each.dtype), size)
+    if divisors is not None:
+        size = divisors.numel() * 4
+        writer.add_tensor_info(ROPE_FREQS, tuple(divisors.shape), np.dtype(np.float32), size)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for array in _arrays(planned, checkpoint):
+        writer.write_tensor_data(array)
+    if divisors is not None:
+        writer.write_tensor_data(divisors.numpy())
+
+
+def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[np.ndarray[Any, Any]]:
+    for each in planned:
+        tensor = checkpoint.weights.load(each.source)
+        if heads := rotated_heads(each.source, checkpoint.architecture):
+            tensor = interleave(tensor, heads)
+        yield _as_array(tensor, each)
+
+
+def _as_array(tensor: "Tensor", each: Planned) -> np.ndarray[Any, Any]:
+    import torch
+
+    dtype = torch.float16 if each.dtype is np.float16 else torch.float32
+    converted = tensor.to(dtype).contiguous()
+    if not converted.isfinite().all():
+        raise UsageError(f"{each.source} doesn't fit {dtype}; use precision f32")
+    array: np.ndarray[Any, Any] = converted.numpy()
+    return array
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split(".")]

@@ -1,0 +1,1 @@
+"""The contract between whoever asks for tokens and whoever computes them."""

@@ -1,0 +1,188 @@
+"""What the decoder asks of its kernels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.engines.multilora.batch import Batch
+from pipeline.engines.multilora.kv_pool import KvPool
+from pipeline.inference.backend import Backend
+from pipeline.kernels.held import held
+from pipeline.kernels.layout import Matrix
+from pipeline.kernels.lora_layout import Layout, PackedAdapter
+from pipeline.kernels.precision import Precision
+
+
+@dataclass(frozen=True)
+class Heads:
+    """How attention divides its vectors.
+
+    Attributes:
+        queries: query heads.
+        keys: key and value heads.
+        width: of one head.
+    """
+
+    queries: int
+    keys: int
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
+class HeadNorms:
+    """RMS norms of single heads before they are turned (Qwen3).
+
+    Attributes:
+        query: weight, fp32 (head width,).
+        key: the same for keys.
+        epsilon: added to the mean square.
+    """
+
+    query: Tensor
+    key: Tensor
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        """Once, for all the steps that will use them.
+
+        Raises:
+            ValueError: they aren't fp32, or of one width.
+        """
+        for each in (self.query, self.key):
+            held(each, torch.float32, (self.query.numel(),))
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """The input of a matrix, for a whole batch: as it is, and as the matrix wants it.
+
+    Attributes:
+        precision: of the matrices it meets.
+        values: fp32 (M, K).
+        packed: uint8, laid out by the kernels, or empty.
+    """
+
+    precision: Precision
+    values: Tensor
+    packed: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What every layer of one forward pass shares.
+
+    Attributes:
+        batch: the tokens.
+        cosines: fp32 (M, head width / 2).
+        sines: the same shape.
+        pool: keys and values.
+    """
+
+    batch: Batch
+    cosines: Tensor
+    sines: Tensor
+    pool: KvPool
+
+
+class Kernels(ABC):
+    """Every operation of a step that isn't a lookup. Results go into buffers that are given.
+
+    Rows of a result depend on the same rows of the input alone, bit for bit: not on how many other
+    rows there are.
+    """
+
+    @property
+    @abstractmethod
+    def backend(self) -> Backend:
+        """What these are and how they were built."""
+
+    @abstractmethod
+    def pack(
+        self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision
+    ) -> Tensor:
+        """The data of a `Matrix`.
+
+        Args:
+            pieces: fp32, above one another `rows` rows; each but the last of whole panels.
+            rows: outputs of the matrix.
+            columns: its inputs.
+            precision: how its weights are stored.
+        """
+
+    @abstractmethod
+    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+        """Read and pack an adapter, on the calling thread alone and beside whatever runs.
+
+        Args:
+            file: descriptor of its safetensors file.
+            sources: its tensors, one row of `lora_source.SOURCE` each.
+            layout: where their numbers go.
+
+        Raises:
+            EOFError: the file is cut short.
+        """
+
+    @abstractmethod
+    def activations(self, rows: int, columns: int, precision: Precision) -> Activations:
+        """A buffer for the input of matrices of that precision."""
+
+    @abstractmethod
+    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Step:
+        """What every layer of a forward pass shares."""
+
+    @abstractmethod
+    def fill(self, out: Activations, values: Tensor) -> None:
+        """Take values that no other kernel made."""
+
+    @abstractmethod
+    def norm(
+        self,
+        residual: Tensor,
+        delta: Tensor | None,
+        weight: Tensor,
+        epsilon: float,
+        out: Activations,
+    ) -> None:
+        """Add `delta` to `residual`; its RMS norm (Zhang and Sennrich 2019) is the result."""
+
+    @abstractmethod
+    def gate(self, gate_up: Tensor, out: Activations) -> None:
+        """SwiGLU (Shazeer 2020): silu of the first columns times as many that follow."""
+
+    @abstractmethod
+    def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
+        """Every row of `x` times the matrix, plus its bias; `out` is whole panels wide."""
+
+    @abstractmethod
+    def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
+        """Add to each segment of `out` what its adapter makes of the same rows of `x`.
+
+        Args:
+            x: input of the site.
+            step: says which rows are whose.
+            site: number of the site, counted through the layers.
+            out: the site's output.
+        """
+
+    @abstractmethod
+    def rotate_and_store(
+        self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
+    ) -> None:
+        """Turn queries and keys by their positions, in place; put keys and values into the pool."""
+
+    @abstractmethod
+    def attend(
+        self,
+        qkv: Tensor,
+        step: Step,
+        layer: int,
+        heads: Heads,
+        window: int | None,
+        out: Activations,
+    ) -> None:
+        """Softmax attention of each token over its sequence so far, itself included."""

@@ -1,0 +1,175 @@
+"""Each kernel in plain PyTorch: what the native ones must compute, and their stand-in."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.engines.multilora.batch import Batch
+from pipeline.engines.multilora.kv_pool import KvPool
+from pipeline.inference.backend import Backend, torch_backend
+from pipeline.kernels import layout
+from pipeline.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
+from pipeline.kernels.layout import Matrix
+from pipeline.kernels.lora_layout import Layout, PackedAdapter, pack_tensors
+from pipeline.kernels.lora_source import tensors
+from pipeline.kernels.precision import Precision, quantised_activations
+
+
+class ReferenceKernels(Kernels):
+    """Slow, and short enough to be believed."""
+
+    def __init__(self, fallback: str | None = None) -> None:
+        """Ready at once.
+
+        Args:
+            fallback: why it stands in for the native kernels; None where it was asked for.
+        """
+        self._fallback = fallback
+
+    @property
+    def backend(self) -> Backend:
+        """PyTorch's, under our own name."""
+        return replace(torch_backend(), kernels="reference", fallback=self._fallback)
+
+    def pack(
+        self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision
+    ) -> Tensor:
+        """Piece by piece, so that never two copies of the weights are held."""
+        size = (layout.panels(rows), layout.panel_bytes(columns, precision))
+        data, done = torch.empty(size, dtype=torch.uint8), 0
+        for piece in pieces:
+            count = layout.panels(len(piece))
+            data[done : done + count] = layout.pack(piece, precision)
+            done += count
+        return data
+
+    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+        """Tensor by tensor, in NumPy, which keeps to the calling thread."""
+        return pack_tensors(layout, tensors(file, sources))
+
+    def activations(self, rows: int, columns: int, precision: Precision) -> Activations:
+        """Values alone: what is to be quantised is quantised where it is used."""
+        return Activations(precision, torch.zeros(rows, columns), torch.empty(0, dtype=torch.uint8))
+
+    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Step:
+        """Nothing but the parts."""
+        return Step(batch, cosines, sines, pool)
+
+    def fill(self, out: Activations, values: Tensor) -> None:
+        """A copy."""
+        out.values.copy_(values)
+
+    def norm(
+        self,
+        residual: Tensor,
+        delta: Tensor | None,
+        weight: Tensor,
+        epsilon: float,
+        out: Activations,
+    ) -> None:
+        """X / √(mean(x²) + ε) · weight."""
+        if delta is not None:
+            residual += delta[:, : residual.shape[1]]
+        out.values.copy_(_rms_norm(residual, weight, epsilon))
+
+    def gate(self, gate_up: Tensor, out: Activations) -> None:
+        """silu(gate) · up."""
+        width = out.values.shape[1]
+        gate, up = gate_up[:, :width], gate_up[:, width : 2 * width]
+        out.values.copy_(torch.nn.functional.silu(gate) * up)
+
+    def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
+        """With the weights and the activations that their integers stand for."""
+        values = x.values
+        if matrix.precision != "fp32":
+            levels, scales = quantised_activations(values, matrix.precision)
+            values = (levels * scales[..., None]).flatten(1)[:, : matrix.columns]
+        result = values @ layout.unpack(matrix).T
+        if matrix.bias is not None:
+            result += matrix.bias[: matrix.rows]
+        out[:, : matrix.rows] = result
+
+    def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
+        """X · Aᵀ · Bᵀ, segment by segment, projection by projection."""
+        for segment in step.batch.segments:
+            if segment.adapter is None:
+                continue
+            rows = slice(segment.start, segment.stop)
+            for part in segment.adapter.packed.parts(site, x.values.shape[1]):
+                columns = slice(part.column, part.column + len(part.b))
+                out[rows, columns] += x.values[rows] @ part.a.T @ part.b.T
+
+    def rotate_and_store(
+        self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
+    ) -> None:
+        """Halves of a head are the two parts of a complex number."""
+        queries, keys, values = _split(qkv, heads)
+        if norms is not None:
+            queries.copy_(_rms_norm(queries, norms.query, norms.epsilon))
+            keys.copy_(_rms_norm(keys, norms.key, norms.epsilon))
+        for vectors in (queries, keys):
+            vectors.copy_(_rotated(vectors, step.cosines[:, None], step.sines[:, None]))
+        block, offset = _places(step)
+        step.pool.keys[layer, block, :, :, offset] = keys
+        step.pool.values[layer, block, :, offset, : heads.width] = values
+
+    def attend(
+        self,
+        qkv: Tensor,
+        step: Step,
+        layer: int,
+        heads: Heads,
+        window: int | None,
+        out: Activations,
+    ) -> None:
+        """Sequence by sequence."""
+        queries, _, _ = _split(qkv, heads)
+        for sequence in torch.unique(step.batch.sequences):
+            mine = (step.batch.sequences == sequence).nonzero()[:, 0]
+            positions = step.batch.positions[mine]
+            length = int(positions.max()) + 1
+            keys, values = _context(step.pool, layer, step.batch.block_table[sequence], length)
+            ages = positions[:, None] - torch.arange(length)
+            seen = (ages >= 0) & (ages < (window or length))
+            grouped = queries[mine].reshape(len(mine), heads.keys, -1, heads.width)
+            scores = torch.einsum("tkgd,kld->kgtl", grouped, keys) * heads.width**-0.5
+            weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+            result = torch.einsum("kgtl,kld->tkgd", weights, values)
+            out.values[mine] = result.flatten(1)
+
+
+def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon) * weight
+
+
+def _rotated(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cosines - second * sines, second * cosines + first * sines], -1)
+
+
+def _split(qkv: Tensor, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
+    """Views (M, heads, width) of queries, keys and values."""
+    sizes = [heads.queries, heads.keys, heads.keys]
+    whole = qkv[:, : sum(sizes) * heads.width].view(len(qkv), -1, heads.width)
+    queries, keys, values = torch.split(whole, sizes, dim=1)
+    return queries, keys, values
+
+
+def _places(step: Step) -> tuple[Tensor, Tensor]:
+    """Block of the pool, and place in it, of each token of the batch."""
+    batch, size = step.batch, step.pool.block_size
+    positions = batch.positions.long()
+    return batch.block_table[batch.sequences.long(), positions // size].long(), positions % size
+
+
+def _context(pool: KvPool, layer: int, blocks: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Keys and values (kv heads, length, width) of one sequence."""
+    mine = blocks[: -(-length // pool.block_size)].long()
+    keys = pool.keys[layer, mine].permute(1, 0, 3, 2).flatten(1, 2)[:, :length]
+    width = pool.keys.shape[3]
+    values = pool.values[layer, mine, ..., :width].transpose(0, 1).flatten(1, 2)[:, :length]
+    return keys, values

@@ -1,0 +1,199 @@
+"""Small random models of every family, and what llama.cpp has no equal of."""
+
+import json
+
+import gguf
+import numpy as np
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.gguf.model import gguf_of
+from pipeline.gguf.quantise import stand_ins
+from pipeline.models.checkpoint import Checkpoint
+
+IDS = [5, 900, 31, 77, 2047, 300, 12, 12, 640, 1001, 3, 88, 90, 1500, 42, 7]
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 500.0,
+    "factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+LINEAR = {"rope_type": "linear", "rope_theta": 777.0, "factor": 3.0}
+MODELS = {
+    "llama untied": ("llama", {}),
+    "llama tied": ("llama", {"tie_word_embeddings": True}),
+    "llama with biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
+    "llama wide heads": ("llama", {"head_dim": 32}),
+    "llama eps": ("llama", {"rms_norm_eps": 0.1}),
+    "llama theta": ("llama", {"rope_parameters": {"rope_type": "default", "rope_theta": 123.0}}),
+    "llama linear rope": ("llama", {"rope_parameters": LINEAR}),
+    "llama llama3 rope": ("llama", {"rope_parameters": LLAMA3}),
+    "llama yarn rope": ("llama", {"rope_parameters": YARN}),
+    "llama bf16": ("llama", {"dtype": "bfloat16"}),
+    "mistral": ("mistral", {}),
+    "mistral wide heads": ("mistral", {"head_dim": 32, "sliding_window": None}),
+    "qwen2": ("qwen2", {}),
+    "qwen2 tied": ("qwen2", {"tie_word_embeddings": True}),
+    "qwen2 yarn rope": ("qwen2", {"rope_parameters": YARN}),
+    "qwen3": ("qwen3", {"head_dim": 32}),
+    "qwen3 with biases": ("qwen3", {"head_dim": 16, "attention_bias": True}),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "qwen3 with biases"])
+def test_logits_are_those_of_transformers(
+    name, random_checkpoint, tmp_path, llama_logits, reference_logits
+):
+    family, values = MODELS[name]
+    checkpoint = random_checkpoint(family, **values)
+    logits = llama_logits(gguf_of(checkpoint, "f32", tmp_path), IDS)
+    expected = reference_logits(checkpoint.folder, IDS)
+    assert np.abs(expected).max() > 1
+    np.testing.assert_allclose(logits, expected, atol=1e-3)
+
+
+def test_biases_are_moved_with_their_rows(random_checkpoint, tmp_path):
+    checkpoint = random_checkpoint("qwen2")
+    tensors = {
+        each.name: each for each in gguf.GGUFReader(gguf_of(checkpoint, "f16", tmp_path)).tensors
+    }
+    assert tensors["blk.0.attn_q.bias"].tensor_type.name == "F32"
+    assert tensors["blk.0.attn_q.bias"].shape.tolist() == [64]
+    assert tensors["output.weight"].tensor_type.name == "F16"
+
+
+def test_a_sliding_window_bounds_the_context(random_checkpoint, tmp_path):
+    path = gguf_of(random_checkpoint("mistral", sliding_window=100), "f32", tmp_path)
+    assert gguf.GGUFReader(path).fields["llama.context_length"].contents() == 100
+
+
+def test_shards_are_read_through_their_index(random_checkpoint, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    whole = random_checkpoint("llama")
+    model = AutoModelForCausalLM.from_pretrained(whole.folder)
+    folder = tmp_path / "sharded"
+    model.save_pretrained(folder, max_shard_size="200KB")
+    assert len([*folder.glob("*.safetensors")]) > 1
+    (folder / "consolidated.safetensors").write_bytes(b"not read")
+    (folder / "tokenizer.json").write_bytes((whole.folder / "tokenizer.json").read_bytes())
+    one, other = (
+        gguf.GGUFReader(gguf_of(Checkpoint.open(each), "f32", tmp_path))
+        for each in (whole.folder, folder)
+    )
+    assert [each.name for each in one.tensors] == [each.name for each in other.tensors]
+    for a, b in zip(one.tensors, other.tensors, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+
+
+@pytest.mark.parametrize(
+    ("family", "values", "message"),
+    [
+        ("llama", {"hidden_act": "gelu"}, "'gelu'"),
+        ("qwen2", {"rope_parameters": LLAMA3}, "rope_type 'llama3'"),
+        ("llama", {"rope_parameters": LINEAR | {"rope_type": "dynamic"}}, "rope_type 'dynamic'"),
+        ("llama", {"rope_parameters": YARN | {"attention_factor": 2.0}}, "attention_factor"),
+        ("qwen3", {"head_dim": 16, "attention_bias": True}, "o_proj.bias"),
+    ],
+)
+def test_what_has_no_equal_is_refused_in_one_line(
+    family, values, message, random_checkpoint, tmp_path
+):
+    with pytest.raises(UsageError, match=message) as caught:
+        gguf_of(random_checkpoint(family, **values), "f32", tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not [*tmp_path.rglob("*.gguf")]
+
+
+def test_values_beyond_float16_are_refused(random_checkpoint, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    checkpoint = random_checkpoint("llama", dtype="bfloat16")
+    tensors = load_file(checkpoint.folder / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"][0, 0] = 1e6
+    save_file(tensors, checkpoint.folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(
+        UsageError, match=r"up_proj.weight holds .* 65504.* use engine.precision=f32"
+    ):
+        gguf_of(checkpoint, "f16", tmp_path)
+    gguf_of(checkpoint, "f32", tmp_path)
+
+
+@pytest.mark.parametrize("change", ["missing", "shape", "extra", "integer"])
+def test_tensors_that_dont_fit_are_refused(change, random_checkpoint, tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    checkpoint = random_checkpoint("llama")
+    tensors = load_file(checkpoint.folder / "model.safetensors")
+    name = "model.layers.1.mlp.up_proj.weight"
+    if change == "missing":
+        del tensors[name]
+    elif change == "shape":
+        tensors[name] = tensors[name][:-1].contiguous()
+    elif change == "extra":
+        name = "model.layers.1.mlp.gate.weight"
+        tensors[name] = torch.zeros(2, 2)
+    else:
+        tensors[name] = tensors[name].to(torch.int8)
+    save_file(tensors, checkpoint.folder / "model.safetensors")
+    with pytest.raises(UsageError, match=name):
+        gguf_of(Checkpoint.open(checkpoint.folder), "f32", tmp_path)
+
+
+def test_quantised_checkpoints_are_refused(random_checkpoint, tmp_path):
+    checkpoint = random_checkpoint("llama")
+    path = checkpoint.folder / "config.json"
+    values = json.loads(path.read_text()) | {"quantization_config": {"quant_method": "gptq"}}
+    path.write_text(json.dumps(values))
+    with pytest.raises(UsageError, match="quantised already"):
+        gguf_of(Checkpoint.open(checkpoint.folder), "f32", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("width", "precision", "alternatives"),
+    [(48, "q4_k_m", "f16"), (48, "q4_0", "f16"), (48, "q8_0", "f16")],
+)
+def test_widths_that_dont_fit_a_block_are_refused(
+    width, precision, alternatives, random_checkpoint, tmp_path
+):
+    checkpoint = random_checkpoint("llama", hidden_size=width, intermediate_size=512)
+    with pytest.raises(UsageError, match=f"{width}; use {alternatives}$"):
+        gguf_of(checkpoint, precision, tmp_path)
+
+
+def test_rows_that_256_doesnt_divide_are_of_other_types_which_are_named(
+    random_checkpoint, tmp_path
+):
+    checkpoint = random_checkpoint("llama", hidden_size=96, intermediate_size=512)
+    path = gguf_of(checkpoint, "q4_k_m", tmp_path)
+    types = {each.name: each.tensor_type.name for each in gguf.GGUFReader(path).tensors}
+    assert types["blk.0.attn_q.weight"] == "Q5_0" and types["output.weight"] == "Q8_0"
+    assert types["blk.0.ffn_down.weight"] in ("Q4_K", "Q6_K")
+    said = stand_ins(path, "q4_k_m")
+    assert said.startswith("q4_k_m doesn't fit rows of 96, which 256 doesn't divide")
+    assert "of 16 matrices llama.cpp stores 14 as other types (q5_0 " in said
+    assert stand_ins(gguf_of(checkpoint, "q8_0", tmp_path), "q8_0") is None
+
+
+def test_the_output_layer_of_an_untied_model_has_more_bits(random_checkpoint, tmp_path):
+    shape = {"hidden_size": 256, "intermediate_size": 256}
+    checkpoint = random_checkpoint("llama", dtype="float16", **shape)
+    for precision, own in (("q8_0", "Q8_0"), ("q4_0", "Q4_0"), ("q4_k_m", "Q4_K")):
+        path = gguf_of(checkpoint, precision, tmp_path)
+        types = {each.name: each.tensor_type.name for each in gguf.GGUFReader(path).tensors}
+        assert types["token_embd.weight"] == own
+        assert types["output.weight"] == ("Q8_0" if precision == "q8_0" else "Q6_K")
+
+
+def test_quantising_starts_from_all_the_weights_bits(random_checkpoint, tmp_path):
+    gguf_of(random_checkpoint("llama", dtype="bfloat16", intermediate_size=128), "q8_0", tmp_path)
+    assert {path.stem.rsplit("-", 1)[1] for path in tmp_path.rglob("*.gguf")} == {"f32", "q8_0"}

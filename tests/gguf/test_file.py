@@ -1,0 +1,78 @@
+"""Ready-made base models are checked before anything is loaded."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.gguf.file import GgufFile, check_base_gguf
+from pipeline.gguf.model import gguf_of
+
+
+@pytest.fixture(scope="module")
+def path(tiny, cache):
+    return gguf_of(tiny, "q4_0", cache)
+
+
+def test_one_that_fits(path, tiny):
+    assert check_base_gguf(path, tiny.architecture) == path
+
+
+def test_a_mistral_is_a_llama(path, tiny):
+    check_base_gguf(path, replace(tiny.architecture, family="mistral"))
+
+
+def test_what_it_says(path):
+    file = GgufFile.read(path)
+    assert file.metadata["general.type"] == "model"
+    assert file.metadata["tokenizer.ggml.tokens"] == 2048
+    assert file.shapes["blk.0.ffn_down.weight"] == (256, 768)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"family": "qwen2"}, "general.architecture is 'llama', this model needs 'qwen2'"),
+        ({"layers": 4}, "llama.block_count is 3, this model needs 4"),
+        ({"hidden": 512}, "llama.embedding_length is 256"),
+        ({"intermediate": 512}, "llama.feed_forward_length is 768"),
+        ({"heads": 8}, "llama.attention.head_count is 4"),
+        ({"kv_heads": 4}, "llama.attention.head_count_kv is 2"),
+        ({"vocabulary": 2000}, r"token_embd.weight is \(2048, 256\)"),
+    ],
+)
+def test_one_that_doesnt(change, message, path, tiny):
+    with pytest.raises(UsageError, match=message) as caught:
+        check_base_gguf(path, replace(tiny.architecture, **change))
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file(tmp_path, tiny):
+    with pytest.raises(UsageError, match="no such file"):
+        check_base_gguf(tmp_path / "none.gguf", tiny.architecture)
+
+
+def test_another_format(tiny):
+    with pytest.raises(UsageError, match="not a GGUF file"):
+        check_base_gguf(tiny.folder / "model.safetensors", tiny.architecture)
+
+
+@pytest.mark.parametrize("kept", [4, 20, 1000, 60_000, 1_000_000])
+def test_one_cut_short(kept, path, tmp_path, tiny):
+    short = tmp_path / "short.gguf"
+    short.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UsageError, match="cut short"):
+        check_base_gguf(short, tiny.architecture)
+
+
+def test_an_adapter_is_no_base(tiny, tmp_path):
+    import gguf
+
+    writer = gguf.GGUFWriter(tmp_path / "a.gguf", "llama")
+    writer.add_type("adapter")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(UsageError, match=r"general.type is 'adapter', this model needs 'model'"):
+        check_base_gguf(tmp_path / "a.gguf", tiny.architecture)

@@ -1,0 +1,202 @@
+"""Every native kernel against its reference, over random shapes, and alone against in company."""
+
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.engines.multilora.batch import Batch, Segment
+from pipeline.engines.multilora.kv_pool import KvPool
+from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
+from pipeline.kernels import layout
+from pipeline.kernels.kernels import HeadNorms, Heads
+from pipeline.kernels.layout import PANEL, Matrix, panels
+from pipeline.kernels.lora_layout import Part, pack_adapter
+from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.reference import ReferenceKernels
+
+NATIVE = NativeKernels(2)
+REFERENCE = ReferenceKernels()
+PRECISIONS = st.sampled_from(["fp32", "int8", "int4"])
+TOKENS = st.integers(0, 14)
+SEEDS = st.integers(0, 2**31)
+TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
+several = settings(max_examples=25, deadline=None)
+
+
+def filled(kernels, values, precision):
+    out = kernels.activations(*values.shape, precision)
+    kernels.fill(out, values)
+    return out
+
+
+def output(tokens, columns):
+    return torch.zeros(tokens, panels(columns) * PANEL)
+
+
+@several
+@given(PRECISIONS, st.integers(1, 200), st.integers(1, 1300), SEEDS)
+def test_pack(precision, rows, columns, seed):
+    weights = torch.randn(rows, columns, generator=torch.manual_seed(seed))
+    unpacked = [
+        layout.unpack(
+            Matrix(precision, rows, columns, kernels.pack([weights], rows, columns, precision))
+        )
+        for kernels in (NATIVE, REFERENCE)
+    ]
+    # Of two int4 scales that err equally, rounding may choose either.
+    same = (unpacked[0] == unpacked[1]).float().mean()
+    errors = [(each - weights).norm() for each in unpacked]
+    assert same > 0.95 and errors[0] <= errors[1] * (1 + 1e-5) + 1e-6
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+def test_zero_weights_and_zero_activations_give_zero(precision):
+    data = NATIVE.pack([torch.zeros(5, 70)], 5, 70, precision)
+    out = output(2, 5)
+    NATIVE.linear(
+        filled(NATIVE, torch.zeros(2, 70), precision), Matrix(precision, 5, 70, data), out
+    )
+    assert not out.any()
+
+
+@several
+@given(PRECISIONS, TOKENS, st.integers(1, 200), st.integers(1, 1300), st.booleans(), SEEDS)
+@example("int4", 14, 200, 1300, True, 0)
+@example("int8", 14, 200, 1300, True, 0)
+@example("int4", 60, 130, 768, False, 0)
+def test_linear(precision, tokens, rows, columns, biased, seed):
+    generator = torch.manual_seed(seed)
+    weights = torch.randn(rows, columns, generator=generator) / columns**0.5
+    values = torch.randn(tokens, columns, generator=generator)
+    bias = torch.randn(panels(rows) * PANEL, generator=generator) if biased else None
+    matrix = Matrix(
+        precision, rows, columns, NATIVE.pack([weights], rows, columns, precision), bias
+    )
+    results = []
+    for kernels in (NATIVE, REFERENCE):
+        results.append(output(tokens, rows))
+        kernels.linear(filled(kernels, values, precision), matrix, results[-1])
+    torch.testing.assert_close(results[0][:, :rows], results[1][:, :rows], atol=1e-3, rtol=1e-3)
+    for token in range(tokens):
+        alone = output(1, rows)
+        NATIVE.linear(filled(NATIVE, values[token : token + 1], precision), matrix, alone)
+        assert torch.equal(alone[0], results[0][token])
+
+
+@several
+@given(TOKENS, st.integers(1, 700), st.booleans(), SEEDS)
+def test_norm(tokens, columns, added, seed):
+    generator = torch.manual_seed(seed)
+    residual = torch.randn(tokens, columns, generator=generator)
+    delta = torch.randn(tokens, columns + 3, generator=generator) if added else None
+    weight = torch.randn(columns, generator=generator)
+    results = []
+    for kernels in (NATIVE, REFERENCE):
+        stream, out = residual.clone(), kernels.activations(tokens, columns, "fp32")
+        kernels.norm(stream, delta, weight, 1e-5, out)
+        results.append((stream, out.values))
+    torch.testing.assert_close(results[0], results[1], **TOLERANCE)
+
+
+@several
+@given(TOKENS, st.integers(1, 700), PRECISIONS, SEEDS)
+def test_gate(tokens, columns, precision, seed):
+    gate_up = torch.randn(tokens, 2 * columns + 5, generator=torch.manual_seed(seed)) * 20
+    results = [kernels.activations(tokens, columns, precision) for kernels in (NATIVE, REFERENCE)]
+    for kernels, out in zip((NATIVE, REFERENCE), results, strict=True):
+        kernels.gate(gate_up, out)
+    torch.testing.assert_close(results[0].values, results[1].values, **TOLERANCE)
+
+
+@st.composite
+def adapters(draw, columns, widths):
+    """An adapter of one site; any projection may be absent."""
+    parts, column = [], 0
+    generator = torch.manual_seed(draw(SEEDS))
+    for width in widths:
+        rank = draw(st.one_of(st.just(0), st.integers(1, 40)))
+        if rank:
+            a = torch.randn(rank, columns, generator=generator) / columns**0.5
+            parts.append(Part(column, a, torch.randn(width, rank, generator=generator)))
+        column += width
+    dtype = draw(st.sampled_from(["fp32", "fp16", "int8"]))
+    return LoadedAdapter("any", pack_adapter([parts], dtype))
+
+
+@several
+@given(st.data())
+def test_add_lora(data):
+    columns, tokens = data.draw(st.integers(1, 500)), data.draw(TOKENS)
+    widths = data.draw(st.lists(st.integers(1, 300), min_size=1, max_size=3))
+    cuts = sorted(data.draw(st.lists(st.integers(0, tokens), max_size=4)))
+    segments = [
+        Segment(data.draw(st.one_of(st.none(), adapters(columns, widths))), start, stop)
+        for start, stop in zip([0, *cuts], [*cuts, tokens], strict=True)
+    ]
+    generator = torch.manual_seed(data.draw(SEEDS))
+    values = torch.randn(tokens, columns, generator=generator)
+    before = torch.randn(tokens, panels(sum(widths)) * PANEL, generator=generator)
+    results = []
+    for kernels in (NATIVE, REFERENCE):
+        results.append(before.clone())
+        step = kernels.begin(*step_of(tokens, segments))
+        kernels.add_lora(filled(kernels, values, "fp32"), step, 0, results[-1])
+    torch.testing.assert_close(*results, atol=2e-3, rtol=1e-3)
+    for segment in segments:
+        for row in range(segment.start, segment.stop):
+            alone = before[row : row + 1].clone()
+            step = NATIVE.begin(*step_of(1, [Segment(segment.adapter, 0, 1)]))
+            NATIVE.add_lora(filled(NATIVE, values[row : row + 1], "fp32"), step, 0, alone)
+            assert torch.equal(alone[0], results[0][row])
+
+
+def step_of(tokens, segments):
+    zeros = torch.zeros(tokens, dtype=torch.int32)
+    batch = Batch(zeros, zeros, zeros, torch.zeros(1, 1, dtype=torch.int32), segments, zeros)
+    pool = KvPool(torch.zeros(1, 1, 1, 1, 16), torch.zeros(1, 1, 1, 16, 16))
+    return batch, torch.zeros(tokens, 1), torch.zeros(tokens, 1), pool
+
+
+@several
+@given(st.data())
+def test_attention_over_the_pool(data):
+    keys, group = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 9))
+    heads = Heads(keys * group, keys, 2 * data.draw(st.integers(1, 40)))
+    lengths = data.draw(st.lists(st.integers(1, 70), min_size=1, max_size=4))
+    chunks = [data.draw(st.integers(1, min(length, 9))) for length in lengths]
+    window = data.draw(st.one_of(st.none(), st.integers(1, 40)))
+    normed = data.draw(st.booleans())
+    generator = torch.manual_seed(data.draw(SEEDS))
+    blocks = [-(-length // 16) for length in lengths]
+    table = torch.zeros(len(lengths), max(blocks), dtype=torch.int32)
+    order = torch.randperm(sum(blocks), generator=generator).int()
+    for row, count in enumerate(blocks):
+        start = sum(blocks[:row])
+        table[row, :count] = order[start : start + count]
+    sequences = torch.tensor([row for row, count in enumerate(chunks) for _ in range(count)]).int()
+    positions = torch.cat(
+        [torch.arange(n - c, n) for n, c in zip(lengths, chunks, strict=True)]
+    ).int()
+    tokens, padded = len(positions), -(-heads.width // 16) * 16
+    pools = (2, sum(blocks), keys)
+    stored = (
+        torch.randn(*pools, heads.width, 16, generator=generator),
+        torch.randn(*pools, 16, padded, generator=generator),
+    )
+    qkv = torch.randn(tokens, (heads.queries + 2 * keys) * heads.width + 7, generator=generator)
+    angles = torch.rand(tokens, heads.width // 2, generator=generator) * 6
+    norms = None
+    if normed:
+        weights = torch.randn(2, heads.width, generator=generator)
+        norms = HeadNorms(weights[0].clone(), weights[1].clone(), 1e-6)
+    batch = Batch(positions, positions, sequences, table, [], positions)
+    results = []
+    for kernels in (NATIVE, REFERENCE):
+        pool, mine = KvPool(*(each.clone() for each in stored)), qkv.clone()
+        step = kernels.begin(batch, angles.cos(), angles.sin(), pool)
+        kernels.rotate_and_store(mine, step, 1, heads, norms)
+        out = kernels.activations(tokens, heads.queries * heads.width, "int8")
+        kernels.attend(mine, step, 1, heads, window, out)
+        results.append((mine, pool.keys, pool.values[..., : heads.width], out.values))
+    torch.testing.assert_close(*results, atol=1e-3, rtol=1e-3)
