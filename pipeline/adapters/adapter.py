@@ -11,7 +11,7 @@ from pipeline.adapters.pattern_trial import try_patterns
 from pipeline.adapters.tensor_check import check_tensors
 from pipeline.adapters.variants import obstacle
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.fingerprint import fingerprint
 
 BASE = "base"
@@ -30,7 +30,7 @@ class Adapter:
     lora: LoraFile
 
     @classmethod
-    def open(cls, name: str, folder: Path, architecture: Architecture) -> Self:
+    def open(cls, name: str, folder: Path, model: ModelConfig) -> Self:
         """The adapter in `folder`, checked tensor by tensor against the model's shape.
 
         Raises:
@@ -40,11 +40,11 @@ class Adapter:
         check_name(name, str(folder))
         lora = LoraFile.read(folder)
         where = str(folder / CONFIG)
-        try_patterns(tuple(patterns_of(lora.config)), architecture.every_module(), where)
+        try_patterns(tuple(patterns_of(lora.config)), model.every_module(), where)
         if why := obstacle(lora.config, lora.shapes):
             raise UsageError(f"{folder}: can't be served: {why}")
-        check_tensors(lora, architecture)
-        _check_scaling(lora, architecture)
+        check_tensors(lora, model)
+        _check_scaling(lora, model)
         return cls(name, lora)
 
     def check_numbers(self) -> Self:
@@ -90,9 +90,9 @@ def check_name(name: str, where: str) -> None:
         )
 
 
-def _check_scaling(lora: LoraFile, architecture: Architecture) -> None:
+def _check_scaling(lora: LoraFile, model: ModelConfig) -> None:
     """Engines multiply in float32."""
-    for module in filter(lora.targets, architecture.modules()):
+    for module in filter(lora.targets, model.modules()):
         if abs(scaling := lora.scaling(module)) > LARGEST:
             raise UsageError(
                 f"{lora.folder / CONFIG}: scales the update of {module} by {scaling:.3g}, for "

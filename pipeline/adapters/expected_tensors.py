@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.adapters.lora_file import PREFIX, LoraFile
 from pipeline.errors import UsageError, shown
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import Shapes
 from pipeline.models.stored_shapes import expected as whole_tensors
 
@@ -13,19 +13,19 @@ EMBEDDING = "model.embed_tokens"
 DELTA = "token_adapter.trainable_tokens_delta"
 
 
-def expected_tensors(lora: LoraFile, architecture: Architecture) -> Shapes:
+def expected_tensors(lora: LoraFile, model: ModelConfig) -> Shapes:
     """Shapes by name as PEFT's `save_pretrained` writes them.
 
     Raises:
         UsageError: no module is adapted, or one in two ways at once.
     """
-    updates = _updates(lora, architecture)
+    updates = _updates(lora, model)
     if not updates:
         raise UsageError(
             f"{lora.folder}: target_modules {lora.shown('target_modules')} match nothing in this "
-            f"{architecture.family} model that an adapter can change; name some of its projections"
+            f"{model.family} model that an adapter can change; name some of its projections"
         )
-    saved = saved_modules(lora.config, architecture)
+    saved = saved_modules(lora.config, model)
     for module in saved:
         inside = [name for name in updates if name.startswith(f"{PREFIX}{module}.")]
         if inside or any(other.startswith(f"{module}.") for other in saved):
@@ -35,22 +35,22 @@ def expected_tensors(lora: LoraFile, architecture: Architecture) -> Shapes:
             )
     whole = {
         f"{PREFIX}{name}": shape
-        for name, shape in whole_tensors(architecture).items()
+        for name, shape in whole_tensors(model).items()
         if any(name.startswith(f"{module}.") for module in saved)
     }
-    return updates | whole | _tokens(lora, architecture, saved)
+    return updates | whole | _tokens(lora, model, saved)
 
 
-def saved_modules(config: Mapping[str, Any], architecture: Architecture) -> tuple[str, ...]:
+def saved_modules(config: Mapping[str, Any], model: ModelConfig) -> tuple[str, ...]:
     """Paths of the modules that `modules_to_save` mean: those whose names end so."""
     ends = tuple(config.get("modules_to_save") or ())
-    names = architecture.every_module()
+    names = model.every_module()
     return tuple(name for name in names if name.endswith(ends)) if ends else ()
 
 
-def _updates(lora: LoraFile, architecture: Architecture) -> Shapes:
+def _updates(lora: LoraFile, model: ModelConfig) -> Shapes:
     tensors: Shapes = {}
-    for module, (out, in_) in architecture.modules().items():
+    for module, (out, in_) in model.modules().items():
         if lora.targets(module):
             rank, name = lora.rank(module), f"{PREFIX}{module}"
             tensors[f"{name}.lora_A.weight"] = (rank, in_)
@@ -62,22 +62,22 @@ def _updates(lora: LoraFile, architecture: Architecture) -> Shapes:
     return tensors
 
 
-def _tokens(lora: LoraFile, architecture: Architecture, saved: tuple[str, ...]) -> Shapes:
+def _tokens(lora: LoraFile, model: ModelConfig, saved: tuple[str, ...]) -> Shapes:
     given = lora.config.get("trainable_token_indices")
     if not given:
         return {}
     by_module = given if isinstance(given, dict) else {EMBEDDING: given}
-    names = architecture.every_module()
+    names = model.every_module()
     for end, ids in by_module.items():
         if [name for name in names if name.endswith(end)] != [EMBEDDING] or len(by_module) > 1:
             raise UsageError(
                 f"{lora.folder}: trainable_token_indices name {shown(end)}: only tokens of the "
                 f"embedding are served, as a list or for {EMBEDDING!r}"
             )
-        if not all(0 <= id_ < architecture.vocabulary for id_ in ids) or len({*ids}) < len(ids):
+        if not all(0 <= id_ < model.vocabulary for id_ in ids) or len({*ids}) < len(ids):
             raise UsageError(
                 f"{lora.folder}: trainable_token_indices aren't different token ids of this "
-                f"model, below {architecture.vocabulary}; it was made for another"
+                f"model, below {model.vocabulary}; it was made for another"
             )
     if EMBEDDING in saved:
         raise UsageError(
@@ -85,4 +85,4 @@ def _tokens(lora: LoraFile, architecture: Architecture, saved: tuple[str, ...]) 
             "PEFT takes one of them"
         )
     count = sum(map(len, by_module.values()))
-    return {f"{PREFIX}{EMBEDDING}.{DELTA}": (count, architecture.hidden)}
+    return {f"{PREFIX}{EMBEDDING}.{DELTA}": (count, model.hidden)}

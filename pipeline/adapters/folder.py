@@ -9,7 +9,7 @@ from pipeline.adapters.adapter import Adapter, check_name
 from pipeline.adapters.lora_file import CONFIG
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.settings import STRICT
 
 
@@ -43,6 +43,6 @@ class Folder(AdapterSource):
             check_name(name, f"adapters.path={self.path}")
         return tuple(found[: self.count])
 
-    def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:
+    def adapters(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """The adapters of those names."""
-        return tuple(Adapter.open(name, self.path / name, architecture) for name in self.names())
+        return tuple(Adapter.open(name, self.path / name, model) for name in self.names())

@@ -6,7 +6,7 @@ from pipeline.adapters.adapter import Adapter, check_name
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.hub_download import download
 from pipeline.settings import STRICT
 
@@ -33,7 +33,7 @@ class Hub(AdapterSource):
             check_name(name, "adapters.ids")
         return tuple(self.ids)
 
-    def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:
+    def adapters(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """The adapters in the hub's local cache, downloaded the first time."""
         return tuple(
             Adapter.open(
@@ -41,7 +41,7 @@ class Hub(AdapterSource):
                 download(
                     self.ids[name], self.revision, (WEIGHTS, CONFIG), key=f"adapters.ids.{name}"
                 ),
-                architecture,
+                model,
             )
             for name in self.names()
         )

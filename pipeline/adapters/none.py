@@ -4,7 +4,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.source import AdapterSource
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.settings import STRICT
 
 
@@ -18,6 +18,6 @@ class NoAdapters(AdapterSource):
         """None at all."""
         return ()
 
-    def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:
+    def adapters(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """None at all."""
         return ()

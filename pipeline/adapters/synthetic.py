@@ -14,7 +14,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.families import PROJECTIONS
 from pipeline.settings import STRICT, Seed
 from pipeline.whole_file import whole_folder
@@ -56,46 +56,46 @@ class Synthetic(AdapterSource):
         """`lora-0000`, `lora-0001` and so on."""
         return tuple(f"lora-{index:04d}" for index in range(self.count))
 
-    def preview(self, architecture: Architecture) -> tuple[Adapter, ...]:
+    def preview(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """The adapters as they will be: they are made to fit."""
-        shapes = {rank: self._shapes(architecture, rank) for rank in {*self.ranks}}
+        shapes = {rank: self._shapes(model, rank) for rank in {*self.ranks}}
         return tuple(
             Adapter(name, LoraFile(folder, self._config(rank), shapes[rank]))
-            for name, (folder, rank) in self._placed(architecture)
+            for name, (folder, rank) in self._placed(model)
         )
 
-    def adapters(self, architecture: Architecture) -> tuple[Adapter, ...]:
+    def adapters(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """The cached adapters; those not made yet are made, each whole or not at all."""
         made = []
-        for index, (name, (folder, rank)) in enumerate(self._placed(architecture)):
+        for index, (name, (folder, rank)) in enumerate(self._placed(model)):
             if not folder.is_dir():
-                self._make(folder, architecture, rank, index)
-            made.append(Adapter.open(name, folder, architecture))
+                self._make(folder, model, rank, index)
+            made.append(Adapter.open(name, folder, model))
         return tuple(made)
 
-    def _placed(self, architecture: Architecture) -> Iterator[tuple[str, tuple[Path, int]]]:
+    def _placed(self, model: ModelConfig) -> Iterator[tuple[str, tuple[Path, int]]]:
         """Every name with the folder where it lies or will lie, and its rank."""
-        recipe = json.dumps([repr(architecture), self.targets, self.alpha, self.seed])
+        recipe = json.dumps([repr(model), self.targets, self.alpha, self.seed])
         root = self.cache / "adapters" / hashlib.sha256(recipe.encode()).hexdigest()[:12]
         for name, rank in zip(self.names(), cycle(self.ranks), strict=False):
             yield name, (root / f"{name}-r{rank}", rank)
 
-    def _shapes(self, architecture: Architecture, rank: int) -> dict[str, tuple[int, int]]:
+    def _shapes(self, model: ModelConfig, rank: int) -> dict[str, tuple[int, int]]:
         shapes = {}
-        for module, (out, in_) in architecture.modules().items():
+        for module, (out, in_) in model.modules().items():
             if module.rsplit(".", 1)[-1] in self.targets:
                 shapes[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
                 shapes[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
         return shapes
 
-    def _make(self, folder: Path, architecture: Architecture, rank: int, index: int) -> None:
+    def _make(self, folder: Path, model: ModelConfig, rank: int, index: int) -> None:
         import numpy as np
         from safetensors.numpy import save_file
 
         rng = np.random.default_rng([self.seed, index])
         tensors = {
             name: (rng.standard_normal(shape, dtype=np.float32) * 0.02).astype(np.float16)
-            for name, shape in self._shapes(architecture, rank).items()
+            for name, shape in self._shapes(model, rank).items()
         }
         with whole_folder(folder) as draft:
             save_file(tensors, draft / WEIGHTS)

@@ -4,7 +4,7 @@ from pipeline.adapters.expected_tensors import expected_tensors
 from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
 from pipeline.adapters.variants import MERGE
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import expected as whole_tensors
 
 _PARTS = ("A.weight", "B.weight")
@@ -12,7 +12,7 @@ _VARIANTS = {"B.bias": "lora_bias", "magnitude_vector": "use_dora"}
 """By what follows `lora_` in a tensor's name: what asks for it in the configuration."""
 
 
-def check_tensors(lora: LoraFile, architecture: Architecture) -> None:
+def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
     """Hold every tensor of the file against configuration and model.
 
     PEFT begins anew, with random numbers, what is missing, passes over what it doesn't know, and
@@ -21,18 +21,18 @@ def check_tensors(lora: LoraFile, architecture: Architecture) -> None:
     Raises:
         UsageError: a tensor is missing, unexpected or of another shape.
     """
-    expected = expected_tensors(lora, architecture)
+    expected = expected_tensors(lora, model)
     names = {name.removeprefix(PREFIX) for name in lora.shapes if name.startswith(PREFIX)}
     if not any(name.startswith(("model.", "lm_head.")) for name in names):
         raise UsageError(
             f"{lora.folder}: its tensors are called like {next(iter(lora.shapes), 'nothing')}, "
-            f"PEFT's for this {architecture.family} model like {next(iter(expected))}; convert it, "
+            f"PEFT's for this {model.family} model like {next(iter(expected))}; convert it, "
             "or save it from such a model with PEFT's save_pretrained"
         )
     strange = sorted({*lora.shapes} - {*expected}, key=lambda name: (".lora_" not in name, name))
     for name in strange:
-        raise UsageError(f"{lora.folder}: {_stranger(name, architecture)}")
-    _nothing_begun_anew(lora, architecture)
+        raise UsageError(f"{lora.folder}: {_stranger(name, model)}")
+    _nothing_begun_anew(lora, model)
     if missing := sorted({*expected} - {*lora.shapes}):
         raise UsageError(
             f"{lora.folder}: no tensor {missing[0]} ({len(missing)} are missing), which its "
@@ -44,32 +44,32 @@ def check_tensors(lora: LoraFile, architecture: Architecture) -> None:
             raise UsageError(f"{lora.folder}: {_misfit(name, lora.shapes[name], shape)}")
 
 
-def _stranger(name: str, architecture: Architecture) -> str:
+def _stranger(name: str, model: ModelConfig) -> str:
     inside = name.removeprefix(PREFIX)
     if inside == name:
         return f"tensor {name} isn't named as PEFT names them, {PREFIX}…; it would be left out"
     module, _, part = inside.partition(".lora_")
-    if part in _VARIANTS and module in architecture.modules():
+    if part in _VARIANTS and module in model.modules():
         return f"tensor {name} needs {_VARIANTS[part]}, which {CONFIG} doesn't set; correct it"
-    if part in _PARTS and module in architecture.modules():
+    if part in _PARTS and module in model.modules():
         return (
             f"holds an update of {module}, which target_modules don't mean (or exclude_modules or "
             f"layers_to_transform rule out); correct {CONFIG}"
         )
-    if part and module in architecture.other_modules():
+    if part and module in model.other_modules():
         return f"it adapts {module}; only the seven projections are served, by any engine{MERGE}"
     whole = inside.replace(".base_layer.", ".")
-    if whole in whole_tensors(architecture):
+    if whole in whole_tensors(model):
         return (
             f"saves the base's {whole} along, which isn't in modules_to_save: PEFT would put it "
             "into the base, for everybody; save the adapter without it "
             "(save_embedding_layers=False), or name it in modules_to_save"
         )
-    return f"tensor {name} is nothing that PEFT saves for this {architecture.family} model"
+    return f"tensor {name} is nothing that PEFT saves for this {model.family} model"
 
 
-def _nothing_begun_anew(lora: LoraFile, architecture: Architecture) -> None:
-    for module in architecture.other_modules():
+def _nothing_begun_anew(lora: LoraFile, model: ModelConfig) -> None:
+    for module in model.other_modules():
         if lora.targets(module):
             raise UsageError(
                 f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too, "

@@ -9,7 +9,7 @@ from math import prod
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.inference.request import Request
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -25,27 +25,25 @@ class Need:
     bytes: int
 
 
-def projections(architecture: Architecture) -> int:
+def projections(model: ModelConfig) -> int:
     """Weights of the seven projections of all layers."""
-    return sum(out * in_ for out, in_ in architecture.modules().values())
+    return sum(out * in_ for out, in_ in model.modules().values())
 
 
-def vocabulary(architecture: Architecture) -> int:
+def vocabulary(model: ModelConfig) -> int:
     """Weights of the embedding, or of the output layer."""
-    return architecture.vocabulary * architecture.hidden
+    return model.vocabulary * model.hidden
 
 
-def cached(architecture: Architecture, positions: int, width: int) -> int:
+def cached(model: ModelConfig, positions: int, width: int) -> int:
     """Bytes of the keys and values of so many positions, in all layers.
 
     Args:
-        architecture: the model's.
+        model: its configuration.
         positions: of all sequences together.
         width: bytes of a number.
     """
-    return (
-        2 * width * architecture.layers * architecture.kv_heads * architecture.head_dim * positions
-    )
+    return 2 * width * model.layers * model.kv_heads * model.head_dim * positions
 
 
 def updates(adapters: Iterable[Adapter], width: int) -> int:

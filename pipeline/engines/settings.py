@@ -10,8 +10,8 @@ from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request, SamplingParams
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 
 
@@ -87,11 +87,11 @@ class EngineSettings(ABC):
                     "use engine=peft_hotswap"
                 )
 
-    def check_length(self, architecture: Architecture, positions: int) -> None:  # noqa: B027
+    def check_length(self, model: ModelConfig, positions: int) -> None:  # noqa: B027
         """Refuse sequences that the model has positions for, and this engine hasn't.
 
         Args:
-            architecture: the model's.
+            model: its configuration.
             positions: of the longest sequence, prompt and output together.
 
         Raises:

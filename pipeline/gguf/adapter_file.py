@@ -4,12 +4,12 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 _A, _B = ".lora_a", ".lora_b"
 
 
-def check_adapter_gguf(path: Path, architecture: Architecture) -> Path:
+def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:
     """The path, if the file holds a LoRA for a model of that shape.
 
     Raises:
@@ -17,11 +17,11 @@ def check_adapter_gguf(path: Path, architecture: Architecture) -> Path:
     """
     from pipeline.gguf.layout import TensorNames, gguf_architecture
 
-    file, names = GgufFile.read(path), TensorNames(architecture)
+    file, names = GgufFile.read(path), TensorNames(model)
     file.expect("general.type", "adapter")
-    file.expect("general.architecture", gguf_architecture(architecture))
+    file.expect("general.architecture", gguf_architecture(model))
     file.expect("adapter.type", "lora")
-    shapes = {names[f"{module}.weight"]: size for module, size in architecture.modules().items()}
+    shapes = {names[f"{module}.weight"]: size for module, size in model.modules().items()}
     if not file.shapes:
         raise UsageError(f"{path}: no tensors; an adapter that changes nothing")
     for name in file.shapes:

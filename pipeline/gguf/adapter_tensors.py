@@ -9,7 +9,7 @@ from safetensors import safe_open
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.gguf.layout import TensorNames, interleave, rotated_heads
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 SMALL, LARGE = 1e-6, 1e6
 """Between them an alpha stays as it is; beyond, B holds it."""
@@ -26,19 +26,19 @@ def alpha_of(adapter: Adapter) -> float:
     return alpha if SMALL < abs(alpha) < LARGE else 1.0
 
 
-def tensors(adapter: Adapter, architecture: Architecture) -> Iterator[Named]:
+def tensors(adapter: Adapter, model: ModelConfig) -> Iterator[Named]:
     """A (rank, in) and B (out, rank) of every module, float32, by their names in the file.
 
     llama.cpp scales B·A by alpha / rank, with one alpha for the whole file. What differs from
     that, under rsLoRA or an alpha pattern, is multiplied into B.
     """
-    names = TensorNames(architecture)
+    names = TensorNames(model)
     with safe_open(adapter.folder / WEIGHTS, framework="pt") as stored:
-        for module in filter(adapter.lora.targets, architecture.modules()):
+        for module in filter(adapter.lora.targets, model.modules()):
             a, b = (
                 stored.get_tensor(f"{PREFIX}{module}.lora_{part}.weight").float() for part in "AB"
             )
-            if heads := rotated_heads(module, architecture):
+            if heads := rotated_heads(module, model):
                 b = interleave(b, heads)
             rank = adapter.lora.rank(module)
             b = b * (adapter.lora.scaling(module) * rank / alpha_of(adapter))

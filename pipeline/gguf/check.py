@@ -29,7 +29,7 @@ def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
     """
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r}: use one of {', '.join(PRECISIONS)}")
-    where, shape = checkpoint.folder, checkpoint.architecture
+    where, shape = checkpoint.folder, checkpoint.config
     check_widths(shape, precision)
     if shape.activation != "silu":
         raise UsageError(

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from pipeline.errors import UsageError
 from pipeline.gguf.header import GgufTensor, read_header
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import HEAD, expected
 
 
@@ -60,7 +60,7 @@ def read_bytes(path: Path) -> int:
     return sum(sizes.values())
 
 
-def check_base_gguf(path: Path, architecture: Architecture) -> Path:
+def check_base_gguf(path: Path, model: ModelConfig) -> Path:
     """The path, if the file holds a base model of that shape and vocabulary.
 
     Raises:
@@ -68,24 +68,24 @@ def check_base_gguf(path: Path, architecture: Architecture) -> Path:
     """
     from pipeline.gguf.layout import gguf_architecture
 
-    file, kind = GgufFile.read(path), gguf_architecture(architecture)
+    file, kind = GgufFile.read(path), gguf_architecture(model)
     file.expect("general.type", "model", default="model")
     file.expect("general.architecture", kind)
-    file.expect(f"{kind}.block_count", architecture.layers)
-    file.expect(f"{kind}.embedding_length", architecture.hidden)
-    file.expect(f"{kind}.feed_forward_length", architecture.intermediate)
-    file.expect(f"{kind}.attention.head_count", architecture.heads)
-    file.expect(f"{kind}.attention.head_count_kv", architecture.kv_heads, architecture.heads)
-    _check_tensors(file, architecture)
+    file.expect(f"{kind}.block_count", model.layers)
+    file.expect(f"{kind}.embedding_length", model.hidden)
+    file.expect(f"{kind}.feed_forward_length", model.intermediate)
+    file.expect(f"{kind}.attention.head_count", model.heads)
+    file.expect(f"{kind}.attention.head_count_kv", model.kv_heads, model.heads)
+    _check_tensors(file, model)
     return path
 
 
-def _check_tensors(file: GgufFile, architecture: Architecture) -> None:
+def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
     """Whether all of the model's are there, the output layer excepted, and each of its shape."""
     from pipeline.gguf.layout import TensorNames
 
-    names, shapes = TensorNames(architecture), file.shapes
-    for name, wanted in expected(architecture).items():
+    names, shapes = TensorNames(model), file.shapes
+    for name, wanted in expected(model).items():
         found = shapes.get(names[name])
         if found != wanted and not (found is None and name == HEAD):
             said = "missing" if found is None else f"{found}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import gguf
 
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,18 +13,18 @@ GGUF_ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "q
 """llama.cpp's architecture by transformers' model type."""
 
 
-def gguf_architecture(architecture: Architecture) -> str:
+def gguf_architecture(model: ModelConfig) -> str:
     """llama.cpp's name of the family: Mistral runs as a Llama."""
-    return GGUF_ARCHITECTURES[architecture.family]
+    return GGUF_ARCHITECTURES[model.family]
 
 
 class TensorNames:
     """Names of tensors in a GGUF file, by their names in the checkpoint."""
 
-    def __init__(self, architecture: Architecture) -> None:
-        wanted = gguf_architecture(architecture)
+    def __init__(self, model: ModelConfig) -> None:
+        wanted = gguf_architecture(model)
         kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted)
-        self._names = gguf.get_tensor_name_map(kind, architecture.layers)
+        self._names = gguf.get_tensor_name_map(kind, model.layers)
 
     def __getitem__(self, name: str) -> str:
         """`blk.0.attn_q.weight` for `model.layers.0.self_attn.q_proj.weight`."""
@@ -34,20 +34,20 @@ class TensorNames:
         return found
 
 
-def rotated_heads(name: str, architecture: Architecture) -> int | None:
+def rotated_heads(name: str, model: ModelConfig) -> int | None:
     """Number of heads whose rows llama.cpp orders differently in that tensor; None if in none.
 
     Only its Llama rotates neighbouring pairs, so only there are queries and keys affected.
 
     Args:
         name: of the tensor or module in the checkpoint.
-        architecture: the model's.
+        model: its configuration.
     """
-    if gguf_architecture(architecture) == "llama":
+    if gguf_architecture(model) == "llama":
         if ".q_proj" in name:
-            return architecture.heads
+            return model.heads
         if ".k_proj" in name:
-            return architecture.kv_heads
+            return model.kv_heads
     return None
 
 

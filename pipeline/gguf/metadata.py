@@ -12,7 +12,7 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     The context ends where a sliding window would begin to matter: llama.cpp attends to everything
     in these families.
     """
-    shape = checkpoint.architecture
+    shape = checkpoint.config
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(checkpoint.folder.name)
     writer.add_vocab_size(shape.vocabulary)

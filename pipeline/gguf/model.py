@@ -50,7 +50,7 @@ def _write(checkpoint: Checkpoint, precision: str, path: Path) -> None:
     from pipeline.gguf.tokenizer import write_tokenizer
 
     half = precision == "f16"
-    writer = gguf.GGUFWriter(path, gguf_architecture(checkpoint.architecture))
+    writer = gguf.GGUFWriter(path, gguf_architecture(checkpoint.config))
     try:
         kind = gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32
         writer.add_file_type(kind)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 BLOCKS = {"q8_0": 32, "q4_0": 32, "q4_k_m": 32}
 """Weights that share a scale, which every row must hold a whole number of."""
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def check_widths(architecture: Architecture, precision: str) -> None:
+def check_widths(model: ModelConfig, precision: str) -> None:
     """Refuse widths that the precision's blocks don't divide.
 
     llama.cpp would leave those at f16, and the file be measured under the wrong name. (In q4_0 it
@@ -32,8 +32,8 @@ def check_widths(architecture: Architecture, precision: str) -> None:
         UsageError: a width doesn't fit; the error names a precision that does.
     """
     block = BLOCKS.get(precision, 1)
-    queries = architecture.heads * architecture.head_dim
-    for width in (architecture.hidden, architecture.intermediate, queries):
+    queries = model.heads * model.head_dim
+    for width in (model.hidden, model.intermediate, queries):
         if width % block:
             raise UsageError(
                 f"precision {precision} needs widths that {block} divides, this model has {width}; "

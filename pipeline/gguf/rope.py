@@ -6,8 +6,8 @@ import gguf
 
 from pipeline.errors import UsageError
 from pipeline.gguf.layout import gguf_architecture
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 _YARN = {"factor", "original_max_position_embeddings", "beta_fast", "beta_slow"}
 
 
-def write_rope(writer: gguf.GGUFWriter, architecture: Architecture) -> None:
+def write_rope(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
     """Write what llama.cpp needs to rotate as transformers does.
 
     Raises:
         UsageError: llama.cpp has no equal of this model's scaling.
     """
-    rope, kind = architecture.rope, check_rope(architecture)
-    writer.add_rope_dimension_count(architecture.head_dim)
+    rope, kind = model.rope, check_rope(model)
+    writer.add_rope_dimension_count(model.head_dim)
     writer.add_rope_freq_base(rope["rope_theta"])
     if kind == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
@@ -40,7 +40,7 @@ def frequency_divisors(checkpoint: Checkpoint) -> "Tensor | None":
 
     Only Llama 3's scaling is stored so; both sets of frequencies are transformers' own.
     """
-    rope, width = checkpoint.architecture.rope, checkpoint.architecture.head_dim
+    rope, width = checkpoint.config.rope, checkpoint.config.head_dim
     if rope["rope_type"] != "llama3":
         return None
     import torch
@@ -54,15 +54,15 @@ def frequency_divisors(checkpoint: Checkpoint) -> "Tensor | None":
     return divisors
 
 
-def check_rope(architecture: Architecture) -> str:
+def check_rope(model: ModelConfig) -> str:
     """The kind of scaling.
 
     Raises:
         UsageError: llama.cpp has no equal of it.
     """
-    rope = architecture.rope
+    rope = model.rope
     kind = str(rope.get("rope_type", "default"))
-    here = gguf_architecture(architecture)
+    here = gguf_architecture(model)
     extra = {key for key, value in rope.items() if value is not None} - {"rope_type", "rope_theta"}
     known = {"default": set(), "linear": {"factor"}, "yarn": _YARN}
     if here == "llama":

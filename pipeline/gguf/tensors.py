@@ -45,7 +45,7 @@ def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
         checkpoint: where they come from.
         half: matrices become float16; vectors, the norms and biases, are float32 always.
     """
-    shape, names = checkpoint.architecture, TensorNames(checkpoint.architecture)
+    shape, names = checkpoint.config, TensorNames(checkpoint.config)
     places = {name: name for name in expected(shape)}
     places |= {EMBEDDING: checkpoint.embedding, HEAD: checkpoint.head}
     if checkpoint.head == checkpoint.embedding:
@@ -79,7 +79,7 @@ def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -
 def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[np.ndarray[Any, Any]]:
     for each in planned:
         tensor = checkpoint.weights.load(each.source)
-        if heads := rotated_heads(each.source, checkpoint.architecture):
+        if heads := rotated_heads(each.source, checkpoint.config):
             tensor = interleave(tensor, heads)
         yield _as_array(tensor, each)
 

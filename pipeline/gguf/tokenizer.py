@@ -8,8 +8,8 @@ from pipeline.errors import UsageError
 from pipeline.gguf.byte_level import byte_level
 from pipeline.gguf.sentencepiece import sentencepiece
 from pipeline.gguf.vocabulary import Vocabulary
-from pipeline.models.architecture import CONFIG
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import CONFIG
 from pipeline.models.json_file import read_object
 from pipeline.models.tokenizer import MOST, TOKENIZER, read_tokenizer
 
@@ -21,13 +21,13 @@ def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
         UsageError: llama.cpp has no equal of the tokenizer.
     """
     path = checkpoint.folder / TOKENIZER
-    vocabulary = vocabulary_of(path, checkpoint.architecture.vocabulary)
+    vocabulary = vocabulary_of(path, checkpoint.config.vocabulary)
     config = read_object(checkpoint.folder / CONFIG)
     ids = {kind: config.get(f"{kind}_token_id") for kind in ("bos", "eos", "unk", "pad")}
     special = gguf.SpecialVocab(
         checkpoint.folder,
         special_token_types=[kind for kind, id_ in ids.items() if not _is_absent(id_)],
-        n_vocab=checkpoint.architecture.vocabulary,
+        n_vocab=checkpoint.config.vocabulary,
     )
     before, after = surroundings(path)
     special.add_special_token = {"bos": bool(before), "eos": bool(after)}

@@ -10,7 +10,7 @@ from typing import Any, Self
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
-from pipeline.models.architecture import CONFIG, Architecture, read_config
+from pipeline.models.config import CONFIG, ModelConfig, read_config
 from pipeline.models.config_check import are_ids
 from pipeline.models.fingerprint import fingerprint
 from pipeline.models.finite import is_finite
@@ -42,12 +42,12 @@ class Checkpoint:
 
     Attributes:
         folder: where it lies, or will lie once it is made.
-        architecture: the description of the model that all engines go by.
+        config: the description of the model that all engines go by.
         tokenizer_source: the `tokenizer.json` that its own will be made from; None once it is made.
     """
 
     folder: Path
-    architecture: Architecture
+    config: ModelConfig
     tokenizer_source: Path | None = None
 
     @classmethod
@@ -65,9 +65,9 @@ class Checkpoint:
                 f"{folder}: its name isn't UTF-8, which no record of a run can repeat; rename it"
             )
         config = read_config(folder)
-        checkpoint = cls(folder, Architecture.from_config(config, str(folder / CONFIG)))
+        checkpoint = cls(folder, ModelConfig.from_config(config, str(folder / CONFIG)))
         _not_quantised(config, folder / CONFIG)
-        check_tensors(checkpoint.weights, checkpoint.architecture)
+        check_tensors(checkpoint.weights, checkpoint.config)
         check_tokenizer(folder)
         checkpoint.end_ids()
         _sound_beside(folder)
@@ -113,7 +113,7 @@ class Checkpoint:
         transformers ties the two if `config.json` says so, unless both are stored and differ.
         """
         weights = self.weights
-        if not self.architecture.tied:
+        if not self.config.tied:
             return HEAD
         apart = HEAD in weights and EMBEDDING in weights and not weights.alike(EMBEDDING, HEAD)
         return HEAD if apart else self.embedding

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_file import StoredTensor
 from pipeline.models.weights import StoredWeights
 
@@ -17,25 +17,25 @@ DERIVED = re.compile(r"rotary_emb\.inv_freq$")
 """Tensors of old checkpoints that are computed from `config.json`, and passed over."""
 
 
-def expected(architecture: Architecture) -> Shapes:
+def expected(model: ModelConfig) -> Shapes:
     """Every tensor of that decoder, a separate output layer included."""
-    table, vector = (architecture.vocabulary, architecture.hidden), (architecture.hidden,)
+    table, vector = (model.vocabulary, model.hidden), (model.hidden,)
     shapes: Shapes = {EMBEDDING: table, HEAD: table, "model.norm.weight": vector}
-    for module, (out, in_) in architecture.modules().items():
+    for module, (out, in_) in model.modules().items():
         shapes[f"{module}.weight"] = (out, in_)
-        if module.rsplit(".", 1)[-1] in architecture.biased:
+        if module.rsplit(".", 1)[-1] in model.biased:
             shapes[f"{module}.bias"] = (out,)
-    for layer in range(architecture.layers):
+    for layer in range(model.layers):
         inside = f"model.layers.{layer}"
         shapes[f"{inside}.input_layernorm.weight"] = vector
         shapes[f"{inside}.post_attention_layernorm.weight"] = vector
-        if architecture.head_norms:
-            shapes[f"{inside}.self_attn.q_norm.weight"] = (architecture.head_dim,)
-            shapes[f"{inside}.self_attn.k_norm.weight"] = (architecture.head_dim,)
+        if model.head_norms:
+            shapes[f"{inside}.self_attn.q_norm.weight"] = (model.head_dim,)
+            shapes[f"{inside}.self_attn.k_norm.weight"] = (model.head_dim,)
     return shapes
 
 
-def check_tensors(weights: StoredWeights, architecture: Architecture) -> None:
+def check_tensors(weights: StoredWeights, model: ModelConfig) -> None:
     """Hold every stored tensor against the one description of the model.
 
     transformers fills a missing tensor with random numbers and passes over one that it doesn't
@@ -44,7 +44,7 @@ def check_tensors(weights: StoredWeights, architecture: Architecture) -> None:
     Raises:
         UsageError: one is missing, unknown, of another shape, or stored as another type.
     """
-    known = expected(architecture)
+    known = expected(model)
     stored = {name: each for name, each in weights.tensors.items() if not DERIVED.search(name)}
     for each in stored.values():
         if each.dtype not in TYPES:
@@ -52,7 +52,7 @@ def check_tensors(weights: StoredWeights, architecture: Architecture) -> None:
                 f"{each.path}: {each.name} is stored as {each.dtype}: quantised weights can't be "
                 f"served; name the original model, stored as {', '.join(TYPES)}"
             )
-    _nothing_missing(known, stored, weights, architecture)
+    _nothing_missing(known, stored, weights, model)
     for name, each in stored.items():
         if name not in known:
             raise UsageError(f"{each.path}: {_stranger(name)}")
@@ -61,10 +61,10 @@ def check_tensors(weights: StoredWeights, architecture: Architecture) -> None:
 
 
 def _nothing_missing(
-    known: Iterable[str], stored: Iterable[str], weights: StoredWeights, architecture: Architecture
+    known: Iterable[str], stored: Iterable[str], weights: StoredWeights, model: ModelConfig
 ) -> None:
     missing = sorted({*known} - {*stored})
-    if architecture.tied and not {EMBEDDING, HEAD} <= {*missing}:
+    if model.tied and not {EMBEDDING, HEAD} <= {*missing}:
         missing = [name for name in missing if name not in (EMBEDDING, HEAD)]
     if missing == [HEAD]:
         raise UsageError(

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.models.wide_tokenizer import widen
@@ -84,7 +84,7 @@ class Synthetic(ModelSource):
         folder = self._folder()
         if folder.is_dir():
             return Checkpoint.open(folder)
-        return Checkpoint(folder, self._architecture(), self.tokenizer)
+        return Checkpoint(folder, self._config(), self.tokenizer)
 
     def checkpoint(self) -> Checkpoint:
         """The cached checkpoint; made the first time, whole or not at all."""
@@ -94,15 +94,15 @@ class Synthetic(ModelSource):
                 self._make(draft)
         return Checkpoint.open(folder)
 
-    def _architecture(self) -> Architecture:
-        return Architecture.from_config(ARCHITECTURES[self.shape], f"model.shape={self.shape}")
+    def _config(self) -> ModelConfig:
+        return ModelConfig.from_config(ARCHITECTURES[self.shape], f"model.shape={self.shape}")
 
     def tokenizer_file(self) -> Path:
         """The one that is widened: no text encodes to what is added."""
         return self.tokenizer
 
     def _folder(self) -> Path:
-        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self._architecture())])
+        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self._config())])
         key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
         return self.cache / "models" / f"{self.shape}-{key}"
 

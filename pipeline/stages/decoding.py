@@ -6,7 +6,7 @@ from pipeline.inference.engine import Engine
 from pipeline.metrics.roofline import Costs, Decoding, decode_steps
 from pipeline.metrics.stages import stage_seconds
 from pipeline.metrics.timeline import Timeline
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.stages.prepare import Prepared
 
 WIDE, NARROW = 4, 2
@@ -33,7 +33,7 @@ def costs(prepared: Prepared, weight_bytes: int) -> Costs:
     An engine with weights of 32 bits is taken to keep the cache and the adapters so too, any
     other in 16 bits, which is the least that engines do.
     """
-    shape = prepared.checkpoint.architecture
+    shape = prepared.checkpoint.config
     parameters = _parameters(shape)
     width = WIDE if weight_bytes > 3 * parameters else NARROW
     return Costs(
@@ -48,7 +48,7 @@ def costs(prepared: Prepared, weight_bytes: int) -> Costs:
     )
 
 
-def _parameters(shape: Architecture) -> int:
+def _parameters(shape: ModelConfig) -> int:
     """Of the matrices that every token is multiplied by: projections and the output layer."""
     projections = sum(out * in_ for out, in_ in shape.modules().values())
     return projections + shape.vocabulary * shape.hidden

@@ -24,7 +24,7 @@ def check_disk(checkpoint: Checkpoint, adapters: Iterable[Adapter]) -> None:
     if made:
         _fits(made[0].folder.parent, f"{len(made)} adapters", updates(made, WIDTH))
     if not checkpoint.folder.is_dir():
-        shape = checkpoint.architecture
+        shape = checkpoint.config
         rows = vocabulary(shape) * (1 if shape.tied else 2)
         _fits(checkpoint.folder.parent, "the model", WIDTH * (projections(shape) + rows))
 

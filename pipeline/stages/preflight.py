@@ -84,7 +84,7 @@ class _Seen:
         key = repr((config.model, config.adapters))
         if key not in self.bases:
             checkpoint = config.model.preview()
-            adapters = config.adapters.preview(checkpoint.architecture)
+            adapters = config.adapters.preview(checkpoint.config)
             check_disk(checkpoint, adapters)
             self.bases[key] = _Base(checkpoint, {each.name: each for each in adapters})
         return self.bases[key]
@@ -101,9 +101,9 @@ class _Seen:
         if key not in self.drawn:
             check_trace(config)
             config.workload.check(config.adapters.names() or BASE_ALONE)
-            self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.architecture))
+            self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.config))
         _in_time(config, self.drawn[key].last_s)
-        config.engine.check_length(base.checkpoint.architecture, self.drawn[key].longest())
+        config.engine.check_length(base.checkpoint.config, self.drawn[key].longest())
 
     def weigh(self, config: RunConfig, base: _Base) -> None:
         """Whether the engine fits into memory with the most that it is asked at once."""
@@ -134,7 +134,7 @@ def _ask_reference(config: RunConfig, seen: _Seen, base: _Base) -> None:
     engine = config.fidelity.reference
     try:
         seen.ask(engine, base)
-        engine.check_length(base.checkpoint.architecture, seen.longest(config))
+        engine.check_length(base.checkpoint.config, seen.longest(config))
     except UsageError as error:
         raise UsageError(
             f"fidelity.reference.name={engine.name}: {error} "

@@ -7,8 +7,8 @@ from pathlib import Path
 from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.config import RunConfig
 from pipeline.engines.settings import Serving
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
 from pipeline.workload.room import Room
 from pipeline.workload.trace import Trace
@@ -45,9 +45,9 @@ def prepare(config: RunConfig) -> Prepared:
         UsageError: they don't fit together.
     """
     checkpoint = config.model.checkpoint()
-    adapters = config.adapters.adapters(checkpoint.architecture)
+    adapters = config.adapters.adapters(checkpoint.config)
     config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
-    return Prepared(checkpoint, adapters, draw(config, checkpoint.architecture))
+    return Prepared(checkpoint, adapters, draw(config, checkpoint.config))
 
 
 def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapter]) -> Serving:
@@ -62,7 +62,7 @@ def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapte
     )
 
 
-def draw(config: RunConfig, architecture: Architecture) -> Trace:
+def draw(config: RunConfig, model: ModelConfig) -> Trace:
     """The trace, which needs of the model its shape and its tokenizer alone.
 
     Raises:
@@ -70,5 +70,5 @@ def draw(config: RunConfig, architecture: Architecture) -> Trace:
     """
     tokenizer = read_tokenizer(config.model.tokenizer_file())
     names = config.adapters.names() or BASE_ALONE
-    room = Room(architecture.positions, architecture.vocabulary)
+    room = Room(model.positions, model.vocabulary)
     return config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room)

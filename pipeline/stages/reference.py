@@ -176,7 +176,7 @@ def _read(path: Path, requests: tuple[TraceRequest, ...]) -> tuple[Answer, ...] 
 def _without_room(recipe: Recipe, room: Room) -> str | None:
     """Why it needs not be tried: it holds the base unquantised, and what it says of every token."""
     places = sum(request.max_new_tokens for request in recipe.requests)
-    width = SCORE_BYTES * recipe.serving.checkpoint.architecture.vocabulary
+    width = SCORE_BYTES * recipe.serving.checkpoint.config.vocabulary
     scores = Need(f"what it says at {places} places (fidelity.max_tokens)", width * places)
     try:
         asked = [each.to_inference() for each in recipe.requests]

@@ -101,7 +101,7 @@ def saying(tmp_path):
 @pytest.mark.parametrize("values", IMPOSSIBLE + NOT_FINITE + UNTRUE + HALF_SAID, ids=json.dumps)
 def test_an_impossible_value_is_refused_in_one_line(values, saying, checkpoint):
     with pytest.raises(UsageError) as refused:
-        Adapter.open("csv", saying(values), checkpoint.architecture)
+        Adapter.open("csv", saying(values), checkpoint.config)
     assert "csv" in str(refused.value) and "\n" not in str(refused.value)
 
 
@@ -124,7 +124,7 @@ def test_peft_fails_at_what_is_refused(values, saying, skeleton):
 
 @pytest.mark.parametrize("alpha", [0, -16, 0.5])
 def test_any_finite_alpha_is_served(alpha, saying, checkpoint):
-    adapter = Adapter.open("csv", saying({"lora_alpha": alpha}), checkpoint.architecture)
+    adapter = Adapter.open("csv", saying({"lora_alpha": alpha}), checkpoint.config)
     assert adapter.lora.scaling("model.layers.0.self_attn.q_proj") == alpha / 8
 
 
@@ -139,12 +139,12 @@ def test_what_is_left_out_is_pefts_default(left_out, saying, checkpoint):
     theirs = LoraConfig.from_pretrained(str(folder))
     lora = LoraFile.read(folder)
     assert (lora.rank("model.layers.0.self_attn.q_proj"), lora.alpha) == (8, theirs.lora_alpha)
-    Adapter.open("csv", folder, checkpoint.architecture)
+    Adapter.open("csv", folder, checkpoint.config)
 
 
 def test_without_target_modules_they_are_pefts(saying, checkpoint):
     with pytest.raises(UsageError, match=r"holds an update of .*, which target_modules don't"):
-        Adapter.open("csv", saying({"target_modules": None}), checkpoint.architecture)
+        Adapter.open("csv", saying({"target_modules": None}), checkpoint.config)
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from pipeline.adapters.folder import Folder
 from pipeline.adapters.hub import Hub
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.fuzz.adapters import begin
 from tests.fuzz.broken_files import BREAKS
 from tests.fuzz.campaign import RIGHT, outcome
 from tests.fuzz.small_adapters import make
 from tests.fuzz.small_checkpoints import CONFIG as BASE
 
-SHAPE = Architecture.from_config(BASE, "small")
+SHAPE = ModelConfig.from_config(BASE, "small")
 MAYBE = ("grown", "bits flipped")
 """May leave a sound file: blanks after a configuration, other numbers in a tensor."""
 CASES = 120

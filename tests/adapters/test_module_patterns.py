@@ -10,11 +10,11 @@ from peft.utils.other import get_pattern_key
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.adapters.module_patterns import DEFAULT_TARGETS, is_target, value_for
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.fuzz.small_adapters import KEYS, TARGETS, VALUES
 from tests.fuzz.small_checkpoints import CONFIG
 
-SHAPE = Architecture.from_config(CONFIG | {"num_hidden_layers": 11}, "small")
+SHAPE = ModelConfig.from_config(CONFIG | {"num_hidden_layers": 11}, "small")
 NAMES = SHAPE.every_module()
 ALL_LINEAR = ("all-linear", "ALL-linear")
 """PEFT turns these into a list, for which it needs a model."""
@@ -66,7 +66,7 @@ def test_every_module_of_the_model_is_known(family):
     values = {key: value for key, value in CONFIG.items() if key != "model_type"}
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **values))
-    shape = Architecture.from_config(CONFIG | {"model_type": family}, "small")
+    shape = ModelConfig.from_config(CONFIG | {"model_type": family}, "small")
     names = {name for name, _ in model.named_modules() if name}
     assert {*shape.every_module()} == names
 

@@ -5,10 +5,10 @@ import pytest
 from pipeline.adapters.module_patterns import patterns_of
 from pipeline.adapters.pattern_trial import try_patterns
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.fuzz.small_checkpoints import CONFIG
 
-SHAPE = Architecture.from_config(CONFIG, "small")
+SHAPE = ModelConfig.from_config(CONFIG, "small")
 NAMES = SHAPE.every_module()
 SAID = [
     {"target_modules": "(.*)*x"},

@@ -8,11 +8,11 @@ import pytest
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.adapters.synthetic import Synthetic
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.stages.preflight import preflight
 from tests.fuzz.small_checkpoints import CONFIG as BASE
 
-SHAPE = Architecture.from_config(BASE, "small")
+SHAPE = ModelConfig.from_config(BASE, "small")
 
 
 def of(cache, count=2):

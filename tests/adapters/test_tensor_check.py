@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.fuzz.small_adapters import SOUND, make
 from tests.fuzz.small_checkpoints import CONFIG as BASE
 
-SHAPE = Architecture.from_config(BASE, "small")
+SHAPE = ModelConfig.from_config(BASE, "small")
 Q = f"{PREFIX}model.layers.0.self_attn.q_proj"
 HEAD, TABLE = f"{PREFIX}lm_head", f"{PREFIX}model.embed_tokens"
 UNTRUE = ("cut short", "doesn't name", "its config names")

@@ -24,10 +24,10 @@ def tokenizer():
 def models():
     """Applies an adapter, or none, to one model."""
     from pipeline.adapters.adapter import Adapter
-    from pipeline.models.architecture import Architecture
+    from pipeline.models.config import ModelConfig
 
     model = AutoModelForCausalLM.from_pretrained(TINY / "base", dtype=torch.float32).eval()
-    weights, shape = FoldedWeights(model), Architecture.read(TINY / "base")
+    weights, shape = FoldedWeights(model), ModelConfig.read(TINY / "base")
 
     def with_adapter(name):
         folder = TINY / "adapters" / name if name else None

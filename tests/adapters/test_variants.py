@@ -8,7 +8,7 @@ import pytest
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.conftest import ROOT
 
 TINY = ROOT / "pipeline" / "assets" / "tiny"
@@ -16,7 +16,7 @@ TINY = ROOT / "pipeline" / "assets" / "tiny"
 
 @pytest.fixture(scope="module")
 def shape():
-    return Architecture.read(TINY / "base")
+    return ModelConfig.read(TINY / "base")
 
 
 @pytest.fixture

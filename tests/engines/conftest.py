@@ -37,7 +37,7 @@ def checkpoint() -> Checkpoint:
 def adapters(checkpoint: Checkpoint) -> dict[str, Adapter]:
     """The embedded adapters by name."""
     folder = TINY / "adapters"
-    return {name: Adapter.open(name, folder / name, checkpoint.architecture) for name in NAMES}
+    return {name: Adapter.open(name, folder / name, checkpoint.config) for name in NAMES}
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_more_than_plain_lora_is_refused_with_who_can_serve_it(extra, unusual, r
 
 
 def test_a_ready_made_file_lifts_that(unusual, checkpoint, adapters, tmp_path):
-    ready = {"odd": gguf_adapter_of(adapters["sql"], checkpoint.architecture, tmp_path)}
+    ready = {"odd": gguf_adapter_of(adapters["sql"], checkpoint.config, tmp_path)}
     chosen(adapters_gguf=ready).check(checkpoint, unusual(use_dora=True))
 
 

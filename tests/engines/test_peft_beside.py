@@ -7,11 +7,11 @@ import pytest
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.transformers.peft_hotswap import Settings
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.fuzz.small_adapters import make
 from tests.fuzz.small_checkpoints import CONFIG
 
-SHAPE = Architecture.from_config(CONFIG, "small")
+SHAPE = ModelConfig.from_config(CONFIG, "small")
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def check(tmp_path):
             name: Adapter.open(name, make(tmp_path / name, said, "F32", SHAPE), SHAPE)
             for name, said in values.items()
         }
-        Settings(name="peft_hotswap").check(SimpleNamespace(architecture=SHAPE), adapters)
+        Settings(name="peft_hotswap").check(SimpleNamespace(config=SHAPE), adapters)
 
     return checked
 

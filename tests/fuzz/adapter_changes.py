@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from tests.fuzz.broken_files import break_file
 from tests.fuzz.json_junk import change_json
 from tests.fuzz.safetensors_bytes import Safetensors, break_header, change_tensors
@@ -60,7 +60,7 @@ NAMES = (
 )
 
 
-def a_configuration(folder: Path, rng: Random, shape: Architecture) -> str:
+def a_configuration(folder: Path, rng: Random, shape: ModelConfig) -> str:
     """Another configuration with tensors that fit it, as far as we know."""
     values, dtype = random_values(rng), rng.choice([*DTYPES])
     try:
@@ -113,7 +113,7 @@ def another_name(folder: Path, rng: Random) -> str:
     return f"{old!r} is called {new!r}"
 
 
-def saved_along(folder: Path, rng: Random, shape: Architecture) -> str:
+def saved_along(folder: Path, rng: Random, shape: ModelConfig) -> str:
     """Something of the base, or of another kind of adapter, in the file."""
     file, name = Safetensors.read(folder / WEIGHTS), rng.choice(ALONG)
     rows = shape.vocabulary if "embed" in name or "lm_head" in name else shape.hidden
@@ -188,7 +188,7 @@ def _write(folder: Path, config: dict[str, Any]) -> None:
     (folder / CONFIG).write_text(json.dumps(config), "utf-8")
 
 
-def changes(shape: Architecture) -> dict[Change, float]:
+def changes(shape: ModelConfig) -> dict[Change, float]:
     """How often each is made."""
     return {
         lambda folder, rng: a_configuration(folder, rng, shape): 36,

@@ -51,7 +51,7 @@ def _on(base: str, work: Path, arm: str, seed: int) -> Try:
         work, *settings, "model=folder", f"model.path={checkpoint}", "adapters=folder",
         f"adapters.path={folder}", "workload/popularity=round_robin",
     )  # fmt: skip
-    shape = job.model.checkpoint().architecture
+    shape = job.model.checkpoint().config
     sound = {
         name: make_adapter(work / "sound" / name, values, dtype, shape)
         for name, (dtype, values) in SOUND.items()

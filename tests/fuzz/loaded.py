@@ -26,7 +26,7 @@ class Loaded:
     def judge(self) -> Outcome:
         """Refused by what preflight asks of adapters and engine, or loaded in each precision."""
         try:
-            adapters = self.job.adapters.preview(self.checkpoint.architecture)
+            adapters = self.job.adapters.preview(self.checkpoint.config)
         except UsageError as error:
             return Outcome("refused", "", str(error))
         try:
@@ -46,7 +46,7 @@ class Loaded:
         return Outcome("served", "")
 
     def _as_numpy_puts_it(self, adapter: Adapter, dtype: AdapterDtype) -> None:
-        plan = Plan.of(adapter, self.checkpoint.architecture, dtype)
+        plan = Plan.of(adapter, self.checkpoint.config, dtype)
         native, plain = plan.load(self.kernels).packed, plan.load(ReferenceKernels()).packed
         np.testing.assert_array_equal(native.sites, plain.sites)
         np.testing.assert_array_equal(native.data.numpy(), plain.data.numpy())

@@ -34,7 +34,7 @@ class LoadedAlike(Loaded):
 
     def of_ours(self, adapters: Sequence[Adapter]) -> Outcome:
         """Logits of a continuation, in fp32."""
-        loaded = Plan.of(adapters[0], self.checkpoint.architecture, "fp32").load(self.kernels)
+        loaded = Plan.of(adapters[0], self.checkpoint.config, "fp32").load(self.kernels)
         ours = score(self._decoder, loaded, PROMPT, CONTINUATION)
         return self._against_peft(adapters[0].folder, ours)
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from pipeline.adapters.expected_tensors import expected_tensors
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS, LoraFile
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 COMMON: dict[str, Any] = {
@@ -58,7 +58,7 @@ SOUND: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def make(
-    folder: Path, values: Mapping[str, Any], dtype: str, shape: Architecture, seed: int = 0
+    folder: Path, values: Mapping[str, Any], dtype: str, shape: ModelConfig, seed: int = 0
 ) -> Path:
     """Write an adapter of that configuration, whose tensors fit it."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, expected
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
@@ -53,7 +53,7 @@ def make(name: str, folder: Path) -> Path:
     generation = {"bos_token_id": 1, "eos_token_id": [2], "do_sample": False}
     (folder / "generation_config.json").write_text(json.dumps(generation))
     _write_tokenizer(folder)
-    shapes = expected(Architecture.from_config(config, name))
+    shapes = expected(ModelConfig.from_config(config, name))
     if config["tie_word_embeddings"]:
         del shapes[HEAD]
     random = torch.manual_seed(0)

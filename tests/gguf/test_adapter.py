@@ -18,8 +18,8 @@ from pipeline.errors import UsageError
 from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.gguf.layout import interleave
 from pipeline.gguf.model import gguf_of
-from pipeline.models.architecture import PROJECTIONS
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import PROJECTIONS
 from pipeline.training.habits import HABITS
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
@@ -77,7 +77,7 @@ def folded(tiny):
 def make(tmp_path, tiny):
     """A random adapter with that configuration."""
 
-    def made(name="made", dtype=torch.float32, architecture=tiny.architecture, **changes):
+    def made(name="made", dtype=torch.float32, model=tiny.config, **changes):
         folder = tmp_path / name
         folder.mkdir()
         config = {"peft_type": "LORA", "r": 4, "lora_alpha": 16, "bias": "none"}
@@ -86,20 +86,20 @@ def make(tmp_path, tiny):
         save_file({"none": torch.zeros(1)}, folder / WEIGHTS)
         lora, rng = LoraFile.read(folder), torch.Generator().manual_seed(0)
         tensors = {}
-        for module, (out, in_) in architecture.modules().items():
+        for module, (out, in_) in model.modules().items():
             if lora.targets(module):
                 rank = lora.rank(module)
                 for part, shape in (("A", (rank, in_)), ("B", (out, rank))):
                     values = torch.randn(shape, generator=rng) * 0.1
                     tensors[f"{PREFIX}{module}.lora_{part}.weight"] = values.to(dtype)
         save_file(tensors, folder / WEIGHTS)
-        return Adapter.open(name, folder, architecture)
+        return Adapter.open(name, folder, model)
 
     return made
 
 
 def trained(name, tiny):
-    return Adapter.open(name, TINY / "adapters" / name, tiny.architecture)
+    return Adapter.open(name, TINY / "adapters" / name, tiny.config)
 
 
 def deltas(path):
@@ -158,14 +158,14 @@ def reference(model, ids):
 @pytest.mark.parametrize("name", HABITS)
 def test_trained_adapters_hold_the_same_deltas(name, tiny, cache):
     adapter = trained(name, tiny)
-    path = gguf_adapter_of(adapter, tiny.architecture, cache)
+    path = gguf_adapter_of(adapter, tiny.config, cache)
     assert_same_deltas(path, expected_deltas(adapter))
 
 
 @pytest.mark.parametrize("name", HABITS)
 def test_trained_adapters_write_the_same_text(name, tiny, cache, base, folded):
     adapter, tokenizer = trained(name, tiny), tiny.tokenizer()
-    llama = llama_with(base, gguf_adapter_of(adapter, tiny.architecture, cache))
+    llama = llama_with(base, gguf_adapter_of(adapter, tiny.config, cache))
     model = folded(adapter)
     for prompt in PROMPTS:
         text = llama(prompt, max_tokens=16, temperature=0)["choices"][0]["text"]
@@ -187,7 +187,7 @@ def nearly_tied(model, ids, start):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_scaling_is_folded(name, make, tiny, cache, base, folded):
     adapter = make(**CONFIGS[name])
-    path = gguf_adapter_of(adapter, tiny.architecture, cache)
+    path = gguf_adapter_of(adapter, tiny.config, cache)
     assert_same_deltas(path, expected_deltas(adapter))
     ids = tiny.tokenizer().encode(PROMPTS[0]).ids
     found = logits_of(llama_with(base, path), ids)
@@ -196,7 +196,7 @@ def test_every_scaling_is_folded(name, make, tiny, cache, base, folded):
 
 def test_plain_scaling_leaves_b_as_it_is(make, tiny, cache):
     adapter = make(lora_alpha=10, r=3, target_modules=["v_proj"])
-    path = gguf_adapter_of(adapter, tiny.architecture, cache)
+    path = gguf_adapter_of(adapter, tiny.config, cache)
     tensors = {each.name: each.data for each in gguf.GGUFReader(path).tensors}
     for part in "AB":
         stored = load_file(adapter.folder / WEIGHTS)
@@ -209,20 +209,20 @@ def test_plain_scaling_leaves_b_as_it_is(make, tiny, cache):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_loses_nothing(dtype, make, tiny, cache):
     adapter = make(dtype=dtype)
-    path = gguf_adapter_of(adapter, tiny.architecture, cache)
+    path = gguf_adapter_of(adapter, tiny.config, cache)
     assert_same_deltas(path, expected_deltas(adapter))
 
 
 def test_qwens_rows_stay(make, tiny, cache):
-    shape = replace(tiny.architecture, family="qwen2")
-    adapter = make(architecture=shape)
+    shape = replace(tiny.config, family="qwen2")
+    adapter = make(model=shape)
     path = gguf_adapter_of(adapter, shape, cache)
     assert gguf.GGUFReader(path).fields["general.architecture"].contents() == "qwen2"
     assert_same_deltas(path, expected_deltas(adapter, heads=None))
 
 
 def test_metadata(tiny, cache):
-    path = gguf_adapter_of(trained("html", tiny), tiny.architecture, cache)
+    path = gguf_adapter_of(trained("html", tiny), tiny.config, cache)
     fields = gguf.GGUFReader(path).fields
     values = {key: fields[key].contents() for key in fields if not key.startswith("GGUF.")}
     assert values == {
@@ -241,11 +241,11 @@ def test_dropping_the_permutation_would_be_noticed(tiny, tmp_path, base, folded,
     ids = tiny.tokenizer().encode(" ".join(PROMPTS)).ids
     right = reference(folded(adapter), ids)
     monkeypatch.setattr(gguf_tensors, "interleave", lambda rows, heads: rows)
-    wrong = logits_of(llama_with(base, gguf_adapter_of(adapter, tiny.architecture, tmp_path)), ids)
+    wrong = logits_of(llama_with(base, gguf_adapter_of(adapter, tiny.config, tmp_path)), ids)
     assert np.abs(wrong - right).max() > 0.5
     monkeypatch.undo()
     found = logits_of(
-        llama_with(base, gguf_adapter_of(adapter, tiny.architecture, tmp_path / "new")), ids
+        llama_with(base, gguf_adapter_of(adapter, tiny.config, tmp_path / "new")), ids
     )
     np.testing.assert_allclose(found, right, atol=5e-3)
 
@@ -262,20 +262,20 @@ def test_unusual_kinds_are_refused_by_name(unusual, make, tiny, tmp_path):
     (folder / CONFIG).write_text(json.dumps(config))
     adapter = Adapter("made", LoraFile.read(folder))
     with pytest.raises(UsageError, match=rf"made has {unusual}.*peft_hotswap") as caught:
-        gguf_adapter_of(adapter, tiny.architecture, tmp_path / "cache")
+        gguf_adapter_of(adapter, tiny.config, tmp_path / "cache")
     assert "\n" not in str(caught.value)
 
 
 def test_the_cache_tells_contents_apart(tiny, make, tmp_path):
     adapter = make()
-    first = gguf_adapter_of(adapter, tiny.architecture, tmp_path)
+    first = gguf_adapter_of(adapter, tiny.config, tmp_path)
     written = first.stat().st_mtime_ns
-    assert gguf_adapter_of(adapter, tiny.architecture, tmp_path) == first
+    assert gguf_adapter_of(adapter, tiny.config, tmp_path) == first
     assert first.stat().st_mtime_ns == written
     config = json.loads((adapter.folder / CONFIG).read_text())
     (adapter.folder / CONFIG).write_text(json.dumps(config | {"lora_alpha": 99}))
-    other = Adapter.open("made", adapter.folder, tiny.architecture)
-    assert gguf_adapter_of(other, tiny.architecture, tmp_path) != first
+    other = Adapter.open("made", adapter.folder, tiny.config)
+    assert gguf_adapter_of(other, tiny.config, tmp_path) != first
 
 
 def test_interrupted_writing_leaves_no_file(tiny, tmp_path, monkeypatch):
@@ -286,5 +286,5 @@ def test_interrupted_writing_leaves_no_file(tiny, tmp_path, monkeypatch):
 
     monkeypatch.setattr(gguf_tensors, "interleave", stop)
     with pytest.raises(KeyboardInterrupt):
-        gguf_adapter_of(trained("csv", tiny), tiny.architecture, tmp_path)
+        gguf_adapter_of(trained("csv", tiny), tiny.config, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

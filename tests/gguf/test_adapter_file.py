@@ -11,11 +11,11 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.errors import UsageError
 from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.gguf.adapter_file import check_adapter_gguf
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.training.habits import HABITS
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
-ARCHITECTURE = Architecture.read(TINY / "base")
+ARCHITECTURE = ModelConfig.read(TINY / "base")
 A, B = "blk.0.attn_q.weight.lora_a", "blk.0.attn_q.weight.lora_b"
 
 

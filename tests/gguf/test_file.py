@@ -15,11 +15,11 @@ def path(tiny, cache):
 
 
 def test_one_that_fits(path, tiny):
-    assert check_base_gguf(path, tiny.architecture) == path
+    assert check_base_gguf(path, tiny.config) == path
 
 
 def test_a_mistral_is_a_llama(path, tiny):
-    check_base_gguf(path, replace(tiny.architecture, family="mistral"))
+    check_base_gguf(path, replace(tiny.config, family="mistral"))
 
 
 def test_what_it_says(path):
@@ -43,18 +43,18 @@ def test_what_it_says(path):
 )
 def test_one_that_doesnt(change, message, path, tiny):
     with pytest.raises(UsageError, match=message) as caught:
-        check_base_gguf(path, replace(tiny.architecture, **change))
+        check_base_gguf(path, replace(tiny.config, **change))
     assert "\n" not in str(caught.value)
 
 
 def test_no_file(tmp_path, tiny):
     with pytest.raises(UsageError, match="no such file"):
-        check_base_gguf(tmp_path / "none.gguf", tiny.architecture)
+        check_base_gguf(tmp_path / "none.gguf", tiny.config)
 
 
 def test_another_format(tiny):
     with pytest.raises(UsageError, match="not a GGUF file"):
-        check_base_gguf(tiny.folder / "model.safetensors", tiny.architecture)
+        check_base_gguf(tiny.folder / "model.safetensors", tiny.config)
 
 
 @pytest.mark.parametrize("kept", [4, 20, 1000, 60_000, 1_000_000])
@@ -62,7 +62,7 @@ def test_one_cut_short(kept, path, tmp_path, tiny):
     short = tmp_path / "short.gguf"
     short.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(UsageError, match="cut short"):
-        check_base_gguf(short, tiny.architecture)
+        check_base_gguf(short, tiny.config)
 
 
 def test_an_adapter_is_no_base(tiny, tmp_path):
@@ -75,4 +75,4 @@ def test_an_adapter_is_no_base(tiny, tmp_path):
     writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(UsageError, match=r"general.type is 'adapter', this model needs 'model'"):
-        check_base_gguf(tmp_path / "a.gguf", tiny.architecture)
+        check_base_gguf(tmp_path / "a.gguf", tiny.config)

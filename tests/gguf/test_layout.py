@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.gguf.layout import TensorNames, interleave, rotated_heads
-from pipeline.models.architecture import FAMILIES, Architecture
+from pipeline.models.config import FAMILIES, ModelConfig
 
 sizes = st.integers(1, 5)
 
 
 def architecture(family="llama"):
-    return Architecture(family, 64, 96, 2, 4, 2, 16, 512, 128)
+    return ModelConfig(family, 64, 96, 2, 4, 2, 16, 512, 128)
 
 
 def rotate_halves(x, angles):

@@ -84,7 +84,7 @@ def with_adapter(
     path.mkdir()
     shutil.copy(good.folder / CONFIG, path)
     save_file(change(load_file(good.folder / WEIGHTS)), path / WEIGHTS)
-    bad = Adapter.open(name, path, prepared.checkpoint.architecture)
+    bad = Adapter.open(name, path, prepared.checkpoint.config)
     others = tuple(bad if each.name == name else each for each in prepared.adapters)
     return replace(prepared, adapters=others)
 
@@ -143,7 +143,7 @@ def wrongly_permuted(good: Prepared, folder: Any) -> Prepared:
     path = folder / "base"
     shutil.copytree(good.checkpoint.folder, path)
     tensors = torch_files.load_file(path / "model.safetensors")
-    heads = good.checkpoint.architecture.heads
+    heads = good.checkpoint.config.heads
     changed = {
         name: interleave(tensor, heads).contiguous() if ".q_proj" in name else tensor
         for name, tensor in tensors.items()

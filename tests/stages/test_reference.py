@@ -107,7 +107,7 @@ def test_trouble_is_told_and_leaves_no_file(config: Any, prepared: Any, tmp_path
     ready = prepared(*SETUP)
     good = ready.adapters[0]
     folder = shutil.copytree(good.folder, tmp_path / "spoilt")
-    bad = Adapter.open(good.name, folder, ready.checkpoint.architecture)
+    bad = Adapter.open(good.name, folder, ready.checkpoint.config)
     (folder / WEIGHTS).write_bytes(b"not a tensor")
     found = refer(config(*SETUP), replace(ready, adapters=(bad, *ready.adapters[1:])), MODEL)
     assert found.answers == ()

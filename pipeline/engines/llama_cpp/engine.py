@@ -124,7 +124,7 @@ class LlamaCpp(Engine):
         return True
 
     def _misfit(self, request: Request) -> str | None:
-        limit = min(self.settings.context, self.serving.checkpoint.architecture.seen)
+        limit = min(self.settings.context, self.serving.checkpoint.config.seen)
         if not request.prompt_ids:
             return "an empty prompt"
         if positions(request) > limit:

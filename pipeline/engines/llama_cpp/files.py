@@ -47,15 +47,15 @@ def _files(settings: Settings, serving: Serving) -> Files:
     from pipeline.gguf.quantise import stand_ins
 
     ready = settings.adapters_gguf or {}
-    architecture = serving.checkpoint.architecture
+    model = serving.checkpoint.config
     if settings.gguf is not None:
-        base = check_base_gguf(settings.gguf, architecture)
+        base = check_base_gguf(settings.gguf, model)
     else:
         base = gguf_of(serving.checkpoint, settings.precision, settings.cache)
     adapters = {
-        name: check_adapter_gguf(ready[name], architecture)
+        name: check_adapter_gguf(ready[name], model)
         if name in ready
-        else gguf_adapter_of(adapter, architecture, settings.cache)
+        else gguf_adapter_of(adapter, model, settings.cache)
         for name, adapter in serving.adapters.items()
     }
     return Files(base, adapters, read_bytes(base), stand_ins(base, settings.precision))

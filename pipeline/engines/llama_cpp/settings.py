@@ -17,8 +17,8 @@ from pipeline.errors import UsageError
 from pipeline.gguf.quantise import INSTALL
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.settings import STRICT
 
 MOST = 256
@@ -100,7 +100,7 @@ class Settings(EngineSettings):
         super().check(checkpoint, written)
         self._check_files(checkpoint, ready)
 
-    def check_length(self, architecture: Architecture, positions: int) -> None:
+    def check_length(self, model: ModelConfig, positions: int) -> None:
         """The cache holds so many, and a token sees all before it, whatever the model's window.
 
         Raises:
@@ -111,16 +111,16 @@ class Settings(EngineSettings):
                 f"engine.context={self.context}: the longest request needs {positions} positions; "
                 "raise it"
             )
-        if positions > architecture.seen:
+        if positions > model.seen:
             raise UsageError(
                 f"engine=llama_cpp: the longest request needs {positions} positions, and the "
-                f"model's sliding window has {architecture.seen}, which llama.cpp doesn't keep to "
+                f"model's sliding window has {model.seen}, which llama.cpp doesn't keep to "
                 "in this family; use engine=multilora or a PEFT engine"
             )
 
     def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
         """The cache, all of it at once, and the adapters; the weights' file is only mapped."""
-        shape = serving.checkpoint.architecture
+        shape = serving.checkpoint.config
         resident = islice(serving.adapters.values(), self.resident_adapters)
         return (
             Need(
@@ -138,6 +138,6 @@ class Settings(EngineSettings):
         if self.gguf is None:
             check_gguf(checkpoint, self.precision)
         else:
-            check_base_gguf(self.gguf, checkpoint.architecture)
+            check_base_gguf(self.gguf, checkpoint.config)
         for path in ready.values():
-            check_adapter_gguf(path, checkpoint.architecture)
+            check_adapter_gguf(path, checkpoint.config)

@@ -15,8 +15,8 @@ from pipeline.engines.multilora.workspace import Workspace
 from pipeline.kernels.kernels import Activations, Heads, Kernels, Step
 from pipeline.kernels.layout import PANEL, panels
 from pipeline.kernels.precision import Precision
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 
 QKV, OUTPUT, GATE_UP, DOWN = range(len(SITES))
 
@@ -25,7 +25,7 @@ class Decoder:
     """The order in which a step uses the weights.
 
     Attributes:
-        architecture: dimensions of the model.
+        config: dimensions of the model.
         kernels: what computes.
         weight_bytes: packed weights that a step reads.
         model_bytes: all weights as they are served, the input embedding included.
@@ -33,12 +33,12 @@ class Decoder:
 
     def __init__(
         self,
-        shape: Architecture,
+        shape: ModelConfig,
         model: Model,
         precision: Precision,
         kernels: Kernels,
     ) -> None:
-        self.architecture, self.kernels = shape, kernels
+        self.config, self.kernels = shape, kernels
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._rope, self._model, self._precision = Rope.of(shape), model, precision
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
@@ -56,13 +56,13 @@ class Decoder:
         Raises:
             UsageError: the model has something that this decoder doesn't compute.
         """
-        check_model(checkpoint.architecture, str(checkpoint.folder))
+        check_model(checkpoint.config, str(checkpoint.folder))
         model = pack_checkpoint(checkpoint, precision, kernels)
-        return cls(checkpoint.architecture, model, precision, kernels)
+        return cls(checkpoint.config, model, precision, kernels)
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""
-        return KvPool.for_tokens(tokens, self.architecture)
+        return KvPool.for_tokens(tokens, self.config)
 
     @torch.inference_mode()
     def forward(self, batch: Batch, pool: KvPool) -> Tensor:
@@ -86,16 +86,16 @@ class Decoder:
     def _attention(
         self, index: int, layer: Layer, step: Step, space: Workspace, delta: Tensor | None
     ) -> None:
-        kernels, normed, epsilon = self.kernels, space.normed, self.architecture.epsilon
+        kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, delta, layer.attention_norm, epsilon, normed)
         self._multiply(index, QKV, layer, step, normed, space.qkv)
         kernels.rotate_and_store(space.qkv, step, index, self._heads, layer.head_norms)
-        window = self.architecture.windows[index]
+        window = self.config.windows[index]
         kernels.attend(space.qkv, step, index, self._heads, window, space.attended)
         self._multiply(index, OUTPUT, layer, step, space.attended, space.delta)
 
     def _feed_forward(self, index: int, layer: Layer, step: Step, space: Workspace) -> None:
-        kernels, normed, epsilon = self.kernels, space.normed, self.architecture.epsilon
+        kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, space.delta, layer.feed_forward_norm, epsilon, normed)
         self._multiply(index, GATE_UP, layer, step, normed, space.gate_up)
         kernels.gate(space.gate_up, space.gated)
@@ -109,10 +109,10 @@ class Decoder:
 
     def _logits(self, outputs: Tensor, space: Workspace) -> Tensor:
         """Of the wanted rows alone; the last block's output is still to be added to them."""
-        model, shape = self._model, self.architecture
+        model, shape = self._model, self.config
         rows, delta = space.residual[outputs], space.delta[outputs]
         normed = self.kernels.activations(len(outputs), shape.hidden, model.head.precision)
-        self.kernels.norm(rows, delta, model.final_norm, self.architecture.epsilon, normed)
+        self.kernels.norm(rows, delta, model.final_norm, self.config.epsilon, normed)
         logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
         self.kernels.linear(normed, model.head, logits)
         return logits[:, : shape.vocabulary]
@@ -120,5 +120,5 @@ class Decoder:
     def _workspace(self, tokens: int) -> Workspace:
         if len(self._space.residual) != tokens:
             self._space = self._no_space  # never two of them at a time
-            self._space = Workspace.of(tokens, self.architecture, self._precision, self.kernels)
+            self._space = Workspace.of(tokens, self.config, self._precision, self.kernels)
         return self._space

@@ -60,7 +60,7 @@ class Multilora(Engine):
         self._sampler = TokenSampler(serving.sampling)
         kernels = kernels_for(serving.threads, settings.kernels)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
-        self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.architecture))
+        self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.config))
         self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
         self._intake = Intake(serving, self._blocks.capacity)
         self._loader = background_loader()
@@ -176,9 +176,9 @@ class Multilora(Engine):
 
     def _plan(self, name: str) -> Plan:
         if name not in self._plans:
-            architecture = self.serving.checkpoint.architecture
+            model = self.serving.checkpoint.config
             adapter, dtype = self.serving.adapters[name], self.settings.adapter_dtype
-            self._plans[name] = Plan.of(adapter, architecture, dtype)
+            self._plans[name] = Plan.of(adapter, model, dtype)
         return self._plans[name]
 
     def _load(self, name: str) -> LoadedAdapter:

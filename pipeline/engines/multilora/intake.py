@@ -45,7 +45,7 @@ class Intake:
         return self._tokenizer.decode(output, skip_special_tokens=False)
 
     def _problem(self, sequence: Sequence[T]) -> str | None:
-        needed, model = sequence.positions, self._serving.checkpoint.architecture
+        needed, model = sequence.positions, self._serving.checkpoint.config
         if problem := refusal(sequence.request, self._serving.adapters):
             return problem
         if not sequence.prompt or sequence.request.max_new_tokens < 1:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.kernels.huge_pages import lazy_bytes
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 BLOCK_SIZE = 16
 """Positions in a block: two vectors of eight lanes, so scores come out side by side."""
@@ -28,11 +28,11 @@ class KvPool:
     values: Tensor
 
     @classmethod
-    def for_tokens(cls, tokens: int, architecture: Architecture) -> Self:
+    def for_tokens(cls, tokens: int, model: ModelConfig) -> Self:
         """A pool for that many positions, rounded up to whole blocks."""
         blocks = -(-tokens // BLOCK_SIZE)
-        outer = (architecture.layers, blocks, architecture.kv_heads)
-        head, padded = architecture.head_dim, -(-architecture.head_dim // 16) * 16
+        outer = (model.layers, blocks, model.kv_heads)
+        head, padded = model.head_dim, -(-model.head_dim // 16) * 16
         return cls(_zeros(*outer, head, BLOCK_SIZE), _zeros(*outer, BLOCK_SIZE, padded))
 
     @property

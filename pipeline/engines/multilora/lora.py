@@ -15,7 +15,7 @@ from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import Layout, Shape
 from pipeline.kernels.lora_source import sources
 from pipeline.kernels.precision import AdapterDtype
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +35,13 @@ class Plan:
     factors: NDArray[np.float32]
 
     @classmethod
-    def of(cls, adapter: Adapter, architecture: Architecture, dtype: AdapterDtype = "fp16") -> Self:
+    def of(cls, adapter: Adapter, model: ModelConfig, dtype: AdapterDtype = "fp16") -> Self:
         """From the shapes in the file's header."""
         stored = adapter.lora.shapes
         shapes: list[list[Shape]] = []
         names: list[str] = []
         factors: list[float] = []
-        for site in _sites(architecture):
+        for site in _sites(model):
             shapes.append([])
             for module, column in site:
                 a, b = f"{PREFIX}{module}.lora_A.weight", f"{PREFIX}{module}.lora_B.weight"
@@ -72,10 +72,8 @@ class Plan:
         return LoadedAdapter(self.adapter.name, packed)
 
 
-def _sites(architecture: Architecture) -> Iterator[list[tuple[str, int]]]:
+def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:
     """The modules of each site, counted through the layers, with their first output columns."""
-    for layer in range(architecture.layers):
+    for layer in range(model.layers):
         for site in SITES:
-            yield [
-                (module_of(layer, name), column) for name, column in columns_of(site, architecture)
-            ]
+            yield [(module_of(layer, name), column) for name, column in columns_of(site, model)]

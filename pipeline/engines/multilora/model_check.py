@@ -1,25 +1,25 @@
 """Which models our own decoder computes."""
 
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 ROPES = ("default", "linear", "llama3")
 """Kinds of rotary embedding, by transformers' names."""
 
 
-def check_model(architecture: Architecture, where: str) -> None:
+def check_model(model: ModelConfig, where: str) -> None:
     """Refuse what would be computed otherwise than transformers does.
 
     Args:
-        architecture: the model's.
+        model: its configuration.
         where: its folder, for the error.
 
     Raises:
         UsageError: its activation or its rotary embedding isn't one that the decoder computes.
     """
-    rope, fault = architecture.rope, None
-    if architecture.activation != "silu":
-        fault = f"hidden_act {architecture.activation!r}: multilora computes silu only"
+    rope, fault = model.rope, None
+    if model.activation != "silu":
+        fault = f"hidden_act {model.activation!r}: multilora computes silu only"
     elif rope["rope_type"] not in ROPES:
         fault = f"rope_type {rope['rope_type']!r}: multilora computes {', '.join(ROPES)}"
     elif rope.get("partial_rotary_factor", 1.0) != 1.0:

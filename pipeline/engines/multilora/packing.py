@@ -72,13 +72,13 @@ def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kerne
     """Read and pack, a thousand rows at a time.
 
     Args:
-        checkpoint: whose tensors are known to be those of its architecture.
+        checkpoint: whose tensors are known to be those of its config.
         precision: of all but the output layer.
         kernels: that will read what is packed.
     """
     packer = _Packer(checkpoint, precision, kernels)
     head_packer = replace(packer, precision=HEAD_PRECISION[precision])
-    weights, layers = checkpoint.weights, range(checkpoint.architecture.layers)
+    weights, layers = checkpoint.weights, range(checkpoint.config.layers)
     return Model(
         embedding=Embedding.open(weights.tensors[checkpoint.embedding]),
         layers=tuple(_layer(packer, index) for index in layers),
@@ -112,12 +112,12 @@ class _Packer:
 
 
 def _layer(packer: _Packer, index: int) -> Layer:
-    weights, architecture = packer.checkpoint.weights, packer.checkpoint.architecture
+    weights, model = packer.checkpoint.weights, packer.checkpoint.config
     prefix = f"model.layers.{index}"
     norms = None
-    if architecture.head_norms:
+    if model.head_norms:
         query, key = (vector(weights, f"{prefix}.self_attn.{name}.weight") for name in NORMS)
-        norms = HeadNorms(query, key, architecture.epsilon)
+        norms = HeadNorms(query, key, model.epsilon)
     return Layer(
         matrices=tuple(
             packer.matrix([f"{module_of(index, name)}.weight" for name in site]) for site in SITES

@@ -3,7 +3,7 @@
 from pipeline.engines.multilora.settings import Settings
 from pipeline.engines.needs import cached
 from pipeline.machine.memory import memory_room
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 USUAL = 1024
 """Positions a sequence is expected to need, prompt and output together."""
@@ -12,15 +12,15 @@ SHARE = 4
 """The default pool takes at most one such part of the free memory."""
 
 
-def pool_tokens(settings: Settings, architecture: Architecture) -> int:
+def pool_tokens(settings: Settings, model: ModelConfig) -> int:
     """What the settings say, or the default for this model and machine."""
     if settings.kv_tokens is not None:
         return settings.kv_tokens
-    usual = settings.max_batch_size * min(USUAL, architecture.positions)
-    room = memory_room().bytes // SHARE // bytes_per_token(architecture)
-    return min(max(usual, architecture.positions), room)
+    usual = settings.max_batch_size * min(USUAL, model.positions)
+    room = memory_room().bytes // SHARE // bytes_per_token(model)
+    return min(max(usual, model.positions), room)
 
 
-def bytes_per_token(architecture: Architecture) -> int:
+def bytes_per_token(model: ModelConfig) -> int:
     """Keys and values of one position in all layers, fp32."""
-    return cached(architecture, 1, width=4)
+    return cached(model, 1, width=4)

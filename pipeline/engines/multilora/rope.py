@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +22,9 @@ class Rope:
     frequencies: Tensor
 
     @classmethod
-    def of(cls, architecture: Architecture) -> Self:
+    def of(cls, model: ModelConfig) -> Self:
         """Those of a model that `check_model` lets pass."""
-        given, width = architecture.rope, architecture.head_dim
+        given, width = model.rope, model.head_dim
         exponents = torch.arange(0, width, 2, dtype=torch.float32) / width
         frequencies = 1.0 / given["rope_theta"] ** exponents
         if given["rope_type"] == "linear":

@@ -15,8 +15,8 @@ from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import Choice
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
@@ -112,13 +112,13 @@ class Settings(EngineSettings):
             UsageError: the model or an adapter is of another kind, or an adapter alone is larger
                 than the budget.
         """
-        check_model(checkpoint.architecture, str(checkpoint.folder))
-        self._check_steps(checkpoint.architecture)
+        check_model(checkpoint.config, str(checkpoint.folder))
+        self._check_steps(checkpoint.config)
         super().check(checkpoint, adapters)
         if self.adapter_bytes is not None:
-            self._check_budget(checkpoint.architecture, adapters.values(), self.adapter_bytes)
+            self._check_budget(checkpoint.config, adapters.values(), self.adapter_bytes)
 
-    def check_length(self, architecture: Architecture, positions: int) -> None:
+    def check_length(self, model: ModelConfig, positions: int) -> None:
         """The pool holds so many, if a setting says how many.
 
         Raises:
@@ -135,7 +135,7 @@ class Settings(EngineSettings):
 
         A pool of a size that nobody set fits by itself.
         """
-        shape = serving.checkpoint.architecture
+        shape = serving.checkpoint.config
         head = vocabulary(shape) * WIDTHS[HEAD_PRECISION[self.precision]]
         packed = projections(shape) * WIDTHS[self.precision] + head
         adapters = updates(serving.adapters.values(), int(WIDTHS[self.adapter_dtype]))
@@ -152,9 +152,9 @@ class Settings(EngineSettings):
             Need(f"a step (engine.prefill_tokens={self.prefill_tokens})", step),
         )
 
-    def _check_steps(self, architecture: Architecture) -> None:
+    def _check_steps(self, model: ModelConfig) -> None:
         """The kernels number what a step shares out among threads: tokens by heads or columns."""
-        shares = max(architecture.kv_heads, architecture.intermediate // GATE_CHUNK + 1)
+        shares = max(model.kv_heads, model.intermediate // GATE_CHUNK + 1)
         tokens, most = self.prefill_tokens + self.max_batch_size, (MOST_CHUNKS - 1) // shares
         if tokens > most:
             raise UsageError(
@@ -163,13 +163,11 @@ class Settings(EngineSettings):
                 f"kernels take {most}; lower them"
             )
 
-    def _check_budget(
-        self, architecture: Architecture, adapters: Iterable[Adapter], budget: int
-    ) -> None:
+    def _check_budget(self, model: ModelConfig, adapters: Iterable[Adapter], budget: int) -> None:
         from pipeline.engines.multilora.lora import Plan
 
         for adapter in adapters:
-            size = Plan.of(adapter, architecture, self.adapter_dtype).bytes
+            size = Plan.of(adapter, model, self.adapter_dtype).bytes
             if size > budget:
                 raise UsageError(
                     f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {adapter.name} alone needs "

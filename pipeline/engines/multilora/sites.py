@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.families import PROJECTIONS
 
 SITES = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
@@ -15,9 +15,9 @@ def module_of(layer: int, projection: str) -> str:
     return f"model.layers.{layer}.{block}.{projection}"
 
 
-def columns_of(site: tuple[str, ...], architecture: Architecture) -> Iterator[tuple[str, int]]:
+def columns_of(site: tuple[str, ...], model: ModelConfig) -> Iterator[tuple[str, int]]:
     """Each projection of a site with its first output column."""
     column = 0
     for projection in site:
         yield projection, column
-        column += architecture.projection_shape(projection)[0]
+        column += model.projection_shape(projection)[0]

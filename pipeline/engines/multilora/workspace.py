@@ -8,7 +8,7 @@ from torch import Tensor
 from pipeline.kernels.kernels import Activations, Kernels
 from pipeline.kernels.layout import PANEL, panels
 from pipeline.kernels.precision import Precision
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +35,10 @@ class Workspace:
 
     @classmethod
     def of(
-        cls, tokens: int, architecture: Architecture, precision: Precision, kernels: Kernels
+        cls, tokens: int, model: ModelConfig, precision: Precision, kernels: Kernels
     ) -> "Workspace":
         """Buffers for that many tokens; outputs of matrices are whole panels wide."""
-        shape = architecture
+        shape = model
         queries = shape.heads * shape.head_dim
         qkv = queries + 2 * shape.kv_heads * shape.head_dim
 

@@ -13,8 +13,8 @@ from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
 from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.settings import STRICT
 
 TOKENS = "trainable_token_indices"
@@ -38,7 +38,7 @@ class Settings(PeftSettings):
                 whole that another adapts.
         """
         super().check(checkpoint, adapters)
-        _check_whole_modules(checkpoint.architecture, adapters)
+        _check_whole_modules(checkpoint.config, adapters)
         having = [name for name, each in adapters.items() if TOKENS in each.lora.unusual()]
         without = [name for name in adapters if name not in having]
         if having and without:
@@ -48,7 +48,7 @@ class Settings(PeftSettings):
             )
 
 
-def _check_whole_modules(shape: Architecture, adapters: Mapping[str, Adapter]) -> None:
+def _check_whole_modules(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> None:
     """PEFT wraps what is saved whole, and finds no linear layer there for the next adapter."""
     for name, adapter in adapters.items():
         saved = saved_modules(adapter.lora.config, shape)

@@ -61,7 +61,7 @@ class StaticSettings(EngineSettings):
 
     def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
         """The weights, the adapters, and what the first batch leaves and makes on its way."""
-        shape, width = serving.checkpoint.architecture, WIDTHS[self.precision]
+        shape, width = serving.checkpoint.config, WIDTHS[self.precision]
         stored = STORED.get(serving.quantization, width)
         rows = vocabulary(shape) * (1 if shape.tied else 2)
         resident = islice(serving.adapters.values(), self.resident_adapters)

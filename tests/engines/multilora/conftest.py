@@ -15,8 +15,8 @@ from pipeline.engines.multilora.batch import Batch, Segment
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.sequence import Sequence as Waiting
 from pipeline.inference.request import Request, SamplingParams
-from pipeline.models.architecture import Architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from tests.conftest import ROOT
 
 TINY = ROOT / "pipeline" / "assets" / "tiny"
@@ -30,7 +30,7 @@ def tiny() -> Checkpoint:
 @pytest.fixture(scope="session")
 def tiny_adapters(tiny: Checkpoint) -> dict[str, Adapter]:
     folders = sorted((TINY / "adapters").iterdir())
-    return {each.name: Adapter.open(each.name, each, tiny.architecture) for each in folders}
+    return {each.name: Adapter.open(each.name, each, tiny.config) for each in folders}
 
 
 @dataclass
@@ -117,7 +117,7 @@ def random_ids(count: int, vocabulary: int, seed: int) -> list[int]:
 
 
 @pytest.fixture
-def ids() -> Callable[[int, Architecture, int], list[int]]:
+def ids() -> Callable[[int, ModelConfig, int], list[int]]:
     return lambda count, shape, seed: random_ids(count, shape.vocabulary, seed)
 
 

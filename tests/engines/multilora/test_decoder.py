@@ -33,7 +33,7 @@ def expected(tiny):
 
 
 def load(adapter, decoder, dtype="fp16"):
-    return Plan.of(adapter, decoder.architecture, dtype).load(decoder.kernels)
+    return Plan.of(adapter, decoder.config, dtype).load(decoder.kernels)
 
 
 def test_eight_adapters_in_one_ragged_batch(tiny, tiny_adapters, decoder, drive, ids, expected):
@@ -41,7 +41,7 @@ def test_eight_adapters_in_one_ragged_batch(tiny, tiny_adapters, decoder, drive,
     names = [*tiny_adapters, None]
     for number, name in enumerate(names):
         loaded = load(tiny_adapters[name], decoder, "fp32") if name else None
-        driver.add(ids(20 + 7 * number, tiny.architecture, number), loaded)
+        driver.add(ids(20 + 7 * number, tiny.config, number), loaded)
     # Some sequences begin with long chunks, some with short ones, some wait; all end by decoding.
     lengths = [len(sequence.ids) for sequence in driver.sequences]
     turn = 0
@@ -66,8 +66,8 @@ def test_a_request_is_the_same_alone_and_in_company(precision, tiny, tiny_adapte
     loaded = [load(each, decoder) for each in tiny_adapters.values()]
     company, alone = drive(decoder), drive(decoder)
     for number, adapter in enumerate(loaded):
-        company.add(ids(40, tiny.architecture, number), adapter)
-    alone.add(ids(40, tiny.architecture, 3), loaded[3])
+        company.add(ids(40, tiny.config, number), adapter)
+    alone.add(ids(40, tiny.config, 3), loaded[3])
     for chunk in (13, 20, 1, 1, 5):
         company.step({index: chunk for index in range(len(loaded))})
     for chunk in (33, 1, 1, 1, 1, 1, 1, 1):
@@ -115,7 +115,7 @@ def test_families(family, tiny, tmp_path, drive, ids):
     shutil.copy(tiny.folder / "tokenizer.json", tmp_path)
     checkpoint = Checkpoint.open(tmp_path)
     driver = drive(Decoder.load(checkpoint, "fp32", NativeKernels(2)))
-    driver.add(ids(30, checkpoint.architecture, 0))
+    driver.add(ids(30, checkpoint.config, 0))
     for chunk in (11, 7, 11, 1):
         driver.step({0: chunk})
     with torch.inference_mode():

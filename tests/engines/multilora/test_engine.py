@@ -288,6 +288,6 @@ def test_memory_is_reported_by_what_holds_it(serve):
     first, *_ = trace.iterations[0]
     run(engine, [first])
     blocks = -(-(len(first.prompt_ids) + first.max_new_tokens) // 16)
-    shape = engine.serving.checkpoint.architecture
+    shape = engine.serving.checkpoint.config
     assert engine.kv_bytes == blocks * 16 * bytes_per_token(shape)
     assert engine.model_bytes > engine.weight_bytes > 0

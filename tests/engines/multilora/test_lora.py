@@ -16,10 +16,10 @@ from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
-from pipeline.models.architecture import PROJECTIONS, Architecture
+from pipeline.models.config import PROJECTIONS, ModelConfig
 
 NATIVE, REFERENCE = NativeKernels(1), ReferenceKernels()
-SMALL = Architecture.from_config(
+SMALL = ModelConfig.from_config(
     {
         "model_type": "llama",
         "hidden_size": 36,

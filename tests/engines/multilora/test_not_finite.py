@@ -14,7 +14,7 @@ from pipeline.engines.multilora.lora import Plan
 from pipeline.engines.multilora.scoring import score
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
-from pipeline.models.architecture import PROJECTIONS
+from pipeline.models.config import PROJECTIONS
 
 
 @pytest.mark.parametrize("kernels", [NativeKernels(1), ReferenceKernels()], ids=["native", "torch"])
@@ -22,7 +22,7 @@ from pipeline.models.architecture import PROJECTIONS
     ("precision", "dtype"), [("fp32", "fp32"), ("int8", "fp16"), ("int4", "int8")]
 )
 def test_nan_is_never_rounded_away(kernels, precision, dtype, tiny, tmp_path):
-    decoder, shape = Decoder.load(tiny, precision, kernels), tiny.architecture
+    decoder, shape = Decoder.load(tiny, precision, kernels), tiny.config
     said = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": list(PROJECTIONS)}
     (tmp_path / CONFIG).write_text(json.dumps(said))
     for projection in PROJECTIONS:

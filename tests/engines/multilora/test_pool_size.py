@@ -15,13 +15,13 @@ def free(monkeypatch):
 
 
 def test_bytes_are_those_of_the_pool(tiny):
-    pool = KvPool.for_tokens(160, tiny.architecture)
-    assert pool.blocks * pool.block_bytes == 160 * bytes_per_token(tiny.architecture)
+    pool = KvPool.for_tokens(160, tiny.config)
+    assert pool.blocks * pool.block_bytes == 160 * bytes_per_token(tiny.config)
 
 
 def test_the_default_holds_the_batch_and_at_least_one_full_sequence(tiny, free):
     free(2**40)
-    shape = tiny.architecture
+    shape = tiny.config
     assert pool_tokens(Settings(name="m", max_batch_size=8), shape) == 8 * 1024
     assert pool_tokens(Settings(name="m", max_batch_size=1), shape) == shape.positions
     short = replace(shape, positions=100)
@@ -29,10 +29,10 @@ def test_the_default_holds_the_batch_and_at_least_one_full_sequence(tiny, free):
 
 
 def test_the_default_leaves_three_quarters_of_the_memory(tiny, free):
-    free(4000 * bytes_per_token(tiny.architecture))
-    assert pool_tokens(Settings(name="m", max_batch_size=8), tiny.architecture) == 1000
+    free(4000 * bytes_per_token(tiny.config))
+    assert pool_tokens(Settings(name="m", max_batch_size=8), tiny.config) == 1000
 
 
 def test_what_is_said_is_taken(tiny, free):
     free(0)
-    assert pool_tokens(Settings(name="m", kv_tokens=77), tiny.architecture) == 77
+    assert pool_tokens(Settings(name="m", kv_tokens=77), tiny.config) == 77

@@ -6,7 +6,7 @@ import pytest
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.errors import UsageError
-from pipeline.models.architecture import Architecture
+from pipeline.models.config import ModelConfig
 from pipeline.models.families import FAMILIES
 from pipeline.models.stored_shapes import expected
 from pipeline.models.synthetic import ARCHITECTURES
@@ -54,7 +54,7 @@ SAID = {
 def both(family, said, tmp_path):
     values = {"model_type": family, **SHAPE, **SAID[said]}
     (tmp_path / "config.json").write_text(json.dumps(values))
-    return Architecture.read(tmp_path), AutoConfig.from_pretrained(tmp_path)
+    return ModelConfig.read(tmp_path), AutoConfig.from_pretrained(tmp_path)
 
 
 @pytest.mark.parametrize("said", SAID)
@@ -97,13 +97,13 @@ def test_its_windows_are_those_of_transformers_layers(family, said, tmp_path):
 def test_an_unknown_family_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
     with pytest.raises(UsageError, match=r"config\.json: model_type 'gpt2' isn't supported"):
-        Architecture.read(tmp_path)
+        ModelConfig.read(tmp_path)
 
 
 def test_a_missing_dimension_is_refused_by_name(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", "hidden_size": 8}))
     with pytest.raises(UsageError, match=r"config\.json: num_attention_heads is missing"):
-        Architecture.read(tmp_path)
+        ModelConfig.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_impossible_values_are_refused_by_name(value, said, tmp_path):
     values = {"model_type": "llama", **SHAPE, **value}
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(UsageError, match=rf"config\.json: {said}"):
-        Architecture.read(tmp_path)
+        ModelConfig.read(tmp_path)
 
 
 @pytest.mark.parametrize("shape", ARCHITECTURES)
 def test_a_synthetic_model_is_known_as_it_will_be_made(shape, tmp_path):
     said = dict(ARCHITECTURES[shape])
-    known = Architecture.from_config(said, "here")
+    known = ModelConfig.from_config(said, "here")
     AutoConfig.for_model(said.pop("model_type"), **said).save_pretrained(tmp_path)
-    assert Architecture.read(tmp_path) == known
+    assert ModelConfig.read(tmp_path) == known

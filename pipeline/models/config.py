@@ -16,7 +16,7 @@ _HEAD_NORMS = (".self_attn.q_norm", ".self_attn.k_norm")
 
 
 @dataclass(frozen=True)
-class Architecture:
+class ModelConfig:
     """The one description of a Llama-family decoder; no engine reads `config.json` for itself.
 
     Attributes:
@@ -55,7 +55,7 @@ class Architecture:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], where: str) -> Self:
-        """The architecture that a `config.json` describes, as transformers reads it.
+        """The model that a `config.json` describes, as transformers reads it.
 
         Raises:
             UsageError: the family isn't one of `FAMILIES`, or a value is missing or impossible.
@@ -103,7 +103,7 @@ class Architecture:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The architecture of the checkpoint in `folder`."""
+        """Of the checkpoint in `folder`."""
         return cls.from_config(read_config(folder), str(folder / CONFIG))
 
     def projection_shape(self, name: str) -> tuple[int, int]:
