@@ -86,5 +86,5 @@ def _programs(names: Sequence[str], path: str) -> Iterator[Path]:
         places = [""] if os.sep in name else [each for each in path.split(os.pathsep) if each]
         for place in dict.fromkeys(places):
             program = Path(place, name)
-            if program.is_file() and os.access(program, os.X_OK):
+            if os.path.isfile(program) and os.access(program, os.X_OK):
                 yield program

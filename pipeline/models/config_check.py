@@ -67,6 +67,9 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
     epsilon = config["rms_norm_eps"]
     if not math.isfinite(epsilon) or epsilon < 0:
         raise UsageError(f"{where}: rms_norm_eps is {epsilon}, not a number above 0; correct it")
+    spread = config.get("initializer_range", 0.0)
+    if config["model_type"] == "llama" and not 0 <= spread <= 1:
+        raise UsageError(f"{where}: initializer_range is {spread}, not from 0 to 1; correct it")
     width = _check_heads(config, where)
     _check_padding(config, where)
     _check_layers(config, where)

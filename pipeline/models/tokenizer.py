@@ -1,6 +1,6 @@
 """A tokenizer as its file has it, but for what the file has by accident."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ def read_tokenizer(path: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_buffer(read_regular(path, MOST))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; {AGAIN}") from error
-    except Exception as error:  # The library raises no other kind.
+    except BaseException as error:  # The library panics at files that it doesn't expect.
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
         raise UsageError(
             f"{path}: tokenizers can't read it ({error}); save it with the version installed here"
         ) from error
@@ -58,6 +60,7 @@ def check_tokenizer(folder: Path) -> None:
         known |= {token["content"] for token in document["added_tokens"]}
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a fast tokenizer's file; save the tokenizer anew") from error
+    _check_merges(document["model"], known, path)
     if not is_there(config):
         return
     said = read_object(config)
@@ -75,6 +78,23 @@ def check_tokenizer(folder: Path) -> None:
             raise UsageError(
                 f"{config}: names the token {token!r:.80}, which {TOKENIZER} lacks, so that its id "
                 "isn't known; save both anew with save_pretrained"
+            )
+
+
+def _check_merges(model: Mapping[str, Any], known: Collection[str], path: Path) -> None:
+    """The library takes for granted that a merge makes a token, and cuts the prefix off unseen."""
+    prefix = str(model.get("continuing_subword_prefix") or "")
+    for merge in model.get("merges") or ():
+        try:
+            first, second = merge.split(" ") if isinstance(merge, str) else merge
+            sound = second.startswith(prefix) and first + second.removeprefix(prefix) in known
+        except (TypeError, ValueError, AttributeError):
+            sound = False
+        if not sound:
+            behind = f" behind continuing_subword_prefix {prefix!r:.40}" if prefix else ""
+            raise UsageError(
+                f"{path}: the merge {merge!r:.80} makes no token of its vocabulary{behind}; save "
+                "the tokenizer anew"
             )
 
 

@@ -47,6 +47,21 @@ def test_a_shim_hides_nothing_that_stands_behind_it(folder):
     assert [each.path for each in good] == [real]
 
 
+def test_a_folder_that_may_not_be_looked_into_is_passed_over(folder, monkeypatch):
+    real = folder("python3.11", says="3 11 2")
+    shut = real.parent.with_name("shut")
+    stat = os.stat
+
+    def refusing(path, *given, **named):
+        if str(path).startswith(str(shut)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, *given, **named)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    good, bad = found("", os.pathsep.join([str(shut), str(real.parent)]))
+    assert [each.path for each in good] == [real] and not bad
+
+
 def test_one_without_venv_says_what_to_install(folder):
     error = "ModuleNotFoundError: No module named ensurepip"
     path = folder("python3.11", error=error)

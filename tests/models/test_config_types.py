@@ -60,6 +60,8 @@ def test_activations_and_ropes_are_those_that_transformers_knows():
         {"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4, "factor": 0}},
         {"hidden_act": "swoosh"},
         {"rms_norm_eps": float("nan")},
+        {"initializer_range": float("-inf")},
+        {"initializer_range": 1.5},
         {"is_causal": False},
         {"is_causal": 1},
         {"return_dict": False},

@@ -120,3 +120,24 @@ def test_names_of_folders_that_no_folder_or_record_can_have(name, folder, tmp_pa
     with contextlib.suppress(OSError, ValueError):
         folder("llama").rename(where)
     said_of(where)
+
+
+@pytest.mark.parametrize("prefix", ("None", "\0", "a\nb", "(a+)+$", "x" * 3000))
+def test_a_prefix_that_the_merges_havent_got_is_refused_and_never_panics(prefix, folder):
+    where = folder("llama sharded")
+    document = json.loads((where / "tokenizer.json").read_text())
+    document["model"]["continuing_subword_prefix"] = prefix
+    (where / "tokenizer.json").write_text(json.dumps(document))
+    assert "continuing_subword_prefix" in said_of(where)
+
+
+@pytest.mark.parametrize(
+    "merge", (["Ġ", "Ġ" * 8], ["a"], ["a", 5], 7, None, "a", "a b c"), ids=repr
+)
+def test_a_merge_that_makes_no_token_is_refused(merge, folder):
+    where = folder("llama sharded")
+    document = json.loads((where / "tokenizer.json").read_text())
+    document["model"]["merges"][2] = merge
+    (where / "tokenizer.json").write_text(json.dumps(document))
+    said = said_of(where)
+    assert "tokenizer.json" in said and "merge" in said
