@@ -20,7 +20,6 @@ FLOORS = [
     {"inference", "machine", "files", "stopping", "arguments"},
     {"errors", "settings", "order", "child", "regular_file", "whole_file", "install"},
 ]
-NEIGHBOURS = {("kernels", "engines")}
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -47,8 +46,7 @@ def test_imports_point_downwards(path):
     if here == "__init__":
         return
     for there in imported(path) - {here}:
-        lower = FLOOR[there] > FLOOR[here]
-        assert lower or (here, there) in NEIGHBOURS, f"{here} imports {there}"
+        assert FLOOR[there] > FLOOR[here], f"{here} imports {there}"
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("workload", "metrics")], ids=str)

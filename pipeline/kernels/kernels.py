@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.engines.multilora.batch import Batch
-from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.inference.backend import Backend
 from pipeline.kernels.held import held
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import Layout, PackedAdapter
+from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
 from pipeline.kernels.precision import Precision
+from pipeline.kernels.token_batch import TokenBatch
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Activations:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class ForwardPass:
     """What every layer of one forward pass shares.
 
     Attributes:
@@ -83,7 +83,7 @@ class Step:
         pool: keys and values.
     """
 
-    batch: Batch
+    batch: TokenBatch
     cosines: Tensor
     sines: Tensor
     pool: KvPool
@@ -115,7 +115,9 @@ class Kernels(ABC):
         """
 
     @abstractmethod
-    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+    def read_adapter(
+        self, file: int, sources: NDArray[Any], layout: AdapterLayout
+    ) -> PackedAdapter:
         """Read and pack an adapter, on the calling thread alone and beside whatever runs.
 
         Args:
@@ -132,7 +134,7 @@ class Kernels(ABC):
         """A buffer for the input of matrices of that precision."""
 
     @abstractmethod
-    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Step:
+    def begin(self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> ForwardPass:
         """What every layer of a forward pass shares."""
 
     @abstractmethod
@@ -159,7 +161,7 @@ class Kernels(ABC):
         """Every row of `x` times the matrix, plus its bias; `out` is whole panels wide."""
 
     @abstractmethod
-    def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
+    def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
         """Add to each segment of `out` what its adapter makes of the same rows of `x`.
 
         Args:
@@ -171,7 +173,7 @@ class Kernels(ABC):
 
     @abstractmethod
     def rotate_and_store(
-        self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
+        self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
     ) -> None:
         """Turn queries and keys by their positions, in place; put keys and values into the pool."""
 
@@ -179,7 +181,7 @@ class Kernels(ABC):
     def attend(
         self,
         qkv: Tensor,
-        step: Step,
+        step: ForwardPass,
         layer: int,
         heads: Heads,
         window: int | None,

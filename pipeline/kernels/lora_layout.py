@@ -68,7 +68,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class AdapterLayout:
     """Where the numbers of one adapter go; follows from the shapes of its tensors alone.
 
     Attributes:
@@ -119,7 +119,7 @@ class PackedAdapter:
         data: the bytes, uint8.
     """
 
-    layout: Layout
+    layout: AdapterLayout
     data: Tensor
 
     @property
@@ -151,13 +151,13 @@ class PackedAdapter:
 
 def pack_adapter(sites: Sequence[Sequence[Part]], dtype: AdapterDtype) -> PackedAdapter:
     """Pack what is in memory, site by site."""
-    layout = Layout.of([[part.shape for part in parts] for parts in sites], dtype)
+    layout = AdapterLayout.of([[part.shape for part in parts] for parts in sites], dtype)
     tensors = [tensor for parts in sites for part in parts for tensor in (part.a, part.b)]
     return pack_tensors(layout, (tensor.float().numpy() for tensor in tensors))
 
 
-def pack_tensors(layout: Layout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:
-    """Put each tensor into its place; they come in the order of `Layout.places`."""
+def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:
+    """Put each tensor into its place; they come in the order of `AdapterLayout.places`."""
     data = np.zeros(layout.size, np.uint8)
     for place, tensor in zip(layout.places, tensors, strict=True):
         _put(data, place, tensor, layout.dtype)

@@ -1,5 +1,6 @@
 """Where an adapter's tensors lie in its safetensors file, and reading them in plain NumPy."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.multilora.safetensors_header import header
-from pipeline.kernels.lora_layout import PLACE, Layout
+from pipeline.kernels.lora_layout import PLACE, AdapterLayout
 
 TYPES = {
     "F32": np.dtype("<f4"),
@@ -23,13 +23,13 @@ SOURCE = np.dtype([("source", "i8"), *PLACE.descr, ("type", "i4"), ("factor", "f
 
 
 def sources(
-    file: int, names: Sequence[str], factors: NDArray[np.float32], layout: Layout
+    file: int, names: Sequence[str], factors: NDArray[np.float32], layout: AdapterLayout
 ) -> NDArray[Any]:
     """The table of an open file's tensors, one row of `SOURCE` each, checked against the layout.
 
     Args:
         file: descriptor of a safetensors file.
-        names: of the tensors, in the order of `Layout.places`.
+        names: of the tensors, in the order of `AdapterLayout.places`.
         factors: by which each is multiplied.
         layout: where their rows go.
 
@@ -37,7 +37,7 @@ def sources(
         ValueError: the file has changed since its shapes were read, or its numbers are of a type
             that isn't known.
     """
-    start, entries = header(file)
+    start, entries = _header(file)
     table = np.empty(len(names), SOURCE)
     table[list(PLACE.names or ())] = layout.places
     table["factor"] = factors
@@ -69,3 +69,14 @@ def tensors(file: int, table: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
         if stored == TYPES["BF16"]:
             numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
         yield numbers.astype(np.float32) * row["factor"]
+
+
+def _header(file: int) -> tuple[int, dict[str, Any]]:
+    """Where the tensors' bytes begin in an open file, and what it says of each.
+
+    A tensor's entry has its `dtype`, its `shape`, and its `data_offsets` from there:
+    https://github.com/huggingface/safetensors#format
+    """
+    size = int.from_bytes(os.pread(file, 8, 0), "little")
+    entries: dict[str, Any] = json.loads(os.pread(file, size, 8))
+    return 8 + size, entries

@@ -10,8 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.engines.multilora.batch import Batch
-from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.inference.backend import Backend, widest
 from pipeline.kernels import layout
 from pipeline.kernels.bindings import (
@@ -24,11 +22,13 @@ from pipeline.kernels.bindings import (
 )
 from pipeline.kernels.held import held
 from pipeline.kernels.huge_pages import huge_bytes
-from pipeline.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
+from pipeline.kernels.kernels import Activations, ForwardPass, HeadNorms, Heads, Kernels
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import BITS, Matrix
 from pipeline.kernels.lora_layout import BITS as ADAPTER_BITS
-from pipeline.kernels.lora_layout import Layout, PackedAdapter
+from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
 from pipeline.kernels.precision import GROUP, Precision, blocks
+from pipeline.kernels.token_batch import TokenBatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class NativeActivations(Activations):
 
 
 @dataclass(frozen=True, eq=False)
-class NativeStep(Step):
+class NativeForwardPass(ForwardPass):
     """With what C sees of it; the tensors that it points to are kept here."""
 
     native: CStep
@@ -96,7 +96,9 @@ class NativeKernels(Kernels):
             done += layout.panels(count)
         return data
 
-    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+    def read_adapter(
+        self, file: int, sources: NDArray[Any], layout: AdapterLayout
+    ) -> PackedAdapter:
         """One call for the whole adapter, which holds the GIL at no time."""
         data = torch.empty(layout.size, dtype=torch.uint8)
         count, bits = len(sources), ADAPTER_BITS[layout.dtype]
@@ -117,7 +119,9 @@ class NativeKernels(Kernels):
         )
         return NativeActivations(precision, values, packed, native, ctypes.addressof(native))
 
-    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> NativeStep:
+    def begin(
+        self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool
+    ) -> NativeForwardPass:
         """Addresses of everything that the layers share."""
         tensors = (batch.positions, batch.sequences, batch.block_table, cosines, sines)
         kept = tuple(each.contiguous() for each in tensors)
@@ -134,7 +138,7 @@ class NativeKernels(Kernels):
             *(pool.blocks, len(batch.block_table), len(pool.keys)),
             *(kept[3].numel(), pool.keys.numel(), pool.values.numel()),
         )
-        found = [(each, each.adapter.packed) for each in batch.segments if each.adapter]
+        found = [(each, each.adapter) for each in batch.segments if each.adapter]
         segments = (CSegment * len(found))()
         for to, (segment, packed) in zip(segments, found, strict=True):
             to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
@@ -143,7 +147,7 @@ class NativeKernels(Kernels):
             to.size, to.count = packed.data.numel(), len(packed.sites)
         address = ctypes.addressof(native)
         self._library.step_fault(address)
-        return NativeStep(batch, cosines, sines, pool, native, address, segments, kept)
+        return NativeForwardPass(batch, cosines, sines, pool, native, address, segments, kept)
 
     def norm(
         self,
@@ -180,9 +184,9 @@ class NativeKernels(Kernels):
             *(out.data_ptr(), out.numel()),
         )
 
-    def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
+    def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
         """All segments in one call."""
-        assert isinstance(step, NativeStep)
+        assert isinstance(step, NativeForwardPass)
         if step.segments:
             self._library.kernel_add_lora(
                 self._pool,
@@ -196,10 +200,10 @@ class NativeKernels(Kernels):
             )
 
     def rotate_and_store(
-        self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
+        self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
     ) -> None:
         """Token by token."""
-        assert isinstance(step, NativeStep)
+        assert isinstance(step, NativeForwardPass)
         native = CHeadNorms(None, None, 0.0, 0)
         if norms is not None:
             query, key = norms.query.data_ptr(), norms.key.data_ptr()
@@ -218,14 +222,14 @@ class NativeKernels(Kernels):
     def attend(
         self,
         qkv: Tensor,
-        step: Step,
+        step: ForwardPass,
         layer: int,
         heads: Heads,
         window: int | None,
         out: Activations,
     ) -> None:
         """A token and a key head at a time; query heads that share it read it together."""
-        assert isinstance(step, NativeStep)
+        assert isinstance(step, NativeForwardPass)
         self._library.kernel_attend(
             self._pool,
             qkv.data_ptr(),

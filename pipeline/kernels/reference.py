@@ -8,15 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.engines.multilora.batch import Batch
-from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.inference.backend import Backend, torch_backend
 from pipeline.kernels import layout
-from pipeline.kernels.kernels import Activations, HeadNorms, Heads, Kernels, Step
+from pipeline.kernels.kernels import Activations, ForwardPass, HeadNorms, Heads, Kernels
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import Layout, PackedAdapter, pack_tensors
+from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter, pack_tensors
 from pipeline.kernels.lora_source import tensors
 from pipeline.kernels.precision import Precision, quantised_activations
+from pipeline.kernels.token_batch import TokenBatch
 
 
 class ReferenceKernels(Kernels):
@@ -47,7 +47,9 @@ class ReferenceKernels(Kernels):
             done += count
         return data
 
-    def read_adapter(self, file: int, sources: NDArray[Any], layout: Layout) -> PackedAdapter:
+    def read_adapter(
+        self, file: int, sources: NDArray[Any], layout: AdapterLayout
+    ) -> PackedAdapter:
         """Tensor by tensor, in NumPy, which keeps to the calling thread."""
         return pack_tensors(layout, tensors(file, sources))
 
@@ -55,9 +57,9 @@ class ReferenceKernels(Kernels):
         """Values alone: what is to be quantised is quantised where it is used."""
         return Activations(precision, torch.zeros(rows, columns), torch.empty(0, dtype=torch.uint8))
 
-    def begin(self, batch: Batch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Step:
+    def begin(self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> ForwardPass:
         """Nothing but the parts."""
-        return Step(batch, cosines, sines, pool)
+        return ForwardPass(batch, cosines, sines, pool)
 
     def fill(self, out: Activations, values: Tensor) -> None:
         """A copy."""
@@ -93,18 +95,18 @@ class ReferenceKernels(Kernels):
             result += matrix.bias[: matrix.rows]
         out[:, : matrix.rows] = result
 
-    def add_lora(self, x: Activations, step: Step, site: int, out: Tensor) -> None:
+    def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
         """X · Aᵀ · Bᵀ, segment by segment, projection by projection."""
         for segment in step.batch.segments:
             if segment.adapter is None:
                 continue
             rows = slice(segment.start, segment.stop)
-            for part in segment.adapter.packed.parts(site, x.values.shape[1]):
+            for part in segment.adapter.parts(site, x.values.shape[1]):
                 columns = slice(part.column, part.column + len(part.b))
                 out[rows, columns] += x.values[rows] @ part.a.T @ part.b.T
 
     def rotate_and_store(
-        self, qkv: Tensor, step: Step, layer: int, heads: Heads, norms: HeadNorms | None
+        self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
     ) -> None:
         """Halves of a head are the two parts of a complex number."""
         queries, keys, values = _split(qkv, heads)
@@ -120,7 +122,7 @@ class ReferenceKernels(Kernels):
     def attend(
         self,
         qkv: Tensor,
-        step: Step,
+        step: ForwardPass,
         layer: int,
         heads: Heads,
         window: int | None,
@@ -159,7 +161,7 @@ def _split(qkv: Tensor, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
     return queries, keys, values
 
 
-def _places(step: Step) -> tuple[Tensor, Tensor]:
+def _places(step: ForwardPass) -> tuple[Tensor, Tensor]:
     """Block of the pool, and place in it, of each token of the batch."""
     batch, size = step.batch, step.pool.block_size
     positions = batch.positions.long()

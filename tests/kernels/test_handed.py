@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.engines.multilora.batch import Batch, Segment
-from pipeline.engines.multilora.kv_pool import KvPool
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.kernels.bindings import CInput, bound
 from pipeline.kernels.kernels import HeadNorms, Heads
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import Layout, Part, Shape, pack_adapter
+from pipeline.kernels.lora_layout import AdapterLayout, Part, Shape, pack_adapter
 from pipeline.kernels.lora_source import SOURCE
 from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.token_batch import Segment, TokenBatch
 
 KERNELS = NativeKernels(1)
 HEADS = Heads(4, 2, 8)
@@ -39,7 +38,7 @@ def activations(columns=32, precision="fp32", tokens=TOKENS):
 
 def batch(**changes):
     places = ints(*range(TOKENS))
-    whole = Batch(places, places, ints(0, 0, 0), ints(0).view(1, 1), [], places)
+    whole = TokenBatch(places, places, ints(0, 0, 0), ints(0).view(1, 1), [], places)
     return replace(whole, **changes)
 
 
@@ -51,7 +50,7 @@ def step(pool=None, angles=4, **changes):
 
 def adapter(inputs=32, outputs=64, rank=5, dtype="fp16"):
     parts = [Part(0, torch.zeros(rank, inputs), torch.zeros(outputs, rank))]
-    return LoadedAdapter("any", pack_adapter([parts], dtype))
+    return pack_adapter([parts], dtype)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
@@ -205,7 +204,7 @@ TENSOR = (0, 0, 0, 5, 32, 16, 0, 1.0)
 )
 def test_a_table_that_leads_out_of_the_adapter(field, value, tmp_path):
     table = np.array([TENSOR], SOURCE)
-    layout = Layout.of([[Shape(0, 5, 32, 64)]], "fp16")
+    layout = AdapterLayout.of([[Shape(0, 5, 32, 64)]], "fp16")
     (tmp_path / "file").write_bytes(bytes(4 * 5 * 32))
     with (tmp_path / "file").open("rb") as file:
         KERNELS.read_adapter(file.fileno(), table, layout)
@@ -219,7 +218,9 @@ def test_a_file_that_ends_too_early(tmp_path):
     table["source"] = 1 << 60
     (tmp_path / "file").write_bytes(b"")
     with (tmp_path / "file").open("rb") as file, pytest.raises(EOFError, match="cut short"):
-        KERNELS.read_adapter(file.fileno(), table, Layout.of([[Shape(0, 5, 32, 64)]], "fp32"))
+        KERNELS.read_adapter(
+            file.fileno(), table, AdapterLayout.of([[Shape(0, 5, 32, 64)]], "fp32")
+        )
 
 
 def test_the_interface_itself_takes_no_null():

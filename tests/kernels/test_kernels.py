@@ -5,15 +5,14 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines.multilora.batch import Batch, Segment
-from pipeline.engines.multilora.kv_pool import KvPool
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.kernels import layout
 from pipeline.kernels.kernels import HeadNorms, Heads
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import PANEL, Matrix, panels
 from pipeline.kernels.lora_layout import Part, pack_adapter
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
+from pipeline.kernels.token_batch import Segment, TokenBatch
 
 NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()
@@ -121,7 +120,7 @@ def adapters(draw, columns, widths):
             parts.append(Part(column, a, torch.randn(width, rank, generator=generator)))
         column += width
     dtype = draw(st.sampled_from(["fp32", "fp16", "int8"]))
-    return LoadedAdapter("any", pack_adapter([parts], dtype))
+    return pack_adapter([parts], dtype)
 
 
 @several
@@ -153,7 +152,7 @@ def test_add_lora(data):
 
 def step_of(tokens, segments):
     zeros = torch.zeros(tokens, dtype=torch.int32)
-    batch = Batch(zeros, zeros, zeros, torch.zeros(1, 1, dtype=torch.int32), segments, zeros)
+    batch = TokenBatch(zeros, zeros, zeros, torch.zeros(1, 1, dtype=torch.int32), segments, zeros)
     pool = KvPool(torch.zeros(1, 1, 1, 1, 16), torch.zeros(1, 1, 1, 16, 16))
     return batch, torch.zeros(tokens, 1), torch.zeros(tokens, 1), pool
 
@@ -190,7 +189,7 @@ def test_attention_over_the_pool(data):
     if normed:
         weights = torch.randn(2, heads.width, generator=generator)
         norms = HeadNorms(weights[0].clone(), weights[1].clone(), 1e-6)
-    batch = Batch(positions, positions, sequences, table, [], positions)
+    batch = TokenBatch(positions, positions, sequences, table, [], positions)
     results = []
     for kernels in (NATIVE, REFERENCE):
         pool, mine = KvPool(*(each.clone() for each in stored)), qkv.clone()

@@ -8,22 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.engines.multilora.batch import Batch, Segment
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.sequence import Chunk
+from pipeline.kernels.lora_layout import PackedAdapter
+from pipeline.kernels.token_batch import Segment, TokenBatch
 
-Step = Rows[Chunk[LoadedAdapter]]
+Step = Rows[Chunk[PackedAdapter]]
 
 
-def by_adapter(plan: Step) -> list[Chunk[LoadedAdapter]]:
+def by_adapter(plan: Step) -> list[Chunk[PackedAdapter]]:
     """The chunks with those of one adapter beside each other, else in their order."""
-    groups: dict[str | None, list[Chunk[LoadedAdapter]]] = {}
+    groups: dict[str | None, list[Chunk[PackedAdapter]]] = {}
     for chunk in plan:
         groups.setdefault(chunk.sequence.adapter, []).append(chunk)
     return [chunk for group in groups.values() for chunk in group]
 
 
-def assemble(step: Step) -> Batch:
+def assemble(step: Step) -> TokenBatch:
     """The batch of chunks that `by_adapter` has put in order.
 
     Its outputs are the last rows of the chunks that yield a token, in the order of the chunks.
@@ -38,7 +38,7 @@ def assemble(step: Step) -> Batch:
         stops.append(len(tokens))
     counts = [chunk.count for chunk in step]
     outputs = [stop - 1 for chunk, stop in zip(step, stops, strict=True) if chunk.yields]
-    return Batch(
+    return TokenBatch(
         tokens=_ints(tokens),
         positions=_ints(positions),
         sequences=torch.from_numpy(np.repeat(np.arange(len(step), dtype=np.int32), counts)),

@@ -5,16 +5,16 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pipeline.engines.multilora.batch import Batch
-from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.packing import Layer, Model, pack_checkpoint
 from pipeline.engines.multilora.rope import Rope
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
-from pipeline.kernels.kernels import Activations, Heads, Kernels, Step
+from pipeline.kernels.kernels import Activations, ForwardPass, Heads, Kernels
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import PANEL, panels
 from pipeline.kernels.precision import Precision
+from pipeline.kernels.token_batch import TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 
@@ -65,7 +65,7 @@ class Decoder:
         return KvPool.for_tokens(tokens, self.config)
 
     @torch.inference_mode()
-    def forward(self, batch: Batch, pool: KvPool) -> Tensor:
+    def forward(self, batch: TokenBatch, pool: KvPool) -> Tensor:
         """One step over all tokens of the batch.
 
         Keys and values of the tokens are written into the pool.
@@ -84,7 +84,7 @@ class Decoder:
         return self._logits(batch.outputs, space)
 
     def _attention(
-        self, index: int, layer: Layer, step: Step, space: Workspace, delta: Tensor | None
+        self, index: int, layer: Layer, step: ForwardPass, space: Workspace, delta: Tensor | None
     ) -> None:
         kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, delta, layer.attention_norm, epsilon, normed)
@@ -94,7 +94,7 @@ class Decoder:
         kernels.attend(space.qkv, step, index, self._heads, window, space.attended)
         self._multiply(index, OUTPUT, layer, step, space.attended, space.delta)
 
-    def _feed_forward(self, index: int, layer: Layer, step: Step, space: Workspace) -> None:
+    def _feed_forward(self, index: int, layer: Layer, step: ForwardPass, space: Workspace) -> None:
         kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, space.delta, layer.feed_forward_norm, epsilon, normed)
         self._multiply(index, GATE_UP, layer, step, normed, space.gate_up)
@@ -102,7 +102,7 @@ class Decoder:
         self._multiply(index, DOWN, layer, step, space.gated, space.delta)
 
     def _multiply(
-        self, index: int, site: int, layer: Layer, step: Step, x: Activations, out: Tensor
+        self, index: int, site: int, layer: Layer, step: ForwardPass, x: Activations, out: Tensor
     ) -> None:
         self.kernels.linear(x, layer.matrices[site], out)
         self.kernels.add_lora(x, step, index * len(SITES) + site, out)

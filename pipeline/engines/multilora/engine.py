@@ -10,7 +10,6 @@ from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.loader import background_loader
 from pipeline.engines.multilora.lora import Plan
 from pipeline.engines.multilora.pool_size import pool_tokens
@@ -32,6 +31,7 @@ from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
 from pipeline.kernels.choice import kernels_for
+from pipeline.kernels.lora_layout import PackedAdapter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,7 @@ class Multilora(Engine):
         self._loader = background_loader()
         self._adapters = Residency(self._load, self._size, settings.adapter_bytes, self._loader)
         self._adapters.preload(serving.adapters)
-        self._scheduler: Scheduler[LoadedAdapter] = Scheduler(
+        self._scheduler: Scheduler[PackedAdapter] = Scheduler(
             self._blocks,
             self._adapters,
             max_batch_size=settings.max_batch_size,
@@ -181,7 +181,7 @@ class Multilora(Engine):
             self._plans[name] = Plan.of(adapter, model, dtype)
         return self._plans[name]
 
-    def _load(self, name: str) -> LoadedAdapter:
+    def _load(self, name: str) -> PackedAdapter:
         return self._plan(name).load(self._decoder.kernels)
 
     def _take_arrivals(self) -> None:
@@ -213,7 +213,7 @@ class Multilora(Engine):
                 self._scheduler.drop(sequence)
                 self._fail(sequence.id, f"adapter {name} can't be loaded: {cause}")
 
-    def _try(self, plan: list[Chunk[LoadedAdapter]]) -> None:
+    def _try(self, plan: list[Chunk[PackedAdapter]]) -> None:
         try:
             self._advance(plan)
         except Exception as error:
@@ -229,7 +229,7 @@ class Multilora(Engine):
         if ends_the_run(error):
             raise error
 
-    def _advance(self, plan: list[Chunk[LoadedAdapter]]) -> None:
+    def _advance(self, plan: list[Chunk[PackedAdapter]]) -> None:
         step = by_adapter(plan)
         began = self._stages.begin(step)
         logits = self._decoder.forward(assemble(step), self._pool)
@@ -253,11 +253,11 @@ class Multilora(Engine):
         sound = [each for each, id_ in zip(sequences, ids, strict=True) if id_ is not None]
         self._finish([each for each in sound if self._is_over(each)], at)
 
-    def _is_over(self, sequence: Sequence[LoadedAdapter]) -> bool:
+    def _is_over(self, sequence: Sequence[PackedAdapter]) -> bool:
         full = len(sequence.output) == sequence.request.max_new_tokens
         return full or sequence.output[-1] in self._ends
 
-    def _finish(self, sequences: Rows[Sequence[LoadedAdapter]], at: float) -> None:
+    def _finish(self, sequences: Rows[Sequence[PackedAdapter]], at: float) -> None:
         self.clock.enter("detokenize")
         for sequence in sequences:
             self._events.append(Finished(sequence.id, at, self._intake.text(sequence.output)))

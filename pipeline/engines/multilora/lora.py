@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
 from pipeline.engines.multilora.sites import SITES, columns_of, module_of
 from pipeline.kernels.kernels import Kernels
-from pipeline.kernels.lora_layout import Layout, Shape
+from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter, Shape
 from pipeline.kernels.lora_source import sources
 from pipeline.kernels.precision import AdapterDtype
 from pipeline.models.config import ModelConfig
@@ -30,7 +29,7 @@ class Plan:
     """
 
     adapter: Adapter
-    layout: Layout
+    layout: AdapterLayout
     names: tuple[str, ...]
     factors: NDArray[np.float32]
 
@@ -51,14 +50,16 @@ class Plan:
                     shapes[-1].append(Shape(column, rank, inputs, outputs))
                     names += [a, b]
                     factors += [1.0, adapter.lora.scaling(module)]
-        return cls(adapter, Layout.of(shapes, dtype), tuple(names), np.array(factors, np.float32))
+        return cls(
+            adapter, AdapterLayout.of(shapes, dtype), tuple(names), np.array(factors, np.float32)
+        )
 
     @property
     def bytes(self) -> int:
         """Memory the adapter will take."""
         return self.layout.bytes
 
-    def load(self, kernels: Kernels) -> LoadedAdapter:
+    def load(self, kernels: Kernels) -> PackedAdapter:
         """Read the adapter from disk; safe to call beside a running step, which it leaves alone.
 
         Raises:
@@ -68,8 +69,7 @@ class Plan:
         """
         with (self.adapter.folder / WEIGHTS).open("rb") as file:
             table = sources(file.fileno(), self.names, self.factors, self.layout)
-            packed = kernels.read_adapter(file.fileno(), table, self.layout)
-        return LoadedAdapter(self.adapter.name, packed)
+            return kernels.read_adapter(file.fileno(), table, self.layout)
 
 
 def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:

@@ -6,19 +6,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.engines.multilora.batch import Batch, Segment
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
+from pipeline.kernels.lora_layout import PackedAdapter
+from pipeline.kernels.token_batch import Segment, TokenBatch
 
 
 def score(
-    decoder: Decoder, adapter: LoadedAdapter | None, prompt: Sequence[int], given: Sequence[int]
+    decoder: Decoder, adapter: PackedAdapter | None, prompt: Sequence[int], given: Sequence[int]
 ) -> NDArray[np.float32]:
     """Log-probabilities (len(given), vocabulary) of every token at each place of `given`."""
     tokens = torch.tensor([*prompt, *given][:-1], dtype=torch.int32)
     count = len(tokens)
     pool = decoder.new_pool(count)
-    batch = Batch(
+    batch = TokenBatch(
         tokens=tokens,
         positions=torch.arange(count, dtype=torch.int32),
         sequences=torch.zeros(count, dtype=torch.int32),

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.multilora.batch import Batch, Segment
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.sequence import Sequence as Waiting
 from pipeline.inference.request import Request, SamplingParams
+from pipeline.kernels.token_batch import Segment, TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from tests.conftest import ROOT
@@ -87,13 +87,13 @@ class Driver:
         for row, index in zip(rows, logits, strict=True):
             self.logits[order[row]].append(index.clone())
 
-    def _batch(self, tokens, positions, rows, order, segments) -> Batch:
+    def _batch(self, tokens, positions, rows, order, segments) -> TokenBatch:
         width = max(len(self.sequences[index].blocks) for index in order)
         table = torch.zeros(len(order), width, dtype=torch.int32)
         for row, index in enumerate(order):
             blocks = self.sequences[index].blocks
             table[row, : len(blocks)] = torch.tensor(blocks)
-        return Batch(
+        return TokenBatch(
             tokens=torch.tensor(tokens, dtype=torch.int32),
             positions=torch.tensor(positions, dtype=torch.int32),
             sequences=torch.tensor(rows, dtype=torch.int32),

@@ -73,14 +73,14 @@ def test_native_and_reference_pack_the_same_bytes(
     adapter = saved(tmp_path / "a", sorted(targets), rank, 7.0, stored, seed, use_rslora=rslora)
     plan = Plan.of(adapter, SMALL, dtype)
     mine, theirs = plan.load(NATIVE), plan.load(REFERENCE)
-    assert torch.equal(mine.packed.data, theirs.packed.data)
-    assert mine.bytes == plan.bytes == mine.packed.data.nbytes + mine.packed.sites.nbytes
+    assert torch.equal(mine.data, theirs.data)
+    assert mine.bytes == plan.bytes == mine.data.nbytes + mine.sites.nbytes
 
 
 def test_what_is_packed_is_what_the_file_says(tmp_path):
     adapter = saved(tmp_path / "a", PROJECTIONS, 5, 10.0, "F32")
     tensors = load_file(adapter.folder / WEIGHTS)
-    packed = Plan.of(adapter, SMALL, "fp32").load(NATIVE).packed
+    packed = Plan.of(adapter, SMALL, "fp32").load(NATIVE)
     for site, projections in enumerate(SITES):
         block = "self_attn" if site < 2 else "mlp"
         inputs = SMALL.projection_shape(projections[0])[1]

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from pipeline.engines.multilora import pool_size
-from pipeline.engines.multilora.kv_pool import KvPool
 from pipeline.engines.multilora.pool_size import bytes_per_token, pool_tokens
 from pipeline.engines.multilora.settings import Settings
+from pipeline.kernels.kv_pool import KvPool
 from pipeline.machine.memory import Room
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.engines.multilora.loaded_adapter import LoadedAdapter
+from pipeline.kernels.lora_layout import PackedAdapter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 class Segment:
     """Neighbouring rows of a batch that share an adapter; None for the base model."""
 
-    adapter: LoadedAdapter | None
+    adapter: PackedAdapter | None
     start: int
     stop: int
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """M tokens of S sequences; a sequence's tokens are neighbours, and so are an adapter's.
 
     Attributes:
