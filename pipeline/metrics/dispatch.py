@@ -7,7 +7,7 @@ latency, and a record's `lag` leaves it out.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.metrics.latency import e2e_s
+from pipeline.metrics.latency import latencies
 from pipeline.metrics.percentiles import NOT_MEASURED, Value, percentile
 from pipeline.metrics.timeline import RequestRecord
 
@@ -44,13 +44,13 @@ def dispatch(requests: Sequence[RequestRecord]) -> dict[str, Value]:
 
 def late(requests: Sequence[RequestRecord]) -> tuple[str, ...]:
     """Why the schedule was not kept, one line each; empty when it was."""
-    lags, latencies = [each.lag for each in requests], [e2e_s(each) for each in requests]
+    lags, waits = [each.lag for each in requests], [latencies(each).e2e_s for each in requests]
     lag, tail = sum(lags), percentile(lags, 99)
-    slowest = percentile(latencies, 99)
+    slowest = percentile(waits, 99)
     target, achieved = _rates(requests)
     reasons = []
-    if lag > LAG_SHARE * sum(latencies):
-        share = lag / sum(latencies)
+    if lag > LAG_SHARE * sum(waits):
+        share = lag / sum(waits)
         reasons.append(f"dispatch lag is {share:.2g} of the latency, more than {LAG_SHARE:g}")
     if _numbers(tail, slowest) and tail > TAIL_SHARE * slowest:  # type: ignore[operator]
         reasons.append(f"dispatch lag's p99 is {tail:.3g} s, the latency's {slowest:.3g} s")

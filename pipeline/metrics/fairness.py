@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from pipeline.metrics.dispatch import INSTANT_S
-from pipeline.metrics.latency import e2e_s
+from pipeline.metrics.latency import latencies
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.metrics.timeline import RequestRecord
 
@@ -38,7 +38,7 @@ def _speeds(
     seconds: dict[Hashable, float] = defaultdict(float)
     for each in requests:
         tokens[owner(each)] += 0 if each.error else len(each.output_ids)
-        seconds[owner(each)] += e2e_s(each)
+        seconds[owner(each)] += latencies(each).e2e_s
     return [
         tokens[each] / seconds[each] if tokens[each] else 0.0
         for each in tokens

@@ -7,7 +7,8 @@ and MLPerf's; docs/metrics.md lists what other tools mean by the same letters.
 Failed requests never enter a sample: one that gives up early would look fast.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from pipeline.metrics.counts import finished
@@ -15,67 +16,61 @@ from pipeline.metrics.percentiles import Value, distribution
 from pipeline.metrics.timeline import RequestRecord
 
 
-def ttft_s(record: RequestRecord) -> float | None:
-    """Time to first token: `first_token - scheduled`; None if no token came."""
-    return record.tokens[0] - record.scheduled if record.tokens else None
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Those of one request, seconds; docs/metrics.md has their formulas.
 
-
-def ttft_from_submit_s(record: RequestRecord) -> float | None:
-    """`first_token - submitted`; None if no token came."""
-    return record.tokens[0] - record.submitted if record.tokens else None
-
-
-def tpot_s(record: RequestRecord) -> float | None:
-    """Time per output token after the first: `(finished - first_token) / (n - 1)`.
-
-    None for n < 2, where it is undefined.
+    Attributes:
+        ttft_s: time to first token; None if no token came.
+        ttft_from_submit_s: the same from when the engine accepted it.
+        tpot_s: time per output token after the first; None for fewer than two tokens.
+        itl_s: inter-token latencies, every gap between neighbouring tokens.
+        e2e_s: end to end.
+        queue_s: time spent waiting; None if it never was admitted.
     """
-    after_first = len(record.output_ids) - 1
-    if after_first < 1 or not record.tokens:
-        return None
-    return (record.finished - record.tokens[0]) / after_first
+
+    ttft_s: float | None
+    ttft_from_submit_s: float | None
+    tpot_s: float | None
+    itl_s: Sequence[float]
+    e2e_s: float
+    queue_s: float | None
 
 
-def itl_s(record: RequestRecord) -> list[float]:
-    """Inter-token latencies: every gap between neighbouring tokens."""
-    return [later - earlier for earlier, later in pairwise(record.tokens)]
+LATENCIES = tuple(each.name for each in fields(Latencies))
 
 
-def e2e_s(record: RequestRecord) -> float:
-    """End-to-end latency: `finished - scheduled`."""
-    return record.finished - record.scheduled
+def latencies(record: RequestRecord) -> Latencies:
+    """What every metric, limit, plot and table of latencies is made of."""
+    first_token = record.tokens[0] if record.tokens else None
+    decoding_s, after_first = _between(first_token, record.finished), len(record.output_ids) - 1
+    return Latencies(
+        ttft_s=_between(record.scheduled, first_token),
+        ttft_from_submit_s=_between(record.submitted, first_token),
+        tpot_s=None if decoding_s is None or after_first < 1 else decoding_s / after_first,
+        itl_s=[later - earlier for earlier, later in pairwise(record.tokens)],
+        e2e_s=record.finished - record.scheduled,
+        queue_s=_between(record.scheduled, record.admitted),
+    )
 
 
-def queue_s(record: RequestRecord) -> float | None:
-    """Time spent waiting: `admitted - scheduled`; None if it never was admitted."""
-    return None if record.admitted is None else record.admitted - record.scheduled
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
 
 
-ONE_A_REQUEST: Mapping[str, Callable[[RequestRecord], float | None]] = {
-    "ttft_s": ttft_s,
-    "ttft_from_submit_s": ttft_from_submit_s,
-    "tpot_s": tpot_s,
-    "e2e_s": e2e_s,
-    "queue_s": queue_s,
-}
-"""The latencies of which a request has one, or none."""
-
-LATENCIES = ("ttft_s", "ttft_from_submit_s", "tpot_s", "itl_s", "e2e_s", "queue_s")
-
-
-def sample(name: str, requests: Sequence[RequestRecord]) -> list[float]:
-    """All values of one of `LATENCIES` over the requests that finished; gaps are pooled."""
-    done = finished(requests)
+def sample(name: str, found: Iterable[Latencies]) -> list[float]:
+    """All values of one of `LATENCIES` that there are; gaps are pooled."""
     if name == "itl_s":
-        return [gap for each in done for gap in itl_s(each)]
-    return [value for each in done if (value := ONE_A_REQUEST[name](each)) is not None]
+        return [gap for each in found for gap in each.itl_s]
+    return [value for each in found if (value := getattr(each, name)) is not None]
 
 
 def latency(
     requests: Sequence[RequestRecord], names: Sequence[str] = LATENCIES
 ) -> dict[str, Value]:
     """The distribution of each named latency, and `tpot_s/undefined`."""
+    every = [latencies(each) for each in finished(requests)]
     found: dict[str, Value] = {}
     for name in names:
-        found |= distribution(name, sample(name, requests))
-    return found | {"tpot_s/undefined": sum(tpot_s(each) is None for each in finished(requests))}
+        found |= distribution(name, sample(name, every))
+    return found | {"tpot_s/undefined": sum(each.tpot_s is None for each in every)}

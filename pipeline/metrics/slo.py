@@ -6,7 +6,7 @@ from statistics import fmean
 from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass
 
-from pipeline.metrics.latency import e2e_s, tpot_s, ttft_s
+from pipeline.metrics.latency import latencies
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.settings import STRICT
@@ -41,10 +41,11 @@ def met(record: RequestRecord, slo: Slo) -> bool:
     Reaching a limit keeps it. As in vLLM, a request too short to have a TPOT keeps any limit on
     it; one without a first token keeps none on TTFT.
     """
+    found = latencies(record)
     return record.error is None and (
-        _within(ttft_s(record), slo.ttft, undefined=False)
-        and _within(tpot_s(record), slo.tpot, undefined=True)
-        and _within(e2e_s(record), slo.e2e, undefined=False)
+        _within(found.ttft_s, slo.ttft, undefined=False)
+        and _within(found.tpot_s, slo.tpot, undefined=True)
+        and _within(found.e2e_s, slo.e2e, undefined=False)
     )
 
 
@@ -72,7 +73,7 @@ def slora(requests: Sequence[RequestRecord]) -> dict[str, Value]:
     `slora_attainment` is the share with TTFT < 6 s, `slora_satisfaction` the mean of
     max(0, 1 - (TTFT / 6 s)²).
     """
-    waits = [None if each.error is not None else ttft_s(each) for each in requests]
+    waits = [None if each.error is not None else latencies(each).ttft_s for each in requests]
     relative = [1.0 if wait is None else wait / SLORA_LIMIT_S for wait in waits]
     return {
         "slora_attainment": fmean(share < 1 for share in relative),

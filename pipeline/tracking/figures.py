@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.metrics.latency import latencies
 from pipeline.metrics.per_adapter import BASE, PREFIX
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.answers import answers
@@ -73,8 +74,7 @@ def _legal(name: str) -> str:
 
 
 def _row(request: RequestRecord) -> dict[str, Any]:
-    first = request.tokens[0] if request.tokens else None
-    gaps = len(request.tokens) - 1
+    found = latencies(request)
     return {
         "id": request.id,
         "iteration": request.iteration,
@@ -82,10 +82,10 @@ def _row(request: RequestRecord) -> dict[str, Any]:
         "adapter": request.adapter,
         "prompt_tokens": request.prompt_tokens,
         "output_tokens": len(request.output_ids),
-        "queue_s": None if request.admitted is None else request.admitted - request.scheduled,
-        "ttft_s": None if first is None else first - request.scheduled,
-        "tpot_s": None if first is None or not gaps else (request.finished - first) / gaps,
-        "e2e_s": request.finished - request.scheduled,
+        "queue_s": found.queue_s,
+        "ttft_s": found.ttft_s,
+        "tpot_s": found.tpot_s,
+        "e2e_s": found.e2e_s,
         "error": request.error,
         "text": request.text,
     }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.latency import tpot_s, ttft_s
+from pipeline.metrics.latency import latencies
 from pipeline.metrics.slo import Slo, met
 from pipeline.metrics.stamps import disorder
 from pipeline.metrics.timeline import RequestRecord
@@ -35,7 +35,7 @@ def test_each_disorder_is_named(make: Make, change: dict[str, object], said: str
 def test_what_the_limits_would_have_let_pass(make: Make) -> None:
     """Negative latencies keep every limit there is."""
     broken = make(tokens=(99.0, 99.5, 99.75), finished=98.0)
-    assert ttft_s(broken) < 0 and tpot_s(broken) < 0  # type: ignore[operator]
+    assert latencies(broken).ttft_s < 0 and latencies(broken).tpot_s < 0  # type: ignore[operator]
     assert met(broken, Slo(ttft=1.0, tpot=1.0, e2e=1.0)) and disorder([broken])
 
 

@@ -12,14 +12,15 @@ from pipeline.compare.plots.panels import FACETS, REQUESTS, some, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
 from pipeline.compare.plots.scale import seconds
 from pipeline.compare.plots.scene import Scene
-from pipeline.compare.plots.served import e2e, label, pooled, popularity, ttft
+from pipeline.compare.plots.served import label, pooled, popularity
 from pipeline.compare.plots.style import listed, tip
+from pipeline.metrics.latency import latencies, sample
 from pipeline.metrics.timeline import RequestRecord
 
 SHOWN = 10
 """Most popular adapters with a row of their own; the others share one."""
 
-LATENCIES = (("first token", ttft, "#d4610f", "s"), ("last token", e2e, "#2b7fc4", "o"))
+LATENCIES = (("first token", "ttft_s", "#d4610f", "s"), ("last token", "e2e_s", "#2b7fc4", "o"))
 LIFT = 0.17
 """How far a row's two latencies stand from its middle."""
 
@@ -38,7 +39,7 @@ def plots(scene: Scene) -> Iterator[Plot]:
     names = popularity(everything)
     if len(names) < 2:
         return
-    ends = min(map(ttft, everything)), max(map(e2e, everything))
+    ends = min(_sample("ttft_s", everything)), max(_sample("e2e_s", everything))
     yield Plot(
         "Latency by adapter",
         "Adapters by popularity, time from the scheduled arrival. The mark is the median, the "
@@ -74,10 +75,14 @@ def adapters(
     figure, axes = listed(labels, 0.26, 0.55)
     for (what, latency, colour, marker), lift in zip(LATENCIES, (-LIFT, LIFT), strict=True):
         for row, own in _by_row(requests, shown).items():
-            values = [latency(each) for each in own]
+            values = _sample(latency, own)
             _summary(axes, row + lift, values, colour, marker, f"{labels[row]}, {what}")
     seconds(axes, *ends)
     return figure
+
+
+def _sample(latency: str, requests: Iterable[RequestRecord]) -> list[float]:
+    return sample(latency, [latencies(each) for each in requests])
 
 
 def _by_row(
@@ -104,6 +109,6 @@ def _summary(
 def _said(requests: Sequence[RequestRecord]) -> str:
     own: dict[str, list[float]] = defaultdict(list)
     for each in requests:
-        own[label(each.adapter)].append(e2e(each))
+        own[label(each.adapter)].append(latencies(each).e2e_s)
     medians = (f"{name} {significant(float(np.median(v)))} s" for name, v in own.items())
     return f"median time to the last token: {', '.join(medians)}"

@@ -1,6 +1,6 @@
 """Latencies of single requests, as cumulative distributions: means hide their tails."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,9 +10,9 @@ from pipeline.compare.plots.panels import REQUESTS, chosen, some, split
 from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scale import seconds
 from pipeline.compare.plots.scene import Scene
-from pipeline.compare.plots.served import e2e, pooled, tpot, ttft
+from pipeline.compare.plots.served import pooled
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
-from pipeline.metrics.timeline import RequestRecord
+from pipeline.metrics.latency import latencies, sample
 
 FEWEST = 8
 """Requests below which a distribution would show a shape that isn't there."""
@@ -20,12 +20,7 @@ POINTS = 120
 """Steps of a curve: more can't be seen, and make the page heavy."""
 HEIGHT = 2.3
 
-Latency = Callable[[RequestRecord], float | None]
-LATENCIES: tuple[tuple[str, str, Latency], ...] = (
-    ("TTFT", "ttft_s", ttft),
-    ("TPOT", "tpot_s", tpot),
-    ("E2E", "e2e_s", e2e),
-)
+LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "E2E": "e2e_s"}
 
 
 def plots(scene: Scene) -> Iterator[Plot]:
@@ -35,11 +30,11 @@ def plots(scene: Scene) -> Iterator[Plot]:
     panels: list[Panel] = []
     arms: set[str] = set()
     for name, cells in zip(scene.titles(apart), apart.values(), strict=True):
-        requests = {cell.arm: pooled(cell) for cell in cells}
-        arms |= requests.keys()
-        for short, _, latency in LATENCIES:
-            values = {arm: _values(own, latency) for arm, own in requests.items()}
-            values = {arm: found for arm, found in values.items() if len(found) >= FEWEST}
+        found = {cell.arm: [latencies(each) for each in pooled(cell)] for cell in cells}
+        arms |= found.keys()
+        for short, latency in LATENCIES.items():
+            values = {arm: sorted(sample(latency, own)) for arm, own in found.items()}
+            values = {arm: own for arm, own in values.items() if len(own) >= FEWEST}
             if values:
                 title = " · ".join(filter(None, (short, name)))
                 panels.append(Panel(title, curves(values, scene.marks), _said(values)))
@@ -48,7 +43,7 @@ def plots(scene: Scene) -> Iterator[Plot]:
             "Latency distributions",
             "Share of the requests of all valid runs that took at most so long."
             + chosen(facets, REQUESTS),
-            tuple(metric for _, metric, _ in LATENCIES),
+            tuple(LATENCIES.values()),
             tuple(panels),
             scene.legend(arms),
         )
@@ -75,10 +70,6 @@ def curves(values: Mapping[str, Sequence[float]], marks: Mapping[str, Mark]) -> 
     axes.set_yticks((0, 0.5, 0.9, 1), ("0", "50 %", "90 %", "100 %"))
     quiet(axes)
     return figure
-
-
-def _values(requests: Sequence[RequestRecord], latency: Latency) -> list[float]:
-    return sorted(value for each in requests if (value := latency(each)) is not None)
 
 
 def _said(values: Mapping[str, Sequence[float]]) -> str:

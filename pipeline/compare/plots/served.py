@@ -28,19 +28,3 @@ def popularity(requests: Iterable[RequestRecord]) -> list[str | None]:
 def label(adapter: str | None) -> str:
     """What stands for an adapter in a figure."""
     return "base model" if adapter is None else adapter
-
-
-def ttft(request: RequestRecord) -> float:
-    """Seconds from the scheduled arrival to the first token."""
-    return request.tokens[0] - request.scheduled
-
-
-def e2e(request: RequestRecord) -> float:
-    """Seconds from the scheduled arrival to the last token."""
-    return request.finished - request.scheduled
-
-
-def tpot(request: RequestRecord) -> float | None:
-    """Seconds a token after the first; None of a single token."""
-    gaps = len(request.tokens) - 1
-    return (request.finished - request.tokens[0]) / gaps if gaps else None
