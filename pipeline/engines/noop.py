@@ -22,7 +22,7 @@ from pipeline.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(EngineSettings):
+class NoopSettings(EngineSettings):
     """Settings of `engine=noop`.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.inference.engine import Engine
@@ -48,7 +48,7 @@ def llama(
 
     @contextmanager
     def entered(sampling: Sampling | None = None, **settings: object) -> Iterator[Engine]:
-        chosen = Settings(name="llama_cpp", cache=cache, **{"precision": "f32", **settings})
+        chosen = LlamaCppSettings(name="llama_cpp", cache=cache, **{"precision": "f32", **settings})
         asked = (sampling or Sampling()).params()
         serving = Serving(checkpoint, adapters, asked, threads=1, text=True)
         with chosen.build(serving) as engine:

@@ -6,13 +6,17 @@ import pytest
 
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
-from pipeline.engines.transformers.merged import Settings as Merged
-from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
-from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.engines.transformers.merged import MergedSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.inference.events import Finished, Token
 from pipeline.inference.failure import ends_the_run, failed, out_of_memory, refusal
 
-ENGINES = {"peft_hotswap": Hotswap, "peft_mixed": Mixed, "merged": Merged}
+ENGINES = {
+    "peft_hotswap": PeftHotswapSettings,
+    "peft_mixed": PeftMixedSettings,
+    "merged": MergedSettings,
+}
 STATIC = pytest.mark.parametrize("name", ENGINES)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.llama_cpp.scheduler import (
-    Policy,
+    GroupPolicy,
     Room,
     Running,
     admissible,
@@ -38,27 +38,27 @@ def ids(chosen):
 
 def test_grouped_takes_all_that_wait_for_the_oldest_ones_adapter():
     waiting = requests([("a", 1, 1), ("b", 1, 1), ("a", 1, 1)])
-    assert ids(admissible(waiting, [], Policy.GROUPED, ROOMY)) == [0, 2]
+    assert ids(admissible(waiting, [], GroupPolicy.GROUPED, ROOMY)) == [0, 2]
 
 
 def test_grouped_lets_nobody_join_a_running_group():
     waiting, running = requests([("a", 1, 1)]), requests([("a", 1, 1)], first=5)
-    assert admissible(waiting, running, Policy.GROUPED, ROOMY) == []
+    assert admissible(waiting, running, GroupPolicy.GROUPED, ROOMY) == []
 
 
 def test_interleaved_takes_whoever_is_next():
     waiting, running = requests([("a", 1, 1), ("b", 1, 1)]), requests([("c", 1, 1)], first=5)
-    assert ids(admissible(waiting, running, Policy.INTERLEAVED, ROOMY)) == [0, 1]
+    assert ids(admissible(waiting, running, GroupPolicy.INTERLEAVED, ROOMY)) == [0, 1]
 
 
 def test_nobody_overtakes_one_that_there_is_no_room_for():
     waiting, running = requests([("b", 1, 1), ("a", 1, 1)]), requests([("a", 1, 1)], first=5)
     room = Room(sequences=8, positions=100, adapters=1)
-    assert admissible(waiting, running, Policy.INTERLEAVED, room) == []
+    assert admissible(waiting, running, GroupPolicy.INTERLEAVED, room) == []
 
 
 @settings(deadline=None)
-@given(SHAPES, ROOMS, st.sampled_from(Policy))
+@given(SHAPES, ROOMS, st.sampled_from(GroupPolicy))
 def test_everybody_is_served_once_within_the_room(shapes, room, policy):
     waiting, running, served = requests(shapes), [], []
     for _ in range(2 * len(shapes) + 1):
@@ -70,7 +70,7 @@ def test_everybody_is_served_once_within_the_room(shapes, room, policy):
         assert len(running) <= room.sequences
         assert sum(map(positions, running)) <= room.positions
         assert room.adapters is None or len(adapters) <= room.adapters
-        assert policy is Policy.INTERLEAVED or len({each.adapter for each in running}) <= 1
+        assert policy is GroupPolicy.INTERLEAVED or len({each.adapter for each in running}) <= 1
         served, running = served + running[:1], running[1:]
     assert sorted(ids(served)) == list(range(len(shapes)))
 

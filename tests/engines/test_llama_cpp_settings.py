@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engines.llama_cpp import settings as module
-from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.errors import UsageError
 from pipeline.gguf.adapter import gguf_adapter_of
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def chosen(**values):
-    return Settings(name="llama_cpp", cache=Path("unused"), **values)
+    return LlamaCppSettings(name="llama_cpp", cache=Path("unused"), **values)
 
 
 @pytest.fixture

@@ -9,25 +9,25 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import WEIGHTS, LoraFile
-from pipeline.engines.llama_cpp.settings import Settings as LlamaCpp
-from pipeline.engines.multilora.settings import Settings as Multilora
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
+from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
-from pipeline.engines.transformers.merged import Settings as Merged
-from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
-from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.engines.transformers.merged import MergedSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.inference.events import Finished
 
 LLAMA = {"precision": "f32", "policy": "interleaved", "context": 256, "max_batch_size": 4}
 POOL = {"kv_tokens": 256, "max_batch_size": 4, "prefill_tokens": 24}
 ENGINES = {
-    "peft_hotswap": (Hotswap, {}),
-    "peft_mixed": (Mixed, {"max_batch_size": 4}),
-    "merged": (Merged, {}),
-    "llama_cpp": (LlamaCpp, LLAMA),
+    "peft_hotswap": (PeftHotswapSettings, {}),
+    "peft_mixed": (PeftMixedSettings, {"max_batch_size": 4}),
+    "merged": (MergedSettings, {}),
+    "llama_cpp": (LlamaCppSettings, LLAMA),
     **{
         f"multilora {base} {adapter}": (
-            Multilora,
+            MultiloraSettings,
             POOL | {"precision": base, "adapter_precision": adapter},
         )
         for base, adapter in (("fp32", "fp32"), ("int8", "fp16"), ("int4", "fp16"))
@@ -53,7 +53,7 @@ def entered(checkpoint, adapters, cache):
 
     def build(engine, sick, text=True, room=None, **sampling):
         kind, settings = ENGINES[engine]
-        settings = settings | (room or {}) | ({"cache": cache} if kind is LlamaCpp else {})
+        settings = settings | (room or {}) | ({"cache": cache} if kind is LlamaCppSettings else {})
         mine = {name: adapters[name] for name in ("json", "verse")} | {"sick": sick}
         serving = Serving(checkpoint, mine, Sampling(**sampling).params(), threads=1, text=text)
         return kind(name=engine, **settings).build(serving)

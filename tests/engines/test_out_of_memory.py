@@ -5,17 +5,17 @@ from collections import Counter
 import pytest
 from peft import PeftModel
 
-from pipeline.engines.llama_cpp.settings import Settings as LlamaCpp
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.multilora import decoder, engine, intake, kv_cache, lora, residency
-from pipeline.engines.multilora.settings import Settings as Multilora
+from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.workspace import Workspace
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers import lora_delta
-from pipeline.engines.transformers.merged import Settings as Merged
-from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
-from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.engines.transformers.merged import MergedSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.inference.events import Finished
 from pipeline.inference.token_sampler import TokenSampler
 from pipeline.kernels import native
@@ -24,12 +24,12 @@ NAMES = ["sql", "verse", None, "json", "sql", "csv"]
 TIGHT = {"kv_tokens": 512, "max_batch_size": 3, "prefill_tokens": 16, "adapter_memory_mb": 1.6}
 LLAMA = {"precision": "f32", "policy": "interleaved", "context": 512, "resident_adapters": 2}
 ENGINES = {
-    "multilora": (Multilora, TIGHT),
-    "llama_cpp": (LlamaCpp, LLAMA | {"max_batch_size": 3}),
-    "grouped": (LlamaCpp, LLAMA | {"policy": "grouped", "max_batch_size": 3}),
-    "merged": (Merged, {"resident_adapters": 2}),
-    "peft_hotswap": (Hotswap, {"resident_adapters": 2, "max_batch_size": 3}),
-    "peft_mixed": (Mixed, {"resident_adapters": 2, "max_batch_size": 3}),
+    "multilora": (MultiloraSettings, TIGHT),
+    "llama_cpp": (LlamaCppSettings, LLAMA | {"max_batch_size": 3}),
+    "grouped": (LlamaCppSettings, LLAMA | {"policy": "grouped", "max_batch_size": 3}),
+    "merged": (MergedSettings, {"resident_adapters": 2}),
+    "peft_hotswap": (PeftHotswapSettings, {"resident_adapters": 2, "max_batch_size": 3}),
+    "peft_mixed": (PeftMixedSettings, {"resident_adapters": 2, "max_batch_size": 3}),
 }
 
 PLACES = {
@@ -89,7 +89,7 @@ def entered(checkpoint, adapters, cache):
     def get(name, asked, drain, outputs):
         if name not in known:
             kind, values = ENGINES[name]
-            extra = {"cache": cache} if kind is LlamaCpp else {}
+            extra = {"cache": cache} if kind is LlamaCppSettings else {}
             served = kind(name=name, **values, **extra).build(serving).__enter__()
             known[name] = served, outputs(drain(served, *asked))
         return known[name]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.transformers.peft_hotswap import Settings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from tests.fuzz.small_adapters import make
@@ -21,7 +21,7 @@ def check(tmp_path):
             name: Adapter.open(name, make(tmp_path / name, said, "F32", SHAPE), SHAPE)
             for name, said in values.items()
         }
-        Settings(name="peft_hotswap").check(SimpleNamespace(config=SHAPE), adapters)
+        PeftHotswapSettings(name="peft_hotswap").check(SimpleNamespace(config=SHAPE), adapters)
 
     return checked
 

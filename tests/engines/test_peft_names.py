@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
-from pipeline.engines.transformers.peft_hotswap import Settings as Hotswap
-from pipeline.engines.transformers.peft_mixed import Settings as Mixed
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 
 IDS, GIVEN = [5, 6, 7, 40], [8, 9]
 NAMES = (
@@ -20,7 +20,9 @@ NAMES = (
 )
 
 
-@pytest.fixture(scope="module", params=[Hotswap, Mixed], ids=["hotswap", "mixed"])
+@pytest.fixture(
+    scope="module", params=[PeftHotswapSettings, PeftMixedSettings], ids=["hotswap", "mixed"]
+)
 def engine(request, checkpoint, adapters):
     """An engine that keeps two adapters, and has been given none yet."""
     serving = Serving(checkpoint, {}, Sampling().params(), threads=1, text=False)

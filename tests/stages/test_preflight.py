@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.engines.noop import Settings as Noop
-from pipeline.engines.transformers.merged import Settings as Merged
+from pipeline.engines.noop import NoopSettings
+from pipeline.engines.transformers.merged import MergedSettings
 from pipeline.errors import UsageError
 from pipeline.stages.preflight import preflight
 from pipeline.stages.prepare import draw
@@ -21,14 +21,14 @@ def asked(monkeypatch):
     def check(self, checkpoint, adapters):
         seen.append((self.name, checkpoint.config.family, len(adapters)))
 
-    for kind in (Noop, Merged):
+    for kind in (NoopSettings, MergedSettings):
         monkeypatch.setattr(kind, "check", check)
     return seen
 
 
 def test_the_engine_and_the_reference_of_every_job_are_asked_once(config, asked):
     one = config("engine=noop", "adapters.count=2")
-    with_reference = replace(one.fidelity, reference=Merged(name="merged"))
+    with_reference = replace(one.fidelity, reference=MergedSettings(name="merged"))
     jobs = [replace(one, fidelity=with_reference, repeat=repeat) for repeat in range(9)]
     preflight([*jobs, config("engine=noop", "adapters.count=3", "fidelity.enabled=false")])
     assert asked == [("noop", "llama", 2), ("merged", "llama", 2), ("noop", "llama", 3)]

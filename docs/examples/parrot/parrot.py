@@ -13,7 +13,7 @@ from pipeline.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(noop.Settings):
+class ParrotSettings(noop.NoopSettings):
     """What `engine/parrot.yaml` sets.
 
     Attributes:

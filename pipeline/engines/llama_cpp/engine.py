@@ -14,7 +14,7 @@ from pipeline.engines.llama_cpp.build import backend
 from pipeline.engines.llama_cpp.files import files_of
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import Room, Running, admissible, groups, positions
-from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class LlamaCpp(Engine):
     """Lets requests join by its policy; then every adapter group takes a decode a step."""
 
-    def __init__(self, settings: Settings, serving: Serving) -> None:
+    def __init__(self, settings: LlamaCppSettings, serving: Serving) -> None:
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._waiting: list[Request] = []

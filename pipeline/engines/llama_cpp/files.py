@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.child import Child
-from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 
 
@@ -26,7 +26,7 @@ class Files:
     stand_ins: str | None = None
 
 
-def files_of(settings: Settings, serving: Serving) -> Files:
+def files_of(settings: LlamaCppSettings, serving: Serving) -> Files:
     """The files, checked or written.
 
     They are written by a process of its own: what that takes of memory isn't the engine's.
@@ -39,7 +39,7 @@ def files_of(settings: Settings, serving: Serving) -> Files:
         return files
 
 
-def _files(settings: Settings, serving: Serving) -> Files:
+def _files(settings: LlamaCppSettings, serving: Serving) -> Files:
     from pipeline.gguf.adapter import gguf_adapter_of
     from pipeline.gguf.adapter_file import check_adapter_gguf
     from pipeline.gguf.file import check_base_gguf, read_bytes

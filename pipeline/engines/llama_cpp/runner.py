@@ -9,7 +9,7 @@ from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.context import Context
 from pipeline.engines.llama_cpp.files import Files
 from pipeline.engines.llama_cpp.model import Model
-from pipeline.engines.llama_cpp.settings import Settings
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.residency import AdapterResidency
 from pipeline.inference.stage_clock import StageClock
 
@@ -17,7 +17,9 @@ from pipeline.inference.stage_clock import StageClock
 class Runner:
     """What the engine needs of llama.cpp."""
 
-    def __init__(self, settings: Settings, threads: int, files: Files, clock: StageClock) -> None:
+    def __init__(
+        self, settings: LlamaCppSettings, threads: int, files: Files, clock: StageClock
+    ) -> None:
         """Load the model and allocate the context."""
         self._files, self._clock = files, clock
         self._model = Model(files.base)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pipeline.inference.request import Request
 
 
-class Policy(StrEnum):
+class GroupPolicy(StrEnum):
     """Finish one adapter's group, then switch; or serve every group in every step."""
 
     GROUPED = "grouped"
@@ -54,7 +54,7 @@ def positions(request: Request) -> int:
 
 
 def admissible(
-    waiting: Sequence[Request], running: Iterable[Request], policy: Policy, room: Room
+    waiting: Sequence[Request], running: Iterable[Request], policy: GroupPolicy, room: Room
 ) -> list[Request]:
     """The requests to begin now, in order of arrival; the oldest is never passed over for long.
 
@@ -68,12 +68,12 @@ def admissible(
         room: what the engine can hold; every waiting request fits in it alone.
     """
     served = list(running)
-    if not waiting or (policy is Policy.GROUPED and served):
+    if not waiting or (policy is GroupPolicy.GROUPED and served):
         return []
     head = waiting[0].adapter
     joining: list[Request] = []
     for request in waiting:
-        if policy is Policy.GROUPED and request.adapter != head:
+        if policy is GroupPolicy.GROUPED and request.adapter != head:
             continue
         if not _fit([*served, *joining, request], room):
             break

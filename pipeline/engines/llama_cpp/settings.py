@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.llama_cpp.scheduler import Policy
+from pipeline.engines.llama_cpp.scheduler import GroupPolicy
 from pipeline.engines.needs import Need, cached, updates
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
@@ -32,7 +32,7 @@ ADAPTER_WIDTH = 4
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(EngineSettings):
+class LlamaCppSettings(EngineSettings):
     """Which weights, which policy, and how much room.
 
     Attributes:
@@ -52,7 +52,7 @@ class Settings(EngineSettings):
     name: str
     cache: Path
     precision: Literal["f32", "f16", "q8_0", "q4_0", "q4_k_m", "file"] = "f16"
-    policy: Policy = Policy.GROUPED
+    policy: GroupPolicy = GroupPolicy.GROUPED
     max_batch_size: Annotated[int, Field(ge=1, le=MOST)] = 64
     resident_adapters: PositiveInt | None = None
     context: Annotated[int, Field(ge=1, le=LONGEST)] = 4096

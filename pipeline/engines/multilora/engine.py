@@ -17,7 +17,7 @@ from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Scheduler
 from pipeline.engines.multilora.scoring import score
 from pipeline.engines.multilora.sequence import Chunk, Sequence
-from pipeline.engines.multilora.settings import Settings
+from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
@@ -45,7 +45,7 @@ class Multilora(Engine):
     forward pass cost no stage. How mixed steps are booked says `StepStages`.
     """
 
-    def __init__(self, settings: Settings, serving: Serving) -> None:
+    def __init__(self, settings: MultiloraSettings, serving: Serving) -> None:
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._stages = StepStages(self.clock)

@@ -1,6 +1,6 @@
 """How many positions the KV pool gets."""
 
-from pipeline.engines.multilora.settings import Settings
+from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.needs import cached
 from pipeline.machine.memory import memory_room
 from pipeline.models.config import ModelConfig
@@ -12,7 +12,7 @@ SHARE = 4
 """The default pool takes at most one such part of the free memory."""
 
 
-def pool_tokens(settings: Settings, model: ModelConfig) -> int:
+def pool_tokens(settings: MultiloraSettings, model: ModelConfig) -> int:
     """What the settings say, or the default for this model and machine."""
     if settings.kv_tokens is not None:
         return settings.kv_tokens

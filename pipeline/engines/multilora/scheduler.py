@@ -13,7 +13,7 @@ T = TypeVar("T")
 """A loaded adapter."""
 
 
-class Policy(StrEnum):
+class QueuePolicy(StrEnum):
     """First come, first served; or those first whose adapter is in memory."""
 
     FCFS = "fcfs"
@@ -39,7 +39,7 @@ class Scheduler(Generic[T]):
         *,
         max_batch_size: int,
         prefill_tokens: int,
-        policy: Policy = Policy.FCFS,
+        policy: QueuePolicy = QueuePolicy.FCFS,
         patience: int = 0,
     ) -> None:
         """Nothing waits and nothing runs.
@@ -124,7 +124,7 @@ class Scheduler(Generic[T]):
 
     def _ahead(self) -> Iterable[Sequence[T]]:
         queue = self.waiting
-        if self._policy is Policy.ADAPTER_AWARE:
+        if self._policy is QueuePolicy.ADAPTER_AWARE:
             queue = sorted(queue, key=self._rank)
         return list(islice(queue, self._max_batch_size))
 

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.model_check import check_model
-from pipeline.engines.multilora.scheduler import Policy
+from pipeline.engines.multilora.scheduler import QueuePolicy
 from pipeline.engines.needs import Need, cached, projections, updates, vocabulary
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
@@ -41,7 +41,7 @@ COARSER = ("fp32", "fp16", "int8", "int4")
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(EngineSettings):
+class MultiloraSettings(EngineSettings):
     """Settings of `engine=multilora`.
 
     Attributes:
@@ -70,13 +70,13 @@ class Settings(EngineSettings):
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
     kv_tokens: PositiveInt | None = None
-    policy: Policy = Policy.FCFS
+    policy: QueuePolicy = QueuePolicy.FCFS
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
 
     def idle(self) -> Mapping[str, str]:
         """Where nobody overtakes, nobody is patient."""
-        if self.policy is Policy.ADAPTER_AWARE:
+        if self.policy is QueuePolicy.ADAPTER_AWARE:
             return {}
         return {"patience": "nobody overtakes under fcfs; engine.policy=adapter_aware would"}
 

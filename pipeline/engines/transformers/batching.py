@@ -6,7 +6,7 @@ from enum import StrEnum
 from pipeline.inference.request import Request
 
 
-class Policy(StrEnum):
+class BatchPolicy(StrEnum):
     """First come, first served; or all that wait for the same adapter together."""
 
     FCFS = "fcfs"
@@ -15,7 +15,7 @@ class Policy(StrEnum):
 
 def next_batch(
     waiting: Sequence[Request],
-    policy: Policy,
+    policy: BatchPolicy,
     limit: int | None,
     mixes: bool,
     resident: int | None = None,
@@ -32,8 +32,8 @@ def next_batch(
     head = waiting[0].adapter
     if mixes:
         batch = _with_few_adapters(waiting[:limit], resident)
-        return sorted(batch, key=_adapter) if policy is Policy.GROUPED else batch
-    if policy is Policy.GROUPED:
+        return sorted(batch, key=_adapter) if policy is BatchPolicy.GROUPED else batch
+    if policy is BatchPolicy.GROUPED:
         return [request for request in waiting if request.adapter == head][:limit]
     run = next(
         (index for index, request in enumerate(waiting) if request.adapter != head), len(waiting)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(StaticSettings):
+class MergedSettings(StaticSettings):
     """Settings of `engine=merged`."""
 
     def build(self, serving: Serving) -> Engine:

@@ -21,7 +21,7 @@ TOKENS = "trainable_token_indices"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(PeftSettings):
+class PeftHotswapSettings(PeftSettings):
     """Settings of `engine=peft_hotswap`."""
 
     variants: ClassVar[frozenset[str]] = frozenset(VARIANTS)

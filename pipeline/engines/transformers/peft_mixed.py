@@ -16,7 +16,7 @@ BASE_MODEL = "__base__"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Settings(PeftSettings):
+class PeftMixedSettings(PeftSettings):
     """Settings of `engine=peft_mixed`.
 
     PEFT refuses a row whose adapter has DoRA; a module that is saved whole, or trainable tokens,

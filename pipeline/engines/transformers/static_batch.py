@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass as settings
 from pipeline.engines.needs import Need, cached, padded, projections, updates, vocabulary
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.settings import EngineSettings, Serving
-from pipeline.engines.transformers.batching import Policy, next_batch
+from pipeline.engines.transformers.batching import BatchPolicy, next_batch
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Admitted, Event, Finished, Token
@@ -48,7 +48,7 @@ class StaticSettings(EngineSettings):
 
     name: str
     precision: Literal["fp32", "bf16"] = "fp32"
-    policy: Policy = Policy.GROUPED
+    policy: BatchPolicy = BatchPolicy.GROUPED
     max_batch_size: PositiveInt | None = None
     resident_adapters: PositiveInt | None = None
     mixes_adapters: ClassVar[bool] = False

@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.residency import Residency
-from pipeline.engines.multilora.scheduler import Policy, Scheduler
+from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_first_come_is_served_before_resident_ones_need_its_room(scheduler_of, s
 
 def test_adapter_aware_serves_resident_ones_first_but_for_so_long(scheduler_of, sequence_of):
     scheduler, adapters = scheduler_of(
-        budget=1, max_batch_size=2, policy=Policy.ADAPTER_AWARE, patience=3
+        budget=1, max_batch_size=2, policy=QueuePolicy.ADAPTER_AWARE, patience=3
     )
     adapters.preload("a")
     other, *same = add(scheduler, *map(sequence_of, "baaaaa"))

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.residency import Residency
-from pipeline.engines.multilora.scheduler import Policy, Scheduler
+from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
 from pipeline.engines.multilora.sequence import Sequence
 from pipeline.inference.request import Request, SamplingParams
 from tests.engines.multilora.conftest import ManualExecutor
@@ -43,7 +43,7 @@ class Serving(RuleBasedStateMachine):
     """Random arrivals, cancellations, loads that end late or fail, and evictions."""
 
     @initialize(
-        policy=st.sampled_from(Policy),
+        policy=st.sampled_from(QueuePolicy),
         patience=st.integers(0, 4),
         batch=st.integers(1, 5),
         prefill=st.integers(1, 9),
@@ -186,7 +186,7 @@ class Serving(RuleBasedStateMachine):
             for earlier in queue[: queue.index(later)]:
                 if earlier in admitted or earlier.adapter in loading:
                     continue
-                assert self.policy is Policy.ADAPTER_AWARE
+                assert self.policy is QueuePolicy.ADAPTER_AWARE
                 assert later not in patient or (earlier in patient and earlier not in held)
 
 
