@@ -38,7 +38,7 @@ PLACES = {
         "blocks": (kv_cache.BlockAllocator, "allocate"),
         "pin": (residency.Residency, "pin"),
         "want": (residency.Residency, "want"),
-        "adapter": (lora.Plan, "load"),
+        "adapter": (lora.LoadPlan, "load"),
         "batch": (engine, "assemble"),
         "workspace": (Workspace, "of"),
         "rope": (decoder.Rope, "angles"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
-from pipeline.engines.multilora.lora import Plan
+from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.errors import UsageError
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.precision import AdapterDtype
@@ -46,7 +46,7 @@ class Loaded:
         return Outcome("served", "")
 
     def _as_numpy_puts_it(self, adapter: Adapter, dtype: AdapterDtype) -> None:
-        plan = Plan.of(adapter, self.checkpoint.config, dtype)
+        plan = LoadPlan.of(adapter, self.checkpoint.config, dtype)
         native, plain = plan.load(self.kernels), plan.load(ReferenceKernels())
         np.testing.assert_array_equal(native.sites, plain.sites)
         np.testing.assert_array_equal(native.data.numpy(), plain.data.numpy())

@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.config import RunConfig
+from pipeline.engines.multilora.assembly import score
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.lora import Plan
-from pipeline.engines.multilora.scoring import score
+from pipeline.engines.multilora.lora import LoadPlan
 from tests.fuzz.campaign import Outcome
 from tests.fuzz.loaded import Loaded
 from tests.fuzz.peft_answers import PeftAnswers
@@ -34,7 +34,7 @@ class LoadedAlike(Loaded):
 
     def of_ours(self, adapters: Sequence[Adapter]) -> Outcome:
         """Logits of a continuation, in fp32."""
-        loaded = Plan.of(adapters[0], self.checkpoint.config, "fp32").load(self.kernels)
+        loaded = LoadPlan.of(adapters[0], self.checkpoint.config, "fp32").load(self.kernels)
         ours = score(self._decoder, loaded, PROMPT, CONTINUATION)
         return self._against_peft(adapters[0].folder, ours)
 

@@ -6,16 +6,18 @@ from itertools import groupby
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.sequence import Chunk
 from pipeline.kernels.lora_layout import PackedAdapter
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
-Step = Rows[Chunk[PackedAdapter]]
+Chunks = Rows[Chunk[PackedAdapter]]
 
 
-def by_adapter(plan: Step) -> list[Chunk[PackedAdapter]]:
+def by_adapter(plan: Chunks) -> list[Chunk[PackedAdapter]]:
     """The chunks with those of one adapter beside each other, else in their order."""
     groups: dict[str | None, list[Chunk[PackedAdapter]]] = {}
     for chunk in plan:
@@ -23,7 +25,7 @@ def by_adapter(plan: Step) -> list[Chunk[PackedAdapter]]:
     return [chunk for group in groups.values() for chunk in group]
 
 
-def assemble(step: Step) -> TokenBatch:
+def assemble(step: Chunks) -> TokenBatch:
     """The batch of chunks that `by_adapter` has put in order.
 
     Its outputs are the last rows of the chunks that yield a token, in the order of the chunks.
@@ -48,6 +50,29 @@ def assemble(step: Step) -> TokenBatch:
     )
 
 
+def score(
+    decoder: Decoder, adapter: PackedAdapter | None, prompt: Rows[int], given: Rows[int]
+) -> NDArray[np.float32]:
+    """Teacher-forced scoring, in a pool of its own.
+
+    Returns:
+        Log-probabilities (len(given), vocabulary) of every token at each place of `given`.
+    """
+    tokens = _ints([*prompt, *given][:-1])
+    count = len(tokens)
+    pool = decoder.new_pool(count)
+    batch = TokenBatch(
+        tokens=tokens,
+        positions=torch.arange(count, dtype=torch.int32),
+        sequences=torch.zeros(count, dtype=torch.int32),
+        block_table=torch.arange(pool.blocks, dtype=torch.int32)[None],
+        segments=[Segment(adapter, 0, count)],
+        outputs=torch.arange(len(prompt) - 1, count, dtype=torch.int32),
+    )
+    scores: NDArray[np.float32] = decoder.forward(batch, pool).log_softmax(-1).numpy()
+    return scores
+
+
 def _ints(values: list[int]) -> Tensor:
     return torch.from_numpy(np.array(values, dtype=np.int32))
 
@@ -59,7 +84,7 @@ def _table(rows: Rows[tuple[int, ...]]) -> Tensor:
     return torch.from_numpy(table)
 
 
-def _segments(step: Step) -> Iterable[Segment]:
+def _segments(step: Chunks) -> Iterable[Segment]:
     start = 0
     for _, group in groupby(step, key=lambda chunk: chunk.sequence.adapter):
         chunks = list(group)

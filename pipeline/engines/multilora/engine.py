@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from pipeline.engines.multilora.assembly import assemble, by_adapter
+from pipeline.engines.multilora.assembly import assemble, by_adapter, score
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
-from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
 from pipeline.engines.multilora.loader import background_loader
-from pipeline.engines.multilora.lora import Plan
-from pipeline.engines.multilora.pool_size import pool_tokens
+from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import Scheduler
-from pipeline.engines.multilora.scoring import score
 from pipeline.engines.multilora.sequence import Chunk, Sequence
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.step_stages import StepStages
@@ -49,7 +47,7 @@ class Multilora(Engine):
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._stages = StepStages(self.clock)
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, LoadPlan] = {}
         self._arrived: list[Request] = []
         self._events: list[Event] = []
 
@@ -60,7 +58,8 @@ class Multilora(Engine):
         self._sampler = TokenSampler(serving.sampling)
         kernels = kernels_for(serving.threads, settings.kernels)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
-        self._pool = self._decoder.new_pool(pool_tokens(settings, serving.checkpoint.config))
+        model, places = serving.checkpoint.config, settings.max_batch_size
+        self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))
         self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
         self._intake = Intake(serving, self._blocks.capacity)
         self._loader = background_loader()
@@ -126,7 +125,7 @@ class Multilora(Engine):
     @property
     def kv_bytes(self) -> int:
         """Of the blocks that were held; the rest of the pool has never been touched."""
-        return self._blocks.most * self._pool.block_bytes
+        return self._blocks.peak * self._pool.block_bytes
 
     @property
     def adapter_bytes(self) -> int:
@@ -174,11 +173,11 @@ class Multilora(Engine):
     def _size(self, name: str) -> int:
         return self._plan(name).bytes
 
-    def _plan(self, name: str) -> Plan:
+    def _plan(self, name: str) -> LoadPlan:
         if name not in self._plans:
             model = self.serving.checkpoint.config
             adapter, dtype = self.serving.adapters[name], self.settings.adapter_dtype
-            self._plans[name] = Plan.of(adapter, model, dtype)
+            self._plans[name] = LoadPlan.of(adapter, model, dtype)
         return self._plans[name]
 
     def _load(self, name: str) -> PackedAdapter:

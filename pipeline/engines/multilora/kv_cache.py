@@ -1,6 +1,30 @@
-"""Which blocks of the KV pool belong to whom."""
+"""The KV cache: how many positions it gets, and which of its blocks belong to whom."""
 
 from collections.abc import Iterable
+
+from pipeline.engines.needs import cached
+from pipeline.machine.memory import memory_room
+from pipeline.models.config import ModelConfig
+
+USUAL = 1024
+"""Positions a sequence is expected to need, prompt and output together."""
+
+SHARE = 4
+"""The default pool takes at most one such part of the free memory."""
+
+
+def pool_tokens(model: ModelConfig, max_batch_size: int, said: int | None = None) -> int:
+    """Positions of the pool: what is said, or the default for this model and machine."""
+    if said is not None:
+        return said
+    usual = max_batch_size * min(USUAL, model.positions)
+    room = memory_room().bytes // SHARE // bytes_per_token(model)
+    return min(max(usual, model.positions), room)
+
+
+def bytes_per_token(model: ModelConfig) -> int:
+    """Keys and values of one position in all layers, fp32."""
+    return cached(model, 1, width=4)
 
 
 class BlockAllocator:
@@ -12,13 +36,13 @@ class BlockAllocator:
     Attributes:
         blocks: blocks of the pool.
         block_size: positions in a block.
-        most: blocks that were held when most were.
+        peak: blocks that were held when most were.
     """
 
     def __init__(self, blocks: int, block_size: int) -> None:
         self.blocks, self.block_size = blocks, block_size
         self._free = list(range(blocks - 1, -1, -1))
-        self.most = 0
+        self.peak = 0
 
     @property
     def free(self) -> int:
@@ -44,7 +68,7 @@ class BlockAllocator:
         if needed > len(self._free):
             raise ValueError(f"{needed} blocks asked for, {len(self._free)} free")
         taken = tuple(self._free.pop() for _ in range(needed))
-        self.most = max(self.most, self.blocks - len(self._free))
+        self.peak = max(self.peak, self.blocks - len(self._free))
         return taken
 
     def release(self, blocks: Iterable[int]) -> None:

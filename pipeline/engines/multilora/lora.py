@@ -18,7 +18,7 @@ from pipeline.models.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class LoadPlan:
     """All about loading an adapter that can be known before: what remains is one call.
 
     Attributes:

@@ -164,10 +164,10 @@ class MultiloraSettings(EngineSettings):
             )
 
     def _check_budget(self, model: ModelConfig, adapters: Iterable[Adapter], budget: int) -> None:
-        from pipeline.engines.multilora.lora import Plan
+        from pipeline.engines.multilora.lora import LoadPlan
 
         for adapter in adapters:
-            size = Plan.of(adapter, model, self.adapter_dtype).bytes
+            size = LoadPlan.of(adapter, model, self.adapter_dtype).bytes
             if size > budget:
                 raise UsageError(
                     f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {adapter.name} alone needs "

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.lora import Plan
+from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
 from pipeline.kernels.native import NativeKernels
 from pipeline.models.checkpoint import Checkpoint
@@ -33,7 +33,7 @@ def expected(tiny):
 
 
 def load(adapter, decoder, dtype="fp16"):
-    return Plan.of(adapter, decoder.config, dtype).load(decoder.kernels)
+    return LoadPlan.of(adapter, decoder.config, dtype).load(decoder.kernels)
 
 
 def test_eight_adapters_in_one_ragged_batch(tiny, tiny_adapters, decoder, drive, ids, expected):

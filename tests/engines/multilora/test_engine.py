@@ -9,7 +9,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from pipeline.engines.multilora.pool_size import bytes_per_token
+from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.errors import UsageError
 from pipeline.inference.events import Finished, Token
 from pipeline.stages.build import build

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora import kv_cache
+from pipeline.engines.multilora.kv_cache import BlockAllocator, bytes_per_token, pool_tokens
+from pipeline.kernels.kv_pool import KvPool
+from pipeline.machine.memory import Room
 
 
 @given(
@@ -35,7 +40,7 @@ def test_the_most_that_was_held_is_remembered():
     pool = BlockAllocator(5, 16)
     pool.release(pool.allocate(40))
     held = pool.allocate(17)
-    assert (pool.most, len(held)) == (3, 2)
+    assert (pool.peak, len(held)) == (3, 2)
 
 
 def test_blocks_given_back_go_out_first_so_that_untouched_ones_cost_no_memory():
@@ -46,4 +51,33 @@ def test_blocks_given_back_go_out_first_so_that_untouched_ones_cost_no_memory():
         seen |= {block for each in held for block in each}
         for each in held:
             pool.release(each)
-    assert len(seen) == pool.most == 3
+    assert len(seen) == pool.peak == 3
+
+
+@pytest.fixture
+def free(monkeypatch):
+    return lambda count: monkeypatch.setattr(kv_cache, "memory_room", lambda: Room(count, "it"))
+
+
+def test_bytes_are_those_of_the_pool(tiny):
+    pool = KvPool.for_tokens(160, tiny.config)
+    assert pool.blocks * pool.block_bytes == 160 * bytes_per_token(tiny.config)
+
+
+def test_the_default_holds_the_batch_and_at_least_one_full_sequence(tiny, free):
+    free(2**40)
+    shape = tiny.config
+    assert pool_tokens(shape, 8) == 8 * 1024
+    assert pool_tokens(shape, 1) == shape.positions
+    short = replace(shape, positions=100)
+    assert pool_tokens(short, 8) == 800
+
+
+def test_the_default_leaves_three_quarters_of_the_memory(tiny, free):
+    free(4000 * bytes_per_token(tiny.config))
+    assert pool_tokens(tiny.config, 8) == 1000
+
+
+def test_what_is_said_is_taken(tiny, free):
+    free(0)
+    assert pool_tokens(tiny.config, 32, 77) == 77

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
-from pipeline.engines.multilora.lora import Plan
+from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
 from pipeline.kernels.native import NativeKernels
@@ -71,7 +71,7 @@ def test_native_and_reference_pack_the_same_bytes(
     tmp_path, targets, rank, stored, dtype, rslora, seed
 ):
     adapter = saved(tmp_path / "a", sorted(targets), rank, 7.0, stored, seed, use_rslora=rslora)
-    plan = Plan.of(adapter, SMALL, dtype)
+    plan = LoadPlan.of(adapter, SMALL, dtype)
     mine, theirs = plan.load(NATIVE), plan.load(REFERENCE)
     assert torch.equal(mine.data, theirs.data)
     assert mine.bytes == plan.bytes == mine.data.nbytes + mine.sites.nbytes
@@ -80,7 +80,7 @@ def test_native_and_reference_pack_the_same_bytes(
 def test_what_is_packed_is_what_the_file_says(tmp_path):
     adapter = saved(tmp_path / "a", PROJECTIONS, 5, 10.0, "F32")
     tensors = load_file(adapter.folder / WEIGHTS)
-    packed = Plan.of(adapter, SMALL, "fp32").load(NATIVE)
+    packed = LoadPlan.of(adapter, SMALL, "fp32").load(NATIVE)
     for site, projections in enumerate(SITES):
         block = "self_attn" if site < 2 else "mlp"
         inputs = SMALL.projection_shape(projections[0])[1]
@@ -109,7 +109,7 @@ def test_a_load_is_one_call_that_holds_no_lock_whatever_the_number_of_tensors(
     kernels = NativeKernels(1)
     monkeypatch.setattr(kernels, "_library", Spy(kernels._library))
     for targets in (PROJECTIONS[:1], PROJECTIONS):
-        plan = Plan.of(saved(tmp_path / "a", targets, 4, 8.0, "F16"), SMALL)
+        plan = LoadPlan.of(saved(tmp_path / "a", targets, 4, 8.0, "F16"), SMALL)
         kernels._library.calls.clear()
         plan.load(kernels)
         assert kernels._library.calls == ["adapter_read"]
@@ -126,7 +126,7 @@ def test_the_call_is_made_without_the_lock():
 @pytest.mark.parametrize("kernels", [NATIVE, REFERENCE])
 def test_files_that_have_changed_are_refused(kernels, tmp_path):
     adapter = saved(tmp_path / "a", PROJECTIONS[:2], 4, 8.0, "F16")
-    plan = Plan.of(adapter, SMALL)
+    plan = LoadPlan.of(adapter, SMALL)
     whole = (adapter.folder / WEIGHTS).read_bytes()
     (adapter.folder / WEIGHTS).write_bytes(whole[:-8])
     with pytest.raises(EOFError, match="cut short"):
@@ -141,7 +141,7 @@ def test_files_that_have_changed_are_refused(kernels, tmp_path):
 
 def test_numbers_of_unknown_type_are_refused_by_name(tmp_path):
     adapter = saved(tmp_path / "a", PROJECTIONS[:1], 4, 8.0, "F32")
-    plan, file = Plan.of(adapter, SMALL), adapter.folder / WEIGHTS
+    plan, file = LoadPlan.of(adapter, SMALL), adapter.folder / WEIGHTS
     save_file({k: v.to(torch.float8_e4m3fn) for k, v in load_file(file).items()}, file)
     with pytest.raises(ValueError, match=r"lora_A.weight is stored as F8_E4M3; use F32, F16"):
         plan.load(NATIVE)

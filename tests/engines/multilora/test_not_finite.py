@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
+from pipeline.engines.multilora.assembly import score
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.lora import Plan
-from pipeline.engines.multilora.scoring import score
+from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.config import PROJECTIONS
@@ -34,6 +34,6 @@ def test_nan_is_never_rounded_away(kernels, precision, dtype, tiny, tmp_path):
         tensors[broken][1, 2] = torch.nan
         save_file(tensors, tmp_path / WEIGHTS)
         adapter = Adapter("broken", LoraFile.read(tmp_path))
-        weights = Plan.of(adapter, shape, dtype).load(decoder.kernels)
+        weights = LoadPlan.of(adapter, shape, dtype).load(decoder.kernels)
         scores = score(decoder, weights, [5, 6, 7], [8, 9])
         assert not np.isfinite(scores.max(axis=1)).any(), projection
