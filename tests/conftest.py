@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
+from pipeline import places
 from pipeline.config import RunConfig
 from pipeline.loading import load, resolve
 from pipeline.stages.prepare import Prepared, prepare
@@ -40,7 +40,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def values(tmp_path: Path, cache: Path) -> Iterator[Values]:
     """Composes plain values from overrides; runs go into a temporary folder."""
-    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    places.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
 

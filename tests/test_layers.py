@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "pipeline"
 FLOORS = [
-    {"__main__"},
+    {"__main__", "console"},
     {"launch"},
     {"run"},
     {"progress", "loading"},
@@ -18,7 +18,7 @@ FLOORS = [
     {"adapters"},
     {"models", "workload", "metrics"},
     {"inference", "machine", "files", "stopping", "arguments"},
-    {"errors", "settings", "order", "child", "regular_file", "whole_file", "install"},
+    {"errors", "settings", "order", "child", "regular_file", "whole_file", "install", "places"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(ROOT.rglob("*.py"))

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+from pipeline.places import ROOT
 from pipeline.tracking.tracker import TrackingUnavailable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-ROOT = Path(__file__).parents[2]
 PREFIX = "mlflow:"
 EXPERIMENT = "multi-lora"
 SECONDS = 30

@@ -15,6 +15,9 @@ from pipeline.install.virtualenv import Virtualenv
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS, CMAKE = ROOT / "requirements.txt", ROOT / "llama.cmake"
+SOURCES = (REQUIREMENTS, CMAKE, ROOT / "pyproject.toml")
+"""What `.venv` is made from: when one of them changes, it is set up again."""
+
 NEEDED = 3e9
 """Free bytes that the packages and the compiler's files want."""
 
@@ -24,7 +27,7 @@ def main() -> int:
     venv = Virtualenv(ROOT / ".venv")
     try:
         asked = _asked()
-        if venv.there(asked) and venv.ready_for((REQUIREMENTS, CMAKE)):
+        if venv.there(asked) and venv.ready_for(SOURCES):
             return 0
         _set_up(venv, asked)
     except Failed as why:
@@ -63,8 +66,9 @@ def _set_up(venv: Virtualenv, asked: Interpreter | None) -> None:
     pip = Pip(venv.python, log)
 
     pip.install(requirements, build)
+    pip.link(ROOT)
     pip.compile(requirements, CMAKE)
-    venv.set_ready((REQUIREMENTS, CMAKE))
+    venv.set_ready(SOURCES)
     print(f"set up in {clock(monotonic() - started)}; the log is {log}")
 
 

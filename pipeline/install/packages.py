@@ -52,6 +52,14 @@ class Pip:
         follow([*self._pip, *what], self._log, watch)
         watch.end(torch.requirement)
 
+    def link(self, project: Path) -> None:
+        """Make the project's command `pipeline`, which runs what stands in the folder.
+
+        Raises:
+            Failed: pip did.
+        """
+        follow([*self._pip, "--no-deps", "-e", str(project)], self._log, lambda _: None)
+
     def compile(self, requirements: str, cmake: Path) -> None:
         """Build the source package, unless pip has kept its wheel from before.
 

@@ -13,6 +13,7 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from pipeline import places
 from pipeline.errors import UsageError
 from pipeline.launch.composition import ChoicesOnce, composed_once
 from pipeline.launch.flags import read_flags
@@ -29,11 +30,9 @@ from pipeline.launch.refusals import Refusals
 from pipeline.launch.resume import placed
 from pipeline.launch.storage import settle_caches
 from pipeline.launch.vocabulary import Vocabulary
+from pipeline.places import CONF
 from pipeline.stages.preflight import preflight
 from pipeline.tracking.run_directory import RunDirectory
-
-ROOT = Path(__file__).parents[2]
-CONF = ROOT / "conf"
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def compose() -> Plan:
     Raises:
         UsageError: the command line asks for something that isn't there.
     """
-    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    places.register()
     os.environ["HYDRA_FULL_ERROR"] = "1"
     flags = read_flags(sys.argv[1:])
     overrides, plan = parsed(flags.overrides), Plan()

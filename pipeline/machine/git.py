@@ -6,13 +6,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[2]
+from pipeline.places import CHECKOUT
 
 
-def git(folder: Path = PROJECT) -> dict[str, Any]:
+def git(folder: Path | None = CHECKOUT) -> dict[str, Any]:
     """The `commit` of `folder`, whether it is `dirty`, and which `changes` make it so, as a hash.
 
-    None all three where git can't say; `changes` is None of a clean tree, too.
+    None all three where git can't say, or there is no `folder`: the package was installed from a
+    wheel. `changes` is None of a clean tree, too.
     """
     commit = _ask(folder, "rev-parse", "HEAD")
     changed = _ask(folder, "status", "--porcelain") if commit else None
@@ -23,7 +24,9 @@ def git(folder: Path = PROJECT) -> dict[str, Any]:
     return {"commit": commit, "dirty": True, "changes": digest[:16]}
 
 
-def _ask(folder: Path, *question: str) -> str | None:
+def _ask(folder: Path | None, *question: str) -> str | None:
+    if folder is None:
+        return None
     # GIT_DIR and its like are set inside hooks, and would point at some other repository.
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     command = ["git", "--no-optional-locks", "-C", str(folder), *question]

@@ -6,7 +6,8 @@ MLflow keeps what its button *Views* lists in tags of the experiment, as JSON.
 import json
 import shlex
 import time
-from pathlib import Path
+
+from pipeline.places import CHECKOUT, ROOT
 
 TAG = "mlflow.sharedViewState."
 """What the tag of a saved view begins with; its id, which links carry, follows."""
@@ -15,7 +16,7 @@ HOST, PORT = "127.0.0.1", 5000
 SERVED = f"http://{HOST}:{PORT}"
 """Where `make ui` serves the pages."""
 
-DEFAULT = f"sqlite:///{Path(__file__).parents[2] / 'mlruns' / 'mlflow.db'}"
+DEFAULT = f"sqlite:///{ROOT / 'mlruns' / 'mlflow.db'}"
 """The store that is served when nothing else is asked for."""
 
 RUNS, SWEEPS = "runs", "sweeps"
@@ -51,7 +52,7 @@ def views() -> dict[str, str]:
 
 def serving(uri: str) -> str:
     """The command that serves the store at `uri`."""
-    if uri == DEFAULT:
+    if CHECKOUT and uri == DEFAULT:
         return "make ui"
     return f"python -m pipeline.tracking.ui {shlex.quote(f'tracking.uri={uri}')}"
 

@@ -10,14 +10,13 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from pipeline import places
 from pipeline.arguments import Arguments
 from pipeline.errors import UsageError
 from pipeline.stopping import command
@@ -26,7 +25,6 @@ from pipeline.tracking.mlflow_store import is_http, public
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.tracker import TrackingUnavailable
 
-ROOT = Path(__file__).parents[2]
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
@@ -61,9 +59,9 @@ def chosen(overrides: Sequence[str]) -> MlflowSettings:
     Raises:
         UsageError: they can't be composed, or choose no MLflow.
     """
-    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    places.register()
     try:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with initialize_config_dir(str(places.CONF), version_base="1.3"):
             settings = instantiate(compose("config", list(overrides)).tracking)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UsageError(" ".join(str(error).split())) from error

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
+from pipeline import places
 from pipeline.config import RunConfig
 from pipeline.loading import load, resolve
 
@@ -16,7 +16,7 @@ PROMPTS = ("To be", "A lighthouse at the sea, 1912.", "x = [1, 2]")
 
 def composed(work: Path, *overrides: str) -> RunConfig:
     """A small job without adapters, unless the overrides say otherwise; it writes into `work`."""
-    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    places.register()
     GlobalHydra.instance().clear()
     prompts = work / "prompts.jsonl"
     prompts.write_text("".join(json.dumps({"prompt": each}) + "\n" for each in PROMPTS), "utf-8")

@@ -12,6 +12,7 @@ from hydra.errors import ConfigCompositionException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from pipeline import places
 from pipeline.launch.composition import ChoicesOnce, composed_once
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def loaders() -> Any:
     """Hydra's own loader, ours, and the configuration both make jobs of."""
-    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    places.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         own = GlobalHydra.instance().config_loader()

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
 
+from pipeline import places
 from pipeline.__main__ import compose as composed
 from pipeline.compare.cells import place
 from pipeline.compare.run import Run
@@ -26,7 +26,7 @@ LAWS = "workload/popularity=punica_zipf, sglang_geometric, slora_power or zipf"
 @pytest.fixture
 def job(tmp_path):
     """Composes a job, as the command line does."""
-    OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
+    places.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield lambda *typed: job_of(compose("config", [*typed]), typed, RunDirectory(tmp_path))
