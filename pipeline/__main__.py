@@ -40,7 +40,7 @@ def main() -> int:
             plan.tidy()
             print(error, file=sys.stderr)
         except OSError as error:
-            if (line := remedy(error, plan.root)) is None:
+            if (line := remedy(error, plan.root if plan.jobs else None)) is None:
                 raise
             print(line, file=sys.stderr)
         except Stopped as stopped:

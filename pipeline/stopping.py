@@ -65,10 +65,18 @@ def _sent_again(dropped: "sys.UnraisableHookArgs") -> None:
 
 
 def command(main: Callable[[], int]) -> NoReturn:
-    """Run a command and leave with its exit code; told to stop, say so in one line."""
+    """Run a command and leave with its exit code; told to stop, say so in one line.
+
+    A path that leads where this user may not look is one line, too.
+    """
     try:
         with stoppable():
             code = main()
+    except PermissionError as error:
+        if error.filename is None:
+            raise
+        _say(f"{error.filename}: {error.strerror}; let this user reach it, or name another place")
+        code = 2
     except Stopped as stopped:
         _say("; ".join([str(stopped), *getattr(stopped, "__notes__", ())]))
         _leave(stopped)

@@ -54,6 +54,17 @@ def test_a_command_leaves_with_its_exit_code(code: int) -> None:
     assert left.value.code == code
 
 
+def test_a_path_that_may_not_be_looked_into_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def reads() -> int:
+        raise PermissionError(13, "Permission denied", "/shut/runs")
+
+    with pytest.raises(SystemExit) as left:
+        command(reads)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said == "/shut/runs: Permission denied; let this user reach it, or name another place\n"
+
+
 def test_what_was_to_be_ignored_stays_so() -> None:
     """As `nohup` has it."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

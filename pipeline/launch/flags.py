@@ -1,8 +1,8 @@
 """What stands on the command line beside overrides: Hydra's flags, checked before Hydra runs."""
 
 import argparse
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -65,5 +65,7 @@ def _refuse_combinations(given: argparse.Namespace) -> None:
             "--experimental-rerun: no run keeps such a file; give the overrides again, with "
             "hydra.run.dir=… or hydra.sweep.dir=… to go on where it was left"
         )
-    if given.config_dir is not None and not Path(given.config_dir).is_dir():
-        raise UsageError(f"--config-dir={given.config_dir}: no such folder")
+    if given.config_dir is not None and not os.path.isdir(given.config_dir):
+        raise UsageError(
+            f"--config-dir={given.config_dir}: no such folder, or one that this user can't reach"
+        )

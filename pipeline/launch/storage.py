@@ -28,8 +28,8 @@ def remedy(error: BaseException, within: Path | None = None) -> str | None:
             )
         if number in CLOSED:
             return (
-                f"{_place(each, within)}{os.strerror(number or 0)}; let it be written, or name "
-                "another place with paths.runs=… (paths.cache=… for what can be made again)"
+                f"{_place(each, within)}{os.strerror(number or 0)}; let this user reach "
+                "it, or name another place (paths.runs=…, paths.cache=… for what is written)"
             )
     return None
 
