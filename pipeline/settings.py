@@ -1,7 +1,8 @@
-"""How every settings dataclass of the project is checked, and which of its settings count."""
+"""How settings dataclasses are checked, which of their settings count, and how they lie flat."""
 
 from collections.abc import Mapping
 from dataclasses import Field, field
+from math import isfinite
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import ConfigDict
@@ -42,3 +43,20 @@ def named(values: Any, name: str) -> Any:
     for key in name.split("."):
         values = values.get(key) if isinstance(values, Mapping) else None
     return values
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of a configuration by their dotted names; what JSON lacks becomes text."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = plain(value)
+    return flat
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it; what it lacks, such as infinity, becomes text."""
+    finite = isinstance(value, float) and isfinite(value)
+    return value if value is None or isinstance(value, str | int) or finite else str(value)

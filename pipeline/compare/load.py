@@ -9,13 +9,15 @@ from pipeline.compare.changed import marked
 from pipeline.compare.query import fetch, is_query
 from pipeline.compare.recorded import document, stamp, whole
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
-from pipeline.compare.settings import as_used, flatten, overridden, shared
+from pipeline.compare.settings import overridden, shared
 from pipeline.errors import Unreadable, UsageError
 from pipeline.files import read_json, reading
+from pipeline.settings import flatten
 from pipeline.tracking.folders import subfolders
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 from pipeline.tracking.sweep_directory import SHEET
+from pipeline.workload.shared import as_drawn
 
 
 def load(sources: Sequence[Path | str]) -> tuple[Run, ...]:
@@ -122,6 +124,6 @@ def _read(directory: RunDirectory) -> Run:
 def _settings(directory: RunDirectory) -> Mapping[str, Any]:
     try:
         with reading(directory.path):
-            return as_used(flatten(directory.config())) if directory.has("config.yaml") else {}
+            return as_drawn(flatten(directory.config())) if directory.has("config.yaml") else {}
     except Unreadable:
         return {}

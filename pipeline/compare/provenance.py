@@ -5,9 +5,9 @@ from typing import Any
 
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.run import Run
-from pipeline.compare.settings import flatten
 from pipeline.machine.kernel_file import format_list
 from pipeline.machine.processor import VECTOR_EXTENSIONS, name_of
+from pipeline.settings import flatten
 
 Fact = tuple[str, tuple[str, ...]]
 """A term, and every value the runs have for it: one, if they agree."""

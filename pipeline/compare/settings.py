@@ -1,18 +1,14 @@
 """Configurations laid flat, and the settings in which runs differ."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
-from math import isfinite
 from typing import Any
 
 import yaml
 
 from pipeline.compare.columns import MISSING
 from pipeline.compare.labels import printable
-from pipeline.settings import is_offered
-from pipeline.workload.generated import Generated
+from pipeline.settings import plain
 
 GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "experiment"})
 """Config groups chosen by name: `engine=noop` sets `engine.name`."""
@@ -29,40 +25,6 @@ Settings = Mapping[str, Any]
 """A configuration laid flat: dotted name → value."""
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The leaves of a configuration by their dotted names; what JSON lacks becomes text."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = _plain(value)
-    return flat
-
-
-def _plain(value: Any) -> Any:
-    finite = isinstance(value, float) and isfinite(value)
-    return value if value is None or isinstance(value, str | int) or finite else str(value)
-
-
-def as_used(settings: Settings) -> dict[str, Any]:
-    """The same, each setting that laws share with the value that the law took.
-
-    `workload.popularity.alpha=2` and `workload.alpha=2` are one condition, and a law that was
-    given an alpha of its own doesn't run under the shared one. Configurations of before hold
-    shared settings that no law took, too: nothing was run under those.
-    """
-    whole = "workload.arrivals.name" in settings
-    found = dict(settings)
-    for name in (each.name for each in fields(Generated) if is_offered(each)):
-        taking = [key for key in settings if re.fullmatch(rf"workload\.\w+\.{name}", key)]
-        if len(taking) == 1:
-            found[f"workload.{name}"] = settings[taking[0]]
-        elif whole and not taking:
-            found.pop(f"workload.{name}", None)
-    return found
-
-
 def overridden(overrides: Sequence[str]) -> dict[str, Any]:
     """What a job's overrides say of its settings, for a job that left no configuration."""
     settings: dict[str, Any] = {}
@@ -75,7 +37,7 @@ def overridden(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _value(text: str) -> Any:
     try:
-        return _plain(yaml.safe_load(text))
+        return plain(yaml.safe_load(text))
     except yaml.YAMLError:
         return text
 

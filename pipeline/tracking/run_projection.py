@@ -3,32 +3,33 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.settings import named
+from pipeline.settings import flatten
 from pipeline.tracking.figures import points
 from pipeline.tracking.projection import Projection, TraceInput, milliseconds, origin
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
+from pipeline.workload.shared import as_drawn
 
 PARAMS = {
-    "engine": ("engine.name",),
-    "precision": ("engine.precision",),
-    "model": ("model.name",),
-    "adapters": ("adapters.name",),
-    "adapter_count": ("adapters.count",),
-    "popularity": ("workload.popularity.name",),
-    "arrivals": ("workload.arrivals.name",),
-    "alpha": ("workload.popularity.alpha", "workload.alpha"),
-    "batch_size": ("workload.arrivals.batch_size", "workload.batch_size"),
-    "rate": ("workload.arrivals.rate",),
-    "concurrency": ("workload.arrivals.concurrency",),
-    "max_new_tokens": ("workload.lengths.max_new_tokens", "workload.max_new_tokens"),
-    "threads": ("threads",),
-    "repeat": ("repeat",),
-    "profiler": ("profiler.name",),
+    "engine": "engine.name",
+    "precision": "engine.precision",
+    "model": "model.name",
+    "adapters": "adapters.name",
+    "adapter_count": "adapters.count",
+    "popularity": "workload.popularity.name",
+    "arrivals": "workload.arrivals.name",
+    "alpha": "workload.alpha",
+    "batch_size": "workload.batch_size",
+    "rate": "workload.arrivals.rate",
+    "concurrency": "workload.arrivals.concurrency",
+    "max_new_tokens": "workload.max_new_tokens",
+    "threads": "threads",
+    "repeat": "repeat",
+    "profiler": "profiler.name",
 }
-"""Where in the configuration each param stands: the law's own value before the one that laws share.
+"""Where in the configuration each param stands, once laws' settings are as they were drawn from.
 
-One that is nowhere is left out: a configuration holds what its run read.
+One that is nowhere is left out: nothing was run under it.
 """
 
 CELL = (
@@ -64,11 +65,9 @@ def of_run(run: RunDirectory) -> Projection:
 
 
 def _params(config: Mapping[str, Any]) -> dict[str, str]:
-    found = {
-        name: [value for path in paths if (value := named(config, path)) is not None]
-        for name, paths in PARAMS.items()
-    }
-    return {name: str(values[0]) for name, values in found.items() if values}
+    settings = as_drawn(flatten(config))
+    found = {name: settings.get(path) for name, path in PARAMS.items()}
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _name(params: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Which settings tell runs apart."""
 
-from pipeline.compare.settings import as_used, flatten, overridden, shared, short, varying
+from pipeline.compare.settings import overridden, shared, short, varying
+from pipeline.settings import flatten
 
 
 def test_a_configuration_laid_flat() -> None:
@@ -55,24 +56,6 @@ def test_column_titles() -> None:
 def test_of_two_equal_settings_the_shallower_one_is_named() -> None:
     runs = [{"workload.popularity.alpha": a, "workload.alpha": a} for a in (0.0, 1.0)]
     assert varying(runs) == ["workload.alpha"]
-
-
-def test_a_shared_setting_that_no_law_took_is_no_condition() -> None:
-    """Configurations of before kept those, so that 8 users were captioned "batch 8"."""
-    users = {"workload.arrivals.name": "concurrency", "workload.arrivals.concurrency": 8}
-    assert as_used(users | {"workload.batch_size": 8, "workload.rate": 1.0}) == users
-    batch = {"workload.arrivals.name": "batch", "workload.arrivals.batch_size": 4}
-    assert as_used(batch | {"workload.batch_size": 8})["workload.batch_size"] == 4
-
-
-def test_a_shared_setting_is_what_the_law_took() -> None:
-    own = as_used({"workload.popularity.alpha": 2.0})
-    assert own["workload.alpha"] == 2.0
-    over = as_used({"workload.alpha": 1.0, "workload.popularity.alpha": 2.0})
-    assert over["workload.alpha"] == 2.0 and varying([own, over]) == []
-    several = {"workload.alpha": 1.0, "workload.popularity.base.alpha": 1.0}
-    assert as_used(several) == several
-    assert "workload.rate" not in as_used({"workload.arrivals.concurrency": 8})
 
 
 def test_a_run_in_is_called_so() -> None:

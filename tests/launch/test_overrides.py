@@ -12,11 +12,12 @@ from pipeline import places
 from pipeline.__main__ import compose as composed
 from pipeline.compare.cells import place
 from pipeline.compare.run import Run
-from pipeline.compare.settings import as_used, flatten
 from pipeline.errors import UsageError
 from pipeline.launch.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
 from pipeline.loading import load
+from pipeline.settings import flatten
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.workload.shared import as_drawn
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -169,7 +170,7 @@ def test_names_and_takers():
     ],
 )
 def test_a_comparison_names_what_was_read(typed, named, job, tmp_path):
-    settings = as_used(flatten(job(*typed).values))
+    settings = as_drawn(flatten(job(*typed).values))
     (placed,) = place([Run(tmp_path, "FINISHED", settings, validity="VALID")])
     assert dict(placed.condition) == named
 

@@ -73,7 +73,11 @@ def make_run(tmp_path: Path) -> MakeRun:
 
 
 def config_of(engine: str = "noop", alpha: float = 1.0, repeat: int = 0) -> dict[str, Any]:
-    laws = {"popularity": {"name": "zipf"}, "arrivals": {"name": "batch"}}
+    laws = {
+        "popularity": {"name": "zipf", "alpha": alpha},
+        "arrivals": {"name": "batch", "batch_size": 2},
+        "lengths": {"name": "fixed", "max_new_tokens": 3},
+    }
     names = {"engine": {"name": engine}, "model": {"name": "tiny"}, "adapters": {"name": "trained"}}
     workload = {**laws, "alpha": alpha, "batch_size": 2, "max_new_tokens": 3}
     return {**names, "workload": workload, "threads": 2, "repeat": repeat}

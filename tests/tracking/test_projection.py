@@ -105,3 +105,15 @@ def test_params_are_what_the_laws_took(make_run: MakeRun) -> None:
     assert of_run(run).name == f"noop · {ALPHA} 2.0 · c 8 · r 0"
     run.write_config("{engine: {name: noop}, workload: {popularity: {name: uniform}}, repeat: 0}")
     assert of_run(run).name == "noop · r 0" and "alpha" not in of_run(run).params
+
+
+def test_shared_settings_that_an_old_run_kept_and_no_law_took_are_no_params(
+    make_run: MakeRun,
+) -> None:
+    run = make_run()
+    run.write_config(
+        "{engine: {name: noop}, workload: {name: generated, alpha: 1.0, batch_size: 8, "
+        "popularity: {name: uniform}, arrivals: {name: concurrency, concurrency: 8}}, repeat: 0}"
+    )
+    assert of_run(run).name == "noop · c 8 · r 0"
+    assert not {"alpha", "batch_size"} & {*of_run(run).params}
