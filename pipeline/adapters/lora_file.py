@@ -13,6 +13,7 @@ from pipeline.errors import UsageError, shown
 from pipeline.models.finite import EXPONENTS, is_finite
 from pipeline.models.json_file import read_object
 from pipeline.models.safetensors_file import stored_tensors
+from pipeline.models.weights import StoredWeights
 from pipeline.regular_file import MEBIBYTE
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
@@ -70,8 +71,8 @@ class LoraFile:
 
     def not_finite(self) -> str | None:
         """Name of a tensor that holds NaN or infinity; reads the whole file."""
-        tensors = stored_tensors(self.folder / WEIGHTS).values()
-        return next((each.name for each in tensors if not is_finite(each)), None)
+        with StoredWeights.read([self.folder / WEIGHTS]).open() as opened:
+            return next((each.name for each in opened if not is_finite(each, opened.read)), None)
 
     def targets(self, module: str) -> bool:
         """Whether the adapter changes the module of that path, by PEFT's matching rules."""

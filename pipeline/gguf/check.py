@@ -56,10 +56,12 @@ def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
 
 def _check_numbers(checkpoint: Checkpoint, precision: str) -> None:
     """Of the matrices, which alone become float16; quantised files are made from exact ones."""
-    tensors = checkpoint.weights.tensors.values() if precision == "f16" else ()
-    for each in tensors:
-        if each.shape[1:] and not fits_f16(each):
-            raise UsageError(
-                f"{each.path}: {each.name} holds numbers beyond 65504, float16's last; "
-                "use engine.precision=f32"
-            )
+    if precision != "f16":
+        return
+    with checkpoint.weights.open() as opened:
+        for each in opened:
+            if each.shape[1:] and not fits_f16(each, opened.read):
+                raise UsageError(
+                    f"{each.path}: {each.name} holds numbers beyond 65504, float16's last; "
+                    "use engine.precision=f32"
+                )

@@ -77,11 +77,12 @@ def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -
 
 
 def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[np.ndarray[Any, Any]]:
-    for each in planned:
-        tensor = checkpoint.weights.load(each.source)
-        if heads := rotated_heads(each.source, checkpoint.config):
-            tensor = interleave(tensor, heads)
-        yield _as_array(tensor, each)
+    with checkpoint.weights.open() as opened:
+        for each in planned:
+            tensor = opened.tensor(opened[each.source])
+            if heads := rotated_heads(each.source, checkpoint.config):
+                tensor = interleave(tensor, heads)
+            yield _as_array(tensor, each)
 
 
 def _as_array(tensor: "Tensor", each: Planned) -> np.ndarray[Any, Any]:

@@ -84,11 +84,10 @@ class Checkpoint:
         Raises:
             UsageError: one is NaN or infinite.
         """
-        for each in self.weights.tensors.values():
-            if not is_finite(each):
-                raise UsageError(
-                    f"{each.path}: {each.name} holds NaN or infinity; fetch the checkpoint again"
-                )
+        with self.weights.open() as opened:
+            for each in opened:
+                if not is_finite(each, opened.read):
+                    raise UsageError(f"{each.path}: {each.name} holds NaN or infinity; {AGAIN}")
         return self
 
     @property

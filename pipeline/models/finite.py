@@ -1,9 +1,14 @@
 """Whether all numbers of a stored tensor are finite, found without torch and in little memory."""
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
-from pipeline.errors import UsageError
+from numpy.typing import NDArray
+
 from pipeline.models.safetensors_file import StoredTensor
+
+Read = Callable[[StoredTensor], NDArray[Any]]
+"""Reads numbers as they are stored: of an open file, or of a checkpoint's open files."""
 
 EXPONENTS = {
     "F64": ("<u8", 0x7FF0_0000_0000_0000),
@@ -23,33 +28,27 @@ PIECE = 1 << 22
 """Bytes that are looked at at a time."""
 
 
-def is_finite(tensor: StoredTensor) -> bool:
+def is_finite(tensor: StoredTensor, read: Read) -> bool:
     """Whether it holds neither NaN nor infinity, nor what float32 has no finite number for.
 
     Engines compute in float32; types without such numbers never hold them.
     """
     if tensor.dtype not in EXPONENTS:
         return True
-    return _all_below(tensor, BEYOND_F32.get(tensor.dtype, EXPONENTS[tensor.dtype][1]))
+    return _all_below(tensor, read, BEYOND_F32.get(tensor.dtype, EXPONENTS[tensor.dtype][1]))
 
 
-def fits_f16(tensor: StoredTensor) -> bool:
+def fits_f16(tensor: StoredTensor, read: Read) -> bool:
     """Whether float16 has a finite number for each of its numbers: none is beyond 65504."""
-    return tensor.dtype not in BEYOND_F16 or _all_below(tensor, BEYOND_F16[tensor.dtype])
+    return tensor.dtype not in BEYOND_F16 or _all_below(tensor, read, BEYOND_F16[tensor.dtype])
 
 
-def _all_below(tensor: StoredTensor, bound: int) -> bool:
+def _all_below(tensor: StoredTensor, read: Read, bound: int) -> bool:
     """Whether all magnitudes are below one, all by their bits, which are in the same order."""
     whole, _ = EXPONENTS[tensor.dtype]
-    sign = 1 << (8 * np.dtype(whole).itemsize - 1)
-    with tensor.path.open("rb") as file:
-        file.seek(tensor.start)
-        left = tensor.nbytes
-        while left:
-            bits = np.frombuffer(file.read(min(PIECE, left)), whole)
-            if not bits.size:
-                raise UsageError(f"{tensor.path}: was cut short; fetch it again")
-            if ((bits & (sign - 1)) >= bound).any():
-                return False
-            left -= bits.nbytes
+    for piece in tensor.pieces(PIECE):
+        bits = read(piece).view(whole)
+        sign = 1 << (8 * bits.itemsize - 1)
+        if ((bits & (sign - 1)) >= bound).any():
+            return False
     return True

@@ -1,13 +1,22 @@
-"""A checkpoint's tensors, one at a time."""
+"""A checkpoint's tensors, in one file or in shards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from safetensors import safe_open
+from numpy.typing import NDArray
 
-from pipeline.models.safetensors_file import StoredTensor, stored_tensors
+from pipeline.errors import UsageError
+from pipeline.models.json_file import AGAIN
+from pipeline.models.safetensors_file import (
+    SafetensorsFile,
+    StoredTensor,
+    as_tensor,
+    stored_tensors,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +27,7 @@ PIECE = 1 << 24
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """The tensors of a checkpoint, in one file or in shards.
+    """What is known of the tensors of a checkpoint without reading one.
 
     Attributes:
         files: that hold them.
@@ -41,20 +50,82 @@ class StoredWeights:
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
 
-    def load(self, name: str) -> "Tensor":
-        """That tensor, as it is stored."""
-        with safe_open(self.tensors[name].path, framework="pt") as stored:
-            tensor: Tensor = stored.get_tensor(name)
-            return tensor
+    def open(self) -> "OpenWeights":
+        """The files opened, for whoever reads numbers; to be entered by `with`.
+
+        Raises:
+            UsageError: one isn't what it was when its header was read.
+        """
+        return OpenWeights(self)
 
     def alike(self, one: str, other: str) -> bool:
         """Whether two tensors are the same to the last bit."""
         first, second = self.tensors[one], self.tensors[other]
         if (first.dtype, first.shape) != (second.dtype, second.shape):
             return False
-        with first.path.open("rb") as left, second.path.open("rb") as right:
-            left.seek(first.start)
-            right.seek(second.start)
-            sizes = range(0, first.nbytes, PIECE)
-            counts = (min(PIECE, first.nbytes - start) for start in sizes)
-            return all(left.read(count) == right.read(count) for count in counts)
+        with self.open() as opened:
+            pairs = zip(first.pieces(PIECE), second.pieces(PIECE), strict=True)
+            return all(_same(*map(opened.read, pair)) for pair in pairs)
+
+
+class OpenWeights:
+    """The files of a checkpoint, each opened once; what is mapped outlives their closing."""
+
+    def __init__(self, weights: StoredWeights) -> None:
+        self._tensors = weights.tensors
+        self._files: dict[Path, SafetensorsFile] = {}
+        with ExitStack() as opened:
+            for path in weights.files:
+                self._files[path] = opened.enter_context(_opened(path, weights.tensors))
+            self._closing = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._closing.close()
+
+    def __getitem__(self, name: str) -> StoredTensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[StoredTensor]:
+        return iter(self._tensors.values())
+
+    def read(self, tensor: StoredTensor) -> NDArray[Any]:
+        """A tensor, or rows of one, in memory of their own; see `SafetensorsFile.read`.
+
+        Raises:
+            UsageError: its file was cut short since it was opened.
+        """
+        try:
+            return self._files[tensor.path].read(tensor)
+        except EOFError as error:
+            raise UsageError(str(error)) from error
+
+    def map(self, tensor: StoredTensor) -> NDArray[Any]:
+        """A tensor, or rows of one, mapped; see `SafetensorsFile.map`."""
+        return self._files[tensor.path].map(tensor)
+
+    def tensor(self, tensor: StoredTensor) -> "Tensor":
+        """The same for torch."""
+        return as_tensor(self.map(tensor))
+
+
+def _opened(path: Path, known: Mapping[str, StoredTensor]) -> SafetensorsFile:
+    try:
+        file = SafetensorsFile(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}; {AGAIN}") from error
+    if any(file.tensors.get(each.name) != each for each in known.values() if each.path == path):
+        file.close()
+        raise UsageError(f"{path}: isn't what it was when its header was read; start again")
+    return file
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return one.tobytes() == other.tobytes()

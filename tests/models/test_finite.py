@@ -11,12 +11,17 @@ from safetensors.torch import load_file, save_file
 from pipeline.adapters.lora_file import WEIGHTS
 from pipeline.errors import UsageError
 from pipeline.models import finite
-from pipeline.models.safetensors_file import stored_tensors
+from pipeline.models.safetensors_file import SafetensorsFile
 from pipeline.stages.preflight import preflight
 from tests.conftest import ROOT
 
 TINY = ROOT / "pipeline" / "assets" / "tiny"
 TYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+def asked(question, path, name="x"):
+    with SafetensorsFile(path) as file:
+        return question(file.tensors[name], file.read)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +35,7 @@ def test_it_says_what_torch_says(tmp_path, dtype, numbers, piece):
     save_file({"x": values}, tmp_path / "x.safetensors")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(finite, "PIECE", 8 * piece)
-        found = finite.is_finite(stored_tensors(tmp_path / "x.safetensors")["x"])
+        found = asked(finite.is_finite, tmp_path / "x.safetensors")
     assert found == bool(values.float().isfinite().all())
 
 
@@ -39,7 +44,7 @@ def test_the_largest_and_the_smallest_numbers_are_finite(dtype, tmp_path):
     limits = min(torch.finfo(dtype), torch.finfo(torch.float32), key=lambda each: each.max)
     extremes = torch.tensor([limits.max, -limits.max, limits.tiny, 0.0, -0.0], dtype=dtype)
     save_file({"x": extremes}, tmp_path / "x.safetensors")
-    assert finite.is_finite(stored_tensors(tmp_path / "x.safetensors")["x"])
+    assert asked(finite.is_finite, tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
@@ -48,9 +53,8 @@ def test_what_float16_has_no_number_for_is_told_to_the_last_bit(dtype, tmp_path)
     last = torch.where(last.double().abs() > 65504, torch.zeros_like(last), last)
     more = torch.nextafter(torch.tensor([65504.0], dtype=dtype), torch.tensor([1e9]).to(dtype))
     save_file({"last": last, "more": more}, tmp_path / "x.safetensors")
-    stored = stored_tensors(tmp_path / "x.safetensors")
-    assert finite.fits_f16(stored["last"])
-    assert finite.fits_f16(stored["more"]) == (dtype == torch.float16)
+    assert asked(finite.fits_f16, tmp_path / "x.safetensors", "last")
+    assert asked(finite.fits_f16, tmp_path / "x.safetensors", "more") == (dtype == torch.float16)
 
 
 @pytest.mark.parametrize("fault", [torch.nan, torch.inf])
