@@ -127,8 +127,8 @@ def _outputs_watched() -> Iterator[Watched]:
 
 
 def _largest(ready: Prepared) -> float:
-    weights = ready.checkpoint.weights
-    return max(float(weights.load(name).abs().max()) for name in weights.tensors)
+    with ready.checkpoint.weights.open() as opened:
+        return max(float(opened.tensor(each).abs().max()) for each in opened)
 
 
 def unlike(ours: Any, theirs: Any, precision: str) -> str:
