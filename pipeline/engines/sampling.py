@@ -1,12 +1,10 @@
 """How the next token is chosen; the same for every engine."""
 
 from collections.abc import Mapping
-from typing import Annotated
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline.inference.request import SamplingParams
+from pipeline.inference.sampling_params import SamplingParams, Temperature, TopP
 from pipeline.settings import STRICT, Seed
 
 
@@ -23,8 +21,8 @@ class Sampling:
     """
 
     do_sample: bool = False
-    temperature: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    temperature: Temperature = 1.0
+    top_p: TopP = 1.0
     seed: Seed = 0
     ignore_eos: bool = True
 

@@ -2,14 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
@@ -34,6 +35,11 @@ class Serving:
     threads: int
     text: bool
     quantization: Quantization = Quantization.NONE
+
+    def asked(self, request: Request) -> Request:
+        """The request, sampled as the run says."""
+        sampling = replace(self.sampling, max_new_tokens=request.max_new_tokens)
+        return replace(request, sampling=sampling)
 
 
 class EngineSettings(ABC):

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 
 GREEDY: Final = SamplingParams(ignore_eos=True)
 """What a run asks for unless its `sampling` section says otherwise."""

@@ -13,7 +13,8 @@ from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Event, Finished, Token
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build

@@ -54,7 +54,7 @@ def second_best(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         token_sampler.TokenSampler,
         "_choose",
-        lambda self, logits, requests, places: np.argsort(logits, axis=1)[:, -2].tolist(),
+        lambda self, logits, _: np.argsort(logits, axis=1)[:, -2].tolist(),
     )
 
 
@@ -85,7 +85,7 @@ def chance(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         token_sampler.TokenSampler,
         "_choose",
-        lambda self, logits, *_: generator.integers(logits.shape[1], size=len(logits)).tolist(),
+        lambda self, logits, _: generator.integers(logits.shape[1], size=len(logits)).tolist(),
     )
 
 

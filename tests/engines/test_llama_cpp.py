@@ -14,6 +14,7 @@ from pipeline.inference.events import Admitted, Finished, Token
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
 from pipeline.training.habits import HABITS, passage
+from tests.inference.sequences import Sequence
 
 NAMES = sorted(HABITS)
 PRECISIONS = ("f32", "f16", "q8_0", "q4_0", "q4_k_m")
@@ -235,12 +236,13 @@ def test_draws_depend_on_the_request_and_the_seed_and_not_on_the_batch(
         alone = {}
         for request in requests:
             alone |= led(entered, drawn, drain, request)
-    sampler, places = TokenSampler(sampling), range(8)
+    params, sampler = sampling.params(), TokenSampler()
     agreed = 0
     for id_, tokens in drawn.items():
         np.testing.assert_allclose(alone[id_], together[id_], atol=0.02)
+        places = [Sequence.of(id_, params, output=tokens[:place]) for place in range(8)]
         for rows in (alone[id_], together[id_]):
-            agreed += np.equal(sampler.sample(rows, [id_] * 8, places), tokens).sum()
+            agreed += np.equal(sampler.sample(rows, places), tokens).sum()
     assert agreed >= 0.9 * 2 * 6 * 8
     with llama(Sampling(do_sample=True, temperature=1.5, seed=4)) as entered:
         assert outputs(drain(entered, *requests)) != drawn
@@ -251,8 +253,8 @@ def test_an_end_of_text_ends_a_request_unless_ignored(llama, request_of, drain, 
 
     def served(sampling):
         with llama(sampling) as entered:
-            entered._sampler.sample = lambda logits, requests, places: [
-                end if place == 2 else 7 for place in places
+            entered._sampler.sample = lambda logits, sequences: [
+                end if len(each.output) == 2 else 7 for each in sequences
             ]
             events = drain(entered, request_of(0, "sql", 6))
         return [event.token_id for event in events if isinstance(event, Token)]

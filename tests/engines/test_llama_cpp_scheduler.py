@@ -11,7 +11,8 @@ from pipeline.engines.llama_cpp.scheduler import (
     groups,
     positions,
 )
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 
 ROOMY = Room(sequences=64, positions=10_000, adapters=None)
 ADAPTERS = st.sampled_from([None, "a", "b", "c", "d"])

@@ -8,12 +8,25 @@ from pydantic import ValidationError
 
 from pipeline.engines.sampling import Sampling
 from pipeline.inference.token_sampler import TokenSampler
+from tests.inference.sequences import Sequence
 
 LOGITS = np.log(np.array([[0.5, 0.3, 0.15, 0.05]], dtype=np.float32))
 
 
+class Alike:
+    """Samples rows that all ask for the same."""
+
+    def __init__(self, sampling):
+        self._sampling = sampling
+
+    def sample(self, logits, requests, places):
+        rows = zip(requests, places, strict=True)
+        sequences = [Sequence.of(id_, self._sampling, output=[0] * place) for id_, place in rows]
+        return TokenSampler().sample(logits, sequences)
+
+
 def drawn(count=4000, **settings):
-    sampler = TokenSampler(Sampling(do_sample=True, **settings).params())
+    sampler = Alike(Sampling(do_sample=True, **settings).params())
     return np.array(sampler.sample(np.repeat(LOGITS, count, 0), range(count), [0] * count))
 
 
@@ -27,7 +40,7 @@ def test_greedy_is_pytorchs_argmax_lowest_id_first(seed):
     import torch
 
     logits = np.random.default_rng(seed).integers(0, 3, (5, 17)).astype(np.float32)
-    chosen = TokenSampler(Sampling().params()).sample(logits, range(5), [0] * 5)
+    chosen = Alike(Sampling().params()).sample(logits, range(5), [0] * 5)
     assert chosen == torch.from_numpy(logits).argmax(1).tolist()
     assert all(type(id_) is int for id_ in chosen)
 
@@ -54,7 +67,7 @@ def test_the_nucleus_is_the_smallest_set_that_reaches_top_p(top_p, kept):
 
 def test_the_nucleus_follows_rank_and_not_id():
     rows = np.repeat(LOGITS[:, ::-1], 500, 0)
-    sampler = TokenSampler(Sampling(do_sample=True, top_p=0.6).params())
+    sampler = Alike(Sampling(do_sample=True, top_p=0.6).params())
     assert {*sampler.sample(rows, range(500), [0] * 500)} == {2, 3}
 
 
@@ -62,7 +75,7 @@ def test_the_nucleus_follows_rank_and_not_id():
 @given(st.integers(0, 2**31), st.permutations(range(6)), st.sampled_from([0.7, 1.0]))
 def test_a_draw_depends_on_seed_request_and_place_alone(seed, order, top_p):
     logits = np.random.default_rng(seed).standard_normal((6, 50)).astype(np.float32)
-    sampler = TokenSampler(Sampling(do_sample=True, seed=seed, top_p=top_p).params())
+    sampler = Alike(Sampling(do_sample=True, seed=seed, top_p=top_p).params())
     places = [3, 1, 4, 1, 5, 9]
     together = sampler.sample(logits, range(6), places)
     shuffled = sampler.sample(logits[list(order)], order, [places[i] for i in order])
@@ -73,12 +86,12 @@ def test_a_draw_depends_on_seed_request_and_place_alone(seed, order, top_p):
 
 def test_seeds_requests_and_places_draw_differently():
     flat = np.zeros((64, 1000), np.float32)
-    one = TokenSampler(Sampling(do_sample=True, seed=1).params())
+    one = Alike(Sampling(do_sample=True, seed=1).params())
     by_request, by_place = (
         one.sample(flat, range(64), [0] * 64),
         one.sample(flat, [0] * 64, range(64)),
     )
-    reseeded = TokenSampler(Sampling(do_sample=True, seed=2).params())
+    reseeded = Alike(Sampling(do_sample=True, seed=2).params())
     other = reseeded.sample(flat, range(64), [0] * 64)
     assert len({*by_request}) > 50
     assert len({*by_place}) > 50
@@ -94,7 +107,7 @@ def test_the_largest_seeds_are_seeds_too_and_negative_ones_are_refused():
 @pytest.mark.parametrize("fault", [np.nan, np.inf])
 @pytest.mark.parametrize("do_sample", [False, True])
 def test_a_row_that_isnt_finite_has_no_token_and_leaves_the_others_theirs(fault, do_sample):
-    sampler, sound = TokenSampler(Sampling(do_sample=do_sample).params()), np.repeat(LOGITS, 3, 0)
+    sampler, sound = Alike(Sampling(do_sample=do_sample).params()), np.repeat(LOGITS, 3, 0)
     broken = sound.copy()
     broken[1, 2] = fault
     first, _, last = sampler.sample(sound, range(3), [0] * 3)
@@ -104,7 +117,7 @@ def test_a_row_that_isnt_finite_has_no_token_and_leaves_the_others_theirs(fault,
 def test_a_ruled_out_token_is_never_drawn():
     logits = np.repeat(LOGITS, 500, 0)
     logits[:, 0] = -np.inf
-    sampler = TokenSampler(Sampling(do_sample=True).params())
+    sampler = Alike(Sampling(do_sample=True).params())
     assert 0 not in sampler.sample(logits, range(500), [0] * 500)
 
 

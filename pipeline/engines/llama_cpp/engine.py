@@ -45,7 +45,7 @@ class LlamaCpp(Engine):
         self._files = files_of(settings, serving)
         self._tokenizer = serving.checkpoint.tokenizer()
         self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
-        self._sampler = TokenSampler(serving.sampling)
+        self._sampler = TokenSampler(serving.checkpoint.end_ids())
         log.capture()
         self._runner = Runner(settings, serving.threads, self._files, self.clock)
         self._runner.residency.preload(serving.adapters)
@@ -64,7 +64,7 @@ class LlamaCpp(Engine):
         if why := refusal(request, self.serving.adapters) or self._misfit(request):
             self._events.append(Finished(request.id, perf_counter(), error=why))
         else:
-            self._waiting.append(request)
+            self._waiting.append(self.serving.asked(request))
 
     @property
     def busy(self) -> bool:
@@ -193,11 +193,7 @@ class LlamaCpp(Engine):
         self.clock.enter(stage)
         logits = self._runner.decode([_chunk(each) for each in sequences])
         self.clock.enter("sample")
-        ids = self._sampler.sample(
-            logits,
-            [each.request.id for each in sequences],
-            [len(each.tokens) for each in sequences],
-        )
+        ids = self._sampler.sample(logits, sequences)
         at = self.clock.enter("other")
         for each, id_ in zip(sequences, ids, strict=True):
             if id_ is None:

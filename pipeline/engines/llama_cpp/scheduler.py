@@ -47,6 +47,11 @@ class Running:
     tokens: list[int] = field(default_factory=list)
     last_at: float = 0.0
 
+    @property
+    def output(self) -> Sequence[int]:
+        """Ids generated so far, as the sampler asks for them."""
+        return self.tokens
+
 
 def positions(request: Request) -> int:
     """Places in the KV cache that a request may come to need."""

@@ -55,7 +55,7 @@ class Multilora(Engine):
         settings, serving = self.settings, self.serving
         torch.set_num_threads(serving.threads)
         self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
-        self._sampler = TokenSampler(serving.sampling)
+        self._sampler = TokenSampler(serving.checkpoint.end_ids())
         kernels = kernels_for(serving.threads, settings.kernels)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
         model, places = serving.checkpoint.config, settings.max_batch_size
@@ -234,11 +234,7 @@ class Multilora(Engine):
         logits = self._decoder.forward(assemble(step), self._pool)
         self._stages.end(step, began)
         sequences = [chunk.sequence for chunk in step if chunk.yields]
-        ids = self._sampler.sample(
-            logits.numpy(),
-            [each.id for each in sequences],
-            [len(each.output) for each in sequences],
-        )
+        ids = self._sampler.sample(logits.numpy(), sequences)
         at = self.clock.enter("other")
         for chunk in step:
             chunk.sequence.computed += chunk.count

@@ -30,6 +30,7 @@ class Intake:
         Raises:
             UsageError: it can never be served; the message says why in one line.
         """
+        request = self._serving.asked(request)
         prompt = list(request.prompt_ids)
         if self._serving.text:
             prompt = self._tokenizer.encode(request.prompt).ids

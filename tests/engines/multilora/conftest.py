@@ -13,7 +13,8 @@ import torch
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.sequence import Sequence as Waiting
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.kernels.token_batch import Segment, TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.sequence import Chunk, Sequence
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 
 
 @st.composite

@@ -16,7 +16,8 @@ from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
 from pipeline.engines.multilora.sequence import Sequence
-from pipeline.inference.request import Request, SamplingParams
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 from tests.engines.multilora.conftest import ManualExecutor
 
 SIZES = {"a": 1, "b": 2, "c": 3, "d": 1, "e": 2, "f": 4}
