@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.launch.plan import Plan, compose
 from pipeline.launch.storage import remedy
 from pipeline.launch.sweep import run_single, run_sweep
-from pipeline.stopping import Stopped, command
+from pipeline.process.signals import Stopped, command
 from pipeline.tracking.lock import claimed
 
 

@@ -1,13 +1,12 @@
 """One run: seven stages in order, and the reference's answers before the engine comes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from pipeline.config import RunConfig
-from pipeline.metrics.timeline import RequestRecord, Timeline
+from pipeline.config.run_config import RunConfig
+from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.metrics.validity import starved, strained
-from pipeline.progress import Progress
 from pipeline.stages.build import build
 from pipeline.stages.cautions import cautions
 from pipeline.stages.check import check
@@ -22,6 +21,21 @@ from pipeline.stages.warmup import warmup
 from pipeline.tracking.environment import environment
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.workload.trace import Trace
+
+
+class Progress(Protocol):
+    """Is told how far a run has come."""
+
+    def stage(self, name: str) -> None:
+        """A stage begins."""
+
+    def counting(
+        self, iterations: int, keep: Callable[[Iteration, list[RequestRecord]], None]
+    ) -> Callable[[Iteration, list[RequestRecord]], None]:
+        """`keep`, which also counts the iterations."""
+
+    def done(self) -> None:
+        """The run is over."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from pipeline import places
-from pipeline.config import RunConfig
-from pipeline.loading import load, resolve
+from pipeline.config.load import load, resolve
+from pipeline.config.run_config import RunConfig
 from pipeline.stages.prepare import Prepared, prepare
 
 ROOT = Path(__file__).parents[1]

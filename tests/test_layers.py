@@ -10,15 +10,14 @@ FLOORS = [
     {"__main__", "console"},
     {"launch"},
     {"run"},
-    {"progress", "loading"},
     {"stages"},
     {"config"},
     {"engines", "compare", "profilers"},
     {"kernels", "gguf", "tracking", "training"},
     {"adapters"},
     {"models", "workload", "metrics"},
-    {"inference", "machine", "files", "stopping", "arguments"},
-    {"errors", "settings", "order", "child", "regular_file", "whole_file", "install", "places"},
+    {"inference", "machine", "files", "process"},
+    {"errors", "settings", "install", "places"},
 ]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 FILES = sorted(ROOT.rglob("*.py"))

@@ -12,7 +12,9 @@ from hydra.utils import get_class
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from pipeline.config import Fidelity, Limits, RunConfig
+from pipeline.config.fidelity import Fidelity
+from pipeline.config.limits import Limits
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.sampling import Sampling
 from pipeline.metrics.capacity import Search
 from pipeline.metrics.slo import Slo

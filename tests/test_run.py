@@ -7,9 +7,9 @@ from dataclasses import asdict
 import pytest
 
 from pipeline.kernels import library
+from pipeline.launch.progress import ProgressBars
 from pipeline.machine.contention import Contention
 from pipeline.metrics.validity import Validity
-from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.stages import reference as stage
 from pipeline.tracking.run_directory import RunDirectory
@@ -28,7 +28,7 @@ def ran(config, tmp_path, monkeypatch):
     def ran(*overrides):
         directory = RunDirectory(tmp_path / "run")
         directory.path.mkdir(exist_ok=True)
-        with Progress(0, 1) as progress:
+        with ProgressBars(0, 1) as progress:
             result = run(config(*SETUP, *overrides), directory, progress)
         reasons = tuple(each for each in result.reasons if not each.startswith(LATE))
         return reasons, directory.json("metrics.json"), directory.json("fidelity.json")
@@ -78,7 +78,7 @@ def test_a_replayed_trace_of_before_is_served_and_marked(config, prepared, tmp_p
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     overrides = ("workload=replay", f"workload.path={path}", "engine=noop", "tracking=none")
-    with Progress(0, 1) as progress:
+    with ProgressBars(0, 1) as progress:
         result = run(config(*overrides, "fidelity.enabled=false"), directory, progress)
     assert directory.trace.read_bytes() == path.read_bytes()
     (note,) = directory.json("trace.json")["notes"]
@@ -127,7 +127,7 @@ def test_a_starved_run_is_invalid_and_a_strained_one_says_so(
     limits = [f"validity.{name}={value}" for name, value in asdict(Validity()).items()]
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
-    with Progress(0, 1) as progress:
+    with ProgressBars(0, 1) as progress:
         result = run(config(*SETUP, *UNCHECKED, *limits, "engine=noop"), directory, progress)
     said = [line for line in (*result.reasons, *result.cautions) if "cpu_utilisation" in line]
     assert len(said) == bool(limit)

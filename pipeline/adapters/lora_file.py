@@ -10,11 +10,11 @@ from pipeline.adapters.config_check import check_config
 from pipeline.adapters.module_patterns import is_target, value_for
 from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError, shown
+from pipeline.files.regular import MEBIBYTE
 from pipeline.models.finite import EXPONENTS, is_finite
 from pipeline.models.json_file import read_object
 from pipeline.models.safetensors_file import stored_tensors
 from pipeline.models.weights import StoredWeights
-from pipeline.regular_file import MEBIBYTE
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
 PREFIX = "base_model.model."

@@ -14,10 +14,10 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
+from pipeline.files.atomic import whole_folder
 from pipeline.models.config import ModelConfig
 from pipeline.models.families import PROJECTIONS
 from pipeline.settings import STRICT, Seed
-from pipeline.whole_file import whole_folder
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 """Of adapters: every one of them is a folder."""

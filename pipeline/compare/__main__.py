@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.arguments import Arguments
 from pipeline.compare.cautions import print_cautions
 from pipeline.compare.comparison import HEADLINE_METRIC, assemble
 from pipeline.compare.gate import Condition, Finding, evaluate
@@ -19,7 +18,8 @@ from pipeline.compare.naming import BY
 from pipeline.compare.report import write
 from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
-from pipeline.stopping import command
+from pipeline.process.arguments import Arguments
+from pipeline.process.signals import command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,10 +13,10 @@ from statistics import fmean, median
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.arguments import Arguments, count
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.simulation import NOISE, World
 from pipeline.compare.verdict import judged
+from pipeline.process.arguments import Arguments, count
 
 WORLDS = {
     "order drawn, as by default": World(),

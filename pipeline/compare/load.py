@@ -11,7 +11,7 @@ from pipeline.compare.recorded import document, stamp, whole
 from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
 from pipeline.compare.settings import overridden, shared
 from pipeline.errors import Unreadable, UsageError
-from pipeline.files import read_json, reading
+from pipeline.files.documents import read_json, reading
 from pipeline.settings import flatten
 from pipeline.tracking.folders import subfolders
 from pipeline.tracking.run_directory import RunDirectory

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, TypeAdapter
 from typing_extensions import TypedDict
 
 from pipeline.errors import Unreadable
-from pipeline.files import reading
+from pipeline.files.documents import reading
 from pipeline.tracking.run_directory import RunDirectory
 
 

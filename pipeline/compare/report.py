@@ -24,7 +24,7 @@ from pipeline.compare.rows import Row, measured, presented, rows
 from pipeline.compare.samples import samples
 from pipeline.compare.settings import shown
 from pipeline.compare.usual import Usual
-from pipeline.files import write_json, write_text
+from pipeline.files.documents import write_json, write_text
 
 HERE = Path(__file__).parent
 

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.compare.order import running_order
 from pipeline.compare.ratios import Ratio
-from pipeline.order import running_order
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.errors import UsageError
+from pipeline.files.atomic import whole_file
 from pipeline.models.config import ModelConfig
-from pipeline.whole_file import whole_file
 
 FORMAT = 1
 """Of the files written here; another number makes them anew."""

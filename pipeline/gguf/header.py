@@ -11,7 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from pipeline.regular_file import MEBIBYTE, open_regular
+from pipeline.files.regular import MEBIBYTE, open_regular
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

@@ -4,10 +4,10 @@ import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pipeline.files.atomic import whole_file
 from pipeline.gguf.check import check_gguf
 from pipeline.gguf.quantise import BLOCKS, quantise
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.whole_file import whole_file
 
 FORMAT = 2
 """Of the files written here; another number makes them anew."""

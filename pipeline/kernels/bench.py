@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from pipeline.arguments import Arguments
 from pipeline.kernels.layout import PANEL, Matrix, panels
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.precision import Precision
+from pipeline.process.arguments import Arguments
 
 ROWS, COLUMNS = 5632, 2048
 """TinyLlama's feed-forward layer."""

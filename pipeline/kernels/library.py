@@ -13,8 +13,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from pipeline.files.atomic import whole_file
 from pipeline.machine.processor import name_of, processor
-from pipeline.whole_file import whole_file
 
 SOURCES = Path(__file__).parent / "native"
 FLAGS = ("-O2", "-march=native", "-std=c++20", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")

@@ -11,10 +11,10 @@ from functools import partial
 
 from rich.console import Console
 
+from pipeline.config.load import load
 from pipeline.errors import UsageError
 from pipeline.launch.attempt import STAYS, attempt, begin, finished
 from pipeline.launch.job import Job, Outcome, recorded
-from pipeline.loading import load
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import met

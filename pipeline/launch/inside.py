@@ -8,15 +8,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.config.load import load
+from pipeline.config.run_config import RunConfig
 from pipeline.inference.failure import out_of_memory
 from pipeline.launch.job import Outcome
+from pipeline.launch.progress import ProgressBars
 from pipeline.launch.storage import remedy
-from pipeline.loading import load
 from pipeline.machine.memory import GIGABYTE
-from pipeline.progress import Progress
+from pipeline.process.signals import Stopped, stoppable
 from pipeline.run import run
-from pipeline.stopping import Stopped, stoppable
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
@@ -47,7 +47,7 @@ def guarded(config: RunConfig, directory: RunDirectory, number: int, total: int)
     logging.raiseExceptions = False  # A log that has no room must not hide why the job failed.
     log = logging.getLogger(__name__)
     try:
-        with Progress(number, total) as progress:
+        with ProgressBars(number, total) as progress:
             result = run(config, directory, progress)
     except Exception as error:
         _lift_memory_limit()

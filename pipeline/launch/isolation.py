@@ -3,11 +3,11 @@
 from functools import partial
 from signal import SIGABRT, SIGHUP, SIGINT, SIGKILL, SIGSEGV, SIGTERM
 
-from pipeline.child import Child, Died
 from pipeline.errors import in_a_line
 from pipeline.launch.inside import guarded, in_its_process
 from pipeline.launch.job import Job, Outcome, recorded
 from pipeline.launch.storage import remedy
+from pipeline.process.child import Child, Died
 from pipeline.tracking.status import State, Status
 
 SENT = (SIGHUP, SIGINT, SIGKILL, SIGTERM)

@@ -7,12 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from pipeline.config.load import load, resolve, written
 from pipeline.errors import UsageError
 from pipeline.launch.grammar import leaves, parsed
 from pipeline.launch.job import Job
 from pipeline.launch.unread import read, unread
 from pipeline.launch.vocabulary import either
-from pipeline.loading import load, resolve, written
 from pipeline.settings import named
 from pipeline.tracking.run_directory import RunDirectory
 

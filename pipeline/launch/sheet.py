@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.errors import Unreadable
-from pipeline.files import read_json, reading, write_json
+from pipeline.files.documents import read_json, reading, write_json
 from pipeline.launch.attempt import identity
 from pipeline.launch.job import Job, now
 from pipeline.tracking.run_directory import CONFIG, RunDirectory

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.compare.order import running_order
 from pipeline.errors import Unreadable, UsageError
 from pipeline.launch.account import Account
 from pipeline.launch.attempt import attempt, finished, identity
@@ -15,7 +16,6 @@ from pipeline.launch.capacity import search
 from pipeline.launch.job import Job
 from pipeline.launch.sheet import write_sheet
 from pipeline.launch.summary import print_summary
-from pipeline.order import running_order
 from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import claimed
 from pipeline.tracking.status import State, Status

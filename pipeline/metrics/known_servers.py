@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arguments import Arguments, count, seed
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import Slo
+from pipeline.process.arguments import Arguments, count, seed
 
 LEAST = 240
 """`workload.requests` of +experiment=capacity."""

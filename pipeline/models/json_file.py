@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.regular_file import MEBIBYTE, check_regular, read_regular
+from pipeline.files.regular import MEBIBYTE, check_regular, read_regular
 
 MOST = 16 * MEBIBYTE
 """Bytes of a file: indices of a thousand shards and configurations have less."""

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
+from pipeline.files.regular import open_regular
 from pipeline.models.json_file import AGAIN, MOST
-from pipeline.regular_file import open_regular
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
+from pipeline.files.atomic import whole_folder
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.models.wide_tokenizer import widen
 from pipeline.settings import STRICT, Seed
-from pipeline.whole_file import whole_folder
 
 _LLAMA = {"model_type": "llama", "rms_norm_eps": 1e-5}
 ARCHITECTURES: dict[str, dict[str, Any]] = {

@@ -7,8 +7,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
+from pipeline.files.regular import MEBIBYTE, read_regular
 from pipeline.models.json_file import AGAIN, is_there, read_object
-from pipeline.regular_file import MEBIBYTE, read_regular
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 MOST = 64 * MEBIBYTE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from pipeline.files import write_text
+from pipeline.files.documents import write_json
 from pipeline.metrics.roofline import Peaks
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def machine_peaks(cache: Path, cpu: str, threads: int, busy: bool = False) -> Pe
     known = json.loads(kept.read_text("utf-8")) if kept.is_file() else {"settled": False}
     if not known["settled"]:
         known = _better(known, threads) | {"settled": not busy}
-        write_text(kept, json.dumps(known))
+        write_json(kept, known)
     return Peaks(known["read_bytes_per_s"], known["operations_per_s"])
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.files import write_json
+from pipeline.files.documents import write_json
 from pipeline.metrics.roofline import Peaks, Roofline, roofline
 from pipeline.profilers.machine_peaks import is_busy, machine_peaks
 from pipeline.profilers.profiler import Profile, Subject, Tool, ToolUnavailable

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.files import write_text
+from pipeline.files.documents import write_text
 from pipeline.profilers.profiler import Excerpt, Profile, Stages, Subject, Tool
 from pipeline.settings import STRICT
 

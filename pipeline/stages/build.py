@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.machine.threads import check_threads
 from pipeline.metrics.percentiles import NOT_MEASURED, Value

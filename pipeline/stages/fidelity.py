@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings

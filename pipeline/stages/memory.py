@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
 from pipeline.inference.request import Request

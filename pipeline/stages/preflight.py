@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.inference.request import Request

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter, hash_of
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import Serving
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.errors import in_a_line
 from pipeline.inference.engine import Engine
 from pipeline.inference.stage_clock import mark_cost_s

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from pipeline.child import Child, Died
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.needs import Need
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError, in_a_line
+from pipeline.files.atomic import whole_file
 from pipeline.machine.memory import Room
 from pipeline.machine.threads import check_threads
 from pipeline.machine.versions import versions
 from pipeline.metrics.distributions import Scores
+from pipeline.process.child import Child, Died
 from pipeline.stages.memory import check_needs, room_of
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
-from pipeline.whole_file import whole_file
 from pipeline.workload.excerpt import excerpt
 from pipeline.workload.request import TraceRequest
 

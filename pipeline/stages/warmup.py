@@ -4,7 +4,7 @@ import sys
 from dataclasses import replace
 from time import perf_counter
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.stages.replay import Replay
 from pipeline.workload.request import TraceRequest

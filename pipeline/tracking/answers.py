@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from pipeline.files import reading
+from pipeline.files.documents import reading
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.files import reading, write_json
+from pipeline.files.documents import reading, write_json
 from pipeline.settings import STRICT
 from pipeline.tracking import mlflow_store
 from pipeline.tracking.figures import answer_table, request_table

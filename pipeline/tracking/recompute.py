@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from math import isclose
 from pathlib import Path
 
-from pipeline.arguments import Arguments
 from pipeline.errors import UsageError
-from pipeline.files import reading
+from pipeline.files.documents import reading
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.served import again
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
-from pipeline.stopping import command
+from pipeline.process.arguments import Arguments
+from pipeline.process.signals import command
 from pipeline.tracking.run_directory import RunDirectory
 
 NEEDED = ("requests.jsonl", "metrics.json", "config.yaml")

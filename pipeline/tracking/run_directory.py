@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import yaml
 
-from pipeline.files import append_jsonl, read_json, read_jsonl, reading, write_json, write_text
+from pipeline.files.documents import (
+    append_jsonl,
+    read_json,
+    read_jsonl,
+    reading,
+    write_json,
+    write_text,
+)
 from pipeline.metrics.asked import Asked, strays
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.lock import LOCK, is_claimed

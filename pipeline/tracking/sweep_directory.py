@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.files import read_json, reading
+from pipeline.files.documents import read_json, reading
 from pipeline.tracking.run_directory import STATUS, RunDirectory
 
 SHEET = "sweep.json"

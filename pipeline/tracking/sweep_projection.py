@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from pipeline.errors import Unreadable
-from pipeline.files import read_json
+from pipeline.files.documents import read_json
 from pipeline.tracking.projection import Projection, milliseconds, origin
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status

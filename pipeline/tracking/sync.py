@@ -11,10 +11,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.arguments import Arguments
 from pipeline.errors import Unreadable
-from pipeline.files import reading
-from pipeline.stopping import command
+from pipeline.files.documents import reading
+from pipeline.process.arguments import Arguments
+from pipeline.process.signals import command
 from pipeline.tracking.folders import is_copy, subfolders
 from pipeline.tracking.mlflow_experiment import RECEIPT
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker

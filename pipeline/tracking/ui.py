@@ -17,9 +17,9 @@ from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline import places
-from pipeline.arguments import Arguments
 from pipeline.errors import UsageError
-from pipeline.stopping import command
+from pipeline.process.arguments import Arguments
+from pipeline.process.signals import command
 from pipeline.tracking.mlflow_page import HOST, PORT, link
 from pipeline.tracking.mlflow_store import is_http, public
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker

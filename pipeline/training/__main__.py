@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from pipeline.arguments import Arguments, count, new_folder, seed
+from pipeline.process.arguments import Arguments, count, new_folder, seed
 from pipeline.training.corpus import corpus
 
 ASSETS = Path(__file__).parents[1] / "assets" / "tiny"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import UsageError
-from pipeline.regular_file import read_regular
+from pipeline.files.regular import read_regular
 from pipeline.workload.ranges import ROWS
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.files import write_text
+from pipeline.files.documents import write_text
 from pipeline.workload.request import TraceRequest
 
 FORMAT = 2

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from pipeline.errors import UsageError
-from pipeline.regular_file import read_regular
+from pipeline.files.regular import read_regular
 from pipeline.workload.request import TraceRequest
 from pipeline.workload.rows import Sidecar, parse_rows, parse_sidecar
 from pipeline.workload.trace import Trace, digest

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pipeline.compare.comparison import assemble
 from pipeline.compare.report import write
-from pipeline.files import write_json
+from pipeline.files.documents import write_json
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.run_directory import RunDirectory

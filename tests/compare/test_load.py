@@ -14,7 +14,7 @@ from pipeline.compare.load import load
 from pipeline.compare.report import write
 from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
-from pipeline.files import read_json, write_json
+from pipeline.files.documents import read_json, write_json
 from pipeline.tracking.lock import claimed
 from pipeline.tracking.status import State
 

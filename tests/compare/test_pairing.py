@@ -10,7 +10,7 @@ from pipeline.compare.document import document
 from pipeline.compare.export import as_csv, as_markdown
 from pipeline.compare.headline import headline
 from pipeline.compare.rows import measured, rows
-from pipeline.files import read_json
+from pipeline.files.documents import read_json
 from tests.compare.conftest import MakeSweep
 
 ONE = {"alphas": (1.0,), "batches": (4,), "repeats": (0, 1, 2)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.timeline import Timeline

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.llama_cpp import engine as llama_engine
 from pipeline.engines.llama_cpp.files import _files
 from pipeline.engines.sampling import Sampling

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from tests.fuzz.adapter_changes import NAMES, Change, changes
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.models.folder import Folder
 from tests.fuzz.broken_files import break_file
 from tests.fuzz.campaign import Outcome, Try

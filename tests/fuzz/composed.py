@@ -7,8 +7,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from pipeline import places
-from pipeline.config import RunConfig
-from pipeline.loading import load, resolve
+from pipeline.config.load import load, resolve
+from pipeline.config.run_config import RunConfig
 
 ROOT = Path(__file__).parents[2]
 PROMPTS = ("To be", "A lighthouse at the sea, 1912.", "x = [1, 2]")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.errors import UsageError
 from pipeline.kernels.native import NativeKernels

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.engines.multilora.assembly import score
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.lora import LoadPlan

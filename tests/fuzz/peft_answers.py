@@ -10,7 +10,7 @@ from peft import PeftConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
-from pipeline.config import RunConfig
+from pipeline.config.run_config import RunConfig
 from pipeline.stages.prepare import Prepared
 from tests.fuzz.served_alike import CONTINUATION
 

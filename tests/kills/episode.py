@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.stopping import LAST_S
+from pipeline.process.signals import LAST_S
 from tests.kills.findings import doubled, shown_wrongly, unfinished
 from tests.kills.moments import PERIOD_S, finished, moments, phase
 from tests.kills.processes import FORK, Command

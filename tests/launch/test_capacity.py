@@ -6,13 +6,13 @@ from math import ceil
 import pytest
 from rich.console import Console
 
+from pipeline.config.load import load
 from pipeline.errors import UsageError
-from pipeline.files import append_jsonl
+from pipeline.files.documents import append_jsonl
 from pipeline.launch import capacity
 from pipeline.launch.attempt import begin
 from pipeline.launch.capacity import PROBES, search
 from pipeline.launch.job import Job, Outcome, ended
-from pipeline.loading import load
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State

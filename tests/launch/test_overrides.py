@@ -12,9 +12,9 @@ from pipeline import places
 from pipeline.__main__ import compose as composed
 from pipeline.compare.cells import place
 from pipeline.compare.run import Run
+from pipeline.config.load import load
 from pipeline.errors import UsageError
 from pipeline.launch.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
-from pipeline.loading import load
 from pipeline.settings import flatten
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.workload.shared import as_drawn

@@ -11,11 +11,11 @@ import yaml
 from rich.console import Console
 
 from pipeline.compare.comparison import assemble
+from pipeline.config.load import load
 from pipeline.errors import UsageError
 from pipeline.launch import sweep
 from pipeline.launch.job import Job
 from pipeline.launch.resume import placed
-from pipeline.loading import load
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SHEET
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.files import append_jsonl
+from pipeline.files.documents import append_jsonl
 from pipeline.launch.inside import _failure
 from pipeline.launch.storage import remedy, settle_caches
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pipeline.compare.order import running_order
 from pipeline.launch.inside import _failure
-from pipeline.order import running_order
 from pipeline.tracking.status import State
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path):
     while not rows.is_file():
         time.sleep(0.01)
     for child in psutil.Process(running.pid).children():
-        if "pipeline.child" in " ".join(child.cmdline()):
+        if "pipeline.process.child" in " ".join(child.cmdline()):
             os.kill(child.pid, signal.SIGKILL)
     printed, _ = running.communicate(timeout=900)
     assert running.returncode == 1

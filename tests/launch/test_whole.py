@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.config.load import load
 from pipeline.launch.attempt import attempt
 from pipeline.launch.job import Job
-from pipeline.loading import load
 from pipeline.tracking.lock import claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State

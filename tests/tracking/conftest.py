@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.files import write_json
+from pipeline.files.documents import write_json
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.mlflow_view import MlflowSettings

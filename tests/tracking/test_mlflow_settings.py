@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.files import read_json, write_json
+from pipeline.files.documents import read_json, write_json
 from pipeline.tracking.mlflow_experiment import MlflowExperiment
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.files import write_json
+from pipeline.files.documents import write_json
 from pipeline.tracking.figures import request_table
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.run_projection import of_run

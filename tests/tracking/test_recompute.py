@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.launch.progress import ProgressBars
 from pipeline.metrics.findings import NAMES
 from pipeline.metrics.slo import met
 from pipeline.metrics.timeline import Iteration, RequestRecord
-from pipeline.progress import Progress
 from pipeline.run import run
 from pipeline.tracking.recompute import differences, main, recompute
 from pipeline.tracking.run_directory import RunDirectory
@@ -29,7 +29,7 @@ def ran(request, values, config, tmp_path):
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     directory.write_config(yaml.safe_dump(values(*overrides)))
-    with Progress(0, 1) as progress:
+    with ProgressBars(0, 1) as progress:
         run(config(*overrides), directory, progress)
     return directory
 
@@ -84,7 +84,7 @@ def test_a_run_in_stays_in_the_files_alone(arrivals, run_in, left_out, values, c
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     directory.write_config(yaml.safe_dump(values(*overrides)))
-    with Progress(0, 1) as progress:
+    with ProgressBars(0, 1) as progress:
         run(config(*overrides), directory, progress)
     stored, counted = directory.json("metrics.json"), directory.measured()
     assert differences(recompute(directory), stored) == []
@@ -153,7 +153,7 @@ def test_what_was_served_is_judged_again_from_the_rows(values, config, tmp_path)
     directory = RunDirectory(tmp_path / "run")
     directory.path.mkdir()
     directory.write_config(yaml.safe_dump(values(*overrides)))
-    with Progress(0, 1) as progress:
+    with ProgressBars(0, 1) as progress:
         run(config(*overrides), directory, progress)
     stored, found = dict(directory.json("metrics.json")), recompute(directory)
     names = {name for name in stored if name.endswith("served_agreement")}

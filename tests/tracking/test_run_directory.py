@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Unreadable, UsageError
-from pipeline.files import append_jsonl, read_jsonl
+from pipeline.files.documents import append_jsonl, read_jsonl
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.child import Child
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
+from pipeline.process.child import Child
 
 
 @dataclass(frozen=True)

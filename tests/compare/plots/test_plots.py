@@ -17,7 +17,7 @@ from pipeline.compare.plots.pareto import front
 from pipeline.compare.plots.scale import ROOM, ticks, time
 from pipeline.compare.plots.stages import COLOURS
 from pipeline.compare.plots.style import SERIES
-from pipeline.files import read_json
+from pipeline.files.documents import read_json
 from pipeline.tracking.run_directory import RunDirectory
 
 MakeRun = Callable[..., Path]

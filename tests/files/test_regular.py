@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.regular_file import check_regular, open_regular, read_regular
+from pipeline.files.regular import check_regular, open_regular, read_regular
 
 
 def pipe(path):

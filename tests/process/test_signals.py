@@ -8,9 +8,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from pipeline import child, stopping
-from pipeline.child import Child
-from pipeline.stopping import SIGNALS, Stopped, command, stoppable
+from pipeline.process import child, signals
+from pipeline.process.child import Child
+from pipeline.process.signals import SIGNALS, Stopped, command, stoppable
 
 
 class Left(BaseException):
@@ -26,7 +26,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         numbers.append(stopped.number)
         raise Left
 
-    monkeypatch.setattr(stopping, "_leave", leave)
+    monkeypatch.setattr(signals, "_leave", leave)
     return numbers
 
 
@@ -87,7 +87,7 @@ def test_the_first_signal_starts_the_clock() -> None:
     with stoppable():
         with pytest.raises(Stopped):
             os.kill(os.getpid(), signal.SIGINT)
-        assert 0 < signal.alarm(0) <= stopping.LAST_S
+        assert 0 < signal.alarm(0) <= signals.LAST_S
 
 
 class Cleared:
@@ -111,7 +111,7 @@ DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
 
 def test_a_second_one_doesn_t_wait_for_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "GRACE_S", 600)
-    monkeypatch.setattr(stopping, "LAST_S", 600)
+    monkeypatch.setattr(signals, "LAST_S", 600)
 
     def twice() -> None:
         os.kill(os.getpid(), signal.SIGINT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Unreadable, in_a_line
-from pipeline.whole_file import whole_file
+from pipeline.files.atomic import whole_file
 
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading raises where the content isn't what its writer meant."""

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from pipeline import progress as module
-from pipeline.progress import Progress
+from pipeline.launch import progress as module
+from pipeline.launch.progress import ProgressBars
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def screen(monkeypatch):
 
 
 def test_stages_are_named_and_only_what_can_be_counted_is(screen):
-    with Progress(2, 12) as progress:
+    with ProgressBars(2, 12) as progress:
         progress.stage("prepare")
         kept = progress.counting(5, lambda *_: None)
         for index in range(5):
@@ -36,7 +36,7 @@ def test_stages_are_named_and_only_what_can_be_counted_is(screen):
 
 
 def test_a_single_job_has_no_bar_of_jobs(screen):
-    with Progress(0, 1) as progress:
+    with ProgressBars(0, 1) as progress:
         progress.stage("prepare")
         progress.done()
     assert "jobs" not in screen.getvalue() and "prepare" in screen.getvalue()
@@ -45,6 +45,6 @@ def test_a_single_job_has_no_bar_of_jobs(screen):
 def test_nothing_is_drawn_where_nobody_looks(monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr(module, "Console", lambda **_: Console(file=out))
-    with Progress(0, 2) as progress:
+    with ProgressBars(0, 2) as progress:
         progress.stage("prepare")
     assert not out.getvalue()

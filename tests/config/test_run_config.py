@@ -5,7 +5,7 @@ import yaml
 
 from pipeline.errors import UsageError
 
-CONF = Path(__file__).parents[1] / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 YAMLS = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 GROUPS = [
     path for path in YAMLS if path.parent.name not in ("", "experiment", "paths", "precision")

@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import child
-from pipeline.child import Child, Died
 from pipeline.errors import UsageError
+from pipeline.process import child
+from pipeline.process.child import Child, Died
 from pipeline.tracking.lock import claimed, is_claimed
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def gone(pid: int) -> bool:
@@ -85,7 +85,7 @@ def test_one_that_doesnt_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> No
 
 PARENT = """
 import sys, time
-from pipeline.child import Child
+from pipeline.process.child import Child
 made = Child(time.sleep, 600, holding=[int(sys.argv[1])])
 print(made.pid, flush=True)
 time.sleep(600)
@@ -134,7 +134,7 @@ def test_a_terminal_s_signals_are_the_parent_s(
 WATCHER = """
 import sys, time
 from multiprocessing.connection import Connection
-from pipeline.child import watch
+from pipeline.process.child import watch
 watch(Connection(int(sys.argv[1])))
 print(flush=True)
 time.sleep(600)

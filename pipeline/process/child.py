@@ -60,7 +60,7 @@ class Child:
         task = pickle.dumps((function, arguments))
         self._connection, theirs = Pipe()
         handles = (theirs.fileno(), *holding)
-        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.child import serve; "
+        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.process.child import serve; "
         command = [sys.executable, "-c", f"{code}serve({os.getpid()}, {handles})"]
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS_ONLY)
         with theirs:

@@ -22,7 +22,7 @@ class _Count(ProgressColumn):
         return Text(f"{task.completed:.0f} of {task.total:.0f}{left}")
 
 
-class Progress:
+class ProgressBars:
     """Bars for a sweep's jobs, a job's stages and its iterations.
 
     They are drawn only between stages and iterations, never by a thread of their own, so nothing

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.order import Block, running_order
+from pipeline.compare.order import Block, running_order
 
 BLOCKS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), max_size=30)
 

@@ -9,7 +9,7 @@ from threading import Timer
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.child import GRACE_S
+from pipeline.process.child import GRACE_S
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pipeline.whole_file import whole_file, whole_folder
+from pipeline.files.atomic import whole_file, whole_folder
 
 
 def test_it_appears_when_it_is_whole(tmp_path):

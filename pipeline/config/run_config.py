@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import field, fields
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import (
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-)
+from pydantic import NonNegativeInt, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.source import AdapterSource
+from pipeline.config.fidelity import Fidelity
+from pipeline.config.limits import Limits, Paths
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
@@ -27,87 +24,12 @@ from pipeline.tracking.tracker import TrackingSettings
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.workload import Workload
 
-LONGEST_S = 2e6
-"""Most seconds of `limits.seconds`, 23 days: the system call that waits has no room for more."""
-
-MOST_GB = 1e6
-"""Most of `limits.memory_gb`, a petabyte."""
-
 THREADS_A_CPU = 4
 """Threads that may be asked for on each processor of the affinity mask. A few too many are an
 experiment; a thousand end in an exception of the C++ library, or spend the day taking turns."""
 
 FEW_THREADS = 16
 """So many may be asked for wherever the run takes place."""
-
-Location = Annotated[str, Field(min_length=1)]
-
-
-@dataclass(frozen=True, config=STRICT, kw_only=True)
-class Limits:
-    """What a job may use before it is ended, and how many jobs a sweep may have."""
-
-    seconds: Annotated[float, Field(gt=0, le=LONGEST_S)] = 3600
-    memory_gb: Annotated[float, Field(gt=0, le=MOST_GB)] | None = None
-    jobs: PositiveInt = 1000
-
-
-@dataclass(frozen=True, config=STRICT, kw_only=True)
-class Paths:
-    """Where things are.
-
-    Attributes:
-        root: of the project.
-        assets: what is kept with the code.
-        runs: run directories and sweeps.
-        mlruns: MLflow's database and artifacts.
-        cache: what can be made again.
-    """
-
-    root: Location
-    assets: Location
-    runs: Location
-    mlruns: Location
-    cache: Location
-
-
-@dataclass(frozen=True, config=STRICT, kw_only=True)
-class Fidelity:
-    """Whether the output is still right: against whom it is compared, on how much, how strictly.
-
-    Attributes:
-        reference: the engine that answers first, on the unquantised base.
-        enabled: compare at all.
-        adapters: most adapters to compare, those asked for first.
-        requests_per_adapter: most requests of each.
-        max_tokens: most tokens of each output.
-        min_agreement: lowest `served_agreement` and `token_agreement` of any adapter; below it the
-            run is INVALID. None takes the floor of the engine's precision.
-        max_kl: highest `mean_kl` of any adapter, nats; above it the run is INVALID. None takes the
-            limit of the engine's precision.
-    """
-
-    reference: EngineSettings
-    enabled: bool = True
-    adapters: PositiveInt = 8
-    requests_per_adapter: PositiveInt = 2
-    max_tokens: PositiveInt = 32
-    min_agreement: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_kl: NonNegativeFloat | None = None
-
-    def idle(self) -> Mapping[str, str]:
-        """Without a comparison, whatever says how to compare."""
-        if self.enabled:
-            return {}
-        why = "nothing is compared; fidelity.enabled=true would"
-        return {each.name: why for each in fields(self) if each.name != "enabled"}
-
-    def __post_init__(self) -> None:
-        if not self.enabled and (self.min_agreement is not None or self.max_kl is not None):
-            raise UsageError(
-                "fidelity.enabled=false leaves nothing to hold fidelity.min_agreement or "
-                "fidelity.max_kl against; unset them or enable it"
-            )
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

@@ -1,0 +1,1 @@
+"""The configuration of a run: what it may be, and how it is read."""
