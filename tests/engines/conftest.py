@@ -1,6 +1,7 @@
 """Engines of the embedded model, entered."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,27 @@ def same_but_for_near_ties() -> Callable[..., None]:
                 assert abs(scores[at][ours[at]] - scores[at][theirs[at]]) < NEAR_TIE
 
     return compare
+
+
+class ManualExecutor(Executor):
+    """Runs what it was given only when told to."""
+
+    def __init__(self):
+        self.pending = []
+
+    def submit(self, function, /, *arguments, **_):
+        future = Future()
+        self.pending.append((future, function, arguments))
+        return future
+
+    def run(self, index=0):
+        future, function, arguments = self.pending.pop(index)
+        try:
+            future.set_result(function(*arguments))
+        except OSError as error:
+            future.set_exception(error)
+
+
+@pytest.fixture
+def executor():
+    return ManualExecutor()

@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 from peft import PeftModel
 
+from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
-from pipeline.engines.multilora import decoder, engine, intake, kv_cache, lora, residency
+from pipeline.engines.multilora import decoder, engine, intake, kv_cache, lora
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.workspace import Workspace
 from pipeline.engines.residency import AdapterResidency
@@ -36,8 +37,8 @@ PLACES = {
     "multilora": {
         "tokenize": (intake.Intake, "sequence"),
         "blocks": (kv_cache.BlockAllocator, "allocate"),
-        "pin": (residency.Residency, "pin"),
-        "want": (residency.Residency, "want"),
+        "acquire": (AdapterCache, "acquire"),
+        "prefetch": (AdapterCache, "prefetch"),
         "adapter": (lora.LoadPlan, "load"),
         "batch": (engine, "assemble"),
         "workspace": (Workspace, "of"),
@@ -139,7 +140,7 @@ def assert_nothing_is_held(served):
     if isinstance(served, engine.Multilora):
         assert served._blocks.free == served._blocks.blocks
         assert not served._scheduler.open
-        assert not any(each.pins for each in served._adapters._resident.values())
+        assert not any(each.pins for each in served.adapters.values())
     elif hasattr(served, "_room"):
         assert sorted(served._free) == list(range(served.settings.max_batch_size))
         assert not served._running

@@ -19,9 +19,9 @@ Chunks = Rows[Chunk[PackedAdapter]]
 
 def by_adapter(plan: Chunks) -> list[Chunk[PackedAdapter]]:
     """The chunks with those of one adapter beside each other, else in their order."""
-    groups: dict[str | None, list[Chunk[PackedAdapter]]] = {}
+    groups: dict[PackedAdapter | None, list[Chunk[PackedAdapter]]] = {}
     for chunk in plan:
-        groups.setdefault(chunk.sequence.adapter, []).append(chunk)
+        groups.setdefault(chunk.sequence.weights, []).append(chunk)
     return [chunk for group in groups.values() for chunk in group]
 
 
@@ -86,8 +86,8 @@ def _table(rows: Rows[tuple[int, ...]]) -> Tensor:
 
 def _segments(step: Chunks) -> Iterable[Segment]:
     start = 0
-    for _, group in groupby(step, key=lambda chunk: chunk.sequence.adapter):
+    for adapter, group in groupby(step, key=lambda chunk: chunk.sequence.weights):
         chunks = list(group)
         stop = start + sum(chunk.count for chunk in chunks)
-        yield Segment(chunks[0].sequence.weights, start, stop)
+        yield Segment(adapter, start, stop)
         start = stop

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.adapter_loaders import background_loader
+from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.assembly import assemble, by_adapter, score
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.intake import Intake
 from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
-from pipeline.engines.multilora.loader import background_loader
-from pipeline.engines.multilora.lora import LoadPlan
-from pipeline.engines.multilora.residency import Residency
+from pipeline.engines.multilora.lora import AdapterFile
 from pipeline.engines.multilora.scheduler import Scheduler
 from pipeline.engines.multilora.sequence import Chunk, Sequence
 from pipeline.engines.multilora.settings import MultiloraSettings
@@ -47,7 +49,9 @@ class Multilora(Engine):
         self.settings, self.serving = settings, serving
         self.clock = StageClock()
         self._stages = StepStages(self.clock)
-        self._plans: dict[str, LoadPlan] = {}
+        self.adapters: AdapterRegistry[AdapterFile, PackedAdapter] = AdapterRegistry(
+            {name: self._file(adapter) for name, adapter in serving.adapters.items()}
+        )
         self._arrived: list[Request] = []
         self._events: list[Event] = []
 
@@ -61,13 +65,18 @@ class Multilora(Engine):
         model, places = serving.checkpoint.config, settings.max_batch_size
         self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))
         self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
-        self._intake = Intake(serving, self._blocks.capacity)
-        self._loader = background_loader()
-        self._adapters = Residency(self._load, self._size, settings.adapter_bytes, self._loader)
-        self._adapters.preload(serving.adapters)
+        self._intake = Intake(serving, self.adapters, self._blocks.capacity)
+        self._cache = AdapterCache(
+            self.adapters,
+            load=lambda file: file.plan.load(kernels),
+            size=lambda file: file.plan.bytes,
+            budget=settings.adapter_bytes,
+            loader=background_loader(),
+        )
+        self._cache.preload(self.adapters)
         self._scheduler: Scheduler[PackedAdapter] = Scheduler(
             self._blocks,
-            self._adapters,
+            self._cache,
             max_batch_size=settings.max_batch_size,
             prefill_tokens=settings.prefill_tokens,
             policy=settings.policy,
@@ -77,8 +86,8 @@ class Multilora(Engine):
 
     def close(self) -> None:
         """Free the model."""
-        self._loader.shutdown(cancel_futures=True)
-        del self._scheduler, self._adapters, self._pool, self._decoder
+        self._cache.close()
+        del self._scheduler, self._cache, self._pool, self._decoder
 
     def submit(self, request: Request) -> None:
         """Note the request; the next step tokenises it."""
@@ -130,12 +139,12 @@ class Multilora(Engine):
     @property
     def adapter_bytes(self) -> int:
         """Loads in flight included."""
-        return self._adapters.most
+        return self._cache.peak
 
     @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went; a hit had its adapter in memory when first looked at."""
-        return self._adapters.counts
+        return self._cache.counts
 
     def step(self) -> list[Event]:
         """One forward pass over all that runs; waits for an adapter only if nothing runs.
@@ -151,7 +160,7 @@ class Multilora(Engine):
             self._try(plan)
         elif self._scheduler.open and not self._events:
             self.clock.enter("adapter_load")
-            self._adapters.wait()
+            self._cache.wait()
             self.clock.enter("other")
         events, self._events = self._events, []
         return events
@@ -160,9 +169,7 @@ class Multilora(Engine):
         self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
     ) -> "NDArray[np.float32] | None":
         """By one forward pass over prompt and continuation, in a pool of its own."""
-        weights = None
-        if adapter is not None:
-            weights = self._adapters.weights(adapter) or self._load(adapter)
+        weights = None if adapter is None else self._cache.read(adapter)
         return score(self._decoder, weights, prompt_ids, continuation_ids)
 
     def teach(self, teacher: Teacher | None) -> bool:
@@ -170,18 +177,8 @@ class Multilora(Engine):
         self._sampler.teacher = teacher
         return True
 
-    def _size(self, name: str) -> int:
-        return self._plan(name).bytes
-
-    def _plan(self, name: str) -> LoadPlan:
-        if name not in self._plans:
-            model = self.serving.checkpoint.config
-            adapter, dtype = self.serving.adapters[name], self.settings.adapter_dtype
-            self._plans[name] = LoadPlan.of(adapter, model, dtype)
-        return self._plans[name]
-
-    def _load(self, name: str) -> PackedAdapter:
-        return self._plan(name).load(self._decoder.kernels)
+    def _file(self, adapter: Adapter) -> AdapterFile:
+        return AdapterFile(adapter, self.serving.checkpoint.config, self.settings.adapter_dtype)
 
     def _take_arrivals(self) -> None:
         self.clock.enter("tokenize")
@@ -207,10 +204,11 @@ class Multilora(Engine):
             ]
 
     def _take_loads(self) -> None:
-        for name, cause in self._adapters.collect().items():
-            for sequence in [each for each in self._scheduler.waiting if each.adapter == name]:
+        for adapter, cause in self._cache.collect().items():
+            waiting = [e for e in self._scheduler.waiting if e.lease.adapter is adapter]
+            for sequence in waiting:
                 self._scheduler.drop(sequence)
-                self._fail(sequence.id, f"adapter {name} can't be loaded: {cause}")
+                self._fail(sequence.id, f"adapter {adapter.name} can't be loaded: {cause}")
 
     def _try(self, plan: list[Chunk[PackedAdapter]]) -> None:
         try:

@@ -1,5 +1,6 @@
 """From a request to a sequence, or to the reason why it can't be served."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from pipeline.engines.multilora.sequence import Sequence
@@ -14,14 +15,15 @@ T = TypeVar("T")
 class Intake:
     """Tokenises what arrives and refuses what can never run."""
 
-    def __init__(self, serving: Serving, capacity: int) -> None:
+    def __init__(self, serving: Serving, adapters: Collection[str], capacity: int) -> None:
         """Reads the tokenizer.
 
         Args:
-            serving: model, adapters, and whether prompts are text.
+            serving: the model, and whether prompts are text.
+            adapters: names of those that are served, now and as it will be.
             capacity: positions in the KV pool.
         """
-        self._serving, self._capacity = serving, capacity
+        self._serving, self._adapters, self._capacity = serving, adapters, capacity
         self._tokenizer = serving.checkpoint.tokenizer()
 
     def sequence(self, request: Request) -> Sequence[T]:
@@ -47,7 +49,7 @@ class Intake:
 
     def _problem(self, sequence: Sequence[T]) -> str | None:
         needed, model = sequence.positions, self._serving.checkpoint.config
-        if problem := refusal(sequence.request, self._serving.adapters):
+        if problem := refusal(sequence.request, self._adapters):
             return problem
         if not sequence.prompt or sequence.request.max_new_tokens < 1:
             return "an empty prompt, or no tokens asked for"

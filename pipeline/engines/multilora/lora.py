@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -70,6 +71,18 @@ class LoadPlan:
         with (self.adapter.folder / WEIGHTS).open("rb") as file:
             table = sources(file.fileno(), self.names, self.factors, self.layout)
             return kernels.read_adapter(file.fileno(), table, self.layout)
+
+
+class AdapterFile:
+    """An adapter on disk; how it is loaded is worked out when it is first wanted, and kept."""
+
+    def __init__(self, adapter: Adapter, model: ModelConfig, dtype: AdapterDtype) -> None:
+        self._adapter, self._model, self._dtype = adapter, model, dtype
+
+    @cached_property
+    def plan(self) -> LoadPlan:
+        """For loading it."""
+        return LoadPlan.of(self._adapter, self._model, self._dtype)
 
 
 def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:

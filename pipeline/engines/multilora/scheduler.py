@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic
 
+from pipeline.engines.adapter_cache import AdapterCache, Readiness
+from pipeline.engines.adapter_registry import AdapterGeneration, T
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.residency import Readiness, Residency
 from pipeline.engines.multilora.sequence import Chunk, Sequence
-
-T = TypeVar("T")
-"""A loaded adapter."""
 
 
 class QueuePolicy(StrEnum):
@@ -26,7 +23,8 @@ class Scheduler(Generic[T]):
     A request is admitted when a place in the batch, blocks for all its positions and its adapter
     are there. What runs is never preempted: its blocks are its own and its adapter is pinned.
 
-    Nobody starves. A request is overtaken only while its adapter is being loaded, which ends, and
+    Nobody starves. A request is overtaken only while its adapter is being loaded, which ends; by
+    requests for the base model while there is no room for its adapter, which those don't take; and
     under ADAPTER_AWARE also by up to `patience` requests whose adapters are in memory. Past that
     nobody is admitted before it: what runs comes to its end and leaves blocks, a place and room
     for its adapter.
@@ -35,7 +33,7 @@ class Scheduler(Generic[T]):
     def __init__(
         self,
         kv: BlockAllocator,
-        adapters: Residency[T],
+        adapters: AdapterCache[Any, T],
         *,
         max_batch_size: int,
         prefill_tokens: int,
@@ -64,15 +62,21 @@ class Scheduler(Generic[T]):
         return self.waiting + self.running
 
     def add(self, sequence: Sequence[T]) -> None:
-        """Put it at the end of the queue; it must fit the pool, and its adapter the budget."""
+        """Put it at the end of the queue; it must fit the pool, and its adapter the budget.
+
+        Raises:
+            UsageError: its adapter isn't served.
+        """
+        sequence.lease = self._adapters.lease(sequence.adapter)
         self.waiting.append(sequence)
 
     def admit(self) -> list[Sequence[T]]:
         """Move from waiting to running whatever may run now, and send for adapters ahead of need.
 
-        As many of the waiting are looked at as could run together, in the policy's order. Each
-        protects its adapter from those behind it. The first that lacks a place or blocks ends
-        the admissions, not the loading; the first whose adapter finds no room ends both.
+        The waiting are looked at in the policy's order. Adapters are sent for on behalf of as many
+        as could run together, and each protects its own from those behind it. The first that lacks
+        a place or blocks ends the admissions, not the loading. Behind the first whose adapter is
+        neither here nor on its way only the base model's requests go on.
         """
         admitted: list[Sequence[T]] = []
         try:
@@ -84,19 +88,34 @@ class Scheduler(Generic[T]):
 
     def _admit(self, admitted: list[Sequence[T]]) -> None:
         """Each is started whole or not at all, and is one of those admitted once it runs."""
-        wanted: set[str | None] = set()
-        full = False
-        for sequence in self._ahead():
-            readiness = self._adapters.want(sequence.adapter, wanted)
-            wanted.add(sequence.adapter)
-            sequence.missed |= readiness is not Readiness.READY
-            if readiness is Readiness.NO_ROOM:
+        wanted: set[AdapterGeneration[Any, T] | None] = set()
+        full = stuck = False
+        for place, sequence in enumerate(self._queue()):
+            ahead = place < self._max_batch_size
+            if full and (stuck or not ahead):
                 break
+            if stuck and sequence.adapter is not None:
+                continue
+            readiness = self._readiness(sequence, wanted, ahead)
+            stuck |= readiness is Readiness.NO_ROOM
             if readiness is Readiness.READY and not full:
                 full = not self._has_place(sequence)
                 if not full:
                     self._start(sequence)
                     admitted.append(sequence)
+
+    def _readiness(
+        self, sequence: Sequence[T], wanted: set[AdapterGeneration[Any, T] | None], ahead: bool
+    ) -> Readiness:
+        """Of its adapter, which is sent for if it is far enough ahead."""
+        adapter = sequence.lease.adapter
+        if not ahead:
+            absent = Readiness.LOADING if adapter in wanted else Readiness.NO_ROOM
+            return Readiness.READY if self._adapters.holds(adapter) else absent
+        readiness = self._adapters.prefetch(adapter, wanted)
+        wanted.add(adapter)
+        sequence.missed |= readiness is not Readiness.READY
+        return readiness
 
     def plan(self) -> list[Chunk[T]]:
         """The next step: a token of every output, then prompts in order of admission."""
@@ -112,8 +131,8 @@ class Scheduler(Generic[T]):
         """A running sequence is done: its blocks and its adapter are free."""
         self.running.remove(sequence)
         self._kv.release(sequence.blocks)
-        self._adapters.unpin(sequence.adapter)
-        sequence.blocks, sequence.weights = (), None
+        sequence.blocks = ()
+        self._adapters.release(sequence.lease)
 
     def drop(self, sequence: Sequence[T]) -> None:
         """Forget a sequence, wherever it is."""
@@ -121,16 +140,16 @@ class Scheduler(Generic[T]):
             self.release(sequence)
         else:
             self.waiting.remove(sequence)
+            self._adapters.release(sequence.lease)
 
-    def _ahead(self) -> Iterable[Sequence[T]]:
-        queue = self.waiting
+    def _queue(self) -> Iterable[Sequence[T]]:
         if self._policy is QueuePolicy.ADAPTER_AWARE:
-            queue = sorted(queue, key=self._rank)
-        return list(islice(queue, self._max_batch_size))
+            return sorted(self.waiting, key=self._rank)
+        return self.waiting
 
     def _rank(self, sequence: Sequence[T]) -> tuple[bool, bool]:
         patient = sequence.overtaken < self._patience
-        return patient, patient and not self._adapters.holds(sequence.adapter)
+        return patient, patient and not self._adapters.holds(sequence.lease.adapter)
 
     def _has_place(self, sequence: Sequence[T]) -> bool:
         return len(self.running) < self._max_batch_size and self._kv.can_allocate(
@@ -140,7 +159,7 @@ class Scheduler(Generic[T]):
     def _start(self, sequence: Sequence[T]) -> None:
         sequence.blocks = self._kv.allocate(sequence.positions)
         try:
-            sequence.weights = self._adapters.pin(sequence.adapter, sequence.missed)
+            self._adapters.acquire(sequence.lease, missed=sequence.missed)
         except BaseException:
             self._kv.release(sequence.blocks)
             sequence.blocks = ()

@@ -1,12 +1,11 @@
 """A request as it is being answered."""
 
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic
 
+from pipeline.engines.adapter_cache import Lease
+from pipeline.engines.adapter_registry import T
 from pipeline.inference.request import Request
-
-T = TypeVar("T")
-"""A loaded adapter."""
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +18,7 @@ class Sequence(Generic[T]):
         output: ids generated so far.
         computed: leading tokens whose keys and values are in the pool.
         blocks: blocks of the pool that it holds, in order; none before it is admitted.
-        weights: its adapter's weights while it runs; None for the base model.
+        lease: its claim to its adapter, from when it waits until it ends.
         missed: its adapter wasn't in memory when the scheduler first looked.
         overtaken: later requests that were admitted before it.
     """
@@ -29,7 +28,7 @@ class Sequence(Generic[T]):
     output: list[int] = field(default_factory=list)
     computed: int = 0
     blocks: tuple[int, ...] = ()
-    weights: T | None = None
+    lease: Lease[T] = field(default_factory=Lease)
     missed: bool = False
     overtaken: int = 0
 
@@ -42,6 +41,11 @@ class Sequence(Generic[T]):
     def adapter(self) -> str | None:
         """Name of its adapter; None for the base model."""
         return self.request.adapter
+
+    @property
+    def weights(self) -> T | None:
+        """Its adapter's while it runs; None for the base model."""
+        return self.lease.weights
 
     @property
     def positions(self) -> int:

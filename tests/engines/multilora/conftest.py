@@ -1,10 +1,9 @@
 """A decoder driven by hand: sequences that grow, as a scheduler would let them.
 
-And for the scheduler: requests, and loads that end when a test says so.
+And for the scheduler: requests.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 import pytest
@@ -120,30 +119,6 @@ def random_ids(count: int, vocabulary: int, seed: int) -> list[int]:
 @pytest.fixture
 def ids() -> Callable[[int, ModelConfig, int], list[int]]:
     return lambda count, shape, seed: random_ids(count, shape.vocabulary, seed)
-
-
-class ManualExecutor(Executor):
-    """Runs what it was given only when told to."""
-
-    def __init__(self):
-        self.pending = []
-
-    def submit(self, function, /, *arguments, **_):
-        future = Future()
-        self.pending.append((future, function, arguments))
-        return future
-
-    def run(self, index=0):
-        future, function, arguments = self.pending.pop(index)
-        try:
-            future.set_result(function(*arguments))
-        except OSError as error:
-            future.set_exception(error)
-
-
-@pytest.fixture
-def executor():
-    return ManualExecutor()
 
 
 @pytest.fixture

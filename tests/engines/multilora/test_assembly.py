@@ -4,6 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.engines.adapter_cache import Lease
+from pipeline.engines.adapter_registry import AdapterGeneration
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.sequence import Chunk, Sequence
 from pipeline.inference.request import Request
@@ -24,7 +26,8 @@ def chunks(draw):
     )
     done = len(prompt) + len(output) - 1 if output else draw(st.integers(0, len(prompt) - 1))
     blocks = tuple(draw(st.lists(st.integers(0, 50), min_size=1, max_size=5)))
-    sequence = Sequence(request, prompt, output, done, blocks, weights=adapter)
+    claim = Lease(adapter and AdapterGeneration(adapter, None, weights=adapter), pinned=True)
+    sequence = Sequence(request, prompt, output, done, blocks, lease=claim)
     return Chunk(sequence, draw(st.integers(1, sequence.pending)))
 
 

@@ -104,7 +104,7 @@ def test_concurrency_and_fewer_places_than_requests(serve):
 def test_a_small_budget_loads_and_evicts_and_changes_no_token(policy, serve):
     engine, trace = serve(*DISTINCT)
     _, wide = run(engine, trace.iterations[0])
-    largest = max(map(engine._size, engine.serving.adapters))
+    largest = max(each.source.plan.bytes for each in engine.adapters.values())
     budget = f"engine.adapter_memory_mb={2 * largest / 1e6}"
     engine, trace = serve(*DISTINCT, budget, f"engine.policy={policy}")
     iteration, narrow = run(engine, trace.iterations[0])
@@ -121,8 +121,9 @@ def test_a_small_budget_loads_and_evicts_and_changes_no_token(policy, serve):
 def test_the_size_known_before_a_load_is_the_size_after(serve):
     for dtype in ("fp32", "fp16", "int8"):
         engine, _ = serve(*SMALL, f"engine.adapter_precision={dtype}")
-        for name in engine.serving.adapters:
-            assert engine._load(name).bytes == engine._size(name)
+        for adapter in engine.adapters.values():
+            plan = adapter.source.plan
+            assert plan.load(engine._decoder.kernels).bytes == plan.bytes
 
 
 def test_cancelling_frees_blocks_and_pins(serve):
@@ -166,10 +167,9 @@ def test_impossible_requests_fail_alone_and_in_one_line(serve):
 def test_an_adapter_that_cannot_be_read_fails_its_requests_only(serve, tmp_path):
     engine, trace = serve(*DISTINCT)
     name = trace.iterations[0][0].adapter
-    engine._adapters._resident.clear()
-    engine._plans.clear()
     adapter = engine.serving.adapters[name]
-    engine.serving.adapters[name] = replace(adapter, lora=replace(adapter.lora, folder=tmp_path))
+    gone = replace(adapter, lora=replace(adapter.lora, folder=tmp_path))
+    engine.adapters.add(name, engine._file(gone))
     _, rows = run(engine, trace.iterations[0])
     failed = [row for row in rows.values() if row.error]
     assert [row.adapter for row in failed] == [name]
@@ -179,9 +179,9 @@ def test_an_adapter_that_cannot_be_read_fails_its_requests_only(serve, tmp_path)
 def test_others_decode_while_an_adapter_loads(serve):
     engine, trace = serve(*DISTINCT)
     slow, *others = trace.iterations[0][:3]
-    name, gate, load = slow.adapter, Event(), engine._adapters._load
-    del engine._adapters._resident[name]
-    engine._adapters._load = lambda name: gate.wait(60) and load(name)
+    gate, load = Event(), engine._cache._load
+    del engine._cache._resident[engine.adapters[slow.adapter]]
+    engine._cache._load = lambda file: gate.wait(60) and load(file)
     for request in (slow, *others):
         engine.submit(request)
     events = []
@@ -196,7 +196,7 @@ def test_others_decode_while_an_adapter_loads(serve):
 
 def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve):
     engine, trace = serve(*DISTINCT)
-    engine._adapters._resident.clear()
+    engine._cache._resident.clear()
     iteration, _ = run(engine, trace.iterations[0][:1])
     assert iteration.stage_seconds["adapter_load"] > 0
     iteration, _ = run(engine, trace.iterations[0][:1])
@@ -284,7 +284,7 @@ def test_neither_transformers_nor_peft_is_imported():
 def test_memory_is_reported_by_what_holds_it(serve):
     engine, trace = serve(*DISTINCT, "engine.max_batch_size=2")
     assert engine.kv_bytes == 0
-    assert engine.adapter_bytes == sum(map(engine._size, engine.serving.adapters))
+    assert engine.adapter_bytes == sum(each.source.plan.bytes for each in engine.adapters.values())
     first, *_ = trace.iterations[0]
     run(engine, [first])
     blocks = -(-(len(first.prompt_ids) + first.max_new_tokens) // 16)

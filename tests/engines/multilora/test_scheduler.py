@@ -1,7 +1,8 @@
 import pytest
 
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
 
 
@@ -10,7 +11,8 @@ def scheduler_of(executor):
     """A scheduler whose adapters are of one byte each, and its adapters."""
 
     def make(budget=8, blocks=100, **settings):
-        adapters = Residency(str.upper, lambda name: 1, budget, executor)
+        registry = AdapterRegistry({name: name for name in "ab"})
+        adapters = AdapterCache(registry, str.upper, lambda name: 1, budget, executor)
         limits = {"max_batch_size": 4, "prefill_tokens": 8} | settings
         return Scheduler(BlockAllocator(blocks, 4), adapters, **limits), adapters
 
@@ -108,7 +110,7 @@ def test_an_adapter_stays_for_who_waits_first(scheduler_of, sequence_of, executo
     assert scheduler.admit() == []
     land(executor, adapters)
     assert scheduler.admit() == []
-    assert adapters.holds("a")
+    assert adapters.holds(adapters.registry["a"])
     assert not adapters.loading
 
 
@@ -134,7 +136,7 @@ def test_adapter_aware_serves_resident_ones_first_but_for_so_long(scheduler_of, 
     scheduler.release(same[2])
     assert scheduler.admit() == []
     assert adapters.loading
-    assert not adapters.holds("a")
+    assert not adapters.holds(adapters.registry["a"])
     assert other.overtaken == 3
 
 

@@ -12,13 +12,14 @@ from hypothesis.stateful import (
     rule,
 )
 
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.residency import Residency
 from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
 from pipeline.engines.multilora.sequence import Sequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
-from tests.engines.multilora.conftest import ManualExecutor
+from tests.engines.conftest import ManualExecutor
 
 SIZES = {"a": 1, "b": 2, "c": 3, "d": 1, "e": 2, "f": 4}
 VOCABULARY = 97
@@ -59,7 +60,8 @@ class Serving(RuleBasedStateMachine):
             patience,
         )
         self.kv, self.batch, self.prefill = BlockAllocator(blocks, 4), batch, prefill
-        self.adapters = Residency(str.upper, SIZES.__getitem__, budget, self.executor)
+        registry = AdapterRegistry({name: name for name in SIZES})
+        self.adapters = AdapterCache(registry, str.upper, SIZES.__getitem__, budget, self.executor)
         self.scheduler = Scheduler(
             self.kv,
             self.adapters,
@@ -110,7 +112,7 @@ class Serving(RuleBasedStateMachine):
         if broken:
             future, _, (name,) = self.executor.pending.pop(index)
             future.set_exception(OSError("gone"))
-            assert self.adapters.collect() == {name: "gone"}
+            assert self.adapters.collect() == {self.adapters.registry[name]: "gone"}
             for sequence in [e for e in self.scheduler.waiting if e.adapter == name]:
                 self.scheduler.drop(sequence)
                 self._end(sequence)
@@ -138,7 +140,7 @@ class Serving(RuleBasedStateMachine):
     def the_budget_holds_and_what_runs_has_its_adapter(self):
         assert self.budget is None or self.adapters.used <= self.budget
         for each in self.scheduler.running:
-            assert self.adapters.holds(each.adapter)
+            assert self.adapters.holds(each.lease.adapter)
             assert each.weights == (each.adapter and each.adapter.upper())
         assert len(self.scheduler.running) <= self.batch
 
@@ -180,10 +182,17 @@ class Serving(RuleBasedStateMachine):
     def _admit(self):
         queue = list(self.scheduler.waiting)
         patient = {each for each in queue if each.overtaken < self.patience}
-        held = {each for each in queue if self.adapters.holds(each.adapter)}
+        held = {each for each in queue if self.adapters.holds(each.lease.adapter)}
         admitted = self.scheduler.admit()
         loading = {name for _, _, (name,) in self.executor.pending}
+        absent = {
+            each
+            for each in self.scheduler.waiting
+            if not self.adapters.holds(each.lease.adapter) and each.adapter not in loading
+        }
         for later in admitted:
+            if later.adapter is None and absent.intersection(queue[: queue.index(later)]):
+                continue
             for earlier in queue[: queue.index(later)]:
                 if earlier in admitted or earlier.adapter in loading:
                     continue

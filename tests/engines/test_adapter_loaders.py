@@ -5,7 +5,7 @@ from threading import get_ident
 import pytest
 import torch
 
-from pipeline.engines.multilora.loader import NICENESS, background_loader
+from pipeline.engines.adapter_loaders import NICENESS, background_loader
 
 
 def priority():

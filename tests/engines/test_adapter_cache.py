@@ -1,0 +1,157 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from pipeline.engines.adapter_cache import AdapterCache, Readiness
+from pipeline.engines.adapter_registry import AdapterRegistry
+
+SIZES = {"a": 4, "b": 4, "c": 2, "d": 2, "huge": 100}
+
+
+@pytest.fixture
+def cache_of(executor):
+    def make(budget, load=str.upper, on=executor):
+        registry = AdapterRegistry({name: name for name in SIZES})
+        return AdapterCache(registry, load, SIZES.__getitem__, budget, on)
+
+    return make
+
+
+def prefetch(cache, name, *keep):
+    adapter = None if name is None else cache.registry[name]
+    return cache.prefetch(adapter, {cache.registry[each] for each in keep})
+
+
+def holds(cache, name):
+    return cache.holds(cache.registry[name])
+
+
+def acquired(cache, name, missed=False):
+    lease = cache.lease(name)
+    cache.acquire(lease, missed=missed)
+    return lease
+
+
+def test_the_base_model_is_always_ready_and_counts_as_nothing(cache_of):
+    cache = cache_of(0)
+    assert prefetch(cache, None) is Readiness.READY
+    lease = acquired(cache, None)
+    assert lease.weights is None
+    cache.release(lease)
+    assert cache.counts.lookups == cache.used == 0
+
+
+def test_preloading_stops_at_the_budget(cache_of):
+    cache = cache_of(9)
+    cache.preload(SIZES)
+    assert [holds(cache, name) for name in SIZES] == [True, True, False, False, False]
+    assert (cache.used, cache.counts.loads) == (8, 2)
+
+
+def test_without_a_budget_everything_stays(cache_of):
+    cache = cache_of(None)
+    cache.preload(SIZES)
+    assert all(holds(cache, name) for name in SIZES)
+    assert cache.read("huge") == "HUGE"
+
+
+def test_a_load_begins_at_once_and_ends_when_collected(cache_of, executor):
+    cache = cache_of(8)
+    assert prefetch(cache, "a") is prefetch(cache, "a") is Readiness.LOADING
+    assert (cache.used, len(executor.pending)) == (4, 1)
+    assert cache.collect() == {}
+    executor.run()
+    assert cache.collect() == {}
+    assert prefetch(cache, "a") is Readiness.READY
+    assert acquired(cache, "a", missed=True).weights == "A"
+    assert cache.counts.loads == cache.counts.lookups == 1
+    assert cache.counts.hits == 0
+
+
+def test_the_one_wanted_longest_ago_leaves(cache_of, executor):
+    cache = cache_of(8)
+    cache.preload("ab")
+    prefetch(cache, "a")
+    assert prefetch(cache, "c") is Readiness.LOADING
+    assert holds(cache, "a")
+    assert not holds(cache, "b")
+    assert cache.counts.evictions == 1
+
+
+def test_pinned_and_kept_adapters_stay(cache_of):
+    cache = cache_of(8)
+    cache.preload("ab")
+    lease = acquired(cache, "a")
+    assert prefetch(cache, "c", "b") is Readiness.NO_ROOM
+    assert holds(cache, "b")
+    cache.release(lease)
+    assert prefetch(cache, "c", "b") is Readiness.LOADING
+    assert not holds(cache, "a")
+
+
+def test_too_little_room_evicts_nothing(cache_of):
+    cache = cache_of(8)
+    cache.preload("acd")
+    acquired(cache, "a")
+    assert prefetch(cache, "b", "c") is Readiness.NO_ROOM
+    assert holds(cache, "d")
+
+
+def test_what_is_being_loaded_takes_room(cache_of, executor):
+    cache = cache_of(8)
+    prefetch(cache, "a")
+    prefetch(cache, "b")
+    assert prefetch(cache, "c") is Readiness.NO_ROOM
+    executor.run()
+    cache.collect()
+    assert prefetch(cache, "c") is Readiness.LOADING
+    assert not holds(cache, "a")
+
+
+def test_a_failed_load_is_reported_in_one_line_and_may_be_tried_again(cache_of, executor):
+    def broken(name):
+        raise OSError(f"{name}:\n  gone")
+
+    cache = cache_of(8, broken)
+    prefetch(cache, "a")
+    executor.run()
+    assert cache.collect() == {cache.registry["a"]: "a: gone"}
+    assert (cache.used, cache.counts.loads) == (0, 0)
+    assert prefetch(cache, "a") is Readiness.LOADING
+
+
+def test_waiting_ends_with_the_first_load(cache_of):
+    gate = Event()
+
+    def load(name):
+        assert name != "b" or gate.wait(60)
+        return name
+
+    with ThreadPoolExecutor(2) as pool:
+        cache = cache_of(8, load, pool)
+        prefetch(cache, "b")
+        prefetch(cache, "a")
+        cache.wait()
+        cache.collect()
+        assert holds(cache, "a")
+        assert cache.loading
+        gate.set()
+        cache.wait()
+        cache.collect()
+    assert holds(cache, "b")
+
+
+def test_waiting_for_nothing_is_an_error_not_a_hang(cache_of):
+    with pytest.raises(RuntimeError, match="no adapter is being loaded"):
+        cache_of(8).wait()
+
+
+def test_the_most_bytes_are_remembered(cache_of, executor):
+    cache = cache_of(8)
+    cache.preload("a")
+    assert cache.peak == 4
+    prefetch(cache, "c")
+    assert cache.peak == 6
+    prefetch(cache, "b")
+    assert (cache.peak, cache.used) == (6, 6)
