@@ -194,15 +194,19 @@ class AdapterCache(Generic[S, T]):
         lease.adapter.pins += 1
         lease.pinned = True
 
+    def unpin(self, lease: Lease[T]) -> None:
+        """A request doesn't run any more, or not yet; it keeps its claim."""
+        if lease.adapter is not None and lease.pinned:
+            lease.adapter.pins -= 1
+            lease.pinned = False
+
     def release(self, lease: Lease[T]) -> None:
         """A request is done, whether it ran or not; it holds nothing any more."""
+        self.unpin(lease)
         adapter, lease.adapter = lease.adapter, None
         if adapter is None:
             return
         adapter.leases -= 1
-        if lease.pinned:
-            adapter.pins -= 1
-            lease.pinned = False
         if adapter in self._resident:
             self._resident.move_to_end(adapter)
         if not (adapter.current or adapter.leases):
@@ -249,7 +253,7 @@ class AdapterCache(Generic[S, T]):
         """Free all that is in memory, once what is being loaded has come to its end."""
         self._loader.shutdown(cancel_futures=True)
         for adapter, future in [*self._loading.items()]:
-            if not (future.cancelled() or future.exception()):
+            if future.done() and not (future.cancelled() or future.exception()):
                 self._land(adapter)
         for adapter in [*self._resident]:
             self._drop(adapter)

@@ -165,7 +165,7 @@ class ManualExecutor(Executor):
         future, function, arguments = self.pending.pop(index)
         try:
             future.set_result(function(*arguments))
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             future.set_exception(error)
 
 

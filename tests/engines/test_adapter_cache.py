@@ -3,8 +3,10 @@ from threading import Event
 
 import pytest
 
+from pipeline.engines.active_adapter import ActiveAdapter
 from pipeline.engines.adapter_cache import AdapterCache, Readiness
 from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.errors import UsageError
 
 SIZES = {"a": 4, "b": 4, "c": 2, "d": 2, "huge": 100}
 
@@ -155,3 +157,90 @@ def test_the_most_bytes_are_remembered(cache_of, executor):
     assert cache.peak == 6
     prefetch(cache, "b")
     assert (cache.peak, cache.used) == (6, 6)
+
+
+def test_added_anew_a_name_means_another_adapter_to_those_that_come_later(cache_of, executor):
+    cache = cache_of(8)
+    cache.preload("a")
+    runs, waits = acquired(cache, "a"), cache.lease("a")
+    cache.registry.add("a", "b")
+    cache.collect()
+    late = cache.lease("a")
+    cache.prefetch(late.adapter, ())
+    executor.run()
+    assert cache.collect() == {}
+    for lease in (waits, late):
+        cache.acquire(lease, missed=False)
+    assert [each.weights for each in (runs, waits, late)] == ["A", "A", "B"]
+    assert cache.used == 8
+    cache.release(runs)
+    assert waits.weights == "A"
+    cache.release(waits)
+    assert (cache.used, late.weights) == (4, "B")
+
+
+def test_removed_an_adapter_is_refused_by_name_and_leaves_with_its_last_request(cache_of):
+    cache = cache_of(8)
+    cache.preload("ab")
+    lease = acquired(cache, "a")
+    cache.registry.remove("a")
+    with pytest.raises(UsageError, match="adapter 'a' isn't served"):
+        cache.lease("a")
+    cache.collect()
+    assert (cache.used, lease.weights) == (8, "A")
+    cache.release(lease)
+    cache.release(lease)
+    assert cache.used == 4
+    with pytest.raises(KeyError):
+        cache.registry.remove("a")
+
+
+def test_what_was_promised_is_loaded_though_it_was_removed_meanwhile(cache_of, executor):
+    cache = cache_of(8)
+    lease = cache.lease("a")
+    cache.registry.remove("a")
+    cache.collect()
+    cache.prefetch(lease.adapter, ())
+    executor.run()
+    cache.collect()
+    cache.acquire(lease, missed=True)
+    assert lease.weights == "A"
+    cache.release(lease)
+    assert cache.used == 0
+
+
+def test_what_nobody_was_promised_leaves_at_the_next_look(cache_of, executor):
+    cache = cache_of(8)
+    cache.preload("a")
+    prefetch(cache, "b")
+    for name in "ab":
+        cache.registry.remove(name)
+    executor.run()
+    cache.collect()
+    assert cache.used == 0
+    assert list(cache.registry) == ["c", "d", "huge"]
+
+
+def test_the_end_of_a_load_wakes_whoever_waits(executor):
+    woken = []
+    registry = AdapterRegistry({"a": "a"})
+    cache = AdapterCache(registry, str.upper, len, None, executor, wake=lambda: woken.append(True))
+    prefetch(cache, "a")
+    assert not woken
+    executor.run()
+    assert woken
+
+
+def test_another_adapter_is_in_effect_once_it_left_memory_and_came_back(cache_of, executor):
+    cache, active = cache_of(4), ActiveAdapter()
+    a, b = (cache.registry[name] for name in "ab")
+    assert not active.activate(None)
+    for adapter in (a, b, a):
+        cache.prefetch(adapter, ())
+        executor.run()
+        cache.collect()
+        assert active.activate(adapter)
+        assert not active.activate(adapter)
+    active.forget()
+    assert active.activate(a)
+    assert active.switches == 4

@@ -31,7 +31,8 @@ class BlockAllocator:
     """Hands out the blocks of a pool of fixed size; nothing is ever moved or taken back by force.
 
     A sequence gets all the blocks it can ever need when it is admitted, so what runs always runs
-    to its end. Blocks rather than one stretch a sequence: none is lost to fragmentation.
+    to its end. Blocks rather than one stretch a sequence: none is lost to fragmentation. None is
+    lost to an error either: what is free is the bottom of a stack that never grows.
 
     Attributes:
         blocks: blocks of the pool.
@@ -41,13 +42,13 @@ class BlockAllocator:
 
     def __init__(self, blocks: int, block_size: int) -> None:
         self.blocks, self.block_size = blocks, block_size
-        self._free = list(range(blocks - 1, -1, -1))
+        self._stack, self._free = list(range(blocks - 1, -1, -1)), blocks
         self.peak = 0
 
     @property
     def free(self) -> int:
         """Blocks that nobody holds."""
-        return len(self._free)
+        return self._free
 
     @property
     def capacity(self) -> int:
@@ -56,7 +57,7 @@ class BlockAllocator:
 
     def can_allocate(self, tokens: int) -> bool:
         """Whether that many positions are free now."""
-        return self._needed(tokens) <= len(self._free)
+        return self._needed(tokens) <= self._free
 
     def allocate(self, tokens: int) -> tuple[int, ...]:
         """Blocks that hold so many positions, in the order of the positions.
@@ -65,15 +66,19 @@ class BlockAllocator:
             ValueError: fewer are free.
         """
         needed = self._needed(tokens)
-        if needed > len(self._free):
-            raise ValueError(f"{needed} blocks asked for, {len(self._free)} free")
-        taken = tuple(self._free.pop() for _ in range(needed))
-        self.peak = max(self.peak, self.blocks - len(self._free))
+        if needed > self._free:
+            raise ValueError(f"{needed} blocks asked for, {self._free} free")
+        left = self._free - needed
+        taken = tuple(reversed(self._stack[left : self._free]))
+        self._free = left
+        self.peak = max(self.peak, self.blocks - left)
         return taken
 
     def release(self, blocks: Iterable[int]) -> None:
         """Give the blocks back."""
-        self._free.extend(blocks)
+        for block in blocks:
+            self._stack[self._free] = block
+            self._free += 1
 
     def _needed(self, tokens: int) -> int:
         return -(-tokens // self.block_size)
