@@ -1,6 +1,16 @@
 """What an engine tells of a request, each with its stamp: `time.perf_counter` seconds."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FinishReason(StrEnum):
+    """Why a request has ended: an end token or a stop string; its length; or it was ended."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    CANCELLED = "cancelled"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)

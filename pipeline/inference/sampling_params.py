@@ -38,7 +38,7 @@ Penalty = Annotated[float, Field(ge=-2, le=2)]
 TokenCount = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
 """Of an output."""
 StopStrings = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...], Field(max_length=64)
+    tuple[Annotated[str, Field(min_length=1, max_length=256)], ...], Field(max_length=32)
 ]
 """Looked for at every token, hence few and short."""
 StopIds = Annotated[frozenset[Annotated[int, Field(ge=0, lt=2**31)]], Field(max_length=1000)]

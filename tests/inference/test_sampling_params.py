@@ -23,7 +23,7 @@ NUMBERS = {
     "frequency_penalty": [-2.1, 2.1, True],
 }
 OTHERS = [
-    *(("stop", bad) for bad in ("end", ("",), (1,), ("x" * 1001,), ("x",) * 65, None)),
+    *(("stop", bad) for bad in ("end", ("",), (1,), ("x" * 257,), ("x",) * 33, None)),
     *(("stop_ids", bad) for bad in (7, [-1], [2**31], [0.5], ["x"], range(1001))),
     *(("ignore_eos", bad) for bad in (1, "yes", None)),
 ]

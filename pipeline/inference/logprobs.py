@@ -1,0 +1,46 @@
+"""How likely tokens were, as the model said: before penalties, temperature and cuts."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logprobs = Mapping[int, float]
+"""Natural logarithms of probabilities by token id: the chosen token's first, then those of the
+likeliest, of equally likely ones the lowest id first."""
+
+
+def token_logprobs(logits: NDArray[np.float32], token: int, top: int) -> Logprobs:
+    """Of a token, and of the likeliest ones.
+
+    Args:
+        logits: (vocabulary,), or their log-probabilities, which gives the same.
+        token: the one that was chosen.
+        top: how many others at most; the chosen one may be among them.
+    """
+    below = logits.astype(np.float64) - logits.max()
+    logprobs = below - np.log(np.exp(below).sum())
+    ids = [token, *_likeliest(logprobs, top)]
+    return {int(id_): float(logprobs[id_]) for id_ in ids}
+
+
+def prompt_logprobs(
+    logits: NDArray[np.float32], prompt: Sequence[int], top: int
+) -> list[Logprobs | None]:
+    """Of every token of a prompt; None for the first, before which the model says nothing.
+
+    Args:
+        logits: (tokens of the prompt or one less, vocabulary): row i is what follows token i.
+        prompt: its token ids.
+        top: how many others at most for each.
+    """
+    rows = zip(logits, prompt[1:], strict=False)
+    return [None, *(token_logprobs(row, id_, top) for row, id_ in rows)][: len(prompt)]
+
+
+def _likeliest(logprobs: NDArray[np.float64], top: int) -> NDArray[np.int64]:
+    if top == 0:
+        return np.empty(0, np.int64)
+    least = np.partition(logprobs, -top)[-top] if top < len(logprobs) else -np.inf
+    candidates = np.flatnonzero(logprobs >= least)
+    return candidates[np.argsort(-logprobs[candidates], kind="stable")][:top]
