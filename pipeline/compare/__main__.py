@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.compare.cautions import print_cautions
 from pipeline.compare.comparison import HEADLINE_METRIC, assemble
 from pipeline.compare.gate import Condition, Finding, evaluate
 from pipeline.compare.naming import BY
-from pipeline.compare.report import write
-from pipeline.compare.table import print_table
+from pipeline.compare.report.cautions import print_cautions
+from pipeline.compare.report.page import write
+from pipeline.compare.report.table import print_table
 from pipeline.errors import UsageError
 from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command

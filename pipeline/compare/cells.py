@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from pipeline.compare.conditions import order
 from pipeline.compare.naming import named as named_by
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import Settings, short, varying
@@ -142,16 +143,6 @@ def _told_apart(runs: Sequence[Run], sweeps: Sweeps) -> tuple[Run, ...]:
         seen[place] += run.counts
         apart.append(replace(run, arm=f"{run.arm} ({seen[place]})") if seen[place] > 1 else run)
     return tuple(apart)
-
-
-def order(condition: Condition) -> list[tuple[bool, float, str]]:
-    """Sort key of a condition: numbers by size, then whatever else there is."""
-    return [_comparable(value) for _, value in condition]
-
-
-def _comparable(value: Any) -> tuple[bool, float, str]:
-    number = isinstance(value, int | float)
-    return not number, float(value) if number else 0.0, "" if number else str(value)
 
 
 def cells(runs: Sequence[Run]) -> tuple[Cell, ...]:

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.compare.axis import axis_of
 from pipeline.compare.cells import Cell, cells, place
+from pipeline.compare.conditions import Usual, axis_of
 from pipeline.compare.load import load
-from pipeline.compare.noise import Twins, twins
 from pipeline.compare.query import is_query
-from pipeline.compare.ratios import Ratio, ratio
+from pipeline.compare.ratios import Ratio, Twins, ratio, twins
 from pipeline.compare.run import Condition, Run
-from pipeline.compare.usual import Usual
 from pipeline.compare.verdict import Verdict, judged
 from pipeline.errors import UsageError
 from pipeline.tracking.sweep_directory import is_sweep
 
 HEADLINE_METRIC = "output_tokens_per_s"
 """The metric whose ratio to the baseline is the comparison's result, unless another is chosen."""
+
+AGREEMENT = ("served_agreement", "token_agreement")
+"""How faithful an arm is: a speed means nothing for tokens that are wrong."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,20 @@ class Comparison:
     def of(self, arm: str | None) -> tuple[Run, ...]:
         """The runs of an arm."""
         return tuple(run for run in self.runs if run.arm == arm)
+
+    def agreement(self, arm: str) -> float | None:
+        """The arm's lowest share of tokens equal to the reference's, under any condition.
+
+        Of those that were served; teacher-forced where served ones could not be judged. None
+        where they weren't held against the reference's, all of them.
+        """
+        cells = [cell for cell in self.cells if cell.arm == arm]
+        for metric in AGREEMENT:
+            values = [cell.mean(metric) for cell in cells]
+            found = [value for value in values if value is not None]
+            if found and len(found) == len(values):
+                return min(found)
+        return None
 
     def ratio(self, runs: Sequence[Run], metric: str | None = None) -> Ratio | None:
         """Those runs against the baseline's runs of the same trace, condition and repeat."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pipeline.compare.columns import DASH, TIMES, significant
 from pipeline.compare.comparison import Comparison, arm_named
+from pipeline.compare.numbers import DASH, TIMES, significant
 from pipeline.compare.ratios import Ratio, ratio
 from pipeline.errors import UsageError
 

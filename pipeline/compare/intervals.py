@@ -141,3 +141,32 @@ def _welch(variances: Sequence[float], freedoms: Sequence[int]) -> float:
     pairs = zip(variances, freedoms, strict=True)
     squares = fsum(variance**2 / (freedom + 2) for variance, freedom in pairs)
     return float(min(max(fsum(variances) ** 2 / squares - 2, min(freedoms)), sum(freedoms)))
+
+
+def interaction_p_value(
+    values: Sequence[float], conditions: Sequence[Hashable], repeats: Sequence[Hashable]
+) -> float | None:
+    """Of the F test of arm × repeat against arm × repeat × trace; None where it can't be made.
+
+    Each repeat starts every engine anew, and where its memory lies, or what shares a cache with
+    it, may stay for all it measures. No order of the runs removes that, which is why intervals take
+    the repeat as their unit, whether it shows or not: a test that could tell with three repeats
+    would have to find an effect of the size of the noise, and it mostly doesn't.
+
+    Sums of squares are over the values (logarithms of ratios), less the means of their conditions.
+    Arguments are as for `estimate`.
+    """
+    from scipy.special import fdtrc
+
+    found = strata(conditions, repeats)
+    between = sum(len(each.repeats) - 1 for each in found)
+    within = len(values) - sum(len(each.conditions) for each in found) - between
+    if not between or within < 1:
+        return None
+    rest = residuals(values, conditions)
+    sizes = totals([1.0] * len(values), repeats)
+    effect = fsum(t**2 / size for t, size in zip(totals(rest, repeats), sizes, strict=True))
+    noise = fsum(each**2 for each in rest) - effect
+    if noise <= 0:
+        return 0.0 if effect else None
+    return float(fdtrc(between, within, effect / between / (noise / within)))

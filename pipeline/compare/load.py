@@ -1,23 +1,20 @@
 """From sources to runs: sweeps, single runs, folders of either, and queries."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.compare.changed import marked
 from pipeline.compare.query import fetch, is_query
-from pipeline.compare.recorded import document, stamp, whole
-from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
+from pipeline.compare.run import UNREADABLE, Run, read_run
 from pipeline.compare.settings import overridden, shared
 from pipeline.errors import Unreadable, UsageError
 from pipeline.files.documents import read_json, reading
-from pipeline.settings import flatten
 from pipeline.tracking.folders import subfolders
-from pipeline.tracking.run_directory import RunDirectory
-from pipeline.tracking.status import State
 from pipeline.tracking.sweep_directory import SHEET
-from pipeline.workload.shared import as_drawn
+
+PARTS = {"model": ("model",), "adapters": ("model", "adapters")}
+"""What is hashed, and the settings that decide it."""
 
 
 def load(sources: Sequence[Path | str]) -> tuple[Run, ...]:
@@ -48,7 +45,7 @@ def _found(path: Path) -> Iterator[Run]:
     if (path / SHEET).exists():
         yield from _sweep(path)
     elif (path / "status.json").exists() or (path / "config.yaml").exists():
-        yield _run(path)
+        yield read_run(path)
     else:
         for child in subfolders(path):
             yield from _found(child)
@@ -69,9 +66,9 @@ def _sweep(path: Path) -> Iterator[Run]:
         for child in subfolders(path):
             yield from _found(child)
         return
-    runs = [(_run(folder), overrides) for folder, overrides in jobs]
+    runs = [(read_run(folder), overrides) for folder, overrides in jobs]
     common = shared([run.settings for run, _ in runs if run.settings])
-    yield from marked(
+    yield from _marked(
         [
             replace(
                 run,
@@ -84,46 +81,37 @@ def _sweep(path: Path) -> Iterator[Run]:
     )
 
 
-def _run(path: Path) -> Run:
-    if not path.is_dir():
-        return Run(path, NEVER_RAN, cause="its directory was never made")
-    directory = RunDirectory(path)
-    if not (path / "status.json").exists():
-        return Run(path, NEVER_RAN, _settings(directory), cause="it never got a status")
-    try:
-        with reading(path):
-            return _read(directory)
-    except UsageError as error:
-        return Run(path, UNREADABLE, _settings(directory), cause=str(error))
+def _marked(runs: Sequence[Run]) -> list[Run]:
+    """The runs of a sweep, INVALID where a file was replaced since the first that was so set.
+
+    They answer something else than the others.
+
+    Args:
+        runs: of one sweep, on whatever machines.
+    """
+    first: dict[tuple[Any, ...], tuple[str, str]] = {}
+    reasons: dict[str, list[str]] = {}
+    for run in sorted(runs, key=lambda each: each.started or ""):
+        for part, sections in PARTS.items():
+            if not (own := (run.environment.get("hashes") or {}).get(part)):
+                continue
+            kept, whose = first.setdefault(_key(run, part, sections), (own, run.name))
+            if kept != own:
+                line = f"the {part}'s files aren't those of {whose}: they were changed in between"
+                reasons.setdefault(run.name, []).append(line)
+    return [_invalid(run, reasons.get(run.name, ())) for run in runs]
 
 
-def _read(directory: RunDirectory) -> Run:
-    status = directory.status()
-    metrics = document(directory, "metrics.json")
-    strays: tuple[str, ...] = ()
-    if status.state is State.FINISHED:
-        whole(directory, metrics)
-        strays = tuple(each for each in directory.strays() if each not in status.reasons)
-    return Run(
-        path=directory.path,
-        state=str(status.state),
-        settings=_settings(directory),
-        cause=status.cause,
-        validity="INVALID" if strays else status.validity,
-        reasons=(*status.reasons, *strays),
-        cautions=status.cautions,
-        metrics=metrics,
-        trace=document(directory, "trace.json").get("sha256"),
-        format=status.format,
-        environment=document(directory, "environment.json"),
-        started=stamp(directory, status.started),
-        profiles=document(directory, "profile/README.json"),
+def _key(run: Run, part: str, sections: Sequence[str]) -> tuple[Any, ...]:
+    settings = (
+        (name, str(value))
+        for name, value in sorted(run.settings.items())
+        if name.split(".")[0] in sections
     )
+    return part, run.environment.get("machine_id"), *settings
 
 
-def _settings(directory: RunDirectory) -> Mapping[str, Any]:
-    try:
-        with reading(directory.path):
-            return as_drawn(flatten(directory.config())) if directory.has("config.yaml") else {}
-    except Unreadable:
-        return {}
+def _invalid(run: Run, reasons: Sequence[str]) -> Run:
+    if not reasons or run.state != "FINISHED":
+        return run
+    return replace(run, validity="INVALID", reasons=(*run.reasons, *reasons))

@@ -1,15 +1,20 @@
-"""Paired ratios: the only comparison that means anything on a machine that drifts."""
+"""Paired ratios: the only comparison that means anything on a machine that drifts.
 
-from collections.abc import Hashable, Iterable, Sequence
+What one engine entered twice differs from itself (`twins`) is the noise floor of all others.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from math import exp, log
 from statistics import geometric_mean
-from typing import Any
 
-from pipeline.compare.circumstances import unlike
-from pipeline.compare.intervals import CONFIDENCE, Estimate, estimate
+from pipeline.compare.circumstances import differences, unlike
+from pipeline.compare.intervals import CONFIDENCE, Estimate, estimate, interaction_p_value
+from pipeline.compare.pairs import Pair, divisible, pairs
 from pipeline.compare.run import Run
+from pipeline.compare.settings import alike
 
 LARGEST = 700.0
 """Logarithm of about the largest number there is."""
@@ -71,6 +76,11 @@ class Ratio:
         return self.estimate.p_value if self.estimate else None
 
     @property
+    def interaction_p_value(self) -> float | None:
+        """Whether the arm does better in one repeat than in another, in all of its traces."""
+        return interaction_p_value(*self.logarithms)
+
+    @property
     def logarithms(self) -> tuple[list[float], Sequence[Hashable], Sequence[Hashable]]:
         """Of each pair: logarithm of the ratio, condition and repeat."""
         logs = [log(value) for value in self.values]
@@ -80,20 +90,6 @@ class Ratio:
     def excludes_one(self) -> bool:
         """Whether all of the interval lies on one side of 1."""
         return self.interval is not None and not self.interval[0] <= 1 <= self.interval[1]
-
-
-Pair = tuple[Run, Run]
-"""A run, and the baseline's run of the same trace, condition and repeat."""
-
-
-def pairs(runs: Iterable[Run], baseline: Iterable[Run]) -> list[Pair]:
-    """Runs and baseline runs of the same trace, condition and repeat; only those that count."""
-    partners = {_key(run): run for run in baseline if run.counts and run.trace}
-    return [(run, partners[_key(run)]) for run in runs if run.counts and _key(run) in partners]
-
-
-def _key(run: Run) -> tuple[Any, ...]:
-    return run.trace, run.condition, run.repeat
 
 
 def ratio(runs: Iterable[Run], baseline: Iterable[Run], metric: str) -> Ratio | None:
@@ -108,10 +104,48 @@ def ratio(runs: Iterable[Run], baseline: Iterable[Run], metric: str) -> Ratio | 
     return Ratio(values, conditions, repeats, unlike(measured), len(found) - len(measured))
 
 
-def divisible(pair: Pair, metric: str) -> bool:
-    """Whether both runs have a figure above 0, so that a ratio and its logarithm exist."""
-    return all(_value(run, metric) > 0 for run in pair)
-
-
 def _value(run: Run, metric: str) -> float:
     return run.number(metric) or 0.0
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Two arms that are one: the A/A comparison.
+
+    Attributes:
+        arm: the one.
+        twin: the other.
+        ratio: the twin against it.
+    """
+
+    arm: str
+    twin: str
+    ratio: Ratio
+
+    @property
+    def floor(self) -> float | None:
+        """The largest difference the interval allows, as a share; None of one repeat."""
+        if self.ratio.interval is None:
+            return None
+        low, high = self.ratio.interval
+        return max(high - 1, 1 - low)
+
+
+def twins(runs: Sequence[Run], metric: str) -> Iterator[Twins]:
+    """Every A/A comparison among the runs: same settings, same sweep, like circumstances."""
+    arms: dict[str, list[Run]] = {}
+    for run in runs:
+        arms.setdefault(run.arm, []).append(run)
+    for (arm, ours), (twin, theirs) in combinations(arms.items(), 2):
+        both = pairs(theirs, ours)
+        if both and all(map(_same, both)) and (found := ratio(theirs, ours, metric)):
+            yield Twins(arm, twin, found)
+
+
+def _same(pair: Pair) -> bool:
+    run, other = pair
+    return (
+        run.sweep == other.sweep
+        and not differences(run, other)
+        and alike(run.settings, other.settings)
+    )

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.compare.labels import printable
-from pipeline.tracking.status import FORMAT
+from pipeline.compare.recorded import document, stamp, whole
+from pipeline.errors import Unreadable, UsageError
+from pipeline.files.documents import reading
+from pipeline.settings import flatten
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import FORMAT, State
+from pipeline.workload.shared import as_drawn
 
 NEVER_RAN = "NEVER RAN"
 UNREADABLE = "UNREADABLE"
@@ -103,3 +109,49 @@ class Run:
         """The metric, or None when the run could not measure it: no figure is NaN or infinite."""
         value = self.metrics.get(metric)
         return float(value) if isinstance(value, int | float) and isfinite(value) else None
+
+
+def read_run(path: Path) -> Run:
+    """The run in a directory, whatever became of it."""
+    if not path.is_dir():
+        return Run(path, NEVER_RAN, cause="its directory was never made")
+    directory = RunDirectory(path)
+    if not (path / "status.json").exists():
+        return Run(path, NEVER_RAN, _settings(directory), cause="it never got a status")
+    try:
+        with reading(path):
+            return _read(directory)
+    except UsageError as error:
+        return Run(path, UNREADABLE, _settings(directory), cause=str(error))
+
+
+def _read(directory: RunDirectory) -> Run:
+    status = directory.status()
+    metrics = document(directory, "metrics.json")
+    strays: tuple[str, ...] = ()
+    if status.state is State.FINISHED:
+        whole(directory, metrics)
+        strays = tuple(each for each in directory.strays() if each not in status.reasons)
+    return Run(
+        path=directory.path,
+        state=str(status.state),
+        settings=_settings(directory),
+        cause=status.cause,
+        validity="INVALID" if strays else status.validity,
+        reasons=(*status.reasons, *strays),
+        cautions=status.cautions,
+        metrics=metrics,
+        trace=document(directory, "trace.json").get("sha256"),
+        format=status.format,
+        environment=document(directory, "environment.json"),
+        started=stamp(directory, status.started),
+        profiles=document(directory, "profile/README.json"),
+    )
+
+
+def _settings(directory: RunDirectory) -> Mapping[str, Any]:
+    try:
+        with reading(directory.path):
+            return as_drawn(flatten(directory.config())) if directory.has("config.yaml") else {}
+    except Unreadable:
+        return {}

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.compare.columns import MISSING
 from pipeline.compare.labels import printable
+from pipeline.compare.numbers import MISSING
 from pipeline.settings import plain
 
 GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "experiment"})

@@ -70,6 +70,15 @@ def judged(family: Mapping[Key, Ratio], metric: str) -> dict[Key, Verdict]:
     }
 
 
+def gain(ratio: Ratio, metric: str) -> float:
+    """How good a ratio is: the higher, the better."""
+    from pipeline.metrics.definitions import definition
+
+    known = definition(metric)
+    lower = known is not None and known.better == "lower"
+    return 1 / ratio.mean if lower else ratio.mean
+
+
 def would_have_shown(within: float) -> str:
     """What a comparison that found nothing would have found: `5 % or more would have shown`."""
     if within >= TENFOLD:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.compare.columns import significant
+from pipeline.compare.numbers import significant
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.columns import FAITHFUL
+from pipeline.compare.report.columns import FAITHFUL
 from pipeline.inference.stage_clock import STAGES
 from pipeline.tracking.answers import Answer, answers
 from pipeline.tracking.run_directory import RunDirectory

@@ -100,10 +100,10 @@ def _skipped(job: Job, console: Console) -> bool:
 
 
 def _compare(root: Path, console: Console) -> None:
-    from pipeline.compare.cautions import print_cautions
     from pipeline.compare.comparison import assemble
-    from pipeline.compare.report import write  # matplotlib: slow to import, needed here alone
-    from pipeline.compare.table import print_table
+    from pipeline.compare.report.cautions import print_cautions
+    from pipeline.compare.report.page import write
+    from pipeline.compare.report.table import print_table
 
     try:
         comparison = assemble([root])

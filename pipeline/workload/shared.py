@@ -11,8 +11,8 @@ from pipeline.workload.generated import Generated
 SHARED = tuple(each.name for each in fields(Generated) if is_offered(each))
 """`alpha`, `batch_size` and the like."""
 
-LAWS = ("workload.popularity.name", "workload.arrivals.name")
-"""A configuration that has one of them says of all of its laws what they took."""
+POPULARITY, ARRIVALS = "workload.popularity.name", "workload.arrivals.name"
+"""A configuration that has these is whole, and says of all of its laws what they took."""
 
 
 def as_drawn(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,12 +26,11 @@ def as_drawn(settings: Mapping[str, Any]) -> dict[str, Any]:
         settings: by dotted name.
     """
     found = dict(settings)
-    said = any(law in settings for law in LAWS)
     for name in SHARED:
         taken = re.compile(rf"workload\.(\w+\.)+{name}")
         values = [value for key, value in settings.items() if taken.fullmatch(key)]
         if values and all(value == values[0] for value in values):
             found[f"workload.{name}"] = values[0]
-        elif said:
+        elif (POPULARITY if name == "alpha" else ARRIVALS) in settings:
             found.pop(f"workload.{name}", None)
     return found

@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 
 from pipeline.compare.comparison import assemble
-from pipeline.compare.report import write
+from pipeline.compare.report.page import write
 from pipeline.files.documents import write_json
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.metrics.timeline import Iteration, RequestRecord

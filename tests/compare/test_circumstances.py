@@ -9,15 +9,15 @@ import pytest
 from rich.console import Console
 
 from pipeline.compare.__main__ import main
-from pipeline.compare.cautions import cautions
 from pipeline.compare.cells import place
 from pipeline.compare.comparison import Comparison, assemble
-from pipeline.compare.document import document
 from pipeline.compare.gate import Condition
-from pipeline.compare.headline import finding
-from pipeline.compare.report import page
+from pipeline.compare.report.cautions import cautions
+from pipeline.compare.report.export import document
+from pipeline.compare.report.headline import finding
+from pipeline.compare.report.page import page
+from pipeline.compare.report.table import print_table
 from pipeline.compare.run import Run
-from pipeline.compare.table import print_table
 from pipeline.errors import UsageError
 
 MakeRun = Callable[..., Path]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.compare.cautions import cautions
 from pipeline.compare.comparison import assemble
 from pipeline.compare.load import load
-from pipeline.compare.report import write
-from pipeline.compare.table import print_table
+from pipeline.compare.report.cautions import cautions
+from pipeline.compare.report.page import write
+from pipeline.compare.report.table import print_table
 from pipeline.errors import UsageError
 from pipeline.files.documents import read_json, write_json
 from pipeline.tracking.lock import claimed

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compare.cautions import cautions
 from pipeline.compare.comparison import Comparison, assemble
-from pipeline.compare.document import document
-from pipeline.compare.headline import finding
-from pipeline.compare.interleaving import parted
-from pipeline.compare.ratios import pairs
+from pipeline.compare.pairs import pairs, parted
+from pipeline.compare.report.cautions import cautions
+from pipeline.compare.report.export import document
+from pipeline.compare.report.headline import finding
 from pipeline.compare.run import Run
 from pipeline.tracking.run_directory import RunDirectory
 

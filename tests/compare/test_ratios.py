@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compare.ratios import Ratio, pairs, ratio
+from pipeline.compare.pairs import pairs
+from pipeline.compare.ratios import Ratio, ratio
 from pipeline.compare.run import Run
 
 METRIC = "output_tokens_per_s"

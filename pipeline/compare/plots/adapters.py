@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.compare.columns import DASH, significant
+from pipeline.compare.numbers import DASH, significant
+from pipeline.compare.plots.axes import seconds
 from pipeline.compare.plots.panels import FACETS, REQUESTS, some, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
-from pipeline.compare.plots.scale import seconds
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.served import label, pooled, popularity
 from pipeline.compare.plots.style import listed, tip

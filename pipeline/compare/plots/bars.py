@@ -6,10 +6,10 @@ from typing import NamedTuple, Self
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.columns import significant
 from pipeline.compare.intervals import student
+from pipeline.compare.numbers import significant
+from pipeline.compare.plots.axes import whisker
 from pipeline.compare.plots.style import INK, listed
-from pipeline.compare.plots.whisker import whisker
 
 ROW = 0.27
 """Inches a bar takes."""

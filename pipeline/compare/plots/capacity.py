@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
+from pipeline.compare.plots.axes import shares
 from pipeline.compare.plots.lines import along, draw, said
 from pipeline.compare.plots.panels import AXES, chosen, place, position, some, swept
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.scale import shares
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import INK, Mark, pair
 

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC
+from pipeline.compare.plots.axes import shares
 from pipeline.compare.plots.lines import along, draw, said
 from pipeline.compare.plots.panels import AXES, Axis, chosen, measured, some, swept
 from pipeline.compare.plots.plot import Key, Panel, Plot
-from pipeline.compare.plots.scale import shares
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import Mark, marks, pair
 from pipeline.compare.settings import short

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from pipeline.compare.columns import significant
+from pipeline.compare.numbers import significant
+from pipeline.compare.plots.axes import seconds
 from pipeline.compare.plots.panels import REQUESTS, chosen, some, split
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.scale import seconds
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.served import pooled
 from pipeline.compare.plots.style import Mark, panel, quiet, tip

@@ -6,12 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.columns import DASH, significant
 from pipeline.compare.intervals import student
+from pipeline.compare.numbers import DASH, plain, significant
+from pipeline.compare.plots.axes import apart, logarithmic, numbers, whisker
 from pipeline.compare.plots.panels import Axis, place
-from pipeline.compare.plots.scale import apart, logarithmic, numbers, plain
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
-from pipeline.compare.plots.whisker import whisker
 
 HEIGHT = 2.5
 FAR = 50.0

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.columns import significant
 from pipeline.compare.comparison import HEADLINE_METRIC
+from pipeline.compare.numbers import significant
 from pipeline.compare.plots.panels import REQUESTS, chosen, some, split
 from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scene import Scene

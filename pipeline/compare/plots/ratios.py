@@ -6,14 +6,13 @@ from math import sqrt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.compare.columns import DASH, TIMES, times
-from pipeline.compare.headline import gain, words
+from pipeline.compare.numbers import DASH, TIMES, times, words
+from pipeline.compare.plots.axes import CUT, decades, whisker
 from pipeline.compare.plots.plot import Panel, Plot
-from pipeline.compare.plots.scale import decades
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.style import INK, Mark, listed, tip
-from pipeline.compare.plots.whisker import CUT, whisker
 from pipeline.compare.ratios import Ratio
+from pipeline.compare.verdict import gain
 
 ROW = 0.3
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from matplotlib.figure import Figure
 
 from pipeline.compare.cells import Cell
-from pipeline.compare.columns import significant
+from pipeline.compare.numbers import significant
 from pipeline.compare.plots.panels import chosen, some, split
 from pipeline.compare.plots.plot import Key, Panel, Plot
 from pipeline.compare.plots.scene import Scene

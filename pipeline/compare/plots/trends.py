@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC
+from pipeline.compare.plots.axes import CUT
 from pipeline.compare.plots.bars import Bar, bars
 from pipeline.compare.plots.bars import said as said_of_bars
 from pipeline.compare.plots.lines import lines, said
@@ -20,7 +21,6 @@ from pipeline.compare.plots.panels import (
 )
 from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scene import Scene
-from pipeline.compare.plots.whisker import CUT
 
 HEADINGS = {
     HEADLINE_METRIC: "Throughput, output tokens per second",

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from pipeline.compare.comparison import Comparison, assemble
 from pipeline.compare.intervals import student
+from pipeline.compare.numbers import duration
+from pipeline.compare.plots.axes import ROOM, ticks
 from pipeline.compare.plots.gallery import Section, gallery
 from pipeline.compare.plots.pareto import front
-from pipeline.compare.plots.scale import ROOM, ticks, time
 from pipeline.compare.plots.stages import COLOURS
 from pipeline.compare.plots.style import SERIES
 from pipeline.files.documents import read_json
@@ -136,7 +137,7 @@ def test_an_axis_of_times_has_few_numbers_within_its_ends(low: float, factor: fl
     ("value", "words"), [(0.02, "20 ms"), (1.0, "1 s"), (5e-5, "50 µs"), (30.0, "30 s")]
 )
 def test_times_as_people_say_them(value: float, words: str) -> None:
-    assert time(value) == words
+    assert duration(value) == words
 
 
 def test_the_interval_is_students() -> None:

@@ -10,10 +10,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from pipeline.compare.columns import significant, times
 from pipeline.compare.comparison import HEADLINE_METRIC, assemble
-from pipeline.compare.rows import presented, ranges, rows
-from pipeline.compare.table import print_table
+from pipeline.compare.numbers import ranges, significant, times
+from pipeline.compare.report.rows import presented, rows
+from pipeline.compare.report.table import print_table
 
 
 def printed(path: Path, console: Console) -> str:

@@ -1,16 +1,17 @@
 """The comparison as rows: one a configuration, and one for every run that is left out of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.compare.cells import Cell, order
-from pipeline.compare.columns import DASH, STAYING, Column, Numbers, columns_for
+from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
+from pipeline.compare.conditions import order
+from pipeline.compare.numbers import ranges
 from pipeline.compare.ratios import Ratio
+from pipeline.compare.report.columns import STAYING, Column, Numbers, columns_for
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import shown
 from pipeline.compare.verdict import Verdict
-from pipeline.machine.kernel_file import format_list
 
 NOISY = 0.10
 """Coefficient of variation between iterations from which a figure carries a warning."""
@@ -106,8 +107,3 @@ def _cell(cell: Cell, comparison: Comparison) -> Row:
 
 def _left_out(run: Run) -> Row:
     return Row(run.arm, run.condition, (run,), run.verdict, run.why, None, run.number)
-
-
-def ranges(numbers: Iterable[int]) -> str:
-    """Whole numbers as text, neighbours as their first and last."""
-    return format_list(numbers).replace("-", DASH).replace(",", ", ")

@@ -2,18 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import floor, log10
+
+from pipeline.compare.comparison import AGREEMENT
+from pipeline.compare.numbers import MISSING, significant
 
 Numbers = Callable[[str], float | None]
 """Looks a metric up, of a run or of a cell."""
-
-TINY = 1e-6
-MANY = 1_000_000
-"""From where on, as down to where, the size of a ratio says nothing any more."""
-
-DASH = "\u2013"
-TIMES = "\u00d7"
-MISSING = DASH
 
 
 @dataclass(frozen=True)
@@ -63,26 +57,6 @@ def meaning(metric: str) -> str:
     return f"{found.meaning}{f' ({about})' if about else ''}."
 
 
-def significant(value: float) -> str:
-    """Three significant digits, never an exponent: 0.0123, 1.23, 12.3, 1234; 14 for a count.
-
-    What six decimals can't show is called tiny rather than zero.
-    """
-    if value == int(value):
-        return str(int(value))
-    if abs(value) < TINY:
-        return f"<{TINY:.6f}" if value > 0 else f">{-TINY:.6f}"
-    decimals = 2 - floor(log10(abs(float(f"{value:.3g}"))))
-    return f"{value:.{min(max(decimals, 0), 6)}f}"
-
-
-def times(value: float) -> str:
-    """A ratio as text without an exponent: 1.27, and 0.00412 or 104, where two decimals fail."""
-    if value >= MANY:
-        return f">{MANY}"
-    return f"{value:.2f}" if 0.1 <= value < 100 else significant(value)
-
-
 PERCENTILES = "A percentile is missing where too few requests carry it."
 
 NOT_CHECKED = "not checked"
@@ -90,7 +64,7 @@ NOT_CHECKED = "not checked"
 FAITHFUL = Column(
     "faithful",
     "served / forced, %",
-    ("served_agreement", "token_agreement"),
+    AGREEMENT,
     "Then the share of positions where the most probable token is the reference's, teacher-forced. "
     "The reference is merged fp32 unless another was chosen.",
     scale=100,

@@ -7,10 +7,10 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.compare.columns import COLUMNS
 from pipeline.compare.comparison import assemble
-from pipeline.compare.export import as_markdown
-from pipeline.compare.rows import measured, rows
+from pipeline.compare.report.columns import COLUMNS
+from pipeline.compare.report.export import as_markdown
+from pipeline.compare.report.rows import measured, rows
 
 
 def copied(report: Path, name: str) -> str:

@@ -1,10 +1,11 @@
-"""What of a table is shown where there is little room, and how long its labels may be."""
+"""What of a table is shown where there is little room: in a terminal, and at once on the page."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from pipeline.compare.columns import COLUMNS, FAITHFUL, Column
+from pipeline.compare.report.columns import COLUMNS, FAITHFUL, Column
+from pipeline.compare.report.rows import Row
 
 COMFORTABLE = 28
 """Letters of a label that are shown before a column of figures is given up for them."""
@@ -13,6 +14,15 @@ SHORTER = (22, 17, 12)
 SHORTEST = (9, 7, 6)
 
 SPEED = COLUMNS[0].keep
+
+WIDTH = 152
+"""Characters in a line of the table on a screen of 1280 pixels."""
+GAP = 2.5
+"""Characters between two columns."""
+BAR = 15
+"""Width of the column with the bars."""
+RATIO = 21
+"""Width of a ratio with its interval."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +66,25 @@ def _fewer(layout: Layout, keep: int) -> Iterator[Layout]:
         if column.keep < keep:
             layout = replace(layout, columns=tuple(c for c in layout.columns if c is not column))
             yield layout
+
+
+def unfolded(
+    columns: Sequence[Column], rows: Sequence[Row], others: Sequence[Sequence[str]]
+) -> tuple[Column, ...]:
+    """The columns that fit, chosen by how much they matter.
+
+    Args:
+        columns: all that could be shown; the first has the bars, and stays.
+        rows: what they are filled with.
+        others: texts of the columns that always stay, their titles among them.
+    """
+    kept = list(columns)
+    taken = sum(max(map(len, texts)) + GAP for texts in others) + BAR + RATIO + 2 * GAP
+    while len(kept) > 1 and taken + sum(_width(each, rows) for each in kept[1:]) > WIDTH:
+        kept.remove(min(kept[1:], key=lambda column: column.keep))
+    return tuple(kept)
+
+
+def _width(column: Column, rows: Sequence[Row]) -> float:
+    words = [*column.title.split(), column.unit, *(column.text(row.number) for row in rows)]
+    return max(map(len, words)) + GAP

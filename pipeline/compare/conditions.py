@@ -1,12 +1,16 @@
-"""What most conditions have in common is said once, so that a label says only what is unusual."""
+"""Conditions: their order, what most have in common, and the one that plots run along.
+
+What most have in common is said once, so that a label says only what is unusual.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from pipeline.compare.run import Condition
-from pipeline.compare.settings import shown, titles
+from pipeline.compare.run import Condition, Run
+from pipeline.compare.settings import short, shown, titles
+from pipeline.errors import UsageError
 
 COLUMNS = 4
 """Settings that a reader takes in side by side; of more, only those without a usual value."""
@@ -83,3 +87,42 @@ class Usual:
     def _in_words(self, settings: Mapping[str, Any]) -> str:
         """Settings as a label: `alpha 1, batch 4`."""
         return ", ".join(f"{self.titles[key]} {shown(value)}" for key, value in settings.items())
+
+
+def order(condition: Condition) -> list[tuple[bool, float, str]]:
+    """Sort key of a condition: numbers by size, then whatever else there is."""
+    return [_comparable(value) for _, value in condition]
+
+
+def _comparable(value: Any) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return not number, float(value) if number else 0.0, "" if number else str(value)
+
+
+def axis_of(runs: Sequence[Run], wanted: str | None = None) -> str | None:
+    """The setting named, in full or by its last word, or else the first number that was varied.
+
+    Raises:
+        UsageError: the runs don't differ in it.
+    """
+    varied = _varied(runs)
+    if wanted is None:
+        return next((key for key, numbers in varied.items() if numbers), None)
+    matching = [key for key in varied if wanted in (key, short(key), key.rpartition(".")[2])]
+    if len(matching) == 1:
+        return matching[0]
+    known = ", ".join(matching or varied) or "nothing but the engine"
+    raise UsageError(f"--axis {wanted}: name one setting in which the runs differ: {known}")
+
+
+def _varied(runs: Sequence[Run]) -> dict[str, bool]:
+    """The settings in which conditions differ, and whether all their values are numbers."""
+    values: dict[str, set[object]] = {}
+    for run in runs:
+        for key, value in run.condition if run.counts else ():
+            values.setdefault(key, set()).add(value)
+    return {
+        key: all(isinstance(value, int | float) for value in found - {None})
+        for key, found in values.items()
+        if len(found - {None}) > 1
+    }

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compare.cautions import cautions
 from pipeline.compare.comparison import Comparison, assemble
-from pipeline.compare.document import document
-from pipeline.compare.export import as_csv, as_markdown
-from pipeline.compare.headline import headline
-from pipeline.compare.rows import measured, rows
+from pipeline.compare.report.cautions import cautions
+from pipeline.compare.report.export import as_csv, as_markdown, document
+from pipeline.compare.report.headline import headline
+from pipeline.compare.report.rows import measured, rows
 from pipeline.files.documents import read_json
 from tests.compare.conftest import MakeSweep
 

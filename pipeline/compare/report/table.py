@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.columns import MISSING, Column, times
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.headline import finding, summed_up
+from pipeline.compare.conditions import Usual
 from pipeline.compare.labels import cut, printable
-from pipeline.compare.layout import Layout, layouts
-from pipeline.compare.rows import Row, measured, presented
+from pipeline.compare.numbers import MISSING, times
+from pipeline.compare.report.columns import Column
+from pipeline.compare.report.headline import finding, summed_up
+from pipeline.compare.report.layout import Layout, layouts
+from pipeline.compare.report.rows import Row, measured, presented
 from pipeline.compare.settings import shown
-from pipeline.compare.usual import Usual
 from pipeline.compare.verdict import share
 
 UNDECIDED = "<5 %: no difference found, and one of 5 % or more would have shown."

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.compare.comparison import assemble
-from pipeline.compare.report import write
+from pipeline.compare.report.page import write
 from pipeline.tracking.run_directory import RunDirectory
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}

@@ -1,11 +1,29 @@
-"""Whether the runs of a pair were neighbours in time."""
+"""Which runs are held against which, and whether they were neighbours in time."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from pipeline.compare.ratios import Pair
 from pipeline.compare.run import Run
+
+Pair = tuple[Run, Run]
+"""A run, and the baseline's run of the same trace, condition and repeat."""
+
+
+def pairs(runs: Iterable[Run], baseline: Iterable[Run]) -> list[Pair]:
+    """Runs and baseline runs of the same trace, condition and repeat; only those that count."""
+    partners = {_key(run): run for run in baseline if run.counts and run.trace}
+    return [(run, partners[_key(run)]) for run in runs if run.counts and _key(run) in partners]
+
+
+def _key(run: Run) -> tuple[Any, ...]:
+    return run.trace, run.condition, run.repeat
+
+
+def divisible(pair: Pair, metric: str) -> bool:
+    """Whether both runs have a figure above 0, so that a ratio and its logarithm exist."""
+    return all((run.number(metric) or 0.0) > 0 for run in pair)
 
 
 def parted(found: Sequence[Pair], runs: Iterable[Run]) -> int:

@@ -9,21 +9,21 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.compare.cautions import cautions
-from pipeline.compare.columns import columns_for, meaning, times
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
-from pipeline.compare.document import document
-from pipeline.compare.export import as_csv, as_markdown
-from pipeline.compare.fold import unfolded
-from pipeline.compare.headline import lead, summed_up, words
+from pipeline.compare.conditions import Usual
 from pipeline.compare.labels import abridged
+from pipeline.compare.numbers import times, words
 from pipeline.compare.plots.gallery import Section, gallery
 from pipeline.compare.plots.scene import Scene
-from pipeline.compare.provenance import provenance
-from pipeline.compare.rows import Row, measured, presented, rows
-from pipeline.compare.samples import samples
+from pipeline.compare.report.cautions import cautions
+from pipeline.compare.report.columns import columns_for, meaning
+from pipeline.compare.report.export import as_csv, as_markdown, document
+from pipeline.compare.report.headline import lead, summed_up
+from pipeline.compare.report.layout import unfolded
+from pipeline.compare.report.provenance import provenance
+from pipeline.compare.report.rows import Row, measured, presented, rows
+from pipeline.compare.report.samples import samples
 from pipeline.compare.settings import shown
-from pipeline.compare.usual import Usual
 from pipeline.files.documents import write_json, write_text
 
 HERE = Path(__file__).parent
@@ -52,8 +52,8 @@ def page(comparison: Comparison) -> str:
     lines = presented(comparison)
     columns = measured(lines, comparison.metric)
     sections = gallery(comparison)
-    script = (HERE / "report.js").read_text(encoding="utf-8")
-    return environment.get_template("report.html.jinja").render(
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html.jinja").render(
         comparison=comparison,
         lead=lead(comparison),
         summed_up=summed_up(comparison),

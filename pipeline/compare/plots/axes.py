@@ -1,4 +1,4 @@
-"""Axes: few numbers, far enough apart, and written as people say them."""
+"""Axes: few numbers, far enough apart, written as people say them; intervals never leave them."""
 
 from collections.abc import Sequence
 from math import ceil, floor, log10
@@ -6,15 +6,22 @@ from math import ceil, floor, log10
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 
+from pipeline.compare.numbers import duration, plain
+
 STEPS = (1, 2, 5)
 ROOM = 5
 """More numbers than that would crowd a panel."""
+
+HEADS = {True: "v^", False: "<>"}
+"""Arrowheads at the lower and at the upper end of an upright line, and of a level one."""
+
+CUT = "An arrowhead: the interval goes on beyond the axis."
 
 
 def seconds(axes: Axes, low: float, high: float) -> None:
     """An x axis of seconds from `low` to `high`, both above 0 as times are."""
     decades(axes, max(low, 1e-7) / 1.12, max(high, 1e-7) * 1.12)
-    axes.xaxis.set_major_formatter(lambda value, _: time(value))
+    axes.xaxis.set_major_formatter(lambda value, _: duration(value))
 
 
 def decades(axes: Axes, low: float, high: float) -> None:
@@ -63,22 +70,36 @@ def apart(values: Sequence[float], count: int, *, doubling: bool) -> list[float]
     return [values[number] for number in kept]
 
 
-def plain(value: float) -> str:
-    """A number of an axis without an exponent: 0.05, 250, 25 k, 1.5 M."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.4g}\u00a0{letter}"
-    return f"{value:.6f}".rstrip("0").rstrip(".") or "0"
-
-
 def numbers(axis: Axis) -> None:
     """Write an axis' numbers so."""
     axis.set_major_formatter(lambda value, _: plain(value))
 
 
-def time(seconds: float) -> str:
-    """A time in the unit that suits it: 20 µs, 3 ms, 1.5 s."""
-    for size, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if seconds >= size * 0.9999:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.1g} s"
+def whisker(
+    axes: Axes,
+    ends: tuple[float, float],
+    place: float,
+    colour: str,
+    *,
+    upright: bool,
+    width: float = 1.0,
+) -> None:
+    """Draw an interval as a line; an arrowhead marks where it goes on beyond the axis.
+
+    The axis must have its limits already.
+
+    Args:
+        axes: where.
+        ends: of the interval.
+        place: on the other axis.
+        colour: of line and arrowheads.
+        upright: whether the interval is on the y axis.
+        width: of the line, points.
+    """
+    least, most = axes.get_ylim() if upright else axes.get_xlim()
+    within = [min(max(end, least), most) for end in ends]
+    x, y = ((place, place), within) if upright else (within, (place, place))
+    axes.plot(x, y, color=colour, linewidth=width)
+    for number, head in enumerate(HEADS[upright]):
+        if ends[number] != within[number]:
+            axes.plot(x[number], y[number], head, color=colour, markersize=4, clip_on=False)

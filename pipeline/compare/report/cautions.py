@@ -8,13 +8,11 @@ from rich.text import Text
 
 from pipeline.compare.circumstances import differing
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.interaction import p_value
-from pipeline.compare.interleaving import parted
 from pipeline.compare.labels import abridged
 from pipeline.compare.machines import Machine
-from pipeline.compare.pairing import remade, undivided, uneven, unpaired
-from pipeline.compare.ratios import pairs
-from pipeline.compare.repetition import cold, few, noisy
+from pipeline.compare.pairs import pairs, parted
+from pipeline.compare.report.pairing import remade, undivided, uneven, unpaired
+from pipeline.compare.report.repetition import cold, few, noisy
 from pipeline.compare.run import Run
 from pipeline.compare.verdict import SIGNIFICANT, holm
 from pipeline.tracking.status import FORMAT
@@ -92,7 +90,7 @@ def _biased(comparison: Comparison) -> Iterator[str]:
 
 def _interacting(comparison: Comparison) -> Iterator[str]:
     """Arms whose ratio changes with the repeat: their intervals know it, their readers should."""
-    tested = {arm: p_value(each.ratio) for arm, each in comparison.verdicts.items()}
+    tested = {arm: each.ratio.interaction_p_value for arm, each in comparison.verdicts.items()}
     known = {arm: p for arm, p in tested.items() if p is not None}
     for arm, p in zip(known, holm(list(known.values())), strict=True):
         if p < SIGNIFICANT:

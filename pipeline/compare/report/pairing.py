@@ -7,7 +7,7 @@ from dataclasses import replace
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
 from pipeline.compare.naming import MACHINE
-from pipeline.compare.ratios import divisible, pairs
+from pipeline.compare.pairs import divisible, pairs
 from pipeline.compare.run import Run
 
 

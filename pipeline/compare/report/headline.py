@@ -2,14 +2,18 @@
 
 from collections import Counter
 
-from pipeline.compare.columns import DASH, TIMES, significant, times
 from pipeline.compare.comparison import Comparison
-from pipeline.compare.faithfulness import SPACE, checked, faithfulness
 from pipeline.compare.labels import abridged
+from pipeline.compare.numbers import DASH, RATE, TIMES, significant, times, words
 from pipeline.compare.ratios import Ratio
-from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, would_have_shown
+from pipeline.compare.report.columns import NOT_CHECKED
+from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, gain, would_have_shown
 
-RATE = "_per_s"
+SPACE = "\u00a0"
+"""Keeps a number and what follows it on one line."""
+
+NAMED = 6
+"""Arms of one share of equal tokens, and shares, that are named; the table has all."""
 
 CLAUSES = 6
 """Arms that are told of; the table has all."""
@@ -61,22 +65,13 @@ def _against(comparison: Comparison, verdicts: dict[str, Verdict]) -> list[str]:
     ranked = sorted(
         verdicts.items(),
         key=lambda item: (
-            not checked(comparison, item[0]),
+            comparison.agreement(item[0]) is None,
             item[1].word == NO_DIFFERENCE,
             -gain(item[1].ratio, comparison.metric),
         ),
     )
     (arm, first), *others = ranked
     return [_sentence(comparison, arm, first), *(f"{name} {_brief(each)}" for name, each in others)]
-
-
-def gain(ratio: Ratio, metric: str) -> float:
-    """How good a ratio is: the higher, the better."""
-    from pipeline.metrics.definitions import definition
-
-    known = definition(metric)
-    lower = known is not None and known.better == "lower"
-    return 1 / ratio.mean if lower else ratio.mean
 
 
 def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
@@ -127,13 +122,6 @@ def _floor(comparison: Comparison, number: int) -> str:
     return f"{said}: differences within {100 * twin.floor:.2g}{SPACE}% are noise here."
 
 
-def words(metric: str) -> str:
-    """A metric as a phrase: `output_tokens_per_s` → output tokens per second."""
-    if not metric.endswith(RATE):
-        return metric
-    return f"{metric.removesuffix(RATE).replace('_', ' ')} per second"
-
-
 def _alone(comparison: Comparison) -> list[str]:
     means = [(cell.arm, cell.mean(comparison.metric)) for cell in comparison.cells]
     name = comparison.metric.replace("_per_s", "/s").replace("_", " ")
@@ -152,3 +140,16 @@ def tally(comparison: Comparison) -> str:
     verdicts = Counter(run.verdict.lower().replace("_", " ") for run in comparison.left_out)
     rest = "".join(f"; {count} {verdict}" for verdict, count in verdicts.items())
     return f"{counting} of {len(comparison.runs)} runs are compared{rest}."
+
+
+def faithfulness(comparison: Comparison) -> str:
+    """Each arm's share of tokens equal to the reference's; empty where there is no arm."""
+    said: dict[str, list[str]] = {}
+    for arm in comparison.arms:
+        share = comparison.agreement(arm)
+        text = NOT_CHECKED if share is None else f"{significant(100 * share)}{SPACE}%"
+        said.setdefault(text, []).append(arm)
+    if not said:
+        return ""
+    listed = [f"{abridged(arms, ', ', NAMED)} {share}" for share, arms in said.items()]
+    return f"Tokens equal to the reference's: {abridged(listed, '; ', NAMED)}."

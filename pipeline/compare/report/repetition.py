@@ -6,7 +6,7 @@ from statistics import fmean, median, stdev
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
-from pipeline.compare.rows import NOISY
+from pipeline.compare.report.rows import NOISY
 from pipeline.compare.run import Run
 from pipeline.tracking.run_directory import RunDirectory
 
