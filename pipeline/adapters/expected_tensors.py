@@ -23,7 +23,7 @@ def expected_tensors(lora: LoraFile, model: ModelConfig) -> Shapes:
     if not updates:
         raise UsageError(
             f"{lora.folder}: target_modules {lora.shown('target_modules')} match nothing in this "
-            f"{model.family} model that an adapter can change; name some of its projections"
+            f"{model.family.name} model that an adapter can change; name some of its projections"
         )
     saved = saved_modules(lora.config, model)
     for module in saved:

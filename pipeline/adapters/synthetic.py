@@ -75,7 +75,7 @@ class Synthetic(AdapterSource):
 
     def _placed(self, model: ModelConfig) -> Iterator[tuple[str, tuple[Path, int]]]:
         """Every name with the folder where it lies or will lie, and its rank."""
-        recipe = json.dumps([repr(model), self.targets, self.alpha, self.seed])
+        recipe = json.dumps([model.recipe_line, self.targets, self.alpha, self.seed])
         root = self.cache / "adapters" / hashlib.sha256(recipe.encode()).hexdigest()[:12]
         for name, rank in zip(self.names(), cycle(self.ranks), strict=False):
             yield name, (root / f"{name}-r{rank}", rank)

@@ -26,7 +26,7 @@ def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
     if not any(name.startswith(("model.", "lm_head.")) for name in names):
         raise UsageError(
             f"{lora.folder}: its tensors are called like {next(iter(lora.shapes), 'nothing')}, "
-            f"PEFT's for this {model.family} model like {next(iter(expected))}; convert it, "
+            f"PEFT's for this {model.family.name} model like {next(iter(expected))}; convert it, "
             "or save it from such a model with PEFT's save_pretrained"
         )
     strange = sorted({*lora.shapes} - {*expected}, key=lambda name: (".lora_" not in name, name))
@@ -65,7 +65,7 @@ def _stranger(name: str, model: ModelConfig) -> str:
             "into the base, for everybody; save the adapter without it "
             "(save_embedding_layers=False), or name it in modules_to_save"
         )
-    return f"tensor {name} is nothing that PEFT saves for this {model.family} model"
+    return f"tensor {name} is nothing that PEFT saves for this {model.family.name} model"
 
 
 def _nothing_begun_anew(lora: LoraFile, model: ModelConfig) -> None:

@@ -1,15 +1,26 @@
 """LoRA adapters as GGUF files."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import gguf
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.errors import UsageError
 from pipeline.files.atomic import whole_file
+from pipeline.gguf.layout import TensorNames, gguf_architecture, interleave, rotated_heads
 from pipeline.models.config import ModelConfig
+from pipeline.models.safetensors_file import as_float32
+from pipeline.models.weights import StoredWeights
 
 FORMAT = 1
 """Of the files written here; another number makes them anew."""
+SMALL, LARGE = 1e-6, 1e6
+"""Between them an alpha stays as it is; beyond, B holds it."""
 
 
 def gguf_adapter_of(adapter: Adapter, model: ModelConfig, cache: Path) -> Path:
@@ -28,7 +39,7 @@ def gguf_adapter_of(adapter: Adapter, model: ModelConfig, cache: Path) -> Path:
             f"{adapter.folder}: {adapter.name} has {', '.join(found)}, which llama.cpp can't "
             "apply; use engine=peft_hotswap"
         )
-    recipe = f"{adapter.fingerprint()}\n{model!r}\n{FORMAT}"
+    recipe = f"{adapter.fingerprint()}\n{model.recipe_line}\n{FORMAT}"
     key = hashlib.sha256(recipe.encode()).hexdigest()[:16]
     path = cache / "gguf" / f"{key}-lora.gguf"
     if not path.is_file():
@@ -38,21 +49,46 @@ def gguf_adapter_of(adapter: Adapter, model: ModelConfig, cache: Path) -> Path:
 
 
 def _write(adapter: Adapter, model: ModelConfig, path: Path) -> None:
-    import gguf
-
-    from pipeline.gguf.adapter_tensors import alpha_of, tensors
-    from pipeline.gguf.layout import gguf_architecture
-
-    writer = gguf.GGUFWriter(path, gguf_architecture(model))
+    writer = gguf.GGUFWriter(path, gguf_architecture(model).name)
     try:
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_name(adapter.name)
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha_of(adapter))
-        for name, values in tensors(adapter, model):
+        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, _alpha_of(adapter))
+        for name, values in _tensors(adapter, model):
             writer.add_tensor(name, values)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
     finally:
         writer.close()
+
+
+def _alpha_of(adapter: Adapter) -> float:
+    """The one alpha of the file.
+
+    Never 0, which llama.cpp reads as a scaling of 1, nor what float32, as which it is stored,
+    rounds to 0 or can't multiply by without loss.
+    """
+    alpha = adapter.lora.alpha
+    return alpha if SMALL < abs(alpha) < LARGE else 1.0
+
+
+def _tensors(adapter: Adapter, model: ModelConfig) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """A (rank, in) and B (out, rank) of every module, float32, by their names in the file.
+
+    llama.cpp scales B·A by alpha / rank, with one alpha for the whole file. What differs from
+    that, under rsLoRA or an alpha pattern, is multiplied into B.
+    """
+    names = TensorNames(model)
+    with StoredWeights.read([adapter.folder / WEIGHTS]).open() as opened:
+        for module in filter(adapter.lora.targets, model.modules()):
+            stored = (opened[f"{PREFIX}{module}.lora_{part}.weight"] for part in "AB")
+            a, b = (as_float32(opened.read(each)) for each in stored)
+            if heads := rotated_heads(module, model):
+                b = interleave(b, heads)
+            rank = adapter.lora.rank(module)
+            b = b * (adapter.lora.scaling(module) * rank / _alpha_of(adapter))
+            name = names[f"{module}.weight"]
+            yield f"{name}.lora_a", a
+            yield f"{name}.lora_b", np.ascontiguousarray(b)

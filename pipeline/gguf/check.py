@@ -1,19 +1,15 @@
 """What llama.cpp has no equal of, told before a GGUF file is written."""
 
 from pipeline.errors import UsageError
-from pipeline.gguf.layout import gguf_architecture
+from pipeline.gguf.layout import check_family, gguf_architecture
+from pipeline.gguf.metadata import check_rope
 from pipeline.gguf.quantise import BLOCKS, check_widths
-from pipeline.gguf.rope import check_rope
 from pipeline.gguf.tokenizer import described, surroundings, vocabulary_of
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.families import PROJECTIONS
+from pipeline.models.config import PLAIN, ModelConfig
 from pipeline.models.finite import fits_f16
 
 PRECISIONS = ("f32", "f16", *BLOCKS)
-
-_QKV = PROJECTIONS[:3]
-_BIASED = {"llama": PROJECTIONS, "qwen2": _QKV, "qwen3": _QKV}
-"""Projections that may have a bias in llama.cpp, by its architecture."""
 
 
 def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
@@ -29,29 +25,32 @@ def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
     """
     if precision not in PRECISIONS:
         raise UsageError(f"precision {precision!r}: use one of {', '.join(PRECISIONS)}")
-    where, shape = checkpoint.folder, checkpoint.config
-    check_widths(shape, precision)
-    if shape.activation != "silu":
-        raise UsageError(
-            f"{where}: hidden_act {shape.activation!r}: llama.cpp computes silu only here; "
-            "use a PEFT engine"
-        )
-    if shape.family == "qwen2" and shape.heads * shape.head_dim != shape.hidden:
-        raise UsageError(
-            f"{where}: llama.cpp's qwen2 needs head_dim = hidden_size / heads; use a PEFT engine"
-        )
-    if strange := sorted({*shape.biased} - {*_BIASED[gguf_architecture(shape)]}):
-        raise UsageError(
-            f"{where}: llama.cpp has no place for tensor {strange[0]}.bias in {shape.family}; "
-            "use a PEFT engine"
-        )
-    check_rope(shape)
+    model = checkpoint.config
+    check_family(model, str(checkpoint.folder))
+    check_widths(model, precision)
+    if fault := _fault(model):
+        raise UsageError(f"{checkpoint.folder}: {fault}; use a PEFT engine")
+    check_rope(model)
     if checkpoint.is_made:
         described(checkpoint)
         _check_numbers(checkpoint, precision)
     elif checkpoint.tokenizer_source:
-        vocabulary_of(checkpoint.tokenizer_source, shape.vocabulary)
+        vocabulary_of(checkpoint.tokenizer_source, model.vocabulary)
         surroundings(checkpoint.tokenizer_source)
+
+
+def _fault(model: ModelConfig) -> str | None:
+    """What llama.cpp would compute otherwise, or not at all."""
+    name, architecture = model.family.name, gguf_architecture(model)
+    if model.activation != "silu":
+        return f"hidden_act {model.activation!r}: llama.cpp computes silu only here"
+    if architecture.fixed_width and model.heads * model.head_dim != model.hidden:
+        return f"llama.cpp's {architecture.name} needs head_dim = hidden_size / heads"
+    if strange := sorted({*model.biased} - {*architecture.biased}):
+        return f"llama.cpp has no place for tensor {strange[0]}.bias in {name}"
+    if model.scales != PLAIN:
+        return f"{model.scales}: llama.cpp's {architecture.name} has none of them"
+    return None
 
 
 def _check_numbers(checkpoint: Checkpoint, precision: str) -> None:

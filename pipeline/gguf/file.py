@@ -1,4 +1,4 @@
-"""GGUF files that others made: what they say of themselves, and whether it fits."""
+"""GGUF files: what they say of themselves; their weights aren't read."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,8 +6,6 @@ from typing import Any, Self
 
 from pipeline.errors import UsageError
 from pipeline.gguf.header import GgufTensor, read_header
-from pipeline.models.config import ModelConfig
-from pipeline.models.stored_shapes import HEAD, expected
 
 
 @dataclass(frozen=True)
@@ -58,35 +56,3 @@ def read_bytes(path: Path) -> int:
     if "output.weight" in sizes:
         del sizes["token_embd.weight"]
     return sum(sizes.values())
-
-
-def check_base_gguf(path: Path, model: ModelConfig) -> Path:
-    """The path, if the file holds a base model of that shape and vocabulary.
-
-    Raises:
-        UsageError: it doesn't; the error names the first difference.
-    """
-    from pipeline.gguf.layout import gguf_architecture
-
-    file, kind = GgufFile.read(path), gguf_architecture(model)
-    file.expect("general.type", "model", default="model")
-    file.expect("general.architecture", kind)
-    file.expect(f"{kind}.block_count", model.layers)
-    file.expect(f"{kind}.embedding_length", model.hidden)
-    file.expect(f"{kind}.feed_forward_length", model.intermediate)
-    file.expect(f"{kind}.attention.head_count", model.heads)
-    file.expect(f"{kind}.attention.head_count_kv", model.kv_heads, model.heads)
-    _check_tensors(file, model)
-    return path
-
-
-def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
-    """Whether all of the model's are there, the output layer excepted, and each of its shape."""
-    from pipeline.gguf.layout import TensorNames
-
-    names, shapes = TensorNames(model), file.shapes
-    for name, wanted in expected(model).items():
-        found = shapes.get(names[name])
-        if found != wanted and not (found is None and name == HEAD):
-            said = "missing" if found is None else f"{found}"
-            raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")

@@ -1,28 +1,77 @@
 """How llama.cpp names and orders what transformers calls by other names."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gguf
 
+from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
+from pipeline.models.families import PROJECTIONS, QKV
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
-GGUF_ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
-"""llama.cpp's architecture by transformers' model type."""
+Rows = TypeVar("Rows", "NDArray[Any]", "Tensor")
 
 
-def gguf_architecture(model: ModelConfig) -> str:
-    """llama.cpp's name of the family: Mistral runs as a Llama."""
-    return GGUF_ARCHITECTURES[model.family]
+@dataclass(frozen=True)
+class GgufArchitecture:
+    """A decoder as llama.cpp computes it; several families may be served by one.
+
+    Attributes:
+        name: llama.cpp's.
+        biased: the projections that may have a bias.
+        turns_pairs: the rotary embedding turns neighbouring rows, so that those of queries and
+            keys stand in another order.
+        takes_divisors: frequencies may be divided one by one, by a tensor.
+        fixed_width: a head is as wide as the residual stream divided by the heads.
+    """
+
+    name: str
+    biased: tuple[str, ...] = QKV
+    turns_pairs: bool = False
+    takes_divisors: bool = False
+    fixed_width: bool = False
+
+
+_ENTRIES = (
+    GgufArchitecture("llama", PROJECTIONS, turns_pairs=True, takes_divisors=True),
+    GgufArchitecture("qwen2", fixed_width=True),
+    GgufArchitecture("qwen3"),
+)
+ARCHITECTURES = {each.name: each for each in _ENTRIES}
+"""By the name that `pipeline.models.families.Family.gguf` gives."""
+
+
+def check_family(model: ModelConfig, where: str) -> None:
+    """Refuse a family that llama.cpp doesn't compute.
+
+    Args:
+        model: its configuration.
+        where: its folder, for the error.
+
+    Raises:
+        UsageError: with the family's name.
+    """
+    if model.family.gguf not in ARCHITECTURES:
+        raise UsageError(
+            f"{where}: model_type {model.family.name!r} can't be written as GGUF; "
+            "use another engine"
+        )
+
+
+def gguf_architecture(model: ModelConfig) -> GgufArchitecture:
+    """llama.cpp's architecture that computes the family: Mistral runs as a Llama."""
+    return ARCHITECTURES[model.family.gguf or ""]
 
 
 class TensorNames:
     """Names of tensors in a GGUF file, by their names in the checkpoint."""
 
     def __init__(self, model: ModelConfig) -> None:
-        wanted = gguf_architecture(model)
+        wanted = gguf_architecture(model).name
         kind = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted)
         self._names = gguf.get_tensor_name_map(kind, model.layers)
 
@@ -37,13 +86,11 @@ class TensorNames:
 def rotated_heads(name: str, model: ModelConfig) -> int | None:
     """Number of heads whose rows llama.cpp orders differently in that tensor; None if in none.
 
-    Only its Llama rotates neighbouring pairs, so only there are queries and keys affected.
-
     Args:
         name: of the tensor or module in the checkpoint.
         model: its configuration.
     """
-    if gguf_architecture(model) == "llama":
+    if gguf_architecture(model).turns_pairs:
         if ".q_proj" in name:
             return model.heads
         if ".k_proj" in name:
@@ -51,7 +98,7 @@ def rotated_heads(name: str, model: ModelConfig) -> int | None:
     return None
 
 
-def interleave(rows: "Tensor", heads: int) -> "Tensor":
+def interleave(rows: Rows, heads: int) -> Rows:
     """Rows of each head reordered from halves to pairs: 0, h, 1, h + 1, … with 2h rows a head.
 
     Rotary embedding turns row i together with row i + h in transformers, and row 2i together
@@ -62,4 +109,4 @@ def interleave(rows: "Tensor", heads: int) -> "Tensor":
         heads: how many heads the rows belong to.
     """
     halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
-    return halves.transpose(1, 2).reshape(rows.shape)
+    return halves.swapaxes(1, 2).reshape(rows.shape)

@@ -1,9 +1,15 @@
-"""A decoder's dimensions and constants as GGUF metadata."""
+"""A decoder's dimensions and constants as GGUF metadata, and its rotary embedding."""
 
 import gguf
+import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.gguf.rope import write_rope
+from pipeline.errors import UsageError
+from pipeline.gguf.layout import gguf_architecture
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
+
+_YARN = {"factor", "original_max_position_embeddings", "beta_fast", "beta_slow"}
 
 
 def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
@@ -12,17 +18,70 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     The context ends where a sliding window would begin to matter: llama.cpp attends to everything
     in these families.
     """
-    shape = checkpoint.config
+    model = checkpoint.config
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(checkpoint.folder.name)
-    writer.add_vocab_size(shape.vocabulary)
-    writer.add_context_length(shape.seen)
-    writer.add_embedding_length(shape.hidden)
-    writer.add_block_count(shape.layers)
-    writer.add_feed_forward_length(shape.intermediate)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.kv_heads)
-    writer.add_key_length(shape.head_dim)
-    writer.add_value_length(shape.head_dim)
-    writer.add_layer_norm_rms_eps(shape.epsilon)
-    write_rope(writer, shape)
+    writer.add_vocab_size(model.vocabulary)
+    writer.add_context_length(model.seen)
+    writer.add_embedding_length(model.hidden)
+    writer.add_block_count(model.layers)
+    writer.add_feed_forward_length(model.intermediate)
+    writer.add_head_count(model.heads)
+    writer.add_head_count_kv(model.kv_heads)
+    writer.add_key_length(model.head_dim)
+    writer.add_value_length(model.head_dim)
+    writer.add_layer_norm_rms_eps(model.epsilon)
+    _write_rope(writer, model)
+
+
+def rope_divisors(model: ModelConfig) -> NDArray[np.float32] | None:
+    """What llama.cpp divides each frequency by, (head_dim / 2,); None where it is 1 for all.
+
+    Only Llama 3's scaling is stored so.
+    """
+    if model.rope.kind != "llama3":
+        return None
+    divisors: NDArray[np.float32] = model.rope.unscaled(model.head_dim) / model.rope.frequencies(
+        model.head_dim
+    )
+    return divisors
+
+
+def check_rope(model: ModelConfig) -> None:
+    """Refuse a scaling that llama.cpp has no equal of.
+
+    Raises:
+        UsageError: with the kind, or the parameter.
+    """
+    kind, architecture = model.rope.kind, gguf_architecture(model)
+    said = {key for key, value in model.rope.parameters.items() if value is not None}
+    extra = said - {"rope_type", "rope_theta"}
+    known: dict[str, set[str]] = {"default": set(), "linear": {"factor"}, "yarn": _YARN}
+    if architecture.takes_divisors:
+        known["llama3"] = extra
+    if kind not in known:
+        raise UsageError(
+            f"rope_type {kind!r} can't be written as GGUF for {architecture.name}; "
+            "use a PEFT engine"
+        )
+    if unknown := sorted(extra - known[kind]):
+        raise UsageError(
+            f"rope_parameters.{unknown[0]} can't be written as GGUF; use a PEFT engine"
+        )
+
+
+def _write_rope(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
+    """Write what llama.cpp needs to rotate as transformers does."""
+    check_rope(model)
+    kind, rope = model.rope.kind, model.rope.parameters
+    writer.add_rope_dimension_count(model.head_dim)
+    writer.add_rope_freq_base(model.rope.base)
+    if kind == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    if kind == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_beta_fast(rope.get("beta_fast") or 32.0)
+        writer.add_rope_scaling_yarn_beta_slow(rope.get("beta_slow") or 1.0)

@@ -4,9 +4,15 @@ import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import gguf
+
 from pipeline.files.atomic import whole_file
 from pipeline.gguf.check import check_gguf
+from pipeline.gguf.layout import gguf_architecture
+from pipeline.gguf.metadata import write_metadata
 from pipeline.gguf.quantise import BLOCKS, quantise
+from pipeline.gguf.tensors import write_tensors
+from pipeline.gguf.tokenizer import write_tokenizer
 from pipeline.models.checkpoint import Checkpoint
 
 FORMAT = 2
@@ -42,15 +48,8 @@ def gguf_of(checkpoint: Checkpoint, precision: str, cache: Path) -> Path:
 
 
 def _write(checkpoint: Checkpoint, precision: str, path: Path) -> None:
-    import gguf
-
-    from pipeline.gguf.layout import gguf_architecture
-    from pipeline.gguf.metadata import write_metadata
-    from pipeline.gguf.tensors import write_tensors
-    from pipeline.gguf.tokenizer import write_tokenizer
-
     half = precision == "f16"
-    writer = gguf.GGUFWriter(path, gguf_architecture(checkpoint.config))
+    writer = gguf.GGUFWriter(path, gguf_architecture(checkpoint.config).name)
     try:
         kind = gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32
         writer.add_file_type(kind)

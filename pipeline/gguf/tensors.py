@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gguf
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.gguf.layout import TensorNames, interleave, rotated_heads
-from pipeline.gguf.rope import frequency_divisors
+from pipeline.gguf.metadata import rope_divisors
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.safetensors_file import as_float32
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, expected
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ROPE_FREQS = "rope_freqs.weight"
 
@@ -60,40 +59,36 @@ def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
 def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -> None:
     """Write header, metadata and tensors; one tensor at a time is in memory."""
     planned = plan(checkpoint, half)
-    divisors = frequency_divisors(checkpoint)
+    divisors = rope_divisors(checkpoint.config)
     for each in planned:
         size = int(np.prod(each.shape)) * np.dtype(each.dtype).itemsize
         writer.add_tensor_info(each.name, each.shape, np.dtype(each.dtype), size)
     if divisors is not None:
-        size = divisors.numel() * 4
-        writer.add_tensor_info(ROPE_FREQS, tuple(divisors.shape), np.dtype(np.float32), size)
+        writer.add_tensor_info(ROPE_FREQS, divisors.shape, divisors.dtype, divisors.nbytes)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for array in _arrays(planned, checkpoint):
         writer.write_tensor_data(array)
     if divisors is not None:
-        writer.write_tensor_data(divisors.numpy())
+        writer.write_tensor_data(divisors)
 
 
-def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[np.ndarray[Any, Any]]:
+def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[NDArray[Any]]:
     with checkpoint.weights.open() as opened:
         for each in planned:
-            tensor = opened.tensor(opened[each.source])
+            numbers = as_float32(opened.map(opened[each.source]))
             if heads := rotated_heads(each.source, checkpoint.config):
-                tensor = interleave(tensor, heads)
-            yield _as_array(tensor, each)
+                numbers = interleave(numbers, heads)
+            yield _converted(numbers, each)
 
 
-def _as_array(tensor: "Tensor", each: Planned) -> np.ndarray[Any, Any]:
-    import torch
-
-    dtype = torch.float16 if each.dtype is np.float16 else torch.float32
-    converted = tensor.to(dtype).contiguous()
-    if not converted.isfinite().all():
-        raise UsageError(f"{each.source} doesn't fit {dtype}; use precision f32")
-    array: np.ndarray[Any, Any] = converted.numpy()
-    return array
+def _converted(numbers: NDArray[np.float32], each: Planned) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(numbers, each.dtype)
+    if not np.isfinite(converted).all():
+        raise UsageError(f"{each.source} doesn't fit {each.dtype.__name__}; use precision f32")
+    return converted
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -9,7 +9,6 @@ from pipeline.gguf.byte_level import byte_level
 from pipeline.gguf.sentencepiece import sentencepiece
 from pipeline.gguf.vocabulary import Vocabulary
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.config import CONFIG
 from pipeline.models.json_file import read_object
 from pipeline.models.tokenizer import MOST, TOKENIZER, read_tokenizer
 
@@ -22,8 +21,7 @@ def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
     """
     path = checkpoint.folder / TOKENIZER
     vocabulary = vocabulary_of(path, checkpoint.config.vocabulary)
-    config = read_object(checkpoint.folder / CONFIG)
-    ids = {kind: config.get(f"{kind}_token_id") for kind in ("bos", "eos", "unk", "pad")}
+    ids = checkpoint.config.special_ids
     special = gguf.SpecialVocab(
         checkpoint.folder,
         special_token_types=[kind for kind, id_ in ids.items() if not _is_absent(id_)],

@@ -1,20 +1,18 @@
 """A base model on disk."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
-from pipeline.models.config import CONFIG, ModelConfig, read_config
-from pipeline.models.config_check import are_ids
+from pipeline.models.config import CONFIG, GENERATION, ModelConfig
 from pipeline.models.fingerprint import fingerprint
 from pipeline.models.finite import is_finite
-from pipeline.models.json_file import AGAIN, is_there, read_object
+from pipeline.models.json_file import AGAIN, is_there
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
 from pipeline.models.tokenizer import (
     MOST,
@@ -26,7 +24,6 @@ from pipeline.models.tokenizer import (
 from pipeline.models.weight_files import weight_files
 from pipeline.models.weights import StoredWeights
 
-GENERATION = "generation_config.json"
 BESIDE = (
     *(CONFIG, GENERATION, TOKENIZER, TOKENIZER_CONFIG),
     *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
@@ -64,12 +61,9 @@ class Checkpoint:
             raise UsageError(
                 f"{folder}: its name isn't UTF-8, which no record of a run can repeat; rename it"
             )
-        config = read_config(folder)
-        checkpoint = cls(folder, ModelConfig.from_config(config, str(folder / CONFIG)))
-        _not_quantised(config, folder / CONFIG)
+        checkpoint = cls(folder, ModelConfig.read(folder))
         check_tensors(checkpoint.weights, checkpoint.config)
         check_tokenizer(folder)
-        checkpoint.end_ids()
         _sound_beside(folder)
         if os.path.lexists(folder / ADAPTER):
             raise UsageError(
@@ -98,7 +92,7 @@ class Checkpoint:
     @cached_property
     def weights(self) -> StoredWeights:
         """Its tensors."""
-        return StoredWeights.read(weight_files(self.folder, read_config(self.folder)))
+        return StoredWeights.read(weight_files(self.folder, self.config.weights))
 
     @cached_property
     def embedding(self) -> str:
@@ -120,23 +114,6 @@ class Checkpoint:
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer."""
         return read_tokenizer(self.folder / TOKENIZER)
-
-    def end_ids(self) -> frozenset[int]:
-        """Ids that end a text, as transformers' `generate` takes them.
-
-        By `generation_config.json` alone where there is one, even if it names none; else by
-        `config.json`.
-
-        Raises:
-            UsageError: the file isn't a JSON object, or what it names aren't ids.
-        """
-        path = self.folder / GENERATION
-        source = path if is_there(path) else self.folder / CONFIG
-        given = read_object(source).get("eos_token_id")
-        ids = given if isinstance(given, list) else [] if given is None else [given]
-        if not are_ids(ids):
-            raise UsageError(f"{source}: eos_token_id is {given!r:.80}, not a token id; correct it")
-        return frozenset(ids)
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides its output: the weights that count, and `BESIDE`."""
@@ -161,13 +138,3 @@ def _sound_beside(folder: Path) -> None:
     for path in (folder / name for name in BESIDE):
         if is_there(path) and path.stat().st_size > MOST:
             raise UsageError(f"{path}: far larger than such a file is; {AGAIN}")
-
-
-def _not_quantised(config: Mapping[str, Any], where: Path) -> None:
-    for key in ("quantization_config", "compression_config"):
-        if (said := config.get(key)) is not None:
-            kind = said.get("quant_method", "unknown") if isinstance(said, dict) else said
-            raise UsageError(
-                f"{where}: {key} says that the weights are quantised already ({kind}), which no "
-                "engine here serves as it is; name the original model"
-            )

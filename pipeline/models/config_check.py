@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.models.config_rope import check_rope_values
+from pipeline.models.families import FAMILIES
 
 COUNTS = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
@@ -40,12 +40,11 @@ ONLY: Mapping[str, tuple[tuple[Any, ...], str]] = {
 """By key the values that leave a model what it is, and what others do."""
 
 
-def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str) -> None:
+def check_values(config: Mapping[str, Any], where: str) -> None:
     """Refuse what transformers would fail at, or compute nonsense or something else from.
 
     Args:
         config: with its family's defaults filled in, every value of the type it must have.
-        rope: its rotary embedding's parameters.
         where: the file, for the error.
 
     Raises:
@@ -68,12 +67,26 @@ def check_values(config: Mapping[str, Any], rope: Mapping[str, Any], where: str)
     if not math.isfinite(epsilon) or epsilon < 0:
         raise UsageError(f"{where}: rms_norm_eps is {epsilon}, not a number above 0; correct it")
     spread = config.get("initializer_range", 0.0)
-    if config["model_type"] == "llama" and not 0 <= spread <= 1:
+    if FAMILIES[config["model_type"]].strict and not 0 <= spread <= 1:
         raise UsageError(f"{where}: initializer_range is {spread}, not from 0 to 1; correct it")
-    width = _check_heads(config, where)
+    _check_heads(config, where)
     _check_padding(config, where)
     _check_layers(config, where)
-    check_rope_values(rope, width, where)
+
+
+def refuse_quantised(config: Mapping[str, Any], where: str) -> None:
+    """Refuse a model whose weights are said to be stored as something else than numbers.
+
+    Raises:
+        UsageError: they are; the message says by which method.
+    """
+    for key in ("quantization_config", "compression_config"):
+        if (said := config.get(key)) is not None:
+            kind = said.get("quant_method", "unknown") if isinstance(said, dict) else said
+            raise UsageError(
+                f"{where}: {key} says that the weights are quantised already ({kind}), which no "
+                "engine here serves as it is; name the original model"
+            )
 
 
 def are_ids(values: Iterable[Any]) -> bool:
@@ -102,8 +115,7 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _check_heads(config: Mapping[str, Any], where: str) -> int:
-    """The width of a head."""
+def _check_heads(config: Mapping[str, Any], where: str) -> None:
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
     shared = config.get("num_key_value_heads") or heads
     width: int = config.get("head_dim") or hidden // heads
@@ -112,12 +124,12 @@ def _check_heads(config: Mapping[str, Any], where: str) -> int:
             f"{where}: {heads} heads of {width} can't share {shared} key and value heads; correct "
             "num_attention_heads, num_key_value_heads or head_dim"
         )
-    if config["model_type"] == "llama" and hidden % heads:
+    family = FAMILIES[config["model_type"]]
+    if family.strict and hidden % heads:
         raise UsageError(
             f"{where}: hidden_size {hidden} isn't a multiple of num_attention_heads {heads}, which "
-            "transformers asks of a Llama, whatever head_dim is; correct it"
+            f"transformers asks of a {family.name.capitalize()}, whatever head_dim is; correct it"
         )
-    return width
 
 
 def _check_padding(config: Mapping[str, Any], where: str) -> None:

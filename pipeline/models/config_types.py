@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.models.families import FAMILIES, NULL, Types
 
-Types = Mapping[str, tuple[type, ...]]
-
-NULL = type(None)
 _ALL: Types = {
     **dict.fromkeys(("hidden_size", "intermediate_size", "num_hidden_layers"), (int,)),
     **dict.fromkeys(("num_attention_heads", "max_position_embeddings", "vocab_size"), (int,)),
@@ -26,28 +24,13 @@ _ALL: Types = {
     "num_labels": (int,),
     "base_model_tp_plan": (dict, NULL),
 }
-_WINDOW: Types = {"sliding_window": (int, NULL), "attention_dropout": (int, float)}
-_QWEN: Types = {
-    **_WINDOW,
-    "use_sliding_window": (bool,),
-    "max_window_layers": (int,),
-}
-_OWN: Mapping[str, Types] = {
-    "llama": {
-        **dict.fromkeys(("attention_bias", "mlp_bias"), (bool,)),
-        **dict.fromkeys(("pretraining_tp", "head_dim"), (int, NULL)),
-    },
-    "mistral": {**_WINDOW, "num_key_value_heads": (int,), "head_dim": (int, NULL)},
-    "qwen2": _QWEN,
-    "qwen3": {**_QWEN, "attention_bias": (bool,), "head_dim": (int,)},
-}
 _SAID = {NULL: "null", bool: "true or false", str: "a text", dict: "an object", list: "a list"}
 _SAID |= {int: "a whole number", float: "a number with a point"}
 
 
 def types_of(family: str) -> Types:
     """By key, for transformers' `model_type`; keys that the family doesn't know may be anything."""
-    return {**_ALL, **_OWN[family]}
+    return {**_ALL, **FAMILIES[family].types}
 
 
 def check_types(config: Mapping[str, Any], where: str) -> None:

@@ -27,11 +27,10 @@ def expected(model: ModelConfig) -> Shapes:
             shapes[f"{module}.bias"] = (out,)
     for layer in range(model.layers):
         inside = f"model.layers.{layer}"
-        shapes[f"{inside}.input_layernorm.weight"] = vector
-        shapes[f"{inside}.post_attention_layernorm.weight"] = vector
-        if model.head_norms:
-            shapes[f"{inside}.self_attn.q_norm.weight"] = (model.head_dim,)
-            shapes[f"{inside}.self_attn.k_norm.weight"] = (model.head_dim,)
+        for norm in model.family.norms.layer:
+            shapes[f"{inside}.{norm}.weight"] = vector
+        for norm in model.family.norms.heads:
+            shapes[f"{inside}.self_attn.{norm}.weight"] = (model.head_dim,)
     return shapes
 
 

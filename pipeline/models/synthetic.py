@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -102,7 +101,7 @@ class Synthetic(ModelSource):
         return self.tokenizer
 
     def _folder(self) -> Path:
-        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, asdict(self._config())])
+        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, self._config().recipe])
         key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
         return self.cache / "models" / f"{self.shape}-{key}"
 

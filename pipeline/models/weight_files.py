@@ -1,6 +1,5 @@
 """Which files hold a checkpoint's weights: transformers' rule, for whoever reads them."""
 
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,17 +11,21 @@ ENDING, INDEX_ENDING = ".safetensors", ".safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
-def weight_files(folder: Path, config: Mapping[str, Any]) -> tuple[Path, ...]:
+def weight_files(folder: Path, named: Any = None) -> tuple[Path, ...]:
     """The safetensors files that count, in the order in which later ones win.
 
     What `transformers_weights` in `config.json` names; else `model.safetensors`, whatever lies
     beside it; else the shards of `model.safetensors.index.json`. Any other file is passed over
     (transformers 5.23, `_get_resolved_checkpoint_files`).
 
+    Args:
+        folder: of the checkpoint.
+        named: what its `config.json` says by `transformers_weights`.
+
     Raises:
         UsageError: there are none, or the index isn't one, or a shard of it is missing.
     """
-    path = _first(folder, config)
+    path = _first(folder, named)
     if not path.name.endswith(INDEX_ENDING):
         return (path,)
     names = shards(path)
@@ -60,8 +63,7 @@ def _is_inside(name: Any, *endings: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts
 
 
-def _first(folder: Path, config: Mapping[str, Any]) -> Path:
-    named = config.get("transformers_weights")
+def _first(folder: Path, named: Any) -> Path:
     if named is not None and not _is_inside(named, ENDING, INDEX_ENDING):
         raise UsageError(
             f"{folder}: config.json names no safetensors file of the folder by "

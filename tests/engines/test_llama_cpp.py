@@ -249,7 +249,7 @@ def test_draws_depend_on_the_request_and_the_seed_and_not_on_the_batch(
 
 
 def test_an_end_of_text_ends_a_request_unless_ignored(llama, request_of, drain, checkpoint):
-    (end,) = checkpoint.end_ids()
+    (end,) = checkpoint.config.end_ids
 
     def served(sampling):
         with llama(sampling) as entered:

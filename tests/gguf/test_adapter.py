@@ -20,6 +20,7 @@ from pipeline.gguf.layout import interleave
 from pipeline.gguf.model import gguf_of
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import PROJECTIONS
+from pipeline.models.families import FAMILIES
 from pipeline.training.habits import HABITS
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
@@ -214,7 +215,7 @@ def test_half_precision_loses_nothing(dtype, make, tiny, cache):
 
 
 def test_qwens_rows_stay(make, tiny, cache):
-    shape = replace(tiny.config, family="qwen2")
+    shape = replace(tiny.config, family=FAMILIES["qwen2"])
     adapter = make(model=shape)
     path = gguf_adapter_of(adapter, shape, cache)
     assert gguf.GGUFReader(path).fields["general.architecture"].contents() == "qwen2"
@@ -235,7 +236,7 @@ def test_metadata(tiny, cache):
 
 
 def test_dropping_the_permutation_would_be_noticed(tiny, tmp_path, base, folded, make, monkeypatch):
-    from pipeline.gguf import adapter_tensors as gguf_tensors
+    from pipeline.gguf import adapter as gguf_tensors
 
     adapter = make(target_modules=["q_proj", "k_proj"])
     ids = tiny.tokenizer().encode(" ".join(PROMPTS)).ids
@@ -279,7 +280,7 @@ def test_the_cache_tells_contents_apart(tiny, make, tmp_path):
 
 
 def test_interrupted_writing_leaves_no_file(tiny, tmp_path, monkeypatch):
-    from pipeline.gguf import adapter_tensors as gguf_tensors
+    from pipeline.gguf import adapter as gguf_tensors
 
     def stop(*_):
         raise KeyboardInterrupt

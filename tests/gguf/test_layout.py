@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.gguf.layout import TensorNames, interleave, rotated_heads
-from pipeline.models.config import FAMILIES, ModelConfig
+from pipeline.models.config import ModelConfig
+from pipeline.models.families import FAMILIES
 
 sizes = st.integers(1, 5)
 
 
 def architecture(family="llama"):
-    return ModelConfig(family, 64, 96, 2, 4, 2, 16, 512, 128)
+    return ModelConfig(FAMILIES[family], 64, 96, 2, 4, 2, 16, 512, 128)
 
 
 def rotate_halves(x, angles):

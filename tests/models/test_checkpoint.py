@@ -55,7 +55,7 @@ def test_what_ends_a_text_is_what_ends_it_in_generate(generation, config, folder
     reconfigure(folder, eos_token_id=config)
     ends = AutoModelForCausalLM.from_pretrained(folder).generation_config.eos_token_id
     wanted = ends if isinstance(ends, list) else [] if ends is None else [ends]
-    assert Checkpoint.open(folder).end_ids() == frozenset(wanted)
+    assert Checkpoint.open(folder).config.end_ids == frozenset(wanted)
 
 
 CHANGES = {

@@ -8,9 +8,9 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config_check import ACTIVATIONS
-from pipeline.models.config_rope import NEEDS
 from pipeline.models.config_types import check_types, types_of
 from pipeline.models.families import FAMILIES
+from pipeline.models.rope import NEEDS
 from tests.models.edited import copied, reconfigure
 
 SAMPLES = (True, 3, 0.5, "gelu", None, [1], {"a": 1})

@@ -36,7 +36,7 @@ def test_what_decides_the_output_is_fetched_and_nothing_else(repository):
     _, snapshot = repository
     checkpoint = Hub(name="hub", id="owner/model").checkpoint()
     assert fetched(snapshot) == sorted([*(p.name for p in BASE.iterdir()), "chat_template.jinja"])
-    assert checkpoint.end_ids() == {2}
+    assert checkpoint.config.end_ids == {2}
 
 
 def test_shards_are_fetched_where_there_is_no_whole_file(repository):

@@ -66,7 +66,7 @@ def test_it_is_read_as_transformers_reads_it(family, said, tmp_path):
     assert mine.head_dim == getattr(theirs, "head_dim", mine.hidden // mine.heads)
     assert (mine.tied, mine.epsilon) == (theirs.tie_word_embeddings, theirs.rms_norm_eps)
     assert mine.activation == theirs.hidden_act
-    assert {k: v for k, v in mine.rope.items() if v is not None} == {
+    assert {k: v for k, v in mine.rope.parameters.items() if v is not None} == {
         k: v for k, v in theirs.rope_parameters.items() if v is not None and k != "type"
     }
 

@@ -19,7 +19,7 @@ def asked(monkeypatch):
     seen = []
 
     def check(self, checkpoint, adapters):
-        seen.append((self.name, checkpoint.config.family, len(adapters)))
+        seen.append((self.name, checkpoint.config.family.name, len(adapters)))
 
     for kind in (NoopSettings, MergedSettings):
         monkeypatch.setattr(kind, "check", check)

@@ -44,8 +44,9 @@ class LlamaCpp(Engine):
         settings, serving = self.settings, self.serving
         self._files = files_of(settings, serving)
         self._tokenizer = serving.checkpoint.tokenizer()
-        self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
-        self._sampler = TokenSampler(serving.checkpoint.end_ids())
+        ends = serving.checkpoint.config.end_ids
+        self._ends = frozenset() if serving.sampling.ignore_eos else ends
+        self._sampler = TokenSampler(ends)
         log.capture()
         self._runner = Runner(settings, serving.threads, self._files, self.clock)
         self._runner.residency.preload(serving.adapters)

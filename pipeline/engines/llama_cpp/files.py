@@ -41,10 +41,10 @@ def files_of(settings: LlamaCppSettings, serving: Serving) -> Files:
 
 def _files(settings: LlamaCppSettings, serving: Serving) -> Files:
     from pipeline.gguf.adapter import gguf_adapter_of
-    from pipeline.gguf.adapter_file import check_adapter_gguf
-    from pipeline.gguf.file import check_base_gguf, read_bytes
+    from pipeline.gguf.file import read_bytes
     from pipeline.gguf.model import gguf_of
     from pipeline.gguf.quantise import stand_ins
+    from pipeline.gguf.ready_made import check_adapter_gguf, check_base_gguf
 
     ready = settings.adapters_gguf or {}
     model = serving.checkpoint.config

@@ -131,9 +131,8 @@ class LlamaCppSettings(EngineSettings):
         )
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
-        from pipeline.gguf.adapter_file import check_adapter_gguf
         from pipeline.gguf.check import check_gguf
-        from pipeline.gguf.file import check_base_gguf
+        from pipeline.gguf.ready_made import check_adapter_gguf, check_base_gguf
 
         if self.gguf is None:
             check_gguf(checkpoint, self.precision)

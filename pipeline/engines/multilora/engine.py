@@ -58,8 +58,9 @@ class Multilora(Engine):
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
         torch.set_num_threads(serving.threads)
-        self._ends = frozenset() if serving.sampling.ignore_eos else serving.checkpoint.end_ids()
-        self._sampler = TokenSampler(serving.checkpoint.end_ids())
+        ends = serving.checkpoint.config.end_ids
+        self._ends = frozenset() if serving.sampling.ignore_eos else ends
+        self._sampler = TokenSampler(ends)
         kernels = kernels_for(serving.threads, settings.kernels)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
         model, places = serving.checkpoint.config, settings.max_batch_size

@@ -1,10 +1,11 @@
 """Which models our own decoder computes."""
 
 from pipeline.errors import UsageError
-from pipeline.models.config import ModelConfig
+from pipeline.models.config import PLAIN, ModelConfig
+from pipeline.models.families import Norms
+from pipeline.models.rope import SCALED
 
-ROPES = ("default", "linear", "llama3")
-"""Kinds of rotary embedding, by transformers' names."""
+NORMS = Norms().layer
 
 
 def check_model(model: ModelConfig, where: str) -> None:
@@ -17,12 +18,16 @@ def check_model(model: ModelConfig, where: str) -> None:
     Raises:
         UsageError: its activation or its rotary embedding isn't one that the decoder computes.
     """
-    rope, fault = model.rope, None
+    fault = None
     if model.activation != "silu":
         fault = f"hidden_act {model.activation!r}: multilora computes silu only"
-    elif rope["rope_type"] not in ROPES:
-        fault = f"rope_type {rope['rope_type']!r}: multilora computes {', '.join(ROPES)}"
-    elif rope.get("partial_rotary_factor", 1.0) != 1.0:
+    elif not model.rope.is_computed:
+        fault = f"rope_type {model.rope.kind!r}: multilora computes {', '.join(SCALED)}"
+    elif model.rope.rotated != 1.0:
         fault = "partial_rotary_factor: multilora rotates whole heads only"
+    elif model.family.norms.layer != NORMS:
+        fault = "norms after a block: multilora computes those before it only"
+    elif model.scales != PLAIN:
+        fault = f"{model.scales}: multilora computes none of them"
     if fault:
         raise UsageError(f"{where}: {fault}; use engine=peft_mixed")

@@ -54,7 +54,7 @@ class BaseModel:
             **loading(serving.quantization, dtype),
         ).eval()
         self.bytes = stored_bytes(self.model)
-        self.eos = serving.checkpoint.end_ids()
+        self.eos = serving.checkpoint.config.end_ids
         self.weight_bytes = _read_bytes(self.model)
         self.model.generation_config = GenerationConfig()
         self.teacher: Teacher | None = None

@@ -10,8 +10,9 @@ import pytest
 from pipeline.adapters.adapter import Adapter
 from pipeline.errors import UsageError
 from pipeline.gguf.adapter import gguf_adapter_of
-from pipeline.gguf.adapter_file import check_adapter_gguf
+from pipeline.gguf.ready_made import check_adapter_gguf
 from pipeline.models.config import ModelConfig
+from pipeline.models.families import FAMILIES
 from pipeline.training.habits import HABITS
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
@@ -80,4 +81,4 @@ def test_other_kinds_of_file(options, message, tmp_path):
 def test_another_family(tmp_path):
     path = written(tmp_path / "a.gguf", {A: (4, 256), B: (256, 4)})
     with pytest.raises(UsageError, match=r"general.architecture is 'llama'"):
-        check_adapter_gguf(path, replace(ARCHITECTURE, family="qwen3"))
+        check_adapter_gguf(path, replace(ARCHITECTURE, family=FAMILIES["qwen3"]))

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.gguf.file import GgufFile, check_base_gguf
+from pipeline.gguf.file import GgufFile
 from pipeline.gguf.model import gguf_of
+from pipeline.gguf.ready_made import check_base_gguf
+from pipeline.models.families import FAMILIES
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def test_one_that_fits(path, tiny):
 
 
 def test_a_mistral_is_a_llama(path, tiny):
-    check_base_gguf(path, replace(tiny.config, family="mistral"))
+    check_base_gguf(path, replace(tiny.config, family=FAMILIES["mistral"]))
 
 
 def test_what_it_says(path):
@@ -32,7 +34,10 @@ def test_what_it_says(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"family": "qwen2"}, "general.architecture is 'llama', this model needs 'qwen2'"),
+        (
+            {"family": FAMILIES["qwen2"]},
+            "general.architecture is 'llama', this model needs 'qwen2'",
+        ),
         ({"layers": 4}, "llama.block_count is 3, this model needs 4"),
         ({"hidden": 512}, "llama.embedding_length is 256"),
         ({"intermediate": 512}, "llama.feed_forward_length is 768"),

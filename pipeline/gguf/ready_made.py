@@ -1,0 +1,71 @@
+"""GGUF files that others made, base models and adapters: whether they fit the model."""
+
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.gguf.file import GgufFile
+from pipeline.gguf.layout import TensorNames, gguf_architecture
+from pipeline.models.config import ModelConfig
+from pipeline.models.stored_shapes import HEAD, expected
+
+_A, _B = ".lora_a", ".lora_b"
+
+
+def check_base_gguf(path: Path, model: ModelConfig) -> Path:
+    """The path, if the file holds a base model of that shape and vocabulary.
+
+    Raises:
+        UsageError: it doesn't; the error names the first difference.
+    """
+    file, kind = GgufFile.read(path), gguf_architecture(model).name
+    file.expect("general.type", "model", default="model")
+    file.expect("general.architecture", kind)
+    file.expect(f"{kind}.block_count", model.layers)
+    file.expect(f"{kind}.embedding_length", model.hidden)
+    file.expect(f"{kind}.feed_forward_length", model.intermediate)
+    file.expect(f"{kind}.attention.head_count", model.heads)
+    file.expect(f"{kind}.attention.head_count_kv", model.kv_heads, model.heads)
+    _check_tensors(file, model)
+    return path
+
+
+def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:
+    """The path, if the file holds a LoRA for a model of that shape.
+
+    Raises:
+        UsageError: it doesn't, or holds more than pairs of A and B for the seven projections.
+    """
+    file, names = GgufFile.read(path), TensorNames(model)
+    file.expect("general.type", "adapter")
+    file.expect("general.architecture", gguf_architecture(model).name)
+    file.expect("adapter.type", "lora")
+    shapes = {names[f"{module}.weight"]: size for module, size in model.modules().items()}
+    if not file.shapes:
+        raise UsageError(f"{path}: no tensors; an adapter that changes nothing")
+    for name in file.shapes:
+        _check_pair(file, name, shapes)
+    return path
+
+
+def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
+    """Whether all of the model's are there, the output layer excepted, and each of its shape."""
+    names, shapes = TensorNames(model), file.shapes
+    for name, wanted in expected(model).items():
+        found = shapes.get(names[name])
+        if found != wanted and not (found is None and name == HEAD):
+            said = "missing" if found is None else f"{found}"
+            raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")
+
+
+def _check_pair(file: GgufFile, name: str, shapes: dict[str, tuple[int, int]]) -> None:
+    target = name.removesuffix(_A).removesuffix(_B)
+    if target == name or target not in shapes:
+        raise UsageError(f"{file.path}: {name} isn't LoRA for one of the model's seven projections")
+    a, b = (file.shapes.get(f"{target}{part}") for part in (_A, _B))
+    if a is None or b is None:
+        raise UsageError(f"{file.path}: {name} stands alone; A and B come in pairs")
+    out, in_ = shapes[target]
+    if a[1:] != (in_,) or b[:1] != (out,) or a[0] != b[-1]:
+        raise UsageError(
+            f"{file.path}: {target} is B{list(b)} · A{list(a)}, this model needs [{out}, {in_}]"
+        )

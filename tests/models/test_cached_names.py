@@ -1,0 +1,29 @@
+"""What is cached under a hash of a model's description is found again: the hashes stay."""
+
+from pathlib import Path
+
+from pipeline.adapters.synthetic import Synthetic as SyntheticAdapters
+from pipeline.models.config import ModelConfig
+from pipeline.models.synthetic import ARCHITECTURES, Synthetic
+from tests.models.edited import BASE
+
+FOLDERS = {
+    "llama-160m": "llama-160m-f3a65591a4b9",
+    "tinyllama-1.1b": "tinyllama-1.1b-eaa6ef4a7e3f",
+    "qwen2-0.5b": "qwen2-0.5b-57bd6db9ad18",
+}
+
+
+def test_synthetic_models_keep_their_folders():
+    for shape in ARCHITECTURES:
+        source = Synthetic(
+            name="synthetic", shape=shape, cache=Path("c"), tokenizer=BASE / "tokenizer.json"
+        )
+        assert source.preview().folder == Path("c/models") / FOLDERS[shape]
+
+
+def test_synthetic_adapters_keep_their_folders():
+    (first, *_) = SyntheticAdapters(name="synthetic", cache=Path("c")).preview(
+        ModelConfig.read(BASE)
+    )
+    assert first.folder == Path("c/adapters/f4d56e001193/lora-0000-r16")
