@@ -35,9 +35,8 @@ def main() -> int:
             begun = True
             return _run(plan, lock, Console())
         except UsageError as error:
-            if begun:
-                raise
-            plan.tidy()
+            if not begun:
+                plan.tidy()
             print(error, file=sys.stderr)
         except OSError as error:
             if (line := remedy(error, plan.root if plan.jobs else None)) is None:

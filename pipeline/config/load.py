@@ -44,9 +44,11 @@ def load(values: dict[str, Any]) -> RunConfig:
         UsageError: a key is unknown or a value impossible; the message names both.
     """
     try:
-        config: RunConfig = instantiate(values, _convert_="all")
+        config = instantiate(values, _convert_="all")
     except InstantiationException as error:
         raise _explain(error) from error
+    if not isinstance(config, RunConfig):
+        raise UsageError("the configuration is not one of a run: its _target_ names no RunConfig")
     return config
 
 

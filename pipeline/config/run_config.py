@@ -24,6 +24,9 @@ from pipeline.tracking.tracker import TrackingSettings
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.workload import Workload
 
+Redo = Literal["unfinished", "invalid", "all"]
+"""Which jobs run again in a directory in which they have run."""
+
 THREADS_A_CPU = 4
 """Threads that may be asked for on each processor of the affinity mask. A few too many are an
 experiment; a thousand end in an exception of the C++ library, or spend the day taking turns."""
@@ -70,7 +73,7 @@ class RunConfig:
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0
     shuffle: Seed | None = 0
-    redo: Literal["unfinished", "invalid", "all"] = "unfinished"
+    redo: Redo = "unfinished"
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)

@@ -2,17 +2,20 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from uuid import uuid4
 
 import yaml
 
 from pipeline.errors import Unreadable
-from pipeline.launch.isolation import execute
+from pipeline.launch.execution import execute
 from pipeline.launch.job import Job, now
+from pipeline.launch.supervisor import supervise
 from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import LOCK
 from pipeline.tracking.mlflow_experiment import RECEIPT
 from pipeline.tracking.run_directory import CONFIG, STATUS, RunDirectory
 from pipeline.tracking.status import State, Status
+from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
 
 STAYS = (EARLIER, RECEIPT, LOCK)
 """What belongs to the job, whichever attempt it is."""
@@ -36,13 +39,17 @@ def finished(directory: RunDirectory, redo: str = "unfinished") -> bool:
 
 def attempt(job: Job, id_: str, lock: int) -> Status:
     """Run a job in its directory, which is held by `lock`; how it ended."""
-    return execute(job, begin(job, id_), lock)
+    job.directory.write_status(begin(job, id_))
+    if job.config.isolation == "inline":
+        return execute(job.directory, job.number, job.total)
+    return supervise(job, lock)
 
 
 def begin(job: Job, id_: str, stays: Collection[str] = STAYS) -> Status:
     """Make the job's directory ready and keep its configuration there; the status to begin with.
 
-    Files of an earlier attempt are moved into `earlier/`, but for those in `stays`.
+    With the status written, the job can be executed from its directory alone. Files of an earlier
+    attempt are moved into `earlier/`, but for those in `stays`.
     """
     number = _set_aside(job.directory, stays)
     job.directory.write_config(yaml.safe_dump(job.values, sort_keys=False, allow_unicode=True))
@@ -58,6 +65,13 @@ def identity(directory: RunDirectory) -> str | None:
         except (FileNotFoundError, Unreadable):
             pass
     return None
+
+
+def new_identity(directory: RunDirectory) -> str:
+    """The id of a run that is to be made there: in a sweep's directory, of this sweep's."""
+    if is_sweep(directory.path.parent):
+        return f"{SweepDirectory.read(directory.path.parent).id}/{directory.path.name}"
+    return str(uuid4())
 
 
 def _set_aside(directory: RunDirectory, stays: Collection[str]) -> int:

@@ -12,6 +12,7 @@ from functools import partial
 from rich.console import Console
 
 from pipeline.config.load import load
+from pipeline.config.renamed import current
 from pipeline.errors import UsageError
 from pipeline.launch.attempt import STAYS, attempt, begin, finished
 from pipeline.launch.job import Job, Outcome, recorded
@@ -40,6 +41,7 @@ def search(job: Job, id_: str, console: Console) -> Status:
     """
     anew = job.config.redo != "unfinished" and _is_whole(job)
     status = begin(job, id_, STAYS if anew else (*STAYS, PROBES))
+    job.directory.write_status(status)
     return recorded(job.directory, status, partial(_searched, job, id_, console))
 
 
@@ -104,7 +106,7 @@ def _settings(job: Job) -> Search:
 
 def _made(run: Job) -> bool:
     """Whether an earlier attempt at the search has finished this very run."""
-    return _is_whole(run) and run.directory.config() == run.values
+    return _is_whole(run) and current(run.directory.config()) == run.values
 
 
 def _is_whole(job: Job) -> bool:

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
+from pipeline.config.load import load
+from pipeline.config.renamed import current
 from pipeline.config.run_config import RunConfig
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
@@ -32,6 +34,16 @@ class Job:
     total: int = 1
     unread: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def stored(cls, directory: RunDirectory) -> Self:
+        """The job whose configuration a directory holds.
+
+        Raises:
+            UsageError: it is damaged, or no configuration that this program knows.
+        """
+        values = current(directory.config())
+        return cls(values, load(values), directory, overrides=())
+
     @property
     def label(self) -> str:
         """What tells it from the others, for people."""
@@ -49,17 +61,26 @@ class Outcome:
 
 
 def recorded(directory: RunDirectory, status: Status, work: Callable[[], Outcome]) -> Status:
-    """Do the work of a job and write its status before and after; how it ended."""
-    directory.write_status(status)
+    """Do the work of a job and write its last status; how it ended.
+
+    Args:
+        directory: of the job.
+        status: the one it began with.
+        work: what is done.
+    """
     try:
         outcome = work()
     except KeyboardInterrupt as stopped:
-        cause = str(stopped) or "interrupted"
-        directory.write_status(ended(status, Outcome(State.KILLED, cause)))
+        directory.write_status(ended(status, interrupted(stopped)))
         raise
     status = ended(status, outcome)
     directory.write_status(status)
     return status
+
+
+def interrupted(stopped: KeyboardInterrupt) -> Outcome:
+    """How a job ended that was told to stop."""
+    return Outcome(State.KILLED, str(stopped) or "interrupted")
 
 
 def now() -> str:

@@ -8,6 +8,7 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.renamed import current
 from pipeline.errors import Unreadable, UsageError
 from pipeline.launch.job import Job
 from pipeline.tracking.run_directory import CONFIG, RunDirectory
@@ -72,7 +73,7 @@ def _begun(jobs: Sequence[Job], sweep: Path | None) -> Iterator[tuple[Path, Mapp
     for path in dict.fromkeys([*_listed(sweep), *(job.directory.path for job in jobs)]):
         with suppress(Unreadable):
             if RunDirectory(path).has(CONFIG):
-                yield path, RunDirectory(path).config()
+                yield path, current(RunDirectory(path).config())
 
 
 def _listed(sweep: Path | None) -> list[Path]:

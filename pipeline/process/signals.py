@@ -79,7 +79,7 @@ def command(main: Callable[[], int]) -> NoReturn:
         code = 2
     except Stopped as stopped:
         _say("; ".join([str(stopped), *getattr(stopped, "__notes__", ())]))
-        _leave(stopped)
+        leave(stopped)
     sys.exit(code)
 
 
@@ -89,8 +89,8 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _leave(stopped: Stopped) -> NoReturn:
-    """End by the same signal: a shell then knows that its loop is to end, too."""
+def leave(stopped: Stopped) -> NoReturn:
+    """End this process by the same signal: a shell then knows that its loop is to end, too."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()

@@ -102,7 +102,7 @@ class RunDirectory:
             Unreadable: `status.json` is damaged.
             UsageError: it is of a newer format.
         """
-        status = self._said()
+        status = self.written_status()
         if status.state is not State.RUNNING or is_claimed(self.path):
             return status
         return self.left()  # It may have ended between the first look and this one.
@@ -114,12 +114,18 @@ class RunDirectory:
             Unreadable: `status.json` is damaged.
             UsageError: it is of a newer format.
         """
-        status = self._said()
+        status = self.written_status()
         if status.state is not State.RUNNING:
             return status
         return replace(status, state=State.KILLED, cause=DIED, finished=self._last_written())
 
-    def _said(self) -> Status:
+    def written_status(self) -> Status:
+        """What `status.json` says, whether or not the process lives that wrote it.
+
+        Raises:
+            Unreadable: it is damaged.
+            UsageError: it is of a newer format.
+        """
         path = self.path / STATUS
         row = read_json(path)
         with reading(path):

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from pipeline.__main__ import main
+from pipeline.errors import UsageError
 from pipeline.launch import sweep as launch_sweep
 from pipeline.launch.plan import compose
 from pipeline.process.signals import Stopped, stoppable
@@ -143,6 +144,21 @@ def refusal(capsys: pytest.CaptureFixture[str]) -> str:
     """The one line."""
     (line,) = capsys.readouterr().err.strip().splitlines()
     return line
+
+
+def test_what_goes_wrong_with_a_request_that_has_begun_is_one_line_too(
+    tmp_path: Path,
+    quick: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuses(*_: object) -> int:
+        raise UsageError("its trace is of another format")
+
+    monkeypatch.setattr("pipeline.__main__.run_single", refuses)
+    assert quick(f"hydra.run.dir={tmp_path}/run") == 1
+    assert refusal(capsys) == "its trace is of another format"
+    assert (tmp_path / "run").is_dir()
 
 
 @pytest.mark.parametrize("kind", ["sweep", "run"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.files.documents import append_jsonl
-from pipeline.launch.inside import _failure
+from pipeline.launch.execution import failure
 from pipeline.launch.storage import remedy, settle_caches
 
 
@@ -30,11 +30,11 @@ def test_a_directory_that_cant_be_written_is_named(number):
     assert line.startswith("/runs/a/status.json: ") and "paths.runs=" in line
 
 
-def test_libraries_that_have_it_in_their_words_alone(config):
+def test_libraries_that_have_it_in_their_words_alone():
     try:
         raise RuntimeError("I/O error: No space left on device (os error 28)")
     except RuntimeError as error:
-        outcome = _failure(error, config())
+        outcome = failure(error, None)
     assert outcome.cause.startswith("No space left on device; what was measured is kept")
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from pipeline.compare.order import running_order
-from pipeline.launch.inside import _failure
+from pipeline.launch.execution import failure
 from pipeline.tracking.status import State
 
 ROOT = Path(__file__).parents[2]
@@ -124,4 +124,4 @@ def test_the_order_is_recorded_and_the_jobs_keep_their_places(tmp_path):
 @pytest.mark.parametrize(("limit", "state"), [("0.2", State.OUT_OF_MEMORY), ("null", State.FAILED)])
 def test_a_library_that_lost_its_memory_error_ran_out_of_memory_under_a_limit(limit, state, config):
     error = SystemError("<function f at 0x1> returned NULL without setting an exception")
-    assert _failure(error, config(f"limits.memory_gb={limit}")).state is state
+    assert failure(error, config(f"limits.memory_gb={limit}").limits.memory_gb).state is state

@@ -26,7 +26,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         numbers.append(stopped.number)
         raise Left
 
-    monkeypatch.setattr(signals, "_leave", leave)
+    monkeypatch.setattr(signals, "leave", leave)
     return numbers
 
 
