@@ -13,13 +13,11 @@ from pipeline.compare.ratios import Ratio, Twins, ratio, twins
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.verdict import Verdict, judged
 from pipeline.errors import UsageError
+from pipeline.metrics.tables import FAITHFUL
 from pipeline.tracking.sweep_directory import is_sweep
 
 HEADLINE_METRIC = "output_tokens_per_s"
 """The metric whose ratio to the baseline is the comparison's result, unless another is chosen."""
-
-AGREEMENT = ("served_agreement", "token_agreement")
-"""How faithful an arm is: a speed means nothing for tokens that are wrong."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Comparison:
         where they weren't held against the reference's, all of them.
         """
         cells = [cell for cell in self.cells if cell.arm == arm]
-        for metric in AGREEMENT:
+        for metric in FAITHFUL.metrics:
             values = [cell.mean(metric) for cell in cells]
             found = [value for value in values if value is not None]
             if found and len(found) == len(values):

@@ -6,6 +6,7 @@ from math import ceil, floor, log10
 from typing import TypeVar
 
 from pipeline.compare.ratios import Ratio
+from pipeline.metrics.definitions import definition
 
 SIGNIFICANT = 0.05
 
@@ -72,8 +73,6 @@ def judged(family: Mapping[Key, Ratio], metric: str) -> dict[Key, Verdict]:
 
 def gain(ratio: Ratio, metric: str) -> float:
     """How good a ratio is: the higher, the better."""
-    from pipeline.metrics.definitions import definition
-
     known = definition(metric)
     lower = known is not None and known.better == "lower"
     return 1 / ratio.mean if lower else ratio.mean
@@ -116,8 +115,6 @@ def _within(ratio: Ratio, level: float) -> float | None:
 
 
 def _word(ratio: Ratio, p_adjusted: float | None, metric: str) -> str:
-    from pipeline.metrics.definitions import definition
-
     if p_adjusted is None:
         return ONE_REPEAT
     if not ratio.excludes_one or p_adjusted >= SIGNIFICANT:

@@ -3,16 +3,10 @@
 from collections.abc import Mapping
 
 from pipeline.compare.numbers import significant
+from pipeline.metrics.definitions import known
+from pipeline.metrics.tables import JOB_LINE
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
-
-FIGURES = (
-    ("output_tokens_per_s", 1, "tokens/s"),
-    ("capacity_rps", 1, "requests/s at most"),
-    ("ttft_s/p50", 1e3, "ms to the first token"),
-    ("served_agreement", 100, "% faithful"),
-)
-"""Metric, factor and unit, those that most people ask for first."""
 
 
 def job_line(directory: RunDirectory, *times: str) -> str:
@@ -31,9 +25,8 @@ def job_line(directory: RunDirectory, *times: str) -> str:
 
 def figures(metrics: Mapping[str, float | str]) -> list[str]:
     """Those that the run has."""
-    values = [(metrics.get(name), factor, unit) for name, factor, unit in FIGURES]
     return [
-        f"{significant(value * factor)} {unit}"
-        for value, factor, unit in values
-        if isinstance(value, int | float)
+        f"{significant(value * known(name).scale)} {words}"
+        for name, words in JOB_LINE.items()
+        if isinstance(value := metrics.get(name), int | float)
     ]

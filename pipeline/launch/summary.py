@@ -8,41 +8,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.report.columns import FAITHFUL
+from pipeline.compare.numbers import figures
 from pipeline.inference.stage_clock import STAGES
+from pipeline.metrics.definitions import DEFINITIONS
+from pipeline.metrics.tables import FAITHFUL, LATENCIES, SUMMARY
 from pipeline.tracking.answers import Answer, answers
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
 SPEED = "output_tokens_per_s"
 
-HEADLINES = {
-    "output tokens/s": SPEED,
-    "mean KL, nats": "mean_kl",
-    "decode tokens/s": "decode_tokens_per_s",
-    "sequences/s": "sequences_per_s",
-    "latency per iteration, s": "latency_per_iteration_s",
-    "adapter switches": "adapter_switches",
-    "adapter loads": "adapter_loads",
-    "adapter hit rate": "adapter_hit_rate",
-    "run-in, requests left out": "run_in_requests",
-    "run-in, s": "run_in_s",
-    "load, s": "load_s",
-    "warm-up, s": "warmup_s",
-    "weights, bytes": "model_bytes",
-    "peak memory, bytes": "peak_rss_bytes",
-    "CPU utilisation": "cpu_utilisation",
-    "CPU time stolen": "steal_share",
-    "load average": "load_average",
-    "roofline fraction": "roofline_fraction",
-    "goodput, requests/s": "goodput_rps",
-    "SLO attainment": "slo_attainment",
-    "capacity, requests/s": "capacity_rps",
-    "  interval from": "capacity_rps/low",
-    "  to": "capacity_rps/high",
-    "  attainment in the last run": "capacity_attainment",
-}
-LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "ITL": "itl_s", "E2E": "e2e_s", "queue": "queue_s"}
 ADAPTERS = 4
 """Adapters that are heard, a line each."""
 COLUMNS = ("mean", "p50", "p90", "p95", "p99")
@@ -72,9 +47,9 @@ def print_summary(directory: RunDirectory, console: Console) -> None:
 
 def _headlines(metrics: Mapping[str, float | str]) -> Table:
     table = Table(show_header=False)
-    for label, name in HEADLINES.items():
+    for name in SUMMARY:
         if name in metrics:
-            table.add_row(label, _number(metrics[name]))
+            table.add_row(DEFINITIONS[name].title, _number(metrics[name]))
         if name in metrics and name == SPEED:
             table.add_row(*_faithful(metrics))
     return table
@@ -83,16 +58,15 @@ def _headlines(metrics: Mapping[str, float | str]) -> Table:
 def _faithful(metrics: Mapping[str, float | str]) -> tuple[str, str]:
     """How near to the reference's it was, or that nobody looked; it stands beside the speed."""
     numbers = {name: each for name, each in metrics.items() if not isinstance(each, str)}
-    return f"{FAITHFUL.title}, {FAITHFUL.unit}", FAITHFUL.text(numbers.get)
+    return f"{FAITHFUL.title}, {FAITHFUL.unit}", figures(FAITHFUL, numbers.get)
 
 
 def _latencies(metrics: Mapping[str, float | str]) -> Table:
     table = Table("ms", *COLUMNS)
-    for label, name in LATENCIES.items():
+    for name in LATENCIES:
         cells = (metrics.get(f"{name}/{column}", "") for column in COLUMNS)
-        table.add_row(
-            label, *(_number(each * 1000 if isinstance(each, float) else each) for each in cells)
-        )
+        figures_ms = (_number(each * 1000 if isinstance(each, float) else each) for each in cells)
+        table.add_row(DEFINITIONS[name].title, *figures_ms)
     return table
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.metrics.per_adapter import BASE, PREFIX, labels
+from pipeline.metrics.definitions import ADAPTERS
+from pipeline.metrics.per_adapter import BASE, labels
 from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.metrics.served import Served
 
@@ -52,7 +53,7 @@ class Findings:
         found: dict[str, Value] = {name: self.overall.get(name, NOT_MEASURED) for name in NAMES}
         for adapter, figures in self.adapters.items():
             own = {name: value for name, value in figures.items() if name in NAMES}
-            found |= {f"{PREFIX}{label[adapter]}/{name}": value for name, value in own.items()}
+            found |= {f"{ADAPTERS}{label[adapter]}/{name}": value for name, value in own.items()}
         return found
 
     def document(self) -> dict[str, Any]:

@@ -1,20 +1,21 @@
-"""The same numbers for each adapter: popular and rare ones differ; that is the point of Zipf."""
+"""The same numbers for each adapter and each tenth of them: popular and rare ones differ."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
 from pipeline.metrics.counts import counts
+from pipeline.metrics.definitions import ADAPTERS, DECILES
 from pipeline.metrics.latency import latency
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.slo import Slo, service, slora
 from pipeline.metrics.throughput import throughput
 from pipeline.metrics.timeline import RequestRecord
 
-PREFIX = "adapters/"
-
 BASE = "base"
 """Where requests for the base model are shown, among the adapters."""
+
+PARTS = 10
 
 LATENCIES = ("ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s")
 
@@ -33,7 +34,7 @@ def per_adapter(requests: Sequence[RequestRecord], slo: Slo, wall_s: float) -> d
         asked[each.adapter].append(each)
     names = labels(asked)
     return {
-        f"{PREFIX}{names[adapter]}/{name}": value
+        f"{ADAPTERS}{names[adapter]}/{name}": value
         for adapter, own in asked.items()
         for name, value in numbers(own, slo, wall_s).items()
     }
@@ -48,6 +49,32 @@ def numbers(requests: Sequence[RequestRecord], slo: Slo, wall_s: float) -> dict[
         **latency(requests, LATENCIES),
         **service(requests, slo, wall_s),
         **slora(requests),
+    }
+
+
+def deciles(requests: Sequence[RequestRecord], slo: Slo, wall_s: float) -> dict[str, Value]:
+    """`deciles/<1 to 10>/…`, 1 for the tenth of the adapters asked for most.
+
+    Adapters rank by how many requests named them, equals by name; the adapter of rank r (from 0)
+    of n is in decile ⌊10 · r / n⌋ + 1, so two deciles differ by one adapter at most. Requests for
+    the base model are left out. Empty where fewer than ten adapters were asked for.
+    """
+    asked = Counter(each.adapter for each in requests if each.adapter is not None)
+    if len(asked) < PARTS:
+        return {}
+    ranked = sorted(asked, key=lambda name: (-asked[name], name))
+    decile = {name: PARTS * rank // len(ranked) + 1 for rank, name in enumerate(ranked)}
+    own: dict[int, list[RequestRecord]] = defaultdict(list)
+    for each in requests:
+        if each.adapter is not None:
+            own[decile[each.adapter]].append(each)
+    return {
+        f"{DECILES}{number}/{name}": value
+        for number in sorted(own)
+        for name, value in {
+            "adapters": list(decile.values()).count(number),
+            **numbers(own[number], slo, wall_s),
+        }.items()
     }
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Self
 
+from pipeline.metrics.definitions import ADAPTERS
 from pipeline.metrics.distributions import Scores
 from pipeline.metrics.fidelity import common_prefix
-from pipeline.metrics.per_adapter import PREFIX, labels
+from pipeline.metrics.per_adapter import labels
 from pipeline.metrics.timeline import RequestRecord
 
 NAME = "served_agreement"
@@ -118,7 +119,7 @@ def _figures(
     found: Mapping[str | None, list[Served]], asked: Collection[str | None], error: float
 ) -> Iterator[tuple[str, float]]:
     names = labels(asked)
-    pools = {f"{PREFIX}{names[adapter]}/{NAME}": own for adapter, own in found.items()}
+    pools = {f"{ADAPTERS}{names[adapter]}/{NAME}": own for adapter, own in found.items()}
     for name, pool in {NAME: [each for own in found.values() for each in own], **pools}.items():
         if (share := served_agreement(pool, error)) is not None:
             yield name, share

@@ -6,12 +6,11 @@ from math import isfinite
 from pipeline.metrics.adapters import residency
 from pipeline.metrics.contention import contention
 from pipeline.metrics.counts import counts
-from pipeline.metrics.deciles import deciles
 from pipeline.metrics.dispatch import dispatch
 from pipeline.metrics.fairness import fairness
 from pipeline.metrics.harness import harness
 from pipeline.metrics.latency import latency
-from pipeline.metrics.per_adapter import per_adapter
+from pipeline.metrics.per_adapter import deciles, per_adapter
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.resources import resources
 from pipeline.metrics.slo import Slo, service, slora

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.metrics.definitions import ADAPTERS
 from pipeline.metrics.latency import latencies
-from pipeline.metrics.per_adapter import BASE, PREFIX
+from pipeline.metrics.per_adapter import BASE
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.answers import answers
 from pipeline.tracking.run_directory import RunDirectory
 
 NAME_LENGTH = 250
 """MLflow takes no longer name of a metric."""
-ADAPTERS, LENGTH = 32, 400
+ANSWERED, LENGTH = 32, 400
 """How many adapters' answers are shown, and how many characters of each."""
 
 
@@ -34,7 +35,7 @@ def points(run: RunDirectory) -> Iterator[Point]:
     of charts for each adapter before all others.
     """
     for name, value in run.json("metrics.json").items():
-        if isinstance(value, int | float) and not name.startswith(PREFIX):
+        if isinstance(value, int | float) and not name.startswith(ADAPTERS):
             yield Point(_legal(name), float(value))
     tokens: dict[int, int] = {}
     for request in run.measured():
@@ -57,7 +58,7 @@ def answer_table(run: RunDirectory) -> dict[str, Any]:
     return _table(
         [
             {"adapter": each.adapter or BASE, "prompt": each.prompt, "answer": each.text}
-            for each in answers(run, ADAPTERS, LENGTH)
+            for each in answers(run, ANSWERED, LENGTH)
         ]
     )
 

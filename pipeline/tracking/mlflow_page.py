@@ -7,6 +7,7 @@ import json
 import shlex
 import time
 
+from pipeline.metrics.tables import MLFLOW
 from pipeline.places import CHECKOUT, ROOT
 
 TAG = "mlflow.sharedViewState."
@@ -25,10 +26,7 @@ COLUMNS = {
     "params.`engine`": 105,
     "params.`alpha`": 55,
     "params.`batch_size`": 80,
-    "metrics.`output_tokens_per_s`": 120,
-    "metrics.`ttft_s/p50`": 90,
-    "metrics.`tpot_s/p50`": 90,
-    "metrics.`token_agreement`": 120,
+    **{f"metrics.`{name}`": width for name, width in MLFLOW.items()},
     "params.`precision`": 80,
     "params.`rate`": 60,
     "params.`concurrency`": 90,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.metrics.deciles import deciles
+from pipeline.metrics.per_adapter import deciles
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.timeline import RequestRecord
 

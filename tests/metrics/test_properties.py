@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.stage_clock import STAGES
-from pipeline.metrics import deciles, per_adapter
-from pipeline.metrics.definitions import DEFINITIONS, definition
+from pipeline.metrics.definitions import ADAPTERS, DECILES, DEFINITIONS, definition
 from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
@@ -59,7 +58,7 @@ def timelines(draw: st.DrawFn) -> Timeline:
 
 def defined(name: str) -> bool:
     """Stricter than `definition`: what follows a family's name must be a statistic."""
-    if name.startswith((per_adapter.PREFIX, deciles.PREFIX)):
+    if name.startswith((ADAPTERS, DECILES)):
         name = name.split("/", 2)[2]
     family, _, last = name.rpartition("/")
     return name in DEFINITIONS or (family in DEFINITIONS and last in STATISTICS)

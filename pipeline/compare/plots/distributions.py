@@ -12,6 +12,7 @@ from pipeline.compare.plots.plot import Panel, Plot
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.plots.served import pooled
 from pipeline.compare.plots.style import Mark, panel, quiet, tip
+from pipeline.metrics.definitions import DEFINITIONS
 from pipeline.metrics.latency import latencies, sample
 
 FEWEST = 8
@@ -20,7 +21,7 @@ POINTS = 120
 """Steps of a curve: more can't be seen, and make the page heavy."""
 HEIGHT = 2.3
 
-LATENCIES = {"TTFT": "ttft_s", "TPOT": "tpot_s", "E2E": "e2e_s"}
+LATENCIES = ("ttft_s", "tpot_s", "e2e_s")
 
 
 def plots(scene: Scene) -> Iterator[Plot]:
@@ -32,18 +33,18 @@ def plots(scene: Scene) -> Iterator[Plot]:
     for name, cells in zip(scene.titles(apart), apart.values(), strict=True):
         found = {cell.arm: [latencies(each) for each in pooled(cell)] for cell in cells}
         arms |= found.keys()
-        for short, latency in LATENCIES.items():
+        for latency in LATENCIES:
             values = {arm: sorted(sample(latency, own)) for arm, own in found.items()}
             values = {arm: own for arm, own in values.items() if len(own) >= FEWEST}
             if values:
-                title = " · ".join(filter(None, (short, name)))
+                title = " · ".join(filter(None, (DEFINITIONS[latency].title, name)))
                 panels.append(Panel(title, curves(values, scene.marks), _said(values)))
     if panels:
         yield Plot(
             "Latency distributions",
             "Share of the requests of all valid runs that took at most so long."
             + chosen(facets, REQUESTS),
-            tuple(LATENCIES.values()),
+            LATENCIES,
             tuple(panels),
             scene.legend(arms),
         )

@@ -10,12 +10,12 @@ from pipeline.compare.intervals import METHOD
 from pipeline.compare.numbers import DASH, MISSING, times
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.report.cautions import cautions
-from pipeline.compare.report.columns import COLUMNS, Column, columns_for
 from pipeline.compare.report.headline import headline
 from pipeline.compare.report.rows import Row, rows
 from pipeline.compare.run import Run
 from pipeline.compare.settings import short
 from pipeline.compare.verdict import Verdict
+from pipeline.metrics.tables import COLUMNS, Column, columns_for
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def as_markdown(lines: Sequence[Row], settings: Sequence[str], columns: Sequence
     header = ["engine", *map(short, settings), "repeats", *titles[:1], "ratio", *titles[1:]]
     table = [header, ["---", *("---:" for _ in header[1:])]]
     for row in lines:
-        figures = [column.text(row.number) for column in columns]
+        figures = [row.figures(column) for column in columns]
         head = [row.arm, *row.settings(), row.repeats or MISSING]
         table.append([*head, *figures[:1], _ratio(row), *figures[1:]])
     return "\n".join(f"| {' | '.join(map(_escaped, line))} |" for line in table) + "\n"

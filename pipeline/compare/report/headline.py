@@ -6,8 +6,8 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
 from pipeline.compare.numbers import DASH, RATE, TIMES, significant, times, words
 from pipeline.compare.ratios import Ratio
-from pipeline.compare.report.columns import NOT_CHECKED
 from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, gain, would_have_shown
+from pipeline.metrics.tables import NOT_CHECKED
 
 SPACE = "\u00a0"
 """Keeps a number and what follows it on one line."""

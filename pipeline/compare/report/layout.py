@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from pipeline.compare.report.columns import COLUMNS, FAITHFUL, Column
 from pipeline.compare.report.rows import Row
+from pipeline.metrics.tables import COLUMNS, FAITHFUL, Column
 
 COMFORTABLE = 28
 """Letters of a label that are shown before a column of figures is given up for them."""
@@ -86,5 +86,5 @@ def unfolded(
 
 
 def _width(column: Column, rows: Sequence[Row]) -> float:
-    words = [*column.title.split(), column.unit, *(column.text(row.number) for row in rows)]
+    words = [*column.title.split(), column.unit, *(row.figures(column) for row in rows)]
     return max(map(len, words)) + GAP

@@ -16,7 +16,6 @@ from pipeline.compare.numbers import times, words
 from pipeline.compare.plots.gallery import Section, gallery
 from pipeline.compare.plots.scene import Scene
 from pipeline.compare.report.cautions import cautions
-from pipeline.compare.report.columns import columns_for, meaning
 from pipeline.compare.report.export import as_csv, as_markdown, document
 from pipeline.compare.report.headline import lead, summed_up
 from pipeline.compare.report.layout import unfolded
@@ -25,6 +24,8 @@ from pipeline.compare.report.rows import Row, measured, presented, rows
 from pipeline.compare.report.samples import samples
 from pipeline.compare.settings import shown
 from pipeline.files.documents import write_json, write_text
+from pipeline.metrics.definitions import definition
+from pipeline.metrics.tables import columns_for
 
 HERE = Path(__file__).parent
 
@@ -48,7 +49,7 @@ def page(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"meaning": meaning, "times": times}
+    environment.filters |= {"meaning": _meaning, "times": times}
     lines = presented(comparison)
     columns = measured(lines, comparison.metric)
     sections = gallery(comparison)
@@ -77,6 +78,11 @@ def page(comparison: Comparison) -> str:
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         directory=lambda run: os.path.relpath(run.path, comparison.report.parent),
     )
+
+
+def _meaning(metric: str) -> str:
+    found = definition(metric)
+    return found.sentence() if found else ""
 
 
 def _leads(section: Section, comparison: Comparison) -> bool:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.conditions import order
-from pipeline.compare.numbers import ranges
+from pipeline.compare.numbers import Numbers, figures, ranges
 from pipeline.compare.ratios import Ratio
-from pipeline.compare.report.columns import STAYING, Column, Numbers, columns_for
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import shown
 from pipeline.compare.verdict import Verdict
+from pipeline.metrics.tables import STAYING, Column, columns_for
 
 NOISY = 0.10
 """Coefficient of variation between iterations from which a figure carries a warning."""
@@ -65,6 +65,10 @@ class Row:
         found = [run.number("latency_per_iteration_s/cv") for run in self.runs]
         worst = max((value for value in found if value is not None), default=0.0)
         return worst if worst >= NOISY else None
+
+    def figures(self, column: Column) -> str:
+        """What stands in a column."""
+        return figures(column, self.number)
 
     def settings(self) -> tuple[str, ...]:
         """The condition's values as text."""

@@ -13,12 +13,12 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.conditions import Usual
 from pipeline.compare.labels import cut, printable
 from pipeline.compare.numbers import MISSING, times
-from pipeline.compare.report.columns import Column
 from pipeline.compare.report.headline import finding, summed_up
 from pipeline.compare.report.layout import Layout, layouts
 from pipeline.compare.report.rows import Row, measured, presented
 from pipeline.compare.settings import shown
 from pipeline.compare.verdict import share
+from pipeline.metrics.tables import Column
 
 UNDECIDED = "<5 %: no difference found, and one of 5 % or more would have shown."
 """What the sign behind a ratio means."""
@@ -148,7 +148,7 @@ def _header(column: Column) -> str:
 
 
 def _texts(row: Row, layout: Layout, comparison: Comparison) -> list[str]:
-    figures = [column.text(row.number) + _sign(row, column) for column in layout.columns]
+    figures = [row.figures(column) + _sign(row, column) for column in layout.columns]
     return [row.repeats] * layout.repeat + [_against(row, comparison.baseline), *figures]
 
 

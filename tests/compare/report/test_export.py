@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 from pipeline.compare.comparison import assemble
-from pipeline.compare.report.columns import COLUMNS
+from pipeline.compare.numbers import figures
 from pipeline.compare.report.export import as_markdown
 from pipeline.compare.report.rows import measured, rows
+from pipeline.metrics.tables import COLUMNS
 
 
 def copied(report: Path, name: str) -> str:
@@ -41,7 +42,7 @@ def test_the_markdown_rounds_the_same_numbers(report: Path) -> None:
     for line, row in zip(lines, expected, strict=True):
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         assert len(cells) == len(titles)
-        assert cells[at] == COLUMNS[0].text(row["mean"].get)
+        assert cells[at] == figures(COLUMNS[0], row["mean"].get)
         ratio = row["ratio"]
         if ratio and row["verdict"] == "VALID":
             said = f"{ratio['mean']:.2f}"
