@@ -52,12 +52,12 @@ def updates(adapters: Iterable[Adapter], width: int) -> int:
 
 
 def padded(batch: Sequence[Request], answers: bool) -> int:
-    """Positions of a batch whose rows are as long as its longest prompt.
+    """Positions of a batch whose rows are as long as its longest prompt, which is given by ids.
 
     Args:
         batch: requests that are served together.
         answers: whether the longest answer is sure to be written, and has its place in every row.
     """
-    prompt = max((len(request.prompt_ids) for request in batch), default=0)
+    prompt = max((len(request.prompt_ids or ()) for request in batch), default=0)
     answer = max((request.max_new_tokens - 1 for request in batch if answers), default=0)
     return len(batch) * (prompt + answer)

@@ -4,20 +4,22 @@ MLPerf's LoadGen calls such a thing a null system. It reads no weights and compu
 keeps the contract, stamps included, and does what is a server's work with text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from time import perf_counter
 from typing import ClassVar, Literal, Self
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.variants import VARIANTS
+from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.engines.batching.intake import Intake
+from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
-from pipeline.inference.events import Admitted, Event, Finished, Token
 from pipeline.inference.request import Request
-from pipeline.inference.stage_clock import StageClock
 from pipeline.settings import STRICT
 
 
@@ -33,6 +35,9 @@ class NoopSettings(EngineSettings):
     name: str
     precision: Literal["none"] = "none"
     computes: ClassVar[bool] = False
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        stream=True, mixes_adapters=True, cancels=True, per_request_sampling=True
+    )
     variants: ClassVar[frozenset[str]] = frozenset(VARIANTS)
 
     def build(self, serving: Serving) -> Engine:
@@ -40,43 +45,20 @@ class NoopSettings(EngineSettings):
         return Noop(serving)
 
 
-class _Answer:
-    """A request that is being answered: with its own prompt, again and again."""
-
-    def __init__(self, request: Request, prompt: Sequence[int]) -> None:
-        self.id, self.wanted = request.id, request.max_new_tokens
-        self.prompt, self.tokens = prompt or (0,), list[int]()
-
-    def next(self) -> int:
-        """Another token; it is always one of the model's vocabulary."""
-        token = self.prompt[len(self.tokens) % len(self.prompt)]
-        self.tokens.append(token)
-        return token
-
-
-class Noop(Engine):
-    """Admits everything that waits; every step then gives a token to each request."""
+class Noop(BatchingEngine):
+    """Admits everything that waits; every step then repeats each request's prompt by a token."""
 
     def __init__(self, serving: Serving) -> None:
-        self.serving, self.clock = serving, StageClock()
-        self._waiting: list[Request] = []
-        self._running: list[_Answer] = []
+        super().__init__(NoopSettings.capabilities, serving)
+        self._waiting: dict[Sequence, None] = {}
+        self._running: dict[Sequence, None] = {}
 
     def __enter__(self) -> Self:
-        self._tokenizer = self.serving.checkpoint.tokenizer()
+        self.intake = Intake(self.serving.checkpoint, adapters=None)
         return self
 
     def close(self) -> None:
         """Nothing was loaded but a tokenizer."""
-
-    def submit(self, request: Request) -> None:
-        """Put the request at the end of the queue."""
-        self._waiting.append(request)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request waits or is being answered."""
-        return bool(self._waiting or self._running)
 
     @property
     def backend(self) -> Backend:
@@ -88,30 +70,20 @@ class Noop(Engine):
         """All zero: no adapter is ever looked at."""
         return AdapterCounts()
 
-    def step(self) -> list[Event]:
-        """Admit what waits, then a token for everybody."""
-        events: list[Event] = [self._admit(request) for request in self._waiting]
-        self._waiting = []
-        at = perf_counter()
-        events += [Token(answer.id, at, answer.next()) for answer in self._running]
-        over = [answer for answer in self._running if len(answer.tokens) == answer.wanted]
-        if over:
-            self._running = [each for each in self._running if len(each.tokens) < each.wanted]
-            events += [Finished(answer.id, at, self._text(answer)) for answer in over]
-        return events
+    def _queue(self, request: Request, prompt: list[int]) -> None:
+        self._waiting[Sequence(request, prompt)] = None
 
-    def _admit(self, request: Request) -> Admitted:
-        at = self.clock.enter("tokenize")
-        text = self.serving.text
-        prompt = self._tokenizer.encode(request.prompt).ids if text else request.prompt_ids
-        self.clock.enter("other")
-        self._running.append(_Answer(request, prompt))
-        return Admitted(request.id, at)
+    def _open(self) -> Iterable[Sequence]:
+        return [*self._waiting, *self._running]
 
-    def _text(self, answer: _Answer) -> str | None:
-        if not self.serving.text:
-            return None
-        self.clock.enter("detokenize")
-        text: str = self._tokenizer.decode(answer.tokens, skip_special_tokens=False)
-        self.clock.enter("other")
-        return text
+    def _drop(self, sequence: Sequence) -> None:
+        del (self._running if sequence in self._running else self._waiting)[sequence]
+
+    def _advance(self) -> bool:
+        self._admitted(self._waiting)
+        self._running |= self._waiting
+        self._waiting = {}
+        ids = [each.prompt[len(each.output) % len(each.prompt)] for each in self._running]
+        running = [*self._running]
+        self._attempt(running, lambda: self._give(running, ids, perf_counter()))
+        return bool(running)

@@ -2,15 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
-from pipeline.inference.sampling_params import SamplingParams
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
@@ -23,23 +23,14 @@ class Serving:
     Attributes:
         checkpoint: the base model.
         adapters: the adapters by name.
-        sampling: how tokens are chosen where a request doesn't say.
         threads: compute threads.
-        text: tokenise prompts and detokenise outputs, as a server must; else use ids alone.
         quantization: how the base's weights are stored; one of the settings' `quantizations`.
     """
 
     checkpoint: Checkpoint
     adapters: Mapping[str, Adapter]
-    sampling: SamplingParams
     threads: int
-    text: bool
     quantization: Quantization = Quantization.NONE
-
-    def asked(self, request: Request) -> Request:
-        """The request, sampled as the run says."""
-        sampling = replace(self.sampling, max_new_tokens=request.max_new_tokens)
-        return replace(request, sampling=sampling)
 
 
 class EngineSettings(ABC):
@@ -52,6 +43,7 @@ class EngineSettings(ABC):
             precisions of its own takes the base unquantised.
         computes: whether a model is behind the answers; where none is there is nothing that they
             could be faithful to.
+        capabilities: what else it can do; requests that ask for more are refused.
         variants: what it serves beyond plain LoRA, of `pipeline.adapters.variants.VARIANTS`.
     """
 
@@ -59,6 +51,7 @@ class EngineSettings(ABC):
     precision: str
     quantizations: ClassVar[frozenset[Quantization]] = frozenset({Quantization.NONE})
     computes: ClassVar[bool] = True
+    capabilities: ClassVar[Capabilities] = Capabilities()
     variants: ClassVar[frozenset[str]] = frozenset()
 
     @property

@@ -1,12 +1,16 @@
 """The contract of an engine: requests in, stamped events out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from pipeline.errors import UsageError, shown
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.events import Event
+from pipeline.inference.inbox import Inbox
 from pipeline.inference.request import Request
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
@@ -19,10 +23,18 @@ if TYPE_CHECKING:
 class Engine(ABC):
     """A context manager: entering loads the model, leaving frees it.
 
-    All stamps are `time.perf_counter` seconds.
+    Requests, cancellations and adapters may come from any thread; all else is for the one thread
+    that steps. All stamps are `time.perf_counter` seconds.
+
+    Attributes:
+        capabilities: what it can do; the rest is refused.
+        clock: where its time goes.
+        inbox: what was asked and not yet taken. A step takes it, tells it whose end it tells, and
+            wakes it if the next step has something to do.
     """
 
-    clock: StageClock
+    def __init__(self, capabilities: Capabilities) -> None:
+        self.capabilities, self.clock, self.inbox = capabilities, StageClock(), Inbox()
 
     @abstractmethod
     def __enter__(self) -> Self: ...
@@ -34,18 +46,78 @@ class Engine(ABC):
     def close(self) -> None:
         """Free what entering loaded."""
 
-    @abstractmethod
     def submit(self, request: Request) -> None:
-        """Accept a request; it waits until a step admits it."""
+        """Accept a request, from any thread; it waits until a step admits it.
+
+        Raises:
+            UsageError: it asks for what this engine can't do, or its id is in flight.
+        """
+        if refused := self.capabilities.refusal(request):
+            raise UsageError(f"request {shown(request.id)}: {refused}")
+        self.inbox.submit(request)
+
+    def cancel(self, request_id: Hashable) -> bool:
+        """Ask for the end of a request wherever it is, from any thread.
+
+        The next step frees what it holds and tells its end, unless it has come to it before.
+
+        Returns:
+            Whether it is in flight.
+        """
+        return self.inbox.cancel(request_id)
 
     @abstractmethod
     def step(self) -> list[Event]:
-        """Advance a little; the events of that advance, each with its own stamp."""
+        """Advance a little; the events of that advance, each with its own stamp.
+
+        Never sleeps, and never waits for one thing while another can go on. An exception that
+        concerns more than the requests which it ended is raised; the next step tells their ends.
+        """
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Sleep until there is something to do: at once where the last step left something.
+
+        What wakes it is a request, a cancellation, or the end of a load. While requests are in
+        flight that is what they wait for, so the time belongs to `adapter_load`.
+
+        Args:
+            seconds: how long at most; None for no limit.
+
+        Returns:
+            Whether there is something.
+        """
+        if self.inbox.wait(0):
+            return True
+        self.clock.enter("adapter_load" if self.busy else "other")
+        try:
+            return self.inbox.wait(seconds)
+        finally:
+            self.clock.enter("other")
 
     @property
-    @abstractmethod
     def busy(self) -> bool:
-        """Whether something is left to do."""
+        """Whether the end of any request is still to be told."""
+        return self.inbox.in_flight > 0
+
+    def add_adapter(self, name: str, folder: Path) -> None:
+        """Serve one more adapter from now on; from any thread.
+
+        Args:
+            name: by which requests name it.
+            folder: of its files.
+
+        Raises:
+            UsageError: the engine can't, the name is taken, or it can't be served.
+        """
+        raise UsageError(f"adapter {shown(name)}: this engine can't add adapters while it runs")
+
+    def remove_adapter(self, name: str) -> None:
+        """Serve an adapter no more, but to the requests that are in flight; from any thread.
+
+        Raises:
+            UsageError: the engine can't, or has no such adapter.
+        """
+        raise UsageError(f"adapter {shown(name)}: this engine can't remove adapters while it runs")
 
     @property
     @abstractmethod

@@ -1,5 +1,6 @@
 """What an engine tells of a request, each with its stamp: `time.perf_counter` seconds."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,27 +18,57 @@ class FinishReason(StrEnum):
 class Admitted:
     """The engine began to work on a request."""
 
-    request_id: int
+    request_id: Hashable
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One output token was available to the caller."""
+    """One output token was available to the caller.
 
-    request_id: int
+    Attributes:
+        request_id: whose.
+        at: when.
+        token_id: which.
+        text: what it adds to the text, whole characters alone; None unless it was asked for.
+        logprobs: log-probabilities of it and of the likeliest others, by token id; None unless they
+            were asked for.
+    """
+
+    request_id: Hashable
     at: float
     token_id: int
+    text: str | None = None
+    logprobs: Mapping[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A request is done: its last token, or its error, was available at `at`."""
+    """A request is done: its last token, or its error, was available at `at`.
 
-    request_id: int
+    Attributes:
+        request_id: whose.
+        at: when.
+        reason: why.
+        text: all of it; None where it was asked by token ids.
+        error: what went wrong, in one line; None where nothing did.
+    """
+
+    request_id: Hashable
     at: float
+    reason: FinishReason
     text: str | None = None
     error: str | None = None
+
+    @classmethod
+    def failed(cls, request_id: Hashable, at: float, error: str) -> "Finished":
+        """The end of a request that can't be answered, or not any further."""
+        return cls(request_id, at, FinishReason.ERROR, error=error)
+
+    @classmethod
+    def cancelled(cls, request_id: Hashable, at: float) -> "Finished":
+        """The end of a request that was ended before its time."""
+        return cls(request_id, at, FinishReason.CANCELLED, error="cancelled")
 
 
 Event = Admitted | Token | Finished

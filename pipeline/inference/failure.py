@@ -45,7 +45,7 @@ def failed(requests: Iterable[Request], error: Exception) -> list[Finished]:
     _log.exception("requests %s failed", ids)
     line = in_a_line(error)
     at = perf_counter()
-    return [Finished(request.id, at, error=line) for request in ended]
+    return [Finished.failed(request.id, at, line) for request in ended]
 
 
 def ends_the_run(error: Exception) -> bool:

@@ -1,12 +1,12 @@
 """Teacher-forcing in the path that serves: the tokens are given, the logits are looked at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-See = Callable[[int, int, NDArray[np.float32]], None]
+See = Callable[[Hashable, int, NDArray[np.float32]], None]
 """Called with a request's id, a place in its output, and the logits there, (vocabulary,)."""
 
 
@@ -22,14 +22,14 @@ class Teacher:
         see: gets the logits of every token that is given, before it is given.
     """
 
-    continuations: Mapping[int, Sequence[int]]
+    continuations: Mapping[Hashable, Sequence[int]]
     see: See
 
     def correct(
         self,
         chosen: Sequence[int | None],
         logits: NDArray[np.float32],
-        requests: Sequence[int],
+        requests: Sequence[Hashable],
         places: Sequence[int],
     ) -> list[int | None]:
         """The tokens of a step, the engine's own replaced by those of the continuations.

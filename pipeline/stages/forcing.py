@@ -5,7 +5,7 @@ batches of mixed adapters, prompts in chunks, KV cache and sampler. Only the tok
 of logits are judged as they come and not kept, so a large vocabulary needs no memory.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -107,7 +107,7 @@ def lesson(
     own = [_Pupil(each, each.request, len(each.token_ids)) for each in answers]
     first = _first(own)
     bare = _without_adapters(first, 1 + max(request.id for request in trace))
-    pupils = {each.request.id: each for each in [*own, *bare.values()]}
+    pupils: dict[Hashable, _Pupil] = {each.request.id: each for each in (*own, *bare.values())}
     given = {id_: pupil.given for id_, pupil in pupils.items()}
     if not engine.teach(Teacher(given, lambda id_, place, row: pupils[id_].see(place, row))):
         return None

@@ -1,6 +1,7 @@
 """Whether a run can fit into the memory there is, told before anything takes any."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.needs import Need
@@ -56,7 +57,7 @@ def at_once(trace: Trace) -> list[Request]:
         [each for each in requests if not each.scheduled_s][: trace.max_in_flight]
         for requests in trace.iterations
     )
-    return [each.to_inference() for each in max(starts, key=_tokens)]
+    return [replace(each, by_text=False).to_inference() for each in max(starts, key=_tokens)]
 
 
 def _size(need: Need) -> int:

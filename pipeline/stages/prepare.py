@@ -55,9 +55,7 @@ def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapte
     return Serving(
         checkpoint=checkpoint,
         adapters={adapter.name: adapter for adapter in adapters},
-        sampling=config.sampling.params(),
         threads=config.compute_threads,
-        text=config.workload.text,
         quantization=config.model.quantization,
     )
 
@@ -65,10 +63,13 @@ def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapte
 def draw(config: RunConfig, model: ModelConfig) -> Trace:
     """The trace, which needs of the model its shape and its tokenizer alone.
 
+    Its requests ask for the run's sampling, as text or as ids.
+
     Raises:
         UsageError: it can't be drawn, or the model has no room for it.
     """
     tokenizer = read_tokenizer(config.model.tokenizer_file())
     names = config.adapters.names() or BASE_ALONE
     room = Room(model.positions, model.vocabulary)
-    return config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room)
+    drawn = config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room)
+    return drawn.asked(config.sampling.params(), config.workload.text)

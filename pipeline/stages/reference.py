@@ -79,6 +79,14 @@ class Recipe:
     serving: Serving
     requests: tuple[TraceRequest, ...]
 
+    @property
+    def asked(self) -> list[TraceRequest]:
+        """What the reference is asked: the same by ids, to be answered greedily."""
+        return [
+            replace(each, by_text=False, sampling=replace(each.sampling, temperature=0.0))
+            for each in self.requests
+        ]
+
 
 def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     """The reference for a run: from the cache, or made now in a process of its own.
@@ -114,7 +122,7 @@ def answer(recipe: Recipe) -> dict[str, NDArray[Any]]:
     recipe.engine.check(recipe.serving.checkpoint, recipe.serving.adapters)
     tensors: dict[str, NDArray[Any]] = {}
     with recipe.engine.build(recipe.serving) as engine:
-        _, records = Replay(engine, recipe.requests, None).run(0)
+        _, records = Replay(engine, recipe.asked, None).run(0)
         places = {request.id: place for place, request in enumerate(recipe.requests)}
         for record in records:
             if record.error:
@@ -138,9 +146,7 @@ def _recipe(config: RunConfig, prepared: Prepared) -> Recipe:
     serving = Serving(
         checkpoint=prepared.checkpoint,
         adapters={each.name: each for each in prepared.adapters if each.name in wanted},
-        sampling=replace(config.sampling, do_sample=False).params(),
         threads=config.compute_threads,
-        text=False,
     )
     together = tuple(replace(each, iteration=0, scheduled_s=0.0) for each in requests)
     return Recipe(bounds.reference, serving, together)
@@ -155,7 +161,7 @@ def _identity(recipe: Recipe, model_hash: str) -> dict[str, Any]:
         "engine": asdict(recipe.engine),  # type: ignore[call-overload]
         "model": model_hash,
         "adapters": sorted(each.fingerprint() for each in recipe.serving.adapters.values()),
-        "ignore_eos": recipe.serving.sampling.ignore_eos,
+        "ignore_eos": all(request.sampling.ignore_eos for request in recipe.requests),
         "requests": hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
         "versions": {name: installed.get(name) for name in LIBRARIES},
     }
@@ -179,7 +185,7 @@ def _without_room(recipe: Recipe, room: Room) -> str | None:
     width = SCORE_BYTES * recipe.serving.checkpoint.config.vocabulary
     scores = Need(f"what it says at {places} places (fidelity.max_tokens)", width * places)
     try:
-        asked = [each.to_inference() for each in recipe.requests]
+        asked = [each.to_inference() for each in recipe.asked]
         check_needs([*recipe.engine.needs(recipe.serving, asked), scores], room)
     except UsageError as error:
         return str(error)

@@ -1,7 +1,7 @@
 """The measuring loop, the same for every engine: submit what is due, step, keep the events."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from time import perf_counter, process_time, sleep
 
 from pipeline.inference.engine import Engine
@@ -43,7 +43,7 @@ class Replay:
         self._engine, self._waiting, self._limit = engine, deque(requests), limit
         self._covers, self._run_in = covers, True
         self._stretches: list[Iteration] = []
-        self._open: dict[int, OpenRequest] = {}
+        self._open: dict[Hashable, OpenRequest] = {}
         self._done: list[tuple[OpenRequest, Finished]] = []
         self._freed: deque[float] = deque()
         self._idle_since = 0.0
@@ -68,10 +68,7 @@ class Replay:
         while self._waiting or self._open:
             self._submit_due(started)
             if self._engine.busy:
-                begun, used = perf_counter(), process_time()
-                events = self._engine.step()
-                self._engine_had(begun, used)
-                self._take(events)
+                self._take(self._advance(started))
             elif self._waiting:
                 self._wait_until(started + self._waiting[0].scheduled_s)
             elif self._open:
@@ -130,6 +127,21 @@ class Replay:
             begun, used = perf_counter(), process_time()
             self._engine.submit(request.to_inference())
             self._engine_had(begun, used)
+
+    def _advance(self, started: float) -> Sequence[Event]:
+        """The engine's turn: a step; where that did nothing, until something can be done."""
+        begun, used = perf_counter(), process_time()
+        events = self._engine.step()
+        if not events:
+            self._engine.wait(self._until_next(started))
+        self._engine_had(begun, used)
+        return events
+
+    def _until_next(self, started: float) -> float | None:
+        """Seconds in which nothing is to be handed over; None while that hangs on the engine."""
+        if not self._waiting or len(self._open) == self._limit:
+            return None
+        return max(0.0, started + self._waiting[0].scheduled_s - perf_counter() - AWAKE_S)
 
     def _engine_had(self, begun: float, used: float) -> None:
         """From `begun` until now the engine had its turn; nothing could be handed over.

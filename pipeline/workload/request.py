@@ -19,11 +19,12 @@ class TraceRequest:
         iteration: which closed batch it belongs to; 0 throughout where there are no batches.
         adapter: name of the LoRA adapter, or None for the base model.
         prompt: the text, tokenised by the engine inside the timed path.
-        prompt_ids: the same text as token ids, for engines that replay ids alone.
+        prompt_ids: the same text as token ids, for runs that replay ids alone.
         max_new_tokens: how many tokens to generate.
         scheduled_s: arrival, in seconds from the start of its iteration.
         tenant: who asks; None where nobody is told apart.
         sampling: how its tokens are chosen, but for their number; no part of the trace's files.
+        by_text: whether the engine is given the text, or the ids; no part of them either.
     """
 
     id: int
@@ -35,8 +36,11 @@ class TraceRequest:
     scheduled_s: float
     tenant: str | None = None
     sampling: SamplingParams = GREEDY
+    by_text: bool = True
 
     def to_inference(self) -> Request:
         """What the engine is asked."""
         sampling = replace(self.sampling, max_new_tokens=self.max_new_tokens)
-        return Request(self.id, self.adapter, self.prompt, self.prompt_ids, sampling)
+        if self.by_text:
+            return Request(self.id, self.adapter, prompt=self.prompt, sampling=sampling)
+        return Request(self.id, self.adapter, prompt_ids=self.prompt_ids, sampling=sampling)

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.files.documents import write_text
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.workload.request import TraceRequest
 
 FORMAT = 2
@@ -56,6 +57,11 @@ class Trace:
         """The adapters it names, in order of first use."""
         return list(dict.fromkeys(request.adapter for request in self.requests))
 
+    def asked(self, sampling: SamplingParams, by_text: bool) -> "Trace":
+        """The same requests, whose tokens are all chosen so, and that are given as text or ids."""
+        requests = (replace(each, sampling=sampling, by_text=by_text) for each in self.requests)
+        return replace(self, requests=tuple(requests))
+
     def sidecar(self) -> dict[str, Any]:
         """What `trace.json` holds."""
         return {
@@ -94,7 +100,7 @@ def used(requests: Sequence[TraceRequest]) -> set[str]:
 
 def _row(request: TraceRequest) -> dict[str, Any]:
     row = asdict(request)
-    del row["sampling"]
+    del row["sampling"], row["by_text"]
     if request.tenant is None:
         del row["tenant"]
     return row

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from pipeline.engines.settings import Serving
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Event, Finished, Token
 from pipeline.inference.request import Request
-from pipeline.inference.sampling_params import SamplingParams
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
@@ -49,11 +49,9 @@ def llama(
     """Enters llama.cpp with settings of one's own, on one thread."""
 
     @contextmanager
-    def entered(sampling: Sampling | None = None, **settings: object) -> Iterator[Engine]:
+    def entered(**settings: object) -> Iterator[Engine]:
         chosen = LlamaCppSettings(name="llama_cpp", cache=cache, **{"precision": "f32", **settings})
-        asked = (sampling or Sampling()).params()
-        serving = Serving(checkpoint, adapters, asked, threads=1, text=True)
-        with chosen.build(serving) as engine:
+        with chosen.build(Serving(checkpoint, adapters, threads=1)) as engine:
             yield engine
 
     return entered
@@ -64,12 +62,17 @@ def request_of(checkpoint: Checkpoint) -> Callable[..., Request]:
     """Makes a request for an adapter, with one of the built-in prompts."""
     tokenizer = checkpoint.tokenizer()
 
-    def made(id_: int, adapter: str | None, new_tokens: int = 6, prompt: int = 0) -> Request:
+    def made(
+        id_: int,
+        adapter: str | None,
+        new_tokens: int = 6,
+        prompt: int = 0,
+        sampling: Sampling | None = None,
+    ) -> Request:
         text = PROMPTS[prompt % len(PROMPTS)]
         ids = tuple(tokenizer.encode(text).ids)
-        return Request(
-            id_, adapter, text, ids, SamplingParams(max_new_tokens=new_tokens, ignore_eos=True)
-        )
+        asked = replace((sampling or Sampling()).params(), max_new_tokens=new_tokens)
+        return Request(id_, adapter, text, ids, asked)
 
     return made
 

@@ -139,7 +139,7 @@ def another_sequences_cache(patch: pytest.MonkeyPatch) -> None:
 
     def wrong(each: Any) -> Any:
         chunk = right(each)
-        return replace(chunk, slot=chunk.slot ^ 1) if each.tokens else chunk
+        return replace(chunk, slot=chunk.slot ^ 1) if each.output else chunk
 
     patch.setattr(llama_engine, "_chunk", wrong)
 

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.llama_cpp import engine as llama_engine
 from pipeline.engines.llama_cpp.files import _files
-from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
@@ -335,7 +334,7 @@ def scores(config, jobs, tmp_path, monkeypatch):
         settings = jobs[ENGINES.index(engine)].engine
         if engine == "llama_cpp":
             settings = replace(settings, precision="f32", cache=tmp_path / "cache")
-        serving = Serving(Checkpoint.open(folder), {}, Sampling().params(), threads=1, text=False)
+        serving = Serving(Checkpoint.open(folder), {}, threads=1)
         with settings.build(serving) as entered:
             return entered.score(None, PROMPT, CONTINUATION)
 

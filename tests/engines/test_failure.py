@@ -4,7 +4,6 @@ import logging
 
 import pytest
 
-from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.merged import MergedSettings
 from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
@@ -25,7 +24,7 @@ def entered(checkpoint, adapters):
     """Enters a static engine by its name."""
 
     def build(name, **settings):
-        serving = Serving(checkpoint, adapters, Sampling().params(), threads=1, text=True)
+        serving = Serving(checkpoint, adapters, threads=1)
         return ENGINES[name](name=name, **settings).build(serving)
 
     return build

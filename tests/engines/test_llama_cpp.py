@@ -228,14 +228,17 @@ def test_draws_depend_on_the_request_and_the_seed_and_not_on_the_batch(
     llama, request_of, drain, outputs
 ):
     """The batch moves the logits a little, which changes a draw only at the edge of two tokens."""
-    requests = [request_of(i, NAMES[i % 2], 8, i) for i in range(6)]
     sampling = Sampling(do_sample=True, temperature=1.5, top_p=0.9, seed=3)
-    with llama(sampling) as entered:
+    requests = [request_of(i, NAMES[i % 2], 8, i, sampling) for i in range(6)]
+    with llama() as entered:
         drawn = outputs(drain(entered, *requests))
         together = led(entered, drawn, drain, *requests)
         alone = {}
         for request in requests:
             alone |= led(entered, drawn, drain, request)
+        other = Sampling(do_sample=True, temperature=1.5, seed=4)
+        others = [request_of(i, NAMES[i % 2], 8, i, other) for i in range(6)]
+        assert outputs(drain(entered, *others)) != drawn
     params, sampler = sampling.params(), TokenSampler()
     agreed = 0
     for id_, tokens in drawn.items():
@@ -244,19 +247,17 @@ def test_draws_depend_on_the_request_and_the_seed_and_not_on_the_batch(
         for rows in (alone[id_], together[id_]):
             agreed += np.equal(sampler.sample(rows, places), tokens).sum()
     assert agreed >= 0.9 * 2 * 6 * 8
-    with llama(Sampling(do_sample=True, temperature=1.5, seed=4)) as entered:
-        assert outputs(drain(entered, *requests)) != drawn
 
 
 def test_an_end_of_text_ends_a_request_unless_ignored(llama, request_of, drain, checkpoint):
     (end,) = checkpoint.config.end_ids
 
     def served(sampling):
-        with llama(sampling) as entered:
+        with llama() as entered:
             entered._sampler.sample = lambda logits, sequences: [
                 end if len(each.output) == 2 else 7 for each in sequences
             ]
-            events = drain(entered, request_of(0, "sql", 6))
+            events = drain(entered, request_of(0, "sql", 6, sampling=sampling))
         return [event.token_id for event in events if isinstance(event, Token)]
 
     assert served(Sampling(ignore_eos=False)) == [7, 7, end]

@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 from pipeline.engines.llama_cpp.scheduler import (
     GroupPolicy,
     Room,
-    Running,
+    SlotSequence,
     admissible,
     groups,
-    positions,
 )
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
@@ -22,12 +21,10 @@ ROOMS = st.builds(Room, st.integers(1, 6), st.integers(18, 60), st.none() | st.i
 
 def requests(shapes, first=0):
     return [
-        Request(
-            first + i,
-            adapter,
-            "",
-            tuple(range(prompt)),
-            SamplingParams(max_new_tokens=new, ignore_eos=True),
+        SlotSequence(
+            Request(first + i, adapter, "", sampling=SamplingParams(max_new_tokens=new)),
+            [*range(prompt)],
+            slot=i,
         )
         for i, (adapter, prompt, new) in enumerate(shapes)
     ]
@@ -69,7 +66,7 @@ def test_everybody_is_served_once_within_the_room(shapes, room, policy):
         waiting = [request for request in waiting if request not in joining]
         adapters = {request.adapter for request in running} - {None}
         assert len(running) <= room.sequences
-        assert sum(map(positions, running)) <= room.positions
+        assert sum(each.positions for each in running) <= room.positions
         assert room.adapters is None or len(adapters) <= room.adapters
         assert policy is GroupPolicy.INTERLEAVED or len({each.adapter for each in running}) <= 1
         served, running = served + running[:1], running[1:]
@@ -79,7 +76,7 @@ def test_everybody_is_served_once_within_the_room(shapes, room, policy):
 @settings(deadline=None)
 @given(SHAPES)
 def test_groups_part_the_running_by_adapter(shapes):
-    running = [Running(request, (), request.id) for request in requests(shapes)]
+    running = requests(shapes)
     parted = groups(running)
     assert sorted(each.slot for group in parted for each in group) == list(range(len(shapes)))
     names = [{each.request.adapter for each in group} for group in parted]

@@ -4,7 +4,6 @@ import pytest
 
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.multilora.settings import MultiloraSettings
-from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.merged import MergedSettings
 from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
@@ -12,7 +11,7 @@ from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 
 @pytest.fixture(scope="module")
 def serving(checkpoint, adapters):
-    return Serving(checkpoint, adapters, Sampling().params(), threads=1, text=False)
+    return Serving(checkpoint, adapters, threads=1)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])

@@ -51,12 +51,11 @@ def sick(adapters, tmp_path_factory):
 def entered(checkpoint, adapters, cache):
     """Enters an engine that has four adapters, one of them called `sick`."""
 
-    def build(engine, sick, text=True, room=None, **sampling):
+    def build(engine, sick, room=None):
         kind, settings = ENGINES[engine]
         settings = settings | (room or {}) | ({"cache": cache} if kind is LlamaCppSettings else {})
         mine = {name: adapters[name] for name in ("json", "verse")} | {"sick": sick}
-        serving = Serving(checkpoint, mine, Sampling(**sampling).params(), threads=1, text=text)
-        return kind(name=engine, **settings).build(serving)
+        return kind(name=engine, **settings).build(Serving(checkpoint, mine, threads=1))
 
     return build
 
@@ -84,10 +83,11 @@ def test_nan_in_an_adapter_ends_its_own_requests_by_name(
     engine, do_sample, entered, sick, adapters, request_of, drain, outputs
 ):
     names = ["verse", "sick", "json", None, "sick", "verse", None, "json", "verse", None]
-    asked = [request_of(i, name, 5, prompt=i) for i, name in enumerate(names)]
-    with entered(engine, Adapter("sick", adapters["sql"].lora), do_sample=do_sample) as sound:
+    sampling = Sampling(do_sample=do_sample)
+    asked = [request_of(i, name, 5, i, sampling) for i, name in enumerate(names)]
+    with entered(engine, Adapter("sick", adapters["sql"].lora)) as sound:
         expected = outputs(drain(sound, *asked))
-    with entered(engine, sick, do_sample=do_sample) as broken:
+    with entered(engine, sick) as broken:
         events = drain(broken, *asked)
         again = outputs(drain(broken, *asked))
     ends = {event.request_id: event.error for event in events if isinstance(event, Finished)}
@@ -112,10 +112,10 @@ def test_what_a_long_prompt_leaves_in_the_cache_reaches_nobody(
 
     def long(id_, name, tokens):
         ids = tuple(5 + (7 * place + id_) % 900 for place in range(tokens))
-        return replace(request_of(id_, name, 4), prompt_ids=ids)
+        return replace(request_of(id_, name, 4), prompt=None, prompt_ids=ids)
 
     clean = long(1, "json", 100), long(3, None, 150)
-    with entered(engine, sick, text=False, room=room) as served:
+    with entered(engine, sick, room=room) as served:
         expected = outputs(drain(served, *clean))
         together = outputs(drain(served, long(0, "sick", 300), *clean, long(2, "sick", 200)))
         after = outputs(drain(served, *clean))

@@ -6,12 +6,12 @@ import pytest
 from peft import PeftModel
 
 from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.batching.intake import Intake
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
-from pipeline.engines.multilora import decoder, engine, intake, kv_cache, lora
+from pipeline.engines.multilora import decoder, engine, kv_cache, lora
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.workspace import Workspace
 from pipeline.engines.residency import AdapterResidency
-from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers import lora_delta
 from pipeline.engines.transformers.merged import MergedSettings
@@ -35,7 +35,7 @@ ENGINES = {
 
 PLACES = {
     "multilora": {
-        "tokenize": (intake.Intake, "sequence"),
+        "tokenize": (Intake, "prompt"),
         "blocks": (kv_cache.BlockAllocator, "allocate"),
         "acquire": (AdapterCache, "acquire"),
         "prefetch": (AdapterCache, "prefetch"),
@@ -49,17 +49,17 @@ PLACES = {
         "add_lora": (native.NativeKernels, "add_lora"),
         "logits": (decoder.Decoder, "_logits"),
         "sample": (TokenSampler, "sample"),
-        "detokenize": (intake.Intake, "text"),
+        "detokenize": (Intake, "text"),
     },
     "llama_cpp": {
-        "tokenize": "_encode",
+        "tokenize": (Intake, "prompt"),
         "adapter": (AdapterResidency, "_bring"),
         "switch": "_runner.switch",
         "decode": "_runner.decode",
         "sample": (TokenSampler, "sample"),
-        "detokenize": "_decode",
+        "detokenize": (Intake, "text"),
     },
-    "grouped": {"adapter": "_runner._model.load_adapter", "detokenize": "_decode"},
+    "grouped": {"adapter": "_runner._model.load_adapter", "detokenize": (Intake, "text")},
     "merged": {"fold": "_weights.fold", "adapter": (lora_delta, "read_factors")},
     "peft_hotswap": {"switch": "switch", "adapter": (PeftModel, "load_adapter")},
     "peft_mixed": {"adapter": (PeftModel, "add_adapter"), "forward": "base.model.forward"},
@@ -85,7 +85,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def entered(checkpoint, adapters, cache):
     """The engine of a name, entered once, with what it answers before anything goes wrong."""
-    known, serving = {}, Serving(checkpoint, adapters, Sampling().params(), threads=1, text=True)
+    known, serving = {}, Serving(checkpoint, adapters, threads=1)
 
     def get(name, asked, drain, outputs):
         if name not in known:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
@@ -25,7 +24,7 @@ NAMES = (
 )
 def engine(request, checkpoint, adapters):
     """An engine that keeps two adapters, and has been given none yet."""
-    serving = Serving(checkpoint, {}, Sampling().params(), threads=1, text=False)
+    serving = Serving(checkpoint, {}, threads=1)
     with request.param(name="peft", resident_adapters=2).build(serving) as entered:
         yield entered
 

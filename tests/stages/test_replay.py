@@ -51,11 +51,14 @@ class Slow(Noop):
 def serving(prepared, config):
     ready = prepared("adapters.count=1")
     adapters = {each.name: each for each in ready.adapters}
-    return Serving(ready.checkpoint, adapters, config().sampling, threads=1, text=False)
+    return Serving(ready.checkpoint, adapters, threads=1)
 
 
 def requests(count, gap_s, tokens=2):
-    return [TraceRequest(k, 0, None, "", (5, 6, 7), tokens, k * gap_s) for k in range(count)]
+    return [
+        TraceRequest(k, 0, None, "", (5, 6, 7), tokens, k * gap_s, by_text=False)
+        for k in range(count)
+    ]
 
 
 def test_a_stall_shows_in_the_requests_that_should_have_arrived_meanwhile(serving):
@@ -147,9 +150,10 @@ def test_a_batch_is_never_parted(serving, held):
 def test_the_null_engine_keeps_the_contract(serving, prepared):
     ready = prepared("adapters.count=2", "workload.iterations=1", "workload.max_new_tokens=4")
     for text in (False, True):
-        with Noop(replace(serving, text=text)) as engine:
-            iteration, rows = Replay(engine, ready.trace.iterations[0], None).run(0)
-        assert len(rows) == len(ready.trace.iterations[0])
+        asked = [replace(each, by_text=text) for each in ready.trace.iterations[0]]
+        with Noop(serving) as engine:
+            iteration, rows = Replay(engine, asked, None).run(0)
+        assert len(rows) == len(asked)
         for row in rows:
             prompt = ready.trace.requests[row.id].prompt_ids
             assert row.output_ids == (prompt * 4)[:4] and row.error is None

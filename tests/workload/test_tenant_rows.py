@@ -4,9 +4,9 @@ from time import perf_counter
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
-from pipeline.inference.events import Finished
-from pipeline.inference.stage_clock import StageClock
+from pipeline.inference.events import Finished, FinishReason
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.replay import Replay
 from pipeline.workload.trace import Trace
@@ -18,7 +18,7 @@ class Instant(Engine):
     """Answers everything with nothing, at once."""
 
     def __init__(self):
-        self.clock, self._open = StageClock(), []
+        super().__init__(Capabilities())
 
     def __enter__(self):
         return self
@@ -30,16 +30,10 @@ class Instant(Engine):
     def backend(self):
         return Backend("none")
 
-    def submit(self, request):
-        self._open.append(request.id)
-
     def step(self):
-        done, self._open = self._open, []
-        return [Finished(each, perf_counter()) for each in done]
-
-    @property
-    def busy(self):
-        return bool(self._open)
+        done = [request.id for request in self.inbox.take()[0]]
+        self.inbox.end(done)
+        return [Finished(each, perf_counter(), FinishReason.LENGTH) for each in done]
 
     @property
     def adapter_counts(self):

@@ -1,28 +1,28 @@
 """`engine=llama_cpp`: one model, one context, one adapter in effect at a time."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable
+from collections.abc import Sequence as Rows
 from dataclasses import replace
-from time import perf_counter
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.engines.batching.intake import Intake
+from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.build import backend
 from pipeline.engines.llama_cpp.files import files_of
 from pipeline.engines.llama_cpp.runner import Runner
-from pipeline.engines.llama_cpp.scheduler import Room, Running, admissible, groups, positions
+from pipeline.engines.llama_cpp.scheduler import Room, SlotSequence, admissible, groups
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
-from pipeline.inference.engine import Engine
-from pipeline.inference.events import Admitted, Event, Finished, Token
-from pipeline.inference.failure import ends_the_run, failed, not_finite, refusal
 from pipeline.inference.request import Request
-from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
 
@@ -30,23 +30,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class LlamaCpp(Engine):
+class LlamaCpp(BatchingEngine):
     """Lets requests join by its policy; then every adapter group takes a decode a step."""
 
     def __init__(self, settings: LlamaCppSettings, serving: Serving) -> None:
-        self.settings, self.serving = settings, serving
-        self.clock = StageClock()
-        self._waiting: list[Request] = []
-        self._running: list[Running] = []
-        self._events: list[Event] = []
+        super().__init__(settings.capabilities, serving)
+        self.settings = settings
+        self._waiting: list[SlotSequence] = []
+        self._running: list[SlotSequence] = []
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
         self._files = files_of(settings, serving)
-        self._tokenizer = serving.checkpoint.tokenizer()
-        ends = serving.checkpoint.config.end_ids
-        self._ends = frozenset() if serving.sampling.ignore_eos else ends
-        self._sampler = TokenSampler(ends)
+        limit = min(settings.context, serving.checkpoint.config.seen)
+        beyond = f"engine.context and the model have {limit}"
+        self.intake = Intake(serving.checkpoint, serving.adapters, limit, beyond)
+        self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         log.capture()
         self._runner = Runner(settings, serving.threads, self._files, self.clock)
         self._runner.residency.preload(serving.adapters)
@@ -59,18 +58,6 @@ class LlamaCpp(Engine):
     def close(self) -> None:
         """Free the model."""
         self._runner.close()
-
-    def submit(self, request: Request) -> None:
-        """Put the request at the end of the queue, or note why it can't be served."""
-        if why := refusal(request, self.serving.adapters) or self._misfit(request):
-            self._events.append(Finished(request.id, perf_counter(), error=why))
-        else:
-            self._waiting.append(self.serving.asked(request))
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request waits or runs, or something is still to be reported."""
-        return bool(self._waiting or self._running or self._events)
 
     @property
     def adapter_counts(self) -> AdapterCounts:
@@ -92,20 +79,8 @@ class LlamaCpp(Engine):
         """Size of the GGUF file, which is mapped into memory."""
         return self._files.base.stat().st_size
 
-    def step(self) -> list[Event]:
-        """Let requests join, then give every running one a token; an error ends its group.
-
-        One that is more than the group's is raised all the same; the next step tells the rest.
-        """
-        self._admit()
-        for group in groups(self._running):
-            self._serve(group)
-        self.clock.enter("other")
-        events, self._events = self._events, []
-        return events
-
     def score(
-        self, adapter: str | None, prompt_ids: Sequence[int], continuation_ids: Sequence[int]
+        self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
     ) -> "NDArray[np.float32]":
         """All of the continuation in one decode.
 
@@ -124,71 +99,59 @@ class LlamaCpp(Engine):
         self._sampler.teacher = teacher
         return True
 
-    def _misfit(self, request: Request) -> str | None:
-        limit = min(self.settings.context, self.serving.checkpoint.config.seen)
-        if not request.prompt_ids:
-            return "an empty prompt"
-        if positions(request) > limit:
-            return (
-                f"needs {positions(request)} positions; engine.context and the model have {limit}"
-            )
-        return None
+    def _queue(self, request: Request, prompt: list[int]) -> None:
+        self._waiting.append(SlotSequence(request, prompt))
+
+    def _open(self) -> Iterable[Sequence]:
+        return [*self._waiting, *self._running]
+
+    def _drop(self, sequence: Sequence) -> None:
+        assert isinstance(sequence, SlotSequence)
+        if sequence in self._waiting:
+            self._waiting.remove(sequence)
+            return
+        self._running.remove(sequence)
+        self._runner.forget(sequence.slot)
+        heapq.heappush(self._free, sequence.slot)
+
+    def _advance(self) -> bool:
+        """Let requests join, then give every running one a token."""
+        self._admit()
+        waiting = groups(self._running)
+        for group in waiting:
+            self._attempt(group, partial(self._serve, group))
+        self.clock.enter("other")
+        return bool(waiting)
 
     def _admit(self) -> None:
-        served = [each.request for each in self._running]
-        joining = admissible(self._waiting, served, self.settings.policy, self._room)
-        if not joining:
-            return
-        chosen = {request.id for request in joining}
-        self._waiting = [request for request in self._waiting if request.id not in chosen]
-        self._events += [Admitted(request.id, perf_counter()) for request in joining]
-        try:
-            self.clock.enter("tokenize")
-            prompts = [self._encode(request) for request in joining]
-            self.clock.enter("adapter_load")
-            self._runner.residency.look_up(request.adapter for request in joining)
-            self._runner.residency.require(request.adapter for request in [*served, *joining])
-        except Exception as error:
-            self._end(joining, error)
-            return
-        for request, prompt in zip(joining, prompts, strict=True):
-            self._running.append(Running(request, prompt, heapq.heappop(self._free)))
+        joining = admissible(self._waiting, self._running, self.settings.policy, self._room)
+        if joining:
+            self._attempt(joining, lambda: self._begin(joining))
 
-    def _end(self, requests: Sequence[Request], error: Exception) -> None:
-        """Of requests that an exception stopped, and for which nothing is held any more."""
-        self.clock.enter("other")
-        self._events += failed(requests, error)
-        if ends_the_run(error):
-            raise error
+    def _begin(self, joining: Rows[SlotSequence]) -> None:
+        self._admitted(joining)
+        self.clock.enter("adapter_load")
+        self._runner.residency.look_up(each.adapter for each in joining)
+        self._runner.residency.require(each.adapter for each in [*self._running, *joining])
+        for each in joining:
+            each.slot = heapq.heappop(self._free)
+            self._waiting.remove(each)
+            self._running.append(each)
 
-    def _encode(self, request: Request) -> Sequence[int]:
-        if not self.serving.text:
-            return request.prompt_ids
-        ids: list[int] = self._tokenizer.encode(request.prompt).ids
-        return ids
-
-    def _serve(self, group: Sequence[Running]) -> None:
+    def _serve(self, group: Rows[SlotSequence]) -> None:
         """A token for each of those that share an adapter."""
-        fresh = [each for each in group if not each.tokens]
-        begun = [each for each in group if each.tokens]
+        fresh = [each for each in group if not each.output]
+        begun = [each for each in group if each.output]
         try:
-            self._runner.switch(group[0].request.adapter)
-            self._advance("prefill", fresh)
-            self._advance("decode", begun)
-            self._finish([each for each in self._left(group) if self._is_over(each)])
-        except Exception as error:
+            self._runner.switch(group[0].adapter)
+            self._decode("prefill", fresh)
+            self._decode("decode", begun)
+        except Exception:
             self._runner.residency.deactivate()
-            left = self._left(group)
-            self._release(left)
-            self._end([each.request for each in left], error)
+            raise
 
-    def _left(self, group: Sequence[Running]) -> list[Running]:
-        """Those of the group that haven't ended."""
-        going = {each.slot for each in self._running}
-        return [each for each in group if each.slot in going]
-
-    def _advance(self, stage: str, sequences: Sequence[Running]) -> None:
-        """A token for each sequence, all from one decode; one that has none ends by itself."""
+    def _decode(self, stage: str, sequences: Rows[SlotSequence]) -> None:
+        """A token for each sequence, all from one decode."""
         if not sequences:
             return
         self.clock.enter(stage)
@@ -196,52 +159,17 @@ class LlamaCpp(Engine):
         self.clock.enter("sample")
         ids = self._sampler.sample(logits, sequences)
         at = self.clock.enter("other")
-        for each, id_ in zip(sequences, ids, strict=True):
-            if id_ is None:
-                why = not_finite(each.request, len(each.tokens))
-                self._events.append(Finished(each.request.id, at, error=why))
-            else:
-                each.tokens.append(id_)
-                each.last_at = at
-                self._events.append(Token(each.request.id, at, id_))
-        if broken := [each for each, id_ in zip(sequences, ids, strict=True) if id_ is None]:
-            self._release(broken)
+        self._give(sequences, ids, at)
+        if None in ids:
             self._wipe()
 
     def _wipe(self) -> None:
         """Leave nothing in the KV cache but what is of those that have a token."""
-        self._runner.wipe([each.slot for each in self._running if each.tokens])
-
-    def _is_over(self, each: Running) -> bool:
-        full = len(each.tokens) == each.request.max_new_tokens
-        return full or each.tokens[-1] in self._ends
-
-    def _finish(self, sequences: Sequence[Running]) -> None:
-        self.clock.enter("detokenize")
-        texts = [self._decode(each.tokens) for each in sequences]
-        self.clock.enter("other")
-        self._release(sequences)
-        self._events += [
-            Finished(each.request.id, each.last_at, text)
-            for each, text in zip(sequences, texts, strict=True)
-        ]
-
-    def _decode(self, tokens: Sequence[int]) -> str | None:
-        if not self.serving.text:
-            return None
-        text: str = self._tokenizer.decode(tokens, skip_special_tokens=False)
-        return text
-
-    def _release(self, sequences: Sequence[Running]) -> None:
-        for each in sequences:
-            self._runner.forget(each.slot)
-            heapq.heappush(self._free, each.slot)
-        gone = {each.slot for each in sequences}
-        self._running = [each for each in self._running if each.slot not in gone]
+        self._runner.wipe([each.slot for each in self._running if each.output])
 
 
-def _chunk(each: Running) -> Chunk:
+def _chunk(each: SlotSequence) -> Chunk:
     """What the model hasn't seen of a sequence: its prompt, or its last token."""
-    if not each.tokens:
+    if not each.output:
         return Chunk(each.slot, 0, each.prompt)
-    return Chunk(each.slot, len(each.prompt) + len(each.tokens) - 1, each.tokens[-1:])
+    return Chunk(each.slot, len(each.prompt) + len(each.output) - 1, each.output[-1:])

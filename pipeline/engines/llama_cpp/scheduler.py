@@ -1,10 +1,11 @@
 """Which of the waiting requests join those that run."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from collections.abc import Sequence as Rows
+from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.inference.request import Request
+from pipeline.engines.batching.sequence import Sequence
 
 
 class GroupPolicy(StrEnum):
@@ -29,39 +30,21 @@ class Room:
     adapters: int | None
 
 
-@dataclass
-class Running:
-    """A request that is being served, and where it stands.
+@dataclass(slots=True, eq=False)
+class SlotSequence(Sequence):
+    """A sequence, and where it lies while it runs.
 
     Attributes:
-        request: what was asked.
-        prompt: its token ids.
-        slot: its sequence in the KV cache.
-        tokens: ids generated so far.
-        last_at: stamp of the last of them.
+        slot: its sequence in the KV cache; -1 before it is admitted.
     """
 
-    request: Request
-    prompt: Sequence[int]
-    slot: int
-    tokens: list[int] = field(default_factory=list)
-    last_at: float = 0.0
-
-    @property
-    def output(self) -> Sequence[int]:
-        """Ids generated so far, as the sampler asks for them."""
-        return self.tokens
-
-
-def positions(request: Request) -> int:
-    """Places in the KV cache that a request may come to need."""
-    return len(request.prompt_ids) + request.max_new_tokens
+    slot: int = -1
 
 
 def admissible(
-    waiting: Sequence[Request], running: Iterable[Request], policy: GroupPolicy, room: Room
-) -> list[Request]:
-    """The requests to begin now, in order of arrival; the oldest is never passed over for long.
+    waiting: Rows[SlotSequence], running: Iterable[SlotSequence], policy: GroupPolicy, room: Room
+) -> list[SlotSequence]:
+    """Those to begin now, in order of arrival; the oldest is never passed over for long.
 
     Grouped, all that wait for the oldest request's adapter form a group, once nothing runs any
     more. Interleaved, whoever is next joins; nobody overtakes one that there is no room for.
@@ -70,34 +53,34 @@ def admissible(
         waiting: in order of arrival.
         running: those being served.
         policy: which of the two.
-        room: what the engine can hold; every waiting request fits in it alone.
+        room: what the engine can hold; each of the waiting fits in it alone.
     """
     served = list(running)
     if not waiting or (policy is GroupPolicy.GROUPED and served):
         return []
     head = waiting[0].adapter
-    joining: list[Request] = []
-    for request in waiting:
-        if policy is GroupPolicy.GROUPED and request.adapter != head:
+    joining: list[SlotSequence] = []
+    for each in waiting:
+        if policy is GroupPolicy.GROUPED and each.adapter != head:
             continue
-        if not _fit([*served, *joining, request], room):
+        if not _fit([*served, *joining, each], room):
             break
-        joining.append(request)
+        joining.append(each)
     return joining
 
 
-def groups(running: Sequence[Running]) -> list[list[Running]]:
+def groups(running: Iterable[SlotSequence]) -> list[list[SlotSequence]]:
     """Those that run, by adapter, in the order in which the adapters came."""
-    by_adapter: dict[str | None, list[Running]] = {}
+    by_adapter: dict[str | None, list[SlotSequence]] = {}
     for each in running:
-        by_adapter.setdefault(each.request.adapter, []).append(each)
+        by_adapter.setdefault(each.adapter, []).append(each)
     return list(by_adapter.values())
 
 
-def _fit(requests: Sequence[Request], room: Room) -> bool:
-    adapters = {request.adapter for request in requests} - {None}
+def _fit(sequences: Rows[SlotSequence], room: Room) -> bool:
+    adapters = {each.adapter for each in sequences} - {None}
     return (
-        len(requests) <= room.sequences
-        and sum(map(positions, requests)) <= room.positions
+        len(sequences) <= room.sequences
+        and sum(each.positions for each in sequences) <= room.positions
         and (room.adapters is None or len(adapters) <= room.adapters)
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -15,6 +15,7 @@ from pipeline.engines.needs import Need, cached, updates
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
 from pipeline.gguf.quantise import INSTALL
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
@@ -58,6 +59,9 @@ class LlamaCppSettings(EngineSettings):
     context: Annotated[int, Field(ge=1, le=LONGEST)] = 4096
     gguf: Path | None = None
     adapters_gguf: Mapping[str, Path] | None = None
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        stream=True, cancels=True, per_request_sampling=True
+    )
 
     def __post_init__(self) -> None:
         if (self.gguf is None) == (self.precision == "file"):

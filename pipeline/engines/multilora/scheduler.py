@@ -7,7 +7,7 @@ from typing import Any, Generic
 from pipeline.engines.adapter_cache import AdapterCache, Readiness
 from pipeline.engines.adapter_registry import AdapterGeneration, T
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.sequence import Chunk, Sequence
+from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 
 
 class QueuePolicy(StrEnum):
@@ -53,15 +53,15 @@ class Scheduler(Generic[T]):
         self._kv, self._adapters = kv, adapters
         self._max_batch_size, self._prefill_tokens = max_batch_size, prefill_tokens
         self._policy, self._patience = policy, patience
-        self.waiting: list[Sequence[T]] = []
-        self.running: list[Sequence[T]] = []
+        self.waiting: list[PagedSequence[T]] = []
+        self.running: list[PagedSequence[T]] = []
 
     @property
-    def open(self) -> list[Sequence[T]]:
+    def open(self) -> list[PagedSequence[T]]:
         """All that waits or runs."""
         return self.waiting + self.running
 
-    def add(self, sequence: Sequence[T]) -> None:
+    def add(self, sequence: PagedSequence[T]) -> None:
         """Put it at the end of the queue; it must fit the pool, and its adapter the budget.
 
         Raises:
@@ -70,7 +70,7 @@ class Scheduler(Generic[T]):
         sequence.lease = self._adapters.lease(sequence.adapter)
         self.waiting.append(sequence)
 
-    def admit(self) -> list[Sequence[T]]:
+    def admit(self) -> list[PagedSequence[T]]:
         """Move from waiting to running whatever may run now, and send for adapters ahead of need.
 
         The waiting are looked at in the policy's order. Adapters are sent for on behalf of as many
@@ -78,7 +78,7 @@ class Scheduler(Generic[T]):
         a place or blocks ends the admissions, not the loading. Behind the first whose adapter is
         neither here nor on its way only the base model's requests go on.
         """
-        admitted: list[Sequence[T]] = []
+        admitted: list[PagedSequence[T]] = []
         try:
             self._admit(admitted)
         finally:
@@ -86,7 +86,7 @@ class Scheduler(Generic[T]):
                 self._dequeue(admitted)
         return admitted
 
-    def _admit(self, admitted: list[Sequence[T]]) -> None:
+    def _admit(self, admitted: list[PagedSequence[T]]) -> None:
         """Each is started whole or not at all, and is one of those admitted once it runs."""
         wanted: set[AdapterGeneration[Any, T] | None] = set()
         full = stuck = False
@@ -105,7 +105,7 @@ class Scheduler(Generic[T]):
                     admitted.append(sequence)
 
     def _readiness(
-        self, sequence: Sequence[T], wanted: set[AdapterGeneration[Any, T] | None], ahead: bool
+        self, sequence: PagedSequence[T], wanted: set[AdapterGeneration[Any, T] | None], ahead: bool
     ) -> Readiness:
         """Of its adapter, which is sent for if it is far enough ahead."""
         adapter = sequence.lease.adapter
@@ -127,14 +127,14 @@ class Scheduler(Generic[T]):
                 budget -= prefills[-1].count
         return decodes + prefills
 
-    def release(self, sequence: Sequence[T]) -> None:
+    def release(self, sequence: PagedSequence[T]) -> None:
         """A running sequence is done: its blocks and its adapter are free."""
         self.running.remove(sequence)
         self._kv.release(sequence.blocks)
         sequence.blocks = ()
         self._adapters.release(sequence.lease)
 
-    def drop(self, sequence: Sequence[T]) -> None:
+    def drop(self, sequence: PagedSequence[T]) -> None:
         """Forget a sequence, wherever it is."""
         if sequence in self.running:
             self.release(sequence)
@@ -142,21 +142,21 @@ class Scheduler(Generic[T]):
             self.waiting.remove(sequence)
             self._adapters.release(sequence.lease)
 
-    def _queue(self) -> Iterable[Sequence[T]]:
+    def _queue(self) -> Iterable[PagedSequence[T]]:
         if self._policy is QueuePolicy.ADAPTER_AWARE:
             return sorted(self.waiting, key=self._rank)
         return self.waiting
 
-    def _rank(self, sequence: Sequence[T]) -> tuple[bool, bool]:
+    def _rank(self, sequence: PagedSequence[T]) -> tuple[bool, bool]:
         patient = sequence.overtaken < self._patience
         return patient, patient and not self._adapters.holds(sequence.lease.adapter)
 
-    def _has_place(self, sequence: Sequence[T]) -> bool:
+    def _has_place(self, sequence: PagedSequence[T]) -> bool:
         return len(self.running) < self._max_batch_size and self._kv.can_allocate(
             sequence.positions
         )
 
-    def _start(self, sequence: Sequence[T]) -> None:
+    def _start(self, sequence: PagedSequence[T]) -> None:
         sequence.blocks = self._kv.allocate(sequence.positions)
         try:
             self._adapters.acquire(sequence.lease, missed=sequence.missed)
@@ -166,7 +166,7 @@ class Scheduler(Generic[T]):
             raise
         self.running.append(sequence)
 
-    def _dequeue(self, admitted: list[Sequence[T]]) -> None:
+    def _dequeue(self, admitted: list[PagedSequence[T]]) -> None:
         gone, still = set(admitted), []
         for sequence in reversed(self.waiting):
             if sequence in gone:

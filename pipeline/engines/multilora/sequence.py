@@ -1,21 +1,18 @@
-"""A request as it is being answered."""
+"""A sequence whose keys and values lie in the blocks of a pool, and its share of a step."""
 
 from dataclasses import dataclass, field
 from typing import Generic
 
 from pipeline.engines.adapter_cache import Lease
 from pipeline.engines.adapter_registry import T
-from pipeline.inference.request import Request
+from pipeline.engines.batching.sequence import Sequence
 
 
 @dataclass(slots=True, eq=False)
-class Sequence(Generic[T]):
-    """Prompt, output so far, and what the sequence holds while it runs.
+class PagedSequence(Sequence, Generic[T]):
+    """A sequence, and what it holds while it runs.
 
     Attributes:
-        request: what was asked.
-        prompt: its token ids.
-        output: ids generated so far.
         computed: leading tokens whose keys and values are in the pool.
         blocks: blocks of the pool that it holds, in order; none before it is admitted.
         lease: its claim to its adapter, from when it waits until it ends.
@@ -23,9 +20,6 @@ class Sequence(Generic[T]):
         overtaken: later requests that were admitted before it.
     """
 
-    request: Request
-    prompt: list[int]
-    output: list[int] = field(default_factory=list)
     computed: int = 0
     blocks: tuple[int, ...] = ()
     lease: Lease[T] = field(default_factory=Lease)
@@ -33,24 +27,9 @@ class Sequence(Generic[T]):
     overtaken: int = 0
 
     @property
-    def id(self) -> int:
-        """The request's."""
-        return self.request.id
-
-    @property
-    def adapter(self) -> str | None:
-        """Name of its adapter; None for the base model."""
-        return self.request.adapter
-
-    @property
     def weights(self) -> T | None:
         """Its adapter's while it runs; None for the base model."""
         return self.lease.weights
-
-    @property
-    def positions(self) -> int:
-        """Positions it can ever need."""
-        return len(self.prompt) + self.request.max_new_tokens
 
     @property
     def pending(self) -> int:
@@ -73,7 +52,7 @@ class Chunk(Generic[T]):
         count: how many of its pending tokens.
     """
 
-    sequence: Sequence[T]
+    sequence: PagedSequence[T]
     count: int
 
     @property

@@ -1,7 +1,7 @@
 """Settings of our own engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -12,6 +12,7 @@ from pipeline.engines.multilora.scheduler import QueuePolicy
 from pipeline.engines.needs import Need, cached, projections, updates, vocabulary
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import Choice
@@ -73,6 +74,9 @@ class MultiloraSettings(EngineSettings):
     policy: QueuePolicy = QueuePolicy.FCFS
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        stream=True, mixes_adapters=True, cancels=True, per_request_sampling=True
+    )
 
     def idle(self) -> Mapping[str, str]:
         """Where nobody overtakes, nobody is patient."""
@@ -141,7 +145,7 @@ class MultiloraSettings(EngineSettings):
         adapters = updates(serving.adapters.values(), int(WIDTHS[self.adapter_dtype]))
         pool = cached(shape, self.kv_tokens or 0, 4)
         row = 2 * shape.hidden + 2 * shape.intermediate
-        prompts = sum(len(each.prompt_ids) for each in together[: self.max_batch_size])
+        prompts = sum(len(each.prompt_ids or ()) for each in together[: self.max_batch_size])
         step = 4 * row * min(prompts, self.prefill_tokens)
         return (
             Need(f"weights in {self.precision}", int(packed)),

@@ -1,6 +1,6 @@
 """A transformers model that generates with a stamp for every token."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence as Rows
 from typing import Any
 
 import torch
@@ -9,17 +9,20 @@ from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
     LogitsProcessorList,
+    StoppingCriteriaList,
 )
 from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import disable_progress_bar
 
+from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import Serving
-from pipeline.engines.transformers.forced_logits import ForcedLogits
+from pipeline.engines.transformers.cancelled_rows import CancelledRows
+from pipeline.engines.transformers.chosen_logits import ChosenLogits
 from pipeline.engines.transformers.sound_rows import SoundRows
 from pipeline.engines.transformers.static_batch import Output
 from pipeline.engines.transformers.stored_weights import loading, stored_bytes
 from pipeline.inference.stage_clock import StageClock
-from pipeline.inference.teacher import Teacher
+from pipeline.inference.token_sampler import TokenSampler
 
 PAD = 0
 """Fills rows to the length of the longest; what is masked may be any token."""
@@ -32,18 +35,16 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 class BaseModel:
-    """The base model, its tokenizer and `generate`, tapped for stamps and stages.
+    """The base model and `generate`, tapped for stamps and stages.
 
     Attributes:
-        teacher: while there is one, `generate` writes what it says.
+        sampler: chooses tokens where plain greedy decoding isn't all that is asked for.
     """
 
     def __init__(self, serving: Serving, precision: str, clock: StageClock) -> None:
         disable_progress_bar()
         torch.set_num_threads(serving.threads)
-        torch.manual_seed(serving.sampling.seed)
         folder = str(serving.checkpoint.folder)
-        self.tokenizer = serving.checkpoint.tokenizer()
         dtype = DTYPES[precision]
         self.model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -54,56 +55,41 @@ class BaseModel:
             **loading(serving.quantization, dtype),
         ).eval()
         self.bytes = stored_bytes(self.model)
-        self.eos = serving.checkpoint.config.end_ids
         self.weight_bytes = _read_bytes(self.model)
         self.model.generation_config = GenerationConfig()
-        self.teacher: Teacher | None = None
-        self._sampling = serving.sampling
+        self._eos = serving.checkpoint.config.end_ids
+        self.sampler = TokenSampler(self._eos)
         self._tap = _Tap(self.model, clock)
-
-    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Token ids of the prompts."""
-        return [self.tokenizer.encode(prompt).ids for prompt in prompts]
-
-    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
-        """Text of the outputs."""
-        return [self.tokenizer.decode(list(row), skip_special_tokens=False) for row in outputs]
 
     @torch.inference_mode()
     def generate(
-        self,
-        model: Any,
-        prompts: Sequence[Sequence[int]],
-        requests: Sequence[int],
-        new_tokens: int,
-        **extra: Any,
+        self, model: Any, batch: Rows[Sequence], cancelled: CancelledRows, **extra: Any
     ) -> Output:
-        """`model.generate` over left-padded prompts.
+        """`model.generate` over left-padded prompts, as far as the longest answer.
 
         Args:
             model: this base model, or a PEFT model around it.
-            prompts: token ids, one row a request.
-            requests: id of each row's request.
-            new_tokens: how many to generate for every row.
+            batch: one row each.
+            cancelled: ends rows before their time.
             extra: passed on, such as PEFT's `adapter_names`.
         """
-        ids, mask = self._pad(prompts)
+        ids, mask = self._pad([each.prompt for each in batch])
         watch = SoundRows()
         self._tap.begin()
         tokens: Tensor = model.generate(
             input_ids=ids,
             attention_mask=mask,
-            generation_config=self._config(new_tokens),
+            generation_config=self._config(batch),
             streamer=self._tap,
-            logits_processor=LogitsProcessorList([watch, *self._forced(requests, ids.shape[1])]),
+            logits_processor=LogitsProcessorList([watch, *self._chosen(batch)]),
+            stopping_criteria=StoppingCriteriaList([cancelled]),
             **extra,
         )
-        return Output(tokens[:, ids.shape[1] :].tolist(), self._tap.stamps, watch.broken_at)
+        rows = tokens[:, ids.shape[1] :].tolist()
+        return Output(rows, self._tap.stamps, watch.broken_at, cancelled.ids)
 
     @torch.inference_mode()
-    def score(
-        self, model: Any, prompt: Sequence[int], continuation: Sequence[int], **extra: Any
-    ) -> Tensor:
+    def score(self, model: Any, prompt: Rows[int], continuation: Rows[int], **extra: Any) -> Tensor:
         """Log-probabilities at each position of the continuation, fp32 (n, vocabulary).
 
         Args:
@@ -118,12 +104,16 @@ class BaseModel:
         ).logits
         return logits[0].float().log_softmax(-1)
 
-    def _forced(self, requests: Sequence[int], prompt_tokens: int) -> list[ForcedLogits]:
-        if self.teacher is None:
+    def _chosen(self, batch: Rows[Sequence]) -> list[ChosenLogits]:
+        asked = [each.request.sampling for each in batch]
+        plain = all(
+            each.is_greedy and not (each.has_penalties or each.min_tokens) for each in asked
+        )
+        if plain and self.sampler.teacher is None:
             return []
-        return [ForcedLogits(self.teacher, requests, prompt_tokens)]
+        return [ChosenLogits(self.sampler, batch)]
 
-    def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def _pad(self, prompts: Rows[Rows[int]]) -> tuple[Tensor, Tensor]:
         width = max(len(prompt) for prompt in prompts)
         ids = torch.full((len(prompts), width), PAD)
         mask = torch.zeros_like(ids)
@@ -132,15 +122,14 @@ class BaseModel:
             mask[row, width - len(prompt) :] = 1
         return ids, mask
 
-    def _config(self, new_tokens: int) -> GenerationConfig:
-        sampling = self._sampling
-        drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
+    def _config(self, batch: Rows[Sequence]) -> GenerationConfig:
+        """End tokens end a row where they end all of them; else they are found afterwards."""
+        ignored = any(each.request.sampling.ignore_eos for each in batch)
         return GenerationConfig(
-            max_new_tokens=new_tokens,
-            do_sample=not sampling.is_greedy,
+            max_new_tokens=max(each.request.max_new_tokens for each in batch),
+            do_sample=False,
             pad_token_id=PAD,
-            eos_token_id=None if sampling.ignore_eos or not self.eos else sorted(self.eos),
-            **({} if sampling.is_greedy else drawn),
+            eos_token_id=None if ignored or not self._eos else sorted(self._eos),
         )
 
 

@@ -2,8 +2,18 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
-from pipeline.inference.request import Request
+
+class Asking(Protocol):
+    """A request, or what becomes of it."""
+
+    @property
+    def adapter(self) -> str | None:
+        """Name of its adapter; None for the base model."""
+
+
+A = TypeVar("A", bound=Asking)
 
 
 class BatchPolicy(StrEnum):
@@ -14,12 +24,12 @@ class BatchPolicy(StrEnum):
 
 
 def next_batch(
-    waiting: Sequence[Request],
+    waiting: Sequence[A],
     policy: BatchPolicy,
     limit: int | None,
     mixes: bool,
     resident: int | None = None,
-) -> list[Request]:
+) -> list[A]:
     """The requests to serve together now; the oldest is always among them, so none starves.
 
     Args:
@@ -41,7 +51,7 @@ def next_batch(
     return list(waiting[:run][:limit])
 
 
-def _with_few_adapters(waiting: Sequence[Request], most: int | None) -> list[Request]:
+def _with_few_adapters(waiting: Sequence[A], most: int | None) -> list[A]:
     """The first of them, up to the one whose adapter would be one too many."""
     seen: set[str] = set()
     for index, request in enumerate(waiting):
@@ -52,5 +62,5 @@ def _with_few_adapters(waiting: Sequence[Request], most: int | None) -> list[Req
     return list(waiting)
 
 
-def _adapter(request: Request) -> str:
+def _adapter(request: Asking) -> str:
     return request.adapter or ""

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
+from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.settings import STRICT
 
@@ -25,7 +26,9 @@ class PeftMixedSettings(PeftSettings):
     """
 
     variants: ClassVar[frozenset[str]] = frozenset({"lora_bias"})
-    mixes_adapters: ClassVar[bool] = True
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        mixes_adapters=True, cancels=True, per_request_sampling=True
+    )
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""

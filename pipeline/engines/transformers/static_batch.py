@@ -1,25 +1,27 @@
 """An engine that serves one batch from beginning to end before it forms the next."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Sequence as Rows
 from dataclasses import dataclass, field
 from itertools import islice
-from time import perf_counter
 from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
 
+from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.engines.batching.intake import Intake
+from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.needs import Need, cached, padded, projections, updates, vocabulary
 from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.settings import EngineSettings, Serving
-from pipeline.engines.transformers.batching import BatchPolicy, next_batch
+from pipeline.engines.transformers.batching import A, BatchPolicy, next_batch
 from pipeline.inference.adapter_counts import AdapterCounts
-from pipeline.inference.engine import Engine
-from pipeline.inference.events import Admitted, Event, Finished, Token
-from pipeline.inference.failure import ends_the_run, failed, not_finite, refusal
+from pipeline.inference.capabilities import Capabilities
+from pipeline.inference.events import Event, Finished, Token
+from pipeline.inference.failure import not_finite
 from pipeline.inference.request import Request
-from pipeline.inference.stage_clock import StageClock
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
@@ -38,7 +40,6 @@ class StaticSettings(EngineSettings):
     """What all static engines have in common.
 
     Attributes:
-        mixes_adapters: whether one batch may hold several adapters.
         name: what the user typed.
         precision: of weights and activations.
         policy: `fcfs` or `grouped`.
@@ -51,22 +52,22 @@ class StaticSettings(EngineSettings):
     policy: BatchPolicy = BatchPolicy.GROUPED
     max_batch_size: PositiveInt | None = None
     resident_adapters: PositiveInt | None = None
-    mixes_adapters: ClassVar[bool] = False
+    capabilities: ClassVar[Capabilities] = Capabilities(cancels=True, per_request_sampling=True)
 
-    def next_batch(self, waiting: Sequence[Request]) -> list[Request]:
+    def next_batch(self, waiting: Rows[A]) -> list[A]:
         """The requests to serve together now, of those that wait, at least one."""
-        return next_batch(
-            waiting, self.policy, self.max_batch_size, self.mixes_adapters, self.resident_adapters
-        )
+        mixes = self.capabilities.mixes_adapters
+        return next_batch(waiting, self.policy, self.max_batch_size, mixes, self.resident_adapters)
 
-    def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
+    def needs(self, serving: Serving, together: Rows[Request]) -> Rows[Need]:
         """The weights, the adapters, and what the first batch leaves and makes on its way."""
         shape, width = serving.checkpoint.config, WIDTHS[self.precision]
         stored = STORED.get(serving.quantization, width)
         rows = vocabulary(shape) * (1 if shape.tied else 2)
         resident = islice(serving.adapters.values(), self.resident_adapters)
-        batch = self.next_batch(together) if together else ()
-        kept = cached(shape, padded(batch, serving.sampling.ignore_eos), width)
+        batch = self.next_batch(together) if together else []
+        answers = all(each.sampling.ignore_eos for each in batch)
+        kept = cached(shape, padded(batch, answers), width)
         made = 2 * width * shape.intermediate * padded(batch, answers=False)
         return (
             Need(f"weights in {self.precision}", int(projections(shape) * stored + rows * width)),
@@ -83,25 +84,27 @@ class Output:
         tokens: ids of every row.
         stamps: when the tokens of a step were there.
         broken_at: by row, its first token that stands for none: the logits weren't finite.
+        cancelled: ids of the requests that were cancelled meanwhile.
     """
 
-    tokens: Sequence[Sequence[int]]
-    stamps: Sequence[float]
+    tokens: Rows[Rows[int]]
+    stamps: Rows[float]
     broken_at: Mapping[int, int] = field(default_factory=dict)
+    cancelled: Collection[Hashable] = ()
 
     def row(self, index: int) -> list[int]:
         """The tokens of a row up to where it broke."""
         return list(self.tokens[index][: self.broken_at.get(index)])
 
 
-class StaticBatchEngine(Engine):
+class StaticBatchEngine(BatchingEngine):
     """Queue, policy, residency and events; a subclass brings the model."""
 
     def __init__(self, settings: StaticSettings, serving: Serving) -> None:
-        self.settings, self.serving = settings, serving
-        self.clock = StageClock()
-        self._waiting: list[Request] = []
-        self._events: list[Event] = []
+        super().__init__(settings.capabilities, serving)
+        self.settings = settings
+        self.intake = Intake(serving.checkpoint, serving.adapters)
+        self._waiting: list[Sequence] = []
         self.residency = AdapterResidency(
             settings.resident_adapters, self.load_adapter, self.unload_adapter
         )
@@ -119,111 +122,65 @@ class StaticBatchEngine(Engine):
         """Put one adapter, or the bare base model, into effect."""
 
     @abstractmethod
-    def encode(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Token ids of the prompts."""
-
-    @abstractmethod
-    def decode(self, outputs: Sequence[Sequence[int]]) -> list[str]:
-        """Text of the outputs."""
-
-    @abstractmethod
-    def generate(self, prompts: Sequence[Sequence[int]], batch: Sequence[Request]) -> Output:
-        """Run the batch through the model; row i answers request i."""
-
-    def submit(self, request: Request) -> None:
-        """Put the request at the end of the queue."""
-        self._waiting.append(request)
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything waits or is still to be reported; nothing is half done between steps."""
-        return bool(self._waiting or self._events)
+    def generate(self, batch: Rows[Sequence]) -> Output:
+        """Run the batch through the model; row i answers sequence i."""
 
     @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
         return self.residency.counts
 
-    def step(self) -> list[Event]:
-        """Serve one batch to its end; an error ends its requests, not the engine.
+    def _queue(self, request: Request, prompt: list[int]) -> None:
+        self._waiting.append(Sequence(request, prompt))
 
-        One that is more than theirs is raised all the same; the next step tells how they ended.
-        """
-        if self._waiting:
-            self._serve_next(self.settings.next_batch(self._waiting))
-        events, self._events = self._events, []
-        return events
+    def _open(self) -> Iterable[Sequence]:
+        return self._waiting
 
-    def _serve_next(self, batch: list[Request]) -> None:
-        chosen = {request.id for request in batch}
-        self._waiting = [request for request in self._waiting if request.id not in chosen]
-        self._events += [Admitted(request.id, perf_counter()) for request in batch]
-        refused = {request.id: refusal(request, self.serving.adapters) for request in batch}
-        for id_, why in refused.items():
-            if why:
-                self._events.append(Finished(id_, perf_counter(), error=why))
-        batch = [request for request in batch if not refused[request.id]]
-        try:
-            self._events += self._serve(batch) if batch else []
-        except Exception as error:
-            self.residency.deactivate()
-            self._events += failed(batch, error)
-            if ends_the_run(error):
-                raise
-        finally:
-            self.clock.enter("other")
+    def _drop(self, sequence: Sequence) -> None:
+        self._waiting.remove(sequence)
 
-    def _serve(self, batch: list[Request]) -> list[Event]:
-        prompts = self._tokenize(batch)
-        self._bring_adapters(batch)
-        output = self.generate(prompts, batch)
-        rows = [self._cut(output.row(index), request) for index, request in enumerate(batch)]
-        texts = self._detokenize(rows)
+    def _advance(self) -> bool:
+        """Serve one batch from beginning to end; nothing is half done between steps."""
+        if not self._waiting:
+            return False
+        batch = self.settings.next_batch(self._waiting)
+        self._admitted(batch)
+        self._attempt(batch, lambda: self._serve(batch))
         self.clock.enter("other")
-        events: list[Event] = []
-        for request, row, text in zip(batch, rows, texts, strict=True):
-            stamps = output.stamps[: len(row)]
-            events += [Token(request.id, at, id_) for at, id_ in zip(stamps, row, strict=True)]
-            if self._is_over(row, request):
-                events.append(Finished(request.id, stamps[-1], text))
-            else:
-                why = not_finite(request, len(row))
-                events.append(Finished(request.id, output.stamps[len(row)], error=why))
-        return events
+        return True
 
-    def _tokenize(self, batch: Sequence[Request]) -> list[list[int]]:
-        self.clock.enter("tokenize")
-        if self.serving.text:
-            return self.encode([request.prompt for request in batch])
-        return [list(request.prompt_ids) for request in batch]
+    def _serve(self, batch: Rows[Sequence]) -> None:
+        try:
+            self._bring_adapters(batch)
+            output = self.generate(batch)
+        except Exception:
+            self.residency.deactivate()
+            raise
+        told = [self._events_of(each, row, output) for row, each in enumerate(batch)]
+        for sequence, events in zip(batch, told, strict=True):
+            self._drop(sequence)
+            self._events += events
 
-    def _bring_adapters(self, batch: Sequence[Request]) -> None:
-        names = [request.adapter for request in batch]
+    def _bring_adapters(self, batch: Rows[Sequence]) -> None:
+        names = [each.adapter for each in batch]
         self.clock.enter("adapter_load")
         self.residency.look_up(names)
         self.residency.require(names)
-        if not self.settings.mixes_adapters:
+        if not self.settings.capabilities.mixes_adapters:
             self.clock.enter("adapter_switch")
             if self.residency.activate(names[0]):
                 self.switch(names[0])
 
-    def _detokenize(self, rows: list[list[int]]) -> Sequence[str | None]:
-        self.clock.enter("detokenize")
-        return self.decode(rows) if self.serving.text else [None] * len(rows)
-
-    def _cut(self, row: Sequence[int], request: Request) -> list[int]:
-        kept = list(row[: request.max_new_tokens])
-        ends = [index for index, id_ in enumerate(kept) if id_ in self._ends]
-        return kept[: ends[0] + 1] if ends else kept
-
-    def _is_over(self, row: Sequence[int], request: Request) -> bool:
-        return len(row) == request.max_new_tokens or (bool(row) and row[-1] in self._ends)
-
-    @property
-    def _ends(self) -> frozenset[int]:
-        return frozenset() if self.serving.sampling.ignore_eos else self.eos
-
-    @property
-    @abstractmethod
-    def eos(self) -> frozenset[int]:
-        """Ids that end a sequence."""
+    def _events_of(self, sequence: Sequence, row: int, output: Output) -> list[Event]:
+        """What became of a row, which may have gone on past the end of its answer."""
+        if sequence.id in output.cancelled:
+            return [Finished.cancelled(sequence.id, output.stamps[-1])]
+        events: list[Event] = []
+        for id_, at in zip(output.row(row), output.stamps, strict=False):
+            sequence.output.append(id_)
+            events.append(Token(sequence.id, at, id_))
+            if reason := self._ending(sequence):
+                return [*events, Finished(sequence.id, at, reason, self._text(sequence))]
+        why = not_finite(sequence.request, len(sequence.output))
+        at = output.stamps[len(sequence.output)]
+        return [*events, Finished.failed(sequence.id, at, why)]

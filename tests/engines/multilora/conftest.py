@@ -11,7 +11,7 @@ import torch
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.sequence import Sequence as Waiting
+from pipeline.engines.multilora.sequence import PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from pipeline.kernels.token_batch import Segment, TokenBatch
@@ -126,7 +126,7 @@ def request_of():
     """Makes requests; ids rise unless given."""
     made = []
 
-    def make(adapter=None, prompt="", new_tokens=4, ids=(5, 6, 7)):
+    def make(adapter=None, prompt=None, new_tokens=4, ids=(5, 6, 7)):
         made.append(None)
         return Request(
             len(made) - 1,
@@ -145,6 +145,6 @@ def sequence_of(request_of):
 
     def make(*arguments, **named):
         request = request_of(*arguments, **named)
-        return Waiting(request, list(request.prompt_ids))
+        return PagedSequence(request, list(request.prompt_ids))
 
     return make

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.engines.adapter_cache import Lease
 from pipeline.engines.adapter_registry import AdapterGeneration
 from pipeline.engines.multilora.assembly import assemble, by_adapter
-from pipeline.engines.multilora.sequence import Chunk, Sequence
+from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 
@@ -27,7 +27,7 @@ def chunks(draw):
     done = len(prompt) + len(output) - 1 if output else draw(st.integers(0, len(prompt) - 1))
     blocks = tuple(draw(st.lists(st.integers(0, 50), min_size=1, max_size=5)))
     claim = Lease(adapter and AdapterGeneration(adapter, None, weights=adapter), pinned=True)
-    sequence = Sequence(request, prompt, output, done, blocks, lease=claim)
+    sequence = PagedSequence(request, prompt, output, done, blocks, lease=claim)
     return Chunk(sequence, draw(st.integers(1, sequence.pending)))
 
 

@@ -82,7 +82,7 @@ def test_arrivals_join_what_runs(serve):
     events, late = [], list(batch)
     while engine.busy or late:
         if late:
-            engine.submit(late.pop(0))
+            engine.submit(late.pop(0).to_inference())
         events += engine.step()
     assert {id_: tuple(ids) for id_, ids in outputs(events).items()} == {
         id_: row.output_ids for id_, row in at_once.items()
@@ -130,11 +130,12 @@ def test_cancelling_frees_blocks_and_pins(serve):
     engine, trace = serve(*DISTINCT, "engine.max_batch_size=2")
     first, second, third, *_ = trace.iterations[0]
     for request in (first, second, third):
-        engine.submit(request)
+        engine.submit(request.to_inference())
     events = engine.step()
     assert engine.cancel(first.id)
     assert engine.cancel(third.id)
-    engine.submit(first)
+    events += engine.step()
+    engine.submit(first.to_inference())
     assert engine.cancel(first.id)
     events += drain(engine)
     ended = Counter((e.request_id, e.error) for e in events if isinstance(e, Finished))
@@ -183,7 +184,7 @@ def test_others_decode_while_an_adapter_loads(serve):
     del engine._cache._resident[engine.adapters[slow.adapter]]
     engine._cache._load = lambda file: gate.wait(60) and load(file)
     for request in (slow, *others):
-        engine.submit(request)
+        engine.submit(request.to_inference())
     events = []
     while len([event for event in events if isinstance(event, Finished)]) < 2:
         events += engine.step()
@@ -231,11 +232,13 @@ def test_outputs_end_at_the_end_token_when_told(serve):
     engine, trace = serve(*DISTINCT)
     request = trace.iterations[0][0]
     row = run(engine, [request])[1][request.id]
-    engine._ends = frozenset({row.output_ids[2]})
-    ended = run(engine, [request])[1][request.id].output_ids
+    engine.intake.end_ids = frozenset({row.output_ids[2]})
+    minding = replace(request, sampling=replace(request.sampling, ignore_eos=False))
+    ended = run(engine, [minding])[1][request.id].output_ids
     assert ended == row.output_ids[: row.output_ids.index(row.output_ids[2]) + 1]
-    engine, _ = serve(*DISTINCT, "sampling.ignore_eos=false")
-    assert engine._ends == {2}
+    engine, trace = serve(*DISTINCT, "sampling.ignore_eos=false")
+    assert engine.intake.end_ids == {2}
+    assert not trace.requests[0].sampling.ignore_eos
 
 
 def test_draws_depend_on_seed_and_request_but_not_on_the_batch(serve):

@@ -16,7 +16,7 @@ from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
-from pipeline.engines.multilora.sequence import Sequence
+from pipeline.engines.multilora.sequence import PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from tests.engines.conftest import ManualExecutor
@@ -86,7 +86,7 @@ class Serving(RuleBasedStateMachine):
             SamplingParams(max_new_tokens=new, ignore_eos=True),
         )
         self.asked[request.id] = request
-        self.scheduler.add(Sequence(request, prompt))
+        self.scheduler.add(PagedSequence(request, prompt))
 
     @rule()
     def step(self):

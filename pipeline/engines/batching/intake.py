@@ -1,0 +1,67 @@
+"""From a request to its tokens, or to the reason why it can't be served, and back to text."""
+
+from collections.abc import Collection, Sequence
+
+from pipeline.errors import UsageError
+from pipeline.inference.failure import refusal
+from pipeline.inference.request import Request
+from pipeline.models.checkpoint import Checkpoint
+
+
+class Intake:
+    """Tokenises what arrives and refuses what can never run.
+
+    Attributes:
+        end_ids: the model's end tokens.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        adapters: Collection[str] | None,
+        positions: int | None = None,
+        beyond: str = "",
+    ) -> None:
+        """Reads the tokenizer.
+
+        Args:
+            checkpoint: the base model.
+            adapters: names of the adapters, as they are when a request comes; None if all will do.
+            positions: most that a sequence may need; None for what the model has.
+            beyond: whose limit that is and what to do about it.
+        """
+        self._model, self._adapters = checkpoint.config, adapters
+        self._positions, self._beyond = positions, beyond
+        self._tokenizer = checkpoint.tokenizer()
+        self.end_ids = checkpoint.config.end_ids
+
+    def prompt(self, request: Request) -> list[int]:
+        """The token ids of its prompt.
+
+        Raises:
+            UsageError: it can never be served; the message says why in one line.
+        """
+        prompt = list(request.prompt_ids or ())
+        if request.prompt is not None:
+            prompt = self._tokenizer.encode(request.prompt).ids
+        unknown = None if self._adapters is None else refusal(request, self._adapters)
+        if problem := unknown or self._problem(prompt, request.max_new_tokens):
+            raise UsageError(f"request {request.id}: {problem}")
+        return prompt
+
+    def text(self, output: Sequence[int]) -> str:
+        """An output as text, special tokens included."""
+        text: str = self._tokenizer.decode(list(output), skip_special_tokens=False)
+        return text
+
+    def _problem(self, prompt: Sequence[int], new_tokens: int) -> str | None:
+        needed, model = len(prompt) + new_tokens, self._model
+        if not prompt or new_tokens < 1:
+            return "an empty prompt, or no tokens asked for"
+        if min(prompt) < 0 or max(prompt) >= model.vocabulary:
+            return f"token ids beyond the model's vocabulary of {model.vocabulary}"
+        if needed > model.positions:
+            return f"needs {needed} positions, the model has {model.positions}"
+        if self._positions is not None and needed > self._positions:
+            return f"needs {needed} positions, {self._beyond}"
+        return None
