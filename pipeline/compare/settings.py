@@ -16,7 +16,7 @@ GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "expe
 BOOKKEEPING = frozenset(
     {
         *("repeat", "shuffle", "redo", "isolation", "limits", "paths"),
-        *("tracking", "fidelity", "validity", "precision", "hydra"),
+        *("tracking", "fidelity", "validity", "metrics", "precision", "hydra"),
     }
 )
 """Settings that say where, how and how strictly a run was made, never what it measures."""

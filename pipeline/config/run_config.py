@@ -15,6 +15,8 @@ from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.machine.cores import affinity, cores
 from pipeline.metrics.capacity import Search
+from pipeline.metrics.definitions import DEFINITIONS
+from pipeline.metrics.metric import Metric
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.validity import Validity
 from pipeline.models.source import ModelSource
@@ -59,6 +61,7 @@ class RunConfig:
         sampling: how tokens are chosen.
         slo: service-level objectives, for goodput.
         validity: what the machine must have let the engine have.
+        metrics: others than the project's own, by what chose them.
         capacity: search for the highest rate at which `slo` is kept; None for one run as it is.
     """
 
@@ -79,6 +82,7 @@ class RunConfig:
     sampling: Sampling = field(default_factory=Sampling)
     slo: Slo = field(default_factory=Slo)
     validity: Validity = field(default_factory=Validity)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     capacity: Search | None = None
 
     def idle(self) -> Mapping[str, str]:
@@ -97,6 +101,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         self._check_threads()
+        self._check_metrics()
         if self.capacity is None:
             return
         if not self.slo.is_set:
@@ -119,6 +124,12 @@ class RunConfig:
                 f"threads={self.threads}: more than {most}, and this process has {cpus} CPUs; "
                 "more threads than CPUs only take turns"
             )
+
+    def _check_metrics(self) -> None:
+        names = [each.name for each in self.metrics.values()]
+        for name in names:
+            if name in DEFINITIONS or names.count(name) > 1:
+                raise UsageError(f"metrics: {name} is a metric already; name it otherwise")
 
     @property
     def precision(self) -> str:
