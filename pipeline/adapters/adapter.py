@@ -12,13 +12,13 @@ from pipeline.adapters.tensor_check import check_tensors
 from pipeline.adapters.variants import obstacle
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
-from pipeline.models.fingerprint import fingerprint
+from pipeline.models.files import fingerprint
 
 BASE = "base"
 """What the base model is called where adapters are listed; no adapter may have this name."""
-LONGEST_NAME = 160
+MAX_NAME_LENGTH = 160
 """Characters of a name, so that names of metrics that hold it aren't cut."""
-LARGEST = 3.4028234e38
+MAX_FLOAT32 = 3.4028234e38
 """Of float32's numbers (IEEE 754)."""
 
 
@@ -83,17 +83,17 @@ def check_name(name: str, where: str) -> None:
     Raises:
         UsageError: with the name.
     """
-    if name in ("", BASE) or not name.isprintable() or len(name) > LONGEST_NAME:
+    if name in ("", BASE) or not name.isprintable() or len(name) > MAX_NAME_LENGTH:
         raise UsageError(
-            f"{ascii(where)[1:-1]}: an adapter can't be called {ascii(name)[:LONGEST_NAME]}; "
-            f"rename it: at most {LONGEST_NAME} printable characters, not {BASE!r}"
+            f"{ascii(where)[1:-1]}: an adapter can't be called {ascii(name)[:MAX_NAME_LENGTH]}; "
+            f"rename it: at most {MAX_NAME_LENGTH} printable characters, not {BASE!r}"
         )
 
 
 def _check_scaling(lora: LoraFile, model: ModelConfig) -> None:
     """Engines multiply in float32."""
     for module in filter(lora.targets, model.modules()):
-        if abs(scaling := lora.scaling(module)) > LARGEST:
+        if abs(scaling := lora.scaling(module)) > MAX_FLOAT32:
             raise UsageError(
                 f"{lora.folder / CONFIG}: scales the update of {module} by {scaling:.3g}, for "
                 "which float32 has no number; correct lora_alpha or alpha_pattern"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.errors import UsageError, shown
-from pipeline.models.json_file import is_number
+from pipeline.models.files import is_number
 
 _TASKS = (
     *("SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"),

@@ -14,7 +14,7 @@ from pipeline.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Folder(AdapterSource):
+class FolderAdapters(AdapterSource):
     """Settings: a folder of adapter folders.
 
     Attributes:

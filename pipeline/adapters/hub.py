@@ -12,7 +12,7 @@ from pipeline.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Hub(AdapterSource):
+class HubAdapters(AdapterSource):
     """Settings: hub ids by the names they shall have here.
 
     Attributes:

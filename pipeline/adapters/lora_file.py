@@ -11,8 +11,8 @@ from pipeline.adapters.module_patterns import is_target, value_for
 from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError, shown
 from pipeline.files.regular import MEBIBYTE
+from pipeline.models.files import read_object
 from pipeline.models.finite import EXPONENTS, is_finite
-from pipeline.models.json_file import read_object
 from pipeline.models.safetensors_file import stored_tensors
 from pipeline.models.weights import StoredWeights
 
@@ -20,7 +20,7 @@ WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "a
 PREFIX = "base_model.model."
 PEFT_DEFAULT = 8
 """Rank, and alpha, of a configuration that doesn't say."""
-MOST = 4 * MEBIBYTE
+MAX_CONFIG_BYTES = 4 * MEBIBYTE
 """Bytes of a configuration; one that lists every module of a large model has a tenth."""
 
 
@@ -56,7 +56,7 @@ class LoraFile:
                     f"save the adapter as {WEIGHTS}"
                 )
             raise UsageError(f"{folder}: no {WEIGHTS}; name a folder that PEFT saved")
-        config = read_object(folder / CONFIG, "save the adapter again", MOST)
+        config = read_object(folder / CONFIG, "save the adapter again", MAX_CONFIG_BYTES)
         if config.get("peft_type") != "LORA":
             raise UsageError(f"{folder}: peft_type {shown(config.get('peft_type'))} isn't LORA")
         check_config(config, str(folder / CONFIG))

@@ -19,7 +19,7 @@ SECONDS = 0.25
 """Processor time that all of a configuration's expressions may take together; most take 1 ms."""
 PATIENCE_S = 120
 """Until a trial is given up that gets no processor time."""
-MOST_PLAIN, LONGEST_PLAIN = 512, 256
+MAX_PLAIN, MAX_PLAIN_LENGTH = 512, 256
 _FEW, _FEW_IN_ALL = 2, 16
 _PLAIN = re.compile(
     r"(?:[\w.|$-]|\\[.dw]|\[[\w.-]+\]|(?<![*+?(|])[*+]\??|\((?:\?:|(?!\?))|\)(?![*+?{]))*"
@@ -57,7 +57,7 @@ def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str
         UsageError: naming the key and the expression.
     """
     repeated = sum(_repetitions(each.given) for each in patterns)
-    few = len(patterns) <= MOST_PLAIN and repeated <= _FEW_IN_ALL
+    few = len(patterns) <= MAX_PLAIN and repeated <= _FEW_IN_ALL
     if few and all(_is_plain(each.given) for each in patterns):
         for each in patterns:
             try:
@@ -72,7 +72,7 @@ def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str
 
 
 def _is_plain(given: str) -> bool:
-    short = len(given) <= LONGEST_PLAIN and given.count("(") < 20
+    short = len(given) <= MAX_PLAIN_LENGTH and given.count("(") < 20
     return short and _repetitions(given) <= _FEW and _PLAIN.fullmatch(given) is not None
 
 

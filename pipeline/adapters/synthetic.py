@@ -16,7 +16,7 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.files.atomic import whole_folder
 from pipeline.models.config import ModelConfig
-from pipeline.models.families import PROJECTIONS
+from pipeline.models.family import PROJECTIONS
 from pipeline.settings import STRICT, Seed
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -27,7 +27,7 @@ Rank = Annotated[int, Field(ge=1, le=100_000)]
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Synthetic(AdapterSource):
+class SyntheticAdapters(AdapterSource):
     """Settings: how many adapters, of which ranks, on which projections.
 
     Attributes:

@@ -7,7 +7,7 @@ from gguf import TokenType
 from pipeline.errors import UsageError
 from pipeline.gguf.vocabulary import (
     Document,
-    Vocabulary,
+    GgufVocabulary,
     check_plain_bpe,
     list_tokens,
     pairs,
@@ -21,7 +21,7 @@ _SPLITS = {_QWEN2: "qwen2", _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|"): "llama-
 """llama.cpp's name of a pre-tokenisation, by the regular expression that defines it."""
 
 
-def byte_level(document: Document, size: int, where: str) -> Vocabulary:
+def byte_level(document: Document, size: int, where: str) -> GgufVocabulary:
     """The vocabulary of a byte-level BPE tokenizer.
 
     Normalisation to NFC, which Qwen's tokenizer asks for, is unknown to llama.cpp: text that
@@ -44,7 +44,7 @@ def byte_level(document: Document, size: int, where: str) -> Vocabulary:
         raise UsageError(f"{where}: llama.cpp has no equal of this pre-tokenizer")
     tokens, types = list_tokens(document, size, lambda text: TokenType.NORMAL, where)
     merges = [f"{left} {right}" for left, right in pairs(document)]
-    return Vocabulary("gpt2", pre, tokens, types, merges=merges)
+    return GgufVocabulary("gpt2", pre, tokens, types, merges=merges)
 
 
 def _pre_tokenisation(part: dict[str, Any]) -> str | None:

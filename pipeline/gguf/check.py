@@ -4,9 +4,10 @@ from pipeline.errors import UsageError
 from pipeline.gguf.layout import check_family, gguf_architecture
 from pipeline.gguf.metadata import check_rope
 from pipeline.gguf.quantise import BLOCKS, check_widths
-from pipeline.gguf.tokenizer import described, surroundings, vocabulary_of
+from pipeline.gguf.tokenizer import describe, surroundings, vocabulary_of
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.config import PLAIN, ModelConfig
+from pipeline.models.config import ModelConfig
+from pipeline.models.family import PLAIN
 from pipeline.models.finite import fits_f16
 
 PRECISIONS = ("f32", "f16", *BLOCKS)
@@ -32,7 +33,7 @@ def check_gguf(checkpoint: Checkpoint, precision: str) -> None:
         raise UsageError(f"{checkpoint.folder}: {fault}; use a PEFT engine")
     check_rope(model)
     if checkpoint.is_made:
-        described(checkpoint)
+        describe(checkpoint)
         _check_numbers(checkpoint, precision)
     elif checkpoint.tokenizer_source:
         vocabulary_of(checkpoint.tokenizer_source, model.vocabulary)

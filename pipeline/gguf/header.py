@@ -16,9 +16,9 @@ from pipeline.files.regular import MEBIBYTE, open_regular
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 ALIGNMENT = "general.alignment"
-MOST_BYTES = 64 * MEBIBYTE
+MAX_BYTES = 64 * MEBIBYTE
 """Of a header: those with a quarter of a million tokens have a tenth."""
-MOST_DIMENSIONS = 4
+MAX_DIMENSIONS = 4
 _STRING, _ARRAY = 8, 9
 _NUMBERS = ("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d")
 """By GGUF's number of a type, how `struct` calls it; strings and arrays are none."""
@@ -85,7 +85,7 @@ def _tensors(cursor: "_Cursor", count: int) -> Iterator[tuple[str, GgufTensor, i
     for _ in range(count):
         name = cursor.text()
         (dimensions,) = cursor.numbers("I")
-        if not 0 < dimensions <= MOST_DIMENSIONS:
+        if not 0 < dimensions <= MAX_DIMENSIONS:
             raise ValueError(f"tensor {name!r:.80} has {dimensions} dimensions")
         shape = tuple(reversed(cursor.numbers(f"{dimensions}Q")))
         kind, offset = cursor.numbers("IQ")
@@ -103,7 +103,7 @@ class _Cursor:
 
     def __init__(self, data: mmap.mmap, at: int) -> None:
         self._data, self.at = data, at
-        self._end = min(len(data), MOST_BYTES)
+        self._end = min(len(data), MAX_BYTES)
 
     def numbers(self, kinds: str) -> tuple[Any, ...]:
         """The next numbers, little-endian, of types as `struct` calls them."""

@@ -7,7 +7,7 @@ import gguf
 
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
-from pipeline.models.families import PROJECTIONS, QKV
+from pipeline.models.family import PROJECTIONS, QKV
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

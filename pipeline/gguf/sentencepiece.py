@@ -13,7 +13,7 @@ from gguf import TokenType
 from pipeline.errors import UsageError
 from pipeline.gguf.vocabulary import (
     Document,
-    Vocabulary,
+    GgufVocabulary,
     check_plain_bpe,
     list_tokens,
     pairs,
@@ -26,7 +26,7 @@ _PREPEND = {"type": "Prepend", "prepend": SPACE}
 _METASPACE = {"type": "Metaspace", "replacement": SPACE, "split": False}
 
 
-def sentencepiece(document: Document, size: int, where: str) -> Vocabulary:
+def sentencepiece(document: Document, size: int, where: str) -> GgufVocabulary:
     """The vocabulary of a tokenizer that was converted from SentencePiece.
 
     One difference can't be written down: where the tokenizer says `Metaspace`, it puts no space
@@ -57,7 +57,7 @@ def sentencepiece(document: Document, size: int, where: str) -> Vocabulary:
         raise UsageError(f"{where}: llama.cpp needs a token for each of the 256 bytes")
     scores = _scores(document, where)
     by_id = [scores.get(token, 0.0) for token in tokens]
-    return Vocabulary("llama", "default", tokens, types, scores=by_id, space_prefix=prefix)
+    return GgufVocabulary("llama", "default", tokens, types, scores=by_id, space_prefix=prefix)
 
 
 def _scores(document: Document, where: str) -> dict[str, float]:

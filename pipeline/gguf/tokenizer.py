@@ -7,13 +7,13 @@ import gguf
 from pipeline.errors import UsageError
 from pipeline.gguf.byte_level import byte_level
 from pipeline.gguf.sentencepiece import sentencepiece
-from pipeline.gguf.vocabulary import Vocabulary
+from pipeline.gguf.vocabulary import GgufVocabulary
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.json_file import read_object
-from pipeline.models.tokenizer import MOST, TOKENIZER, read_tokenizer
+from pipeline.models.files import read_object
+from pipeline.models.tokenizer import MAX_TOKENIZER_BYTES, TOKENIZER, read_tokenizer
 
 
-def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
+def describe(checkpoint: Checkpoint) -> tuple[GgufVocabulary, gguf.SpecialVocab]:
     """Vocabulary, merges or scores, special tokens and chat template, as llama.cpp wants them.
 
     Raises:
@@ -36,13 +36,13 @@ def described(checkpoint: Checkpoint) -> tuple[Vocabulary, gguf.SpecialVocab]:
 
 
 def write_tokenizer(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
-    """Write what `described` finds."""
-    vocabulary, special = described(checkpoint)
+    """Write what `describe` finds."""
+    vocabulary, special = describe(checkpoint)
     _write_vocabulary(writer, vocabulary)
     special.add_to_gguf(writer, quiet=True)
 
 
-def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
+def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: GgufVocabulary) -> None:
     writer.add_tokenizer_model(vocabulary.model)
     writer.add_tokenizer_pre(vocabulary.pre)
     writer.add_token_list(vocabulary.tokens)
@@ -54,7 +54,7 @@ def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
     writer.add_add_space_prefix(vocabulary.space_prefix)
 
 
-def vocabulary_of(path: Path, size: int) -> Vocabulary:
+def vocabulary_of(path: Path, size: int) -> GgufVocabulary:
     """The tokens, as llama.cpp's algorithms want them.
 
     Args:
@@ -64,7 +64,7 @@ def vocabulary_of(path: Path, size: int) -> Vocabulary:
     Raises:
         UsageError: llama.cpp has no equal of the tokenizer.
     """
-    document = read_object(path, most=MOST)
+    document = read_object(path, max_bytes=MAX_TOKENIZER_BYTES)
     read = sentencepiece if document["model"].get("byte_fallback") else byte_level
     return read(document, size, str(path))
 
@@ -90,7 +90,7 @@ def _is_absent(id_: object) -> bool:
     return isinstance(id_, int) and id_ < 0
 
 
-def _silent(vocabulary: Vocabulary, where: str) -> int:
+def _silent(vocabulary: GgufVocabulary, where: str) -> int:
     """An id that ends a text in a model without one: llama.cpp would take 11, an ordinary token."""
     for wanted in (gguf.TokenType.CONTROL, gguf.TokenType.UNUSED):
         if wanted in vocabulary.types:

@@ -13,7 +13,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class GgufVocabulary:
     """What llama.cpp needs to tokenise.
 
     Attributes:

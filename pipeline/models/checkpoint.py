@@ -10,12 +10,11 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
 from pipeline.models.config import CONFIG, GENERATION, ModelConfig
-from pipeline.models.fingerprint import fingerprint
+from pipeline.models.files import AGAIN, fingerprint, is_there
 from pipeline.models.finite import is_finite
-from pipeline.models.json_file import AGAIN, is_there
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
 from pipeline.models.tokenizer import (
-    MOST,
+    MAX_TOKENIZER_BYTES,
     TOKENIZER,
     TOKENIZER_CONFIG,
     check_tokenizer,
@@ -136,5 +135,5 @@ def _is_text(folder: Path) -> bool:
 def _sound_beside(folder: Path) -> None:
     """Libraries read files that nothing here looks into."""
     for path in (folder / name for name in BESIDE):
-        if is_there(path) and path.stat().st_size > MOST:
+        if is_there(path) and path.stat().st_size > MAX_TOKENIZER_BYTES:
             raise UsageError(f"{path}: far larger than such a file is; {AGAIN}")

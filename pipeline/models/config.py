@@ -8,8 +8,9 @@ from typing import Any, Self
 from pipeline.errors import UsageError
 from pipeline.models.config_check import are_ids, check_values, refuse_quantised
 from pipeline.models.config_types import check_types
-from pipeline.models.families import FAMILIES, FEED_FORWARD, PROJECTIONS, Family
-from pipeline.models.json_file import is_number, is_there, read_object
+from pipeline.models.families import FAMILIES
+from pipeline.models.family import FEED_FORWARD, PLAIN, PROJECTIONS, Family, Scales
+from pipeline.models.files import is_there, read_object
 from pipeline.models.rope import RopeConfig
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
@@ -19,30 +20,6 @@ DECISIVE = (
     *("positions", "tied", "biased", "activation", "epsilon", "windows"),
 )
 """What `ModelConfig.recipe` has, family and rotary embedding aside."""
-
-
-@dataclass(frozen=True)
-class Scales:
-    """What a decoder multiplies by, and where it caps; a family's `config.json` may say otherwise.
-
-    Attributes:
-        attention: the products of queries and keys; None for 1 / √head_dim.
-        embedding: the rows of the input embedding.
-        residual: what a block adds to the residual stream.
-        logits: what the logits are divided by.
-        attention_cap: c in c · tanh(x / c) of what goes into the softmax; None for no cap.
-        logits_cap: the same of the logits.
-    """
-
-    attention: float | None = None
-    embedding: float = 1.0
-    residual: float = 1.0
-    logits: float = 1.0
-    attention_cap: float | None = None
-    logits_cap: float | None = None
-
-
-PLAIN = Scales()
 
 
 @dataclass(frozen=True)
@@ -147,12 +124,12 @@ class ModelConfig:
             vocabulary=full["vocab_size"],
             positions=full["max_position_embeddings"],
             tied=bool(full["tie_word_embeddings"]),
-            biased=_biased(family, full),
+            biased=family.biased_in(full),
             activation=full["hidden_act"],
             epsilon=full["rms_norm_eps"],
-            windows=_windows(family, full),
+            windows=family.windows_in(full),
             rope=RopeConfig.from_config(full, head_dim, where),
-            scales=_scales(family, full, where),
+            scales=family.scales_in(full, where),
             end_ids=_end_ids(full, where),
             special_ids={kind: full.get(f"{kind}_token_id") for kind in SPECIAL},
             weights=full.get("transformers_weights"),
@@ -224,35 +201,6 @@ def module(layer: int, projection: str) -> str:
     """Path of a projection inside the model."""
     block = "mlp" if projection in FEED_FORWARD else "self_attn"
     return f"model.layers.{layer}.{block}.{projection}"
-
-
-def _biased(family: Family, full: Mapping[str, Any]) -> tuple[str, ...]:
-    said = (projections for key, projections in family.biases.items() if full[key])
-    return family.biased + tuple(each for projections in said for each in projections)
-
-
-def _scales(family: Family, full: Mapping[str, Any], where: str) -> Scales:
-    found = {ours: full[key] for ours, key in family.scales.items()}
-    for ours, key in family.scales.items():
-        absent = found[ours] is None and getattr(PLAIN, ours) is None
-        if not absent and not is_number(found[ours]):
-            raise UsageError(f"{where}: {key} is {found[ours]!r:.80}, not a number; correct it")
-    return Scales(**found)
-
-
-def _windows(family: Family, full: Mapping[str, Any]) -> tuple[int | None, ...]:
-    """Per layer; what a config says by halves is completed as transformers does it."""
-    layers: int = full["num_hidden_layers"]
-    window: int | None = full.get("sliding_window")
-    kinds = full.get("layer_types")
-    if family.windows == "none" or window is None:
-        return (None,) * layers
-    if family.windows == "asked" and not full["use_sliding_window"]:
-        return (None,) * layers
-    if not kinds:
-        first = full["max_window_layers"] if family.windows == "asked" else 0
-        return tuple(window if layer >= first else None for layer in range(layers))
-    return tuple(window if kind == "sliding_attention" else None for kind in kinds)
 
 
 def _end_ids(said: Mapping[str, Any], where: str) -> frozenset[int]:

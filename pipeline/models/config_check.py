@@ -12,9 +12,9 @@ COUNTS = (
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
     "sliding_window",
 )
-MOST = 2**31 - 1
+MAX_COUNT = 2**31 - 1
 """No count is larger, nor is a token's id: libraries keep both in 32 bits."""
-MOST_LAYERS = 10_000
+MAX_LAYERS = 10_000
 IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 ACTIVATIONS = (
     *("silu", "swish", "relu", "relu2", "relu6", "gelu", "gelu_10", "gelu_accurate", "gelu_fast"),
@@ -91,7 +91,7 @@ def refuse_quantised(config: Mapping[str, Any], where: str) -> None:
 
 def are_ids(values: Iterable[Any]) -> bool:
     """Whether all can be tokens' ids; below zero is how some files say that there is none."""
-    return all(type(each) is int and abs(each) <= MOST for each in values)
+    return all(type(each) is int and abs(each) <= MAX_COUNT for each in values)
 
 
 def _check_counts(config: Mapping[str, Any], where: str) -> None:
@@ -101,9 +101,9 @@ def _check_counts(config: Mapping[str, Any], where: str) -> None:
             raise UsageError(
                 f"{where}: {key} is {value!r:.80}, not a whole number above 0; correct it"
             )
-        most = MOST_LAYERS if key == "num_hidden_layers" else MOST
-        if value is not None and value > most:
-            raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {most}; correct it")
+        limit = MAX_LAYERS if key == "num_hidden_layers" else MAX_COUNT
+        if value is not None and value > limit:
+            raise UsageError(f"{where}: {key} is {value!r:.80}, beyond {limit}; correct it")
     if config.get("sliding_window") == 1:
         raise UsageError(
             f"{where}: sliding_window is 1: tokens then see themselves alone, which transformers' "

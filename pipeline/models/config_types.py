@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.models.families import FAMILIES, NULL, Types
+from pipeline.models.families import FAMILIES
+from pipeline.models.family import NULL, Types
 
 _ALL: Types = {
     **dict.fromkeys(("hidden_size", "intermediate_size", "num_hidden_layers"), (int,)),

@@ -5,7 +5,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pipeline.models.safetensors_file import StoredTensor
+from pipeline.models.safetensors_header import StoredTensor
 
 Read = Callable[[StoredTensor], NDArray[Any]]
 """Reads numbers as they are stored: of an open file, or of a checkpoint's open files."""

@@ -11,7 +11,7 @@ from pipeline.settings import STRICT
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Folder(ModelSource):
+class FolderModel(ModelSource):
     """Settings: the folder of a transformers checkpoint.
 
     Attributes:

@@ -17,7 +17,7 @@ FILES = (*BESIDE, SINGLE, INDEX)
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Hub(ModelSource):
+class HubModel(ModelSource):
     """Settings: a repository of the hub, and which revision of it.
 
     Attributes:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
-from pipeline.models.json_file import is_number
+from pipeline.models.files import is_number
 
 NEEDS = {
     "default": (),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
-from pipeline.models.safetensors_file import StoredTensor
+from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import StoredWeights
 
 Shapes = dict[str, tuple[int, ...]]

@@ -13,7 +13,6 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
-from pipeline.models.wide_tokenizer import widen
 from pipeline.settings import STRICT, Seed
 
 _LLAMA = {"model_type": "llama", "rms_norm_eps": 1e-5}
@@ -54,7 +53,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Synthetic(ModelSource):
+class SyntheticModel(ModelSource):
     """Settings: which architecture, and the seed of its weights.
 
     Attributes:
@@ -115,3 +114,18 @@ class Synthetic(ModelSource):
         model = AutoModelForCausalLM.from_config(config).to(torch.float16)
         model.save_pretrained(folder)
         widen(self.tokenizer, folder, config.vocab_size)
+
+
+def widen(source: Path, folder: Path, vocabulary: int) -> None:
+    """Write the byte-level tokenizer of `source` into `folder`, with every id below `vocabulary`.
+
+    Ids beyond its own stand for visible fillers that no text encodes to, so that whatever a
+    model with random weights generates can be decoded.
+    """
+    document = json.loads(source.read_text("utf-8"))
+    vocab: dict[str, int] = document["model"]["vocab"]
+    used = {*vocab.values(), *(token["id"] for token in document["added_tokens"])}
+    vocab.update({f"<{id_}>": id_ for id_ in range(vocabulary) if id_ not in used})
+    (folder / "tokenizer.json").write_text(json.dumps(document, ensure_ascii=False), "utf-8")
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2), "utf-8")

@@ -8,10 +8,10 @@ from tokenizers import Tokenizer
 
 from pipeline.errors import UsageError
 from pipeline.files.regular import MEBIBYTE, read_regular
-from pipeline.models.json_file import AGAIN, is_there, read_object
+from pipeline.models.files import AGAIN, is_there, read_object
 
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
-MOST = 64 * MEBIBYTE
+MAX_TOKENIZER_BYTES = 64 * MEBIBYTE
 """Bytes of a `tokenizer.json`: those of a quarter of a million tokens have half as many."""
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
 _ONES = ("bos_token", "eos_token", "unk_token", "pad_token")
@@ -27,7 +27,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
         UsageError: the file isn't a tokenizer's.
     """
     try:
-        tokenizer = Tokenizer.from_buffer(read_regular(path, MOST))
+        tokenizer = Tokenizer.from_buffer(read_regular(path, MAX_TOKENIZER_BYTES))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; {AGAIN}") from error
     except BaseException as error:  # The library panics at files that it doesn't expect.
@@ -53,7 +53,7 @@ def check_tokenizer(folder: Path) -> None:
     path = folder / TOKENIZER
     if not is_there(path):
         raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
-    document, config = read_object(path, most=MOST), folder / TOKENIZER_CONFIG
+    document, config = read_object(path, max_bytes=MAX_TOKENIZER_BYTES), folder / TOKENIZER_CONFIG
     try:
         vocabulary = document["model"]["vocab"]  # Unigram's is a list of pairs
         known = {each if isinstance(each, str) else each[0] for each in vocabulary}

@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.models.json_file import AGAIN, is_there, read_object
+from pipeline.models.files import AGAIN, is_there, read_object
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ENDING, INDEX_ENDING = ".safetensors", ".safetensors.index.json"

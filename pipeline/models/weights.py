@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
-from pipeline.models.json_file import AGAIN
-from pipeline.models.safetensors_file import (
-    SafetensorsFile,
-    StoredTensor,
-    as_tensor,
-    stored_tensors,
-)
+from pipeline.models.files import AGAIN
+from pipeline.models.safetensors_file import SafetensorsFile, as_tensor, stored_tensors
+from pipeline.models.safetensors_header import StoredTensor
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.folder import Folder
-from pipeline.adapters.hub import Hub
+from pipeline.adapters.folder import FolderAdapters
+from pipeline.adapters.hub import HubAdapters
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
@@ -55,18 +55,22 @@ def test_what_isnt_a_file_of_its_kind_is_refused_by_name(file, kind, folders):
 @pytest.mark.parametrize("name", NOT_NAMES, ids=ascii)
 def test_a_folder_whose_name_is_no_line_of_text_is_refused(name, folders):
     (folders / "it").rename(folders / name)
-    assert "an adapter can't be called" in said_of(Folder(name="folder", path=folders))
+    assert "an adapter can't be called" in said_of(FolderAdapters(name="folder", path=folders))
 
 
 @pytest.mark.parametrize("name", ("", *NOT_NAMES), ids=ascii)
 def test_so_is_such_a_name_of_ones_own(name):
-    assert "an adapter can't be called" in said_of(Hub(name="hub", ids={name: "owner/name"}))
+    assert "an adapter can't be called" in said_of(
+        HubAdapters(name="hub", ids={name: "owner/name"})
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_other_names_are_taken_as_they_are(name, folders):
     (folders / "it").rename(folders / name)
-    assert [each.name for each in Folder(name="folder", path=folders).preview(SHAPE)] == [name]
+    assert [each.name for each in FolderAdapters(name="folder", path=folders).preview(SHAPE)] == [
+        name
+    ]
 
 
 def a_link_to_itself(path: Path) -> None:
@@ -85,7 +89,7 @@ def a_link_to_itself(path: Path) -> None:
 )
 def test_something_in_the_place_of_the_folder_of_adapters(place, said, tmp_path):
     place(tmp_path / "adapters")
-    assert said in said_of(Folder(name="folder", path=tmp_path / "adapters"))
+    assert said in said_of(FolderAdapters(name="folder", path=tmp_path / "adapters"))
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
@@ -95,7 +99,7 @@ def test_a_number_that_isnt_finite_is_refused_whatever_the_engine(number, dtype,
     name = sorted(stored)[-1]
     stored[name][-1, -1] = number
     save_file(stored, folders / "it" / WEIGHTS)
-    assert f"{name} holds NaN or infinity" in said_of(Folder(name="folder", path=folders))
+    assert f"{name} holds NaN or infinity" in said_of(FolderAdapters(name="folder", path=folders))
 
 
 @pytest.fixture(scope="module")

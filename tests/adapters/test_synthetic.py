@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
-from pipeline.adapters.synthetic import Synthetic
+from pipeline.adapters.synthetic import SyntheticAdapters
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.stages.preflight import preflight
@@ -16,7 +16,7 @@ SHAPE = ModelConfig.from_config(BASE, "small")
 
 
 def of(cache, count=2):
-    return Synthetic(name="synthetic", cache=cache, count=count, ranks=(2, 4))
+    return SyntheticAdapters(name="synthetic", cache=cache, count=count, ranks=(2, 4))
 
 
 def drafts(cache):

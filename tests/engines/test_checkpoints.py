@@ -15,7 +15,7 @@ from pipeline.engines.llama_cpp.files import _files
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.folder import Folder
+from pipeline.models.folder import FolderModel
 from pipeline.stages.preflight import preflight
 from tests.conftest import ROOT
 from tests.models.edited import (
@@ -197,7 +197,7 @@ def test_every_engine_refuses_it_before_anything_starts(name, jobs, tmp_path):
     edit(folder)
     for job in jobs:
         with pytest.raises(UsageError, match=said) as refused:
-            preflight([replace(job, model=Folder(name="folder", path=folder))])
+            preflight([replace(job, model=FolderModel(name="folder", path=folder))])
         assert "\n" not in str(refused.value)
         assert str(folder) in str(refused.value)
 
@@ -235,7 +235,7 @@ def test_those_that_cannot_serve_it_refuse_it_before_anything_starts(name, jobs,
     folder = copied(tmp_path / "base")
     edit(folder)
     for engine, job in zip(ENGINES, jobs, strict=True):
-        asked = replace(job, model=Folder(name="folder", path=folder))
+        asked = replace(job, model=FolderModel(name="folder", path=folder))
         if engine not in refusals:
             preflight([asked])
             continue
@@ -270,7 +270,7 @@ def test_a_window_shorter_than_the_requests_is_served_by_those_that_keep_to_it(j
     folder = copied(tmp_path / "base")
     reconfigure(folder, model_type="mistral", sliding_window=20)
     for engine, job in zip(ENGINES, jobs, strict=True):
-        asked = replace(job, model=Folder(name="folder", path=folder))
+        asked = replace(job, model=FolderModel(name="folder", path=folder))
         if engine == "llama_cpp":
             with pytest.raises(UsageError, match="sliding window has 20"):
                 preflight([asked])

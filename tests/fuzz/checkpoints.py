@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 from pipeline.config.run_config import RunConfig
-from pipeline.models.folder import Folder
+from pipeline.models.folder import FolderModel
 from tests.fuzz.broken_files import break_file
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed
@@ -86,7 +86,9 @@ def _made(change: Change, folder: Path, rng: Random) -> str:
 
 
 def _tried(job: RunConfig, folder: Path, change: str) -> Outcome:
-    return replace(tried(replace(job, model=Folder(name="folder", path=folder))), change=change)
+    return replace(
+        tried(replace(job, model=FolderModel(name="folder", path=folder))), change=change
+    )
 
 
 def _with_precision(job: RunConfig, arm: str, number: int) -> RunConfig:

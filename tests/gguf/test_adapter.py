@@ -19,8 +19,8 @@ from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.gguf.layout import interleave
 from pipeline.gguf.model import gguf_of
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.config import PROJECTIONS
 from pipeline.models.families import FAMILIES
+from pipeline.models.family import PROJECTIONS
 from pipeline.training.habits import HABITS
 
 TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"

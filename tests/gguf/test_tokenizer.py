@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.gguf.byte_level import _SPLITS
 from pipeline.gguf.model import gguf_of
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.wide_tokenizer import widen
+from pipeline.models.synthetic import widen
 
 REGEX = {name: regex for regex, name in _SPLITS.items()}
 TEXTS = [

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.adapters.synthetic import Synthetic as SyntheticAdapters
+from pipeline.adapters.synthetic import SyntheticAdapters
 from pipeline.models.config import ModelConfig
-from pipeline.models.synthetic import ARCHITECTURES, Synthetic
+from pipeline.models.synthetic import ARCHITECTURES, SyntheticModel
 from tests.models.edited import BASE
 
 FOLDERS = {
@@ -16,7 +16,7 @@ FOLDERS = {
 
 def test_synthetic_models_keep_their_folders():
     for shape in ARCHITECTURES:
-        source = Synthetic(
+        source = SyntheticModel(
             name="synthetic", shape=shape, cache=Path("c"), tokenizer=BASE / "tokenizer.json"
         )
         assert source.preview().folder == Path("c/models") / FOLDERS[shape]

@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from pipeline.models.hub import Hub
+from pipeline.models.hub import HubModel
 from tests.models.edited import BASE, WEIGHTS, copied, shard
 
 
@@ -34,7 +34,7 @@ def fetched(snapshot):
 
 def test_what_decides_the_output_is_fetched_and_nothing_else(repository):
     _, snapshot = repository
-    checkpoint = Hub(name="hub", id="owner/model").checkpoint()
+    checkpoint = HubModel(name="hub", id="owner/model").checkpoint()
     assert fetched(snapshot) == sorted([*(p.name for p in BASE.iterdir()), "chat_template.jinja"])
     assert checkpoint.config.end_ids == {2}
 
@@ -42,7 +42,7 @@ def test_what_decides_the_output_is_fetched_and_nothing_else(repository):
 def test_shards_are_fetched_where_there_is_no_whole_file(repository):
     remote, snapshot = repository
     shard(remote)
-    assert len(Hub(name="hub", id="owner/model").checkpoint().weights.files) == 3
+    assert len(HubModel(name="hub", id="owner/model").checkpoint().weights.files) == 3
     assert "consolidated.safetensors" not in fetched(snapshot)
 
 
@@ -51,5 +51,5 @@ def test_shards_beside_a_whole_file_are_left_alone(repository):
     whole = (remote / WEIGHTS).read_bytes()
     shard(remote)
     (remote / WEIGHTS).write_bytes(whole)
-    Hub(name="hub", id="owner/model").checkpoint()
+    HubModel(name="hub", id="owner/model").checkpoint()
     assert not [name for name in fetched(snapshot) if "-of-" in name]

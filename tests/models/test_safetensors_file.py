@@ -135,7 +135,7 @@ def test_a_broken_header_is_refused_by_both(name, tmp_path):
 
 
 @settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_no_changed_byte_is_accepted_that_the_library_refuses(data, tmp_path, file):

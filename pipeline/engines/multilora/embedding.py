@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UsageError
-from pipeline.models.safetensors_file import StoredTensor
+from pipeline.models.safetensors_header import StoredTensor
 
 TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """How numbers may be stored, by safetensors' names."""

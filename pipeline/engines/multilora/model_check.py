@@ -1,8 +1,8 @@
 """Which models our own decoder computes."""
 
 from pipeline.errors import UsageError
-from pipeline.models.config import PLAIN, ModelConfig
-from pipeline.models.families import Norms
+from pipeline.models.config import ModelConfig
+from pipeline.models.family import PLAIN, Norms
 from pipeline.models.rope import SCALED
 
 NORMS = Norms().layer

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.models.config import ModelConfig
-from pipeline.models.families import PROJECTIONS
+from pipeline.models.family import PROJECTIONS
 
 SITES = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
 """The four sites of a layer, in the order of computation."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.errors import UsageError
 from pipeline.kernels.huge_pages import lazy_bytes
-from pipeline.models.safetensors_file import StoredTensor
+from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import StoredWeights
 
 

@@ -16,7 +16,8 @@ from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
-from pipeline.models.config import PROJECTIONS, ModelConfig
+from pipeline.models.config import ModelConfig
+from pipeline.models.family import PROJECTIONS
 
 NATIVE, REFERENCE = NativeKernels(1), ReferenceKernels()
 SMALL = ModelConfig.from_config(

@@ -14,7 +14,7 @@ from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
-from pipeline.models.config import PROJECTIONS
+from pipeline.models.family import PROJECTIONS
 
 
 @pytest.mark.parametrize("kernels", [NativeKernels(1), ReferenceKernels()], ids=["native", "torch"])

@@ -1,14 +1,16 @@
-"""The files of checkpoints and adapters: which are there, and those that are JSON."""
+"""The files of checkpoints and adapters: which are there, what JSON ones say, and their hash."""
 
+import hashlib
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.files.regular import MEBIBYTE, check_regular, read_regular
 
-MOST = 16 * MEBIBYTE
+MAX_JSON_BYTES = 16 * MEBIBYTE
 """Bytes of a file: indices of a thousand shards and configurations have less."""
 AGAIN = "fetch the checkpoint again"
 
@@ -28,19 +30,19 @@ def is_there(path: Path, remedy: str = AGAIN) -> bool:
     return True
 
 
-def read_object(path: Path, remedy: str = AGAIN, most: int = MOST) -> dict[str, Any]:
+def read_object(path: Path, remedy: str = AGAIN, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """The object in a JSON file.
 
     Args:
         path: the file.
         remedy: what to do if it isn't one, for the error.
-        most: bytes that it may have.
+        max_bytes: bytes that it may have.
 
     Raises:
         UsageError: it can't be read, is no regular file or too large, or isn't JSON, or no object.
     """
     try:
-        document = json.loads(read_regular(path, most).decode("utf-8"))
+        document = json.loads(read_regular(path, max_bytes).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
     except (ValueError, RecursionError) as error:
@@ -56,3 +58,12 @@ def is_number(value: Any) -> bool:
         return not isinstance(value, bool) and math.isfinite(value)
     except (TypeError, OverflowError):
         return False
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """SHA-256 over the names and contents of `files`, in the order of their names."""
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda each: each.name):
+        with path.open("rb") as file:
+            digest.update(f"{path.name}:{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+    return digest.hexdigest()
