@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic
@@ -194,6 +194,28 @@ class AdapterCache(Generic[S, T]):
         lease.adapter.pins += 1
         lease.pinned = True
 
+    def acquire_now(self, joining: Iterable[Lease[T]], beside: Iterable[Lease[T]] = ()) -> None:
+        """Pin the adapters of all those, once what isn't in memory has been loaded.
+
+        Args:
+            joining: those to pin; a hit is who needn't have waited.
+            beside: others whose adapters mustn't leave, and were wanted just now too.
+
+        Raises:
+            UsageError: they are more than fit.
+            Exception: what loading one of them raised; none is pinned then.
+        """
+        new = [*joining]
+        missed = [not self.holds(each.adapter) for each in new]
+        self.require([*beside, *new])
+        for lease, was_missed in zip(new, missed, strict=True):
+            self.acquire(lease, missed=was_missed)
+
+    def touch(self, lease: Lease[T]) -> None:
+        """Its adapter was wanted just now, so that others go first."""
+        if lease.adapter is not None and lease.adapter in self._resident:
+            self._resident.move_to_end(lease.adapter)
+
     def unpin(self, lease: Lease[T]) -> None:
         """A request doesn't run any more, or not yet; it keeps its claim."""
         if lease.adapter is not None and lease.pinned:
@@ -207,8 +229,6 @@ class AdapterCache(Generic[S, T]):
         if adapter is None:
             return
         adapter.leases -= 1
-        if adapter in self._resident:
-            self._resident.move_to_end(adapter)
         if not (adapter.current or adapter.leases):
             self._retired.append(adapter)
             self._sweep()
@@ -238,16 +258,6 @@ class AdapterCache(Generic[S, T]):
         """
         adapter = self.registry[name]
         return self._load(adapter.source) if adapter.weights is None else adapter.weights
-
-    def wait(self) -> None:
-        """Until a load in flight has ended.
-
-        Raises:
-            RuntimeError: there is none, so waiting would never end.
-        """
-        if not self._loading:
-            raise RuntimeError("no adapter is being loaded, and yet nothing can go on")
-        wait(self._loading.values(), return_when=FIRST_COMPLETED)
 
     def close(self) -> None:
         """Free all that is in memory, once what is being loaded has come to its end."""

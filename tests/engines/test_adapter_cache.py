@@ -1,6 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-
 import pytest
 
 from pipeline.engines.active_adapter import ActiveAdapter
@@ -121,32 +118,6 @@ def test_a_failed_load_is_reported_in_one_line_and_may_be_tried_again(cache_of, 
     assert cache.collect() == {cache.registry["a"]: "a: gone"}
     assert (cache.used, cache.counts.loads) == (0, 0)
     assert prefetch(cache, "a") is Readiness.LOADING
-
-
-def test_waiting_ends_with_the_first_load(cache_of):
-    gate = Event()
-
-    def load(name):
-        assert name != "b" or gate.wait(60)
-        return name
-
-    with ThreadPoolExecutor(2) as pool:
-        cache = cache_of(8, load, pool)
-        prefetch(cache, "b")
-        prefetch(cache, "a")
-        cache.wait()
-        cache.collect()
-        assert holds(cache, "a")
-        assert cache.loading
-        gate.set()
-        cache.wait()
-        cache.collect()
-    assert holds(cache, "b")
-
-
-def test_waiting_for_nothing_is_an_error_not_a_hang(cache_of):
-    with pytest.raises(RuntimeError, match="no adapter is being loaded"):
-        cache_of(8).wait()
 
 
 def test_the_most_bytes_are_remembered(cache_of, executor):

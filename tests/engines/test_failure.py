@@ -87,7 +87,7 @@ def test_an_adapter_that_cant_be_loaded_leaves_the_base_model_pristine(
         expected = outputs(drain(engine, request_of(0, None)))
         drain(engine, request_of(1, "sql"))
         with monkeypatch.context() as patched:
-            patched.setattr(engine.residency, "_load", lambda _: 1 / 0)
+            patched.setattr(engine.cache, "_load", lambda _: 1 / 0)
             assert ends(drain(engine, request_of(2, "verse")))[2].error
         assert outputs(drain(engine, request_of(0, None))) == expected
 

@@ -190,10 +190,10 @@ def test_an_error_ends_its_group_and_not_the_engine(llama, request_of, drain, ou
         expected = outputs(drain(entered, request_of(1, "verse")))
         apply = entered._runner._context.apply
 
-        def broken(name):
-            if name == "sql":
+        def broken(adapter):
+            if adapter.name == "sql":
                 raise RuntimeError("no such luck")
-            apply(name)
+            apply(adapter)
 
         entered._runner._context.apply = broken
         events = drain(entered, request_of(0, "sql"), request_of(1, "verse"))
@@ -209,7 +209,7 @@ def test_an_unloadable_adapter_is_an_error(llama, request_of, drain, tmp_path):
     with llama(resident_adapters=1) as entered:
         broken = tmp_path / "broken.gguf"
         broken.write_bytes(b"GGUF" + bytes(64))
-        entered._runner._files.adapters["verse"] = broken
+        entered.adapters["verse"].source = broken
         events = drain(entered, request_of(0, "verse"), request_of(1, "sql"))
     assert "llama.cpp can't load the adapter" in ends(events)[0].error
     assert ends(events)[1].error is None

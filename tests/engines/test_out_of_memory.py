@@ -11,7 +11,6 @@ from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.multilora import decoder, engine, kv_cache, lora
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.workspace import Workspace
-from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers import lora_delta
 from pipeline.engines.transformers.merged import MergedSettings
@@ -53,7 +52,7 @@ PLACES = {
     },
     "llama_cpp": {
         "tokenize": (Intake, "prompt"),
-        "adapter": (AdapterResidency, "_bring"),
+        "adapter": (AdapterCache, "require"),
         "switch": "_runner.switch",
         "decode": "_runner.decode",
         "sample": (TokenSampler, "sample"),
@@ -137,10 +136,10 @@ def drained(served):
 
 
 def assert_nothing_is_held(served):
+    assert not any(each.pins or each.leases for each in served.adapters.values())
     if isinstance(served, engine.Multilora):
         assert served._blocks.free == served._blocks.blocks
         assert not served._scheduler.open
-        assert not any(each.pins for each in served.adapters.values())
     elif hasattr(served, "_room"):
         assert sorted(served._free) == list(range(served.settings.max_batch_size))
         assert not served._running

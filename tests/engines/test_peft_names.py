@@ -32,12 +32,11 @@ def engine(request, checkpoint, adapters):
 @pytest.fixture(scope="module")
 def expected(engine, adapters):
     """What `csv` and `sql` say under plain names."""
-    engine.serving.adapters.update(one=adapters["csv"], two=adapters["sql"])
     return [named(engine, adapters["csv"], "one"), named(engine, adapters["sql"], "two")]
 
 
 def named(engine, adapter, name):
-    engine.serving.adapters[name] = replace(adapter, name=name)
+    engine.adapters.add(name, replace(adapter, name=name))
     return engine.score(name, IDS, GIVEN)
 
 

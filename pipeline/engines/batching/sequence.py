@@ -2,7 +2,9 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
+from pipeline.engines.adapter_cache import Lease
 from pipeline.inference.request import Request
 
 
@@ -14,11 +16,13 @@ class Sequence:
         request: what was asked.
         prompt: its token ids.
         output: ids generated so far.
+        lease: its claim to its adapter.
     """
 
     request: Request
     prompt: list[int]
     output: list[int] = field(default_factory=list)
+    lease: Lease[Any] = field(default_factory=Lease)
 
     @property
     def id(self) -> Hashable:
@@ -29,6 +33,11 @@ class Sequence:
     def adapter(self) -> str | None:
         """Name of its adapter; None for the base model."""
         return self.request.adapter
+
+    @property
+    def group(self) -> Hashable:
+        """What it has in common with those that can be computed with it under one adapter."""
+        return self.adapter, self.lease.adapter
 
     @property
     def positions(self) -> int:

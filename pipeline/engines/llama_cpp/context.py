@@ -8,8 +8,9 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engines.adapter_registry import AdapterGeneration
 from pipeline.engines.llama_cpp.batch import Batch, Chunk, Flat
-from pipeline.engines.llama_cpp.model import LoadError, Model
+from pipeline.engines.llama_cpp.model import AdapterHandle, LoadError, Model
 
 WHOLE = -1
 """llama.cpp's bound of a range of positions that has none."""
@@ -56,25 +57,26 @@ class Context:
         self._memory = llama_cpp.llama_get_memory(handle)
         self._most = int(llama_cpp.llama_n_batch(handle))
         self._batch = Batch(self._most)
-        self._applied: str | None = None
+        self._applied: AdapterGeneration[Any, AdapterHandle] | None = None
 
-    def apply(self, name: str | None) -> None:
+    def apply(self, adapter: AdapterGeneration[Any, AdapterHandle] | None) -> None:
         """Put a loaded adapter into effect, or none.
 
         llama.cpp plans its graph anew at the next decode, so that part of what a switch costs is
         in the decode's time.
         """
-        handles: list[Any] = [] if name is None else [self._model.adapter(name)]
+        handles: list[Any] = [] if adapter is None else [adapter.weights]
         count = len(handles)
         adapters = (llama_cpp.llama_adapter_lora_p_ctypes * count)(*handles)
         scales = (ctypes.c_float * count)(*[1.0] * count)
         if llama_cpp.llama_set_adapters_lora(self._handle, adapters, count, scales):
+            name = None if adapter is None else adapter.name
             raise DecodeError(f"llama.cpp can't apply the adapter {name}")
-        self._applied = name
+        self._applied = adapter
 
-    def withdraw(self, name: str) -> None:
+    def withdraw(self, adapter: AdapterHandle) -> None:
         """Make sure that an adapter isn't in effect, so that it can be freed."""
-        if self._applied == name:
+        if self._applied is not None and self._applied.weights is adapter:
             self.apply(None)
 
     def decode(self, chunks: Sequence[Chunk]) -> NDArray[np.float32]:

@@ -5,17 +5,22 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Rows
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.adapter_loaders import StepLoader
+from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.build import backend
-from pipeline.engines.llama_cpp.files import files_of
+from pipeline.engines.llama_cpp.files import adapter_file_of, files_of
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import Room, SlotSequence, admissible, groups
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
@@ -30,11 +35,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class LlamaCpp(BatchingEngine):
+class LlamaCpp(CachingEngine):
     """Lets requests join by its policy; then every adapter group takes a decode a step."""
 
     def __init__(self, settings: LlamaCppSettings, serving: Serving) -> None:
-        super().__init__(settings.capabilities, serving)
+        super().__init__(settings, serving)
         self.settings = settings
         self._waiting: list[SlotSequence] = []
         self._running: list[SlotSequence] = []
@@ -44,11 +49,20 @@ class LlamaCpp(BatchingEngine):
         self._files = files_of(settings, serving)
         limit = min(settings.context, serving.checkpoint.config.seen)
         beyond = f"engine.context and the model have {limit}"
-        self.intake = Intake(serving.checkpoint, serving.adapters, limit, beyond)
+        self.adapters = AdapterRegistry(self._files.adapters)
+        self.intake = Intake(serving.checkpoint, self.adapters, limit, beyond)
         self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         log.capture()
         self._runner = Runner(settings, serving.threads, self._files, self.clock)
-        self._runner.residency.preload(serving.adapters)
+        self.cache = AdapterCache(
+            self.adapters,
+            load=self._runner.load,
+            size=lambda _: 1,
+            budget=settings.resident_adapters,
+            loader=StepLoader(),
+            free=self._runner.free,
+        )
+        self.cache.preload(self.adapters)
         log.quieten()
         most = settings.max_batch_size
         self._room = Room(most, settings.context, settings.resident_adapters)
@@ -57,12 +71,13 @@ class LlamaCpp(BatchingEngine):
 
     def close(self) -> None:
         """Free the model."""
+        self.cache.close()
         self._runner.close()
 
     @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
-        return self._runner.residency.counts
+        return replace(self.cache.counts, switches=self._runner.active.switches)
 
     @property
     def backend(self) -> Backend:
@@ -87,9 +102,14 @@ class LlamaCpp(BatchingEngine):
         Raises:
             KeyError: the adapter was never given to this engine.
         """
-        if adapter is not None and adapter not in self.serving.adapters:
+        if adapter is not None and adapter not in self.adapters:
             raise KeyError(f"adapter {adapter!r} was never given to this engine")
-        scores = self._runner.score(adapter, self._free[0], prompt_ids, continuation_ids)
+        lease = self.cache.lease(adapter)
+        try:
+            self.cache.require([lease])
+            scores = self._runner.score(lease.adapter, self._free[0], prompt_ids, continuation_ids)
+        finally:
+            self.cache.release(lease)
         if np.isnan(scores).any():
             self._wipe()
         return scores
@@ -100,13 +120,18 @@ class LlamaCpp(BatchingEngine):
         return True
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
-        self._waiting.append(SlotSequence(request, prompt))
+        lease = self.cache.lease(request.adapter)
+        self._waiting.append(SlotSequence(request, prompt, lease=lease))
+
+    def _source(self, adapter: Adapter) -> Path:
+        return adapter_file_of(self.settings, adapter, self.serving.checkpoint.config)
 
     def _open(self) -> Iterable[Sequence]:
         return [*self._waiting, *self._running]
 
     def _drop(self, sequence: Sequence) -> None:
         assert isinstance(sequence, SlotSequence)
+        self.cache.release(sequence.lease)
         if sequence in self._waiting:
             self._waiting.remove(sequence)
             return
@@ -131,8 +156,9 @@ class LlamaCpp(BatchingEngine):
     def _begin(self, joining: Rows[SlotSequence]) -> None:
         self._admitted(joining)
         self.clock.enter("adapter_load")
-        self._runner.residency.look_up(each.adapter for each in joining)
-        self._runner.residency.require(each.adapter for each in [*self._running, *joining])
+        self.cache.acquire_now(
+            [each.lease for each in joining], [each.lease for each in self._running]
+        )
         for each in joining:
             each.slot = heapq.heappop(self._free)
             self._waiting.remove(each)
@@ -143,11 +169,11 @@ class LlamaCpp(BatchingEngine):
         fresh = [each for each in group if not each.output]
         begun = [each for each in group if each.output]
         try:
-            self._runner.switch(group[0].adapter)
+            self._runner.switch(group[0].lease.adapter)
             self._decode("prefill", fresh)
             self._decode("decode", begun)
         except Exception:
-            self._runner.residency.deactivate()
+            self._runner.active.forget()
             raise
 
     def _decode(self, stage: str, sequences: Rows[SlotSequence]) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.adapters.adapter import Adapter
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
+from pipeline.models.config import ModelConfig
 from pipeline.process.child import Child
 
 
@@ -39,23 +41,38 @@ def files_of(settings: LlamaCppSettings, serving: Serving) -> Files:
         return files
 
 
+def adapter_file_of(settings: LlamaCppSettings, adapter: Adapter, model: ModelConfig) -> Path:
+    """The same for one adapter.
+
+    Raises:
+        UsageError: a ready-made file doesn't fit.
+    """
+    with Child(_adapter_file, settings, adapter, model) as writer:
+        path: Path = writer.result()
+        return path
+
+
 def _files(settings: LlamaCppSettings, serving: Serving) -> Files:
-    from pipeline.gguf.adapter import gguf_adapter_of
     from pipeline.gguf.file import read_bytes
     from pipeline.gguf.model import gguf_of
     from pipeline.gguf.quantise import stand_ins
-    from pipeline.gguf.ready_made import check_adapter_gguf, check_base_gguf
+    from pipeline.gguf.ready_made import check_base_gguf
 
-    ready = settings.adapters_gguf or {}
     model = serving.checkpoint.config
     if settings.gguf is not None:
         base = check_base_gguf(settings.gguf, model)
     else:
         base = gguf_of(serving.checkpoint, settings.precision, settings.cache)
     adapters = {
-        name: check_adapter_gguf(ready[name], model)
-        if name in ready
-        else gguf_adapter_of(adapter, model, settings.cache)
-        for name, adapter in serving.adapters.items()
+        name: _adapter_file(settings, adapter, model) for name, adapter in serving.adapters.items()
     }
     return Files(base, adapters, read_bytes(base), stand_ins(base, settings.precision))
+
+
+def _adapter_file(settings: LlamaCppSettings, adapter: Adapter, model: ModelConfig) -> Path:
+    from pipeline.gguf.adapter import gguf_adapter_of
+    from pipeline.gguf.ready_made import check_adapter_gguf
+
+    if ready := (settings.adapters_gguf or {}).get(adapter.name):
+        return check_adapter_gguf(ready, model)
+    return gguf_adapter_of(adapter, model, settings.cache)

@@ -1,8 +1,12 @@
 """llama.cpp's model: the weights, and LoRA adapters that fit it."""
 
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import llama_cpp
+
+AdapterHandle: TypeAlias = Any
+"""llama.cpp's of a loaded adapter, `llama_adapter_lora_p`."""
 
 
 class LoadError(Exception):
@@ -27,9 +31,8 @@ class Model:
         self.handle = handle
         vocabulary = llama_cpp.llama_model_get_vocab(handle)
         self.vocabulary = int(llama_cpp.llama_vocab_n_tokens(vocabulary))
-        self._adapters: dict[str, llama_cpp.llama_adapter_lora_p] = {}
 
-    def load_adapter(self, name: str, path: Path) -> None:
+    def load_adapter(self, path: Path) -> AdapterHandle:
         """Read an adapter from disk.
 
         Raises:
@@ -38,18 +41,12 @@ class Model:
         adapter = llama_cpp.llama_adapter_lora_init(self.handle, str(path).encode())
         if not adapter:
             raise LoadError(f"{path}: llama.cpp can't load the adapter; see the log")
-        self._adapters[name] = adapter
+        return adapter
 
-    def unload_adapter(self, name: str) -> None:
+    def free_adapter(self, adapter: AdapterHandle) -> None:
         """Free an adapter; no context may still apply it."""
-        llama_cpp.llama_adapter_lora_free(self._adapters.pop(name))
-
-    def adapter(self, name: str) -> llama_cpp.llama_adapter_lora_p:
-        """llama.cpp's handle of a loaded adapter."""
-        return self._adapters[name]
+        llama_cpp.llama_adapter_lora_free(adapter)
 
     def close(self) -> None:
-        """Free adapters and weights."""
-        for name in list(self._adapters):
-            self.unload_adapter(name)
+        """Free the weights, once all adapters are."""
         llama_cpp.llama_model_free(self.handle)

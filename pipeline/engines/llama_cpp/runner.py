@@ -1,16 +1,18 @@
 """Model and context together: adapters come, go and take effect; tokens go in, logits come out."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.engines.active_adapter import ActiveAdapter
+from pipeline.engines.adapter_registry import AdapterGeneration
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.context import Context
 from pipeline.engines.llama_cpp.files import Files
-from pipeline.engines.llama_cpp.model import Model
+from pipeline.engines.llama_cpp.model import AdapterHandle, Model
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
-from pipeline.engines.residency import AdapterResidency
 from pipeline.inference.stage_clock import StageClock
 
 
@@ -21,17 +23,25 @@ class Runner:
         self, settings: LlamaCppSettings, threads: int, files: Files, clock: StageClock
     ) -> None:
         """Load the model and allocate the context."""
-        self._files, self._clock = files, clock
+        self._clock, self.active = clock, ActiveAdapter()
         self._model = Model(files.base)
         self._context = Context(
             self._model, threads, settings.max_batch_size, settings.context, settings.exact
         )
-        self.residency = AdapterResidency(settings.resident_adapters, self._load, self._unload)
 
-    def switch(self, adapter: str | None) -> None:
-        """Put a resident adapter, or the bare base model, into effect."""
+    def load(self, path: Path) -> AdapterHandle:
+        """Read an adapter from disk."""
+        return self._model.load_adapter(path)
+
+    def free(self, adapter: AdapterHandle) -> None:
+        """Free an adapter."""
+        self._context.withdraw(adapter)
+        self._model.free_adapter(adapter)
+
+    def switch(self, adapter: AdapterGeneration[Path, AdapterHandle] | None) -> None:
+        """Put an adapter that is in memory, or the bare base model, into effect."""
         self._clock.enter("adapter_switch")
-        if self.residency.activate(adapter):
+        if self.active.activate(adapter):
             self._context.apply(adapter)
 
     def decode(self, chunks: Sequence[Chunk]) -> NDArray[np.float32]:
@@ -47,10 +57,13 @@ class Runner:
         self._context.wipe(kept)
 
     def score(
-        self, adapter: str | None, slot: int, prompt: Sequence[int], continuation: Sequence[int]
+        self,
+        adapter: AdapterGeneration[Path, AdapterHandle] | None,
+        slot: int,
+        prompt: Sequence[int],
+        continuation: Sequence[int],
     ) -> NDArray[np.float32]:
         """Log-probabilities of every token at each position of the continuation, in a free slot."""
-        self.residency.require([adapter])
         self.switch(adapter)
         try:
             tokens = [*prompt, *continuation[:-1]]
@@ -64,13 +77,6 @@ class Runner:
         return exact.astype(np.float32)
 
     def close(self) -> None:
-        """Free everything."""
+        """Free everything, once all adapters are."""
         self._context.close()
         self._model.close()
-
-    def _load(self, name: str) -> None:
-        self._model.load_adapter(name, self._files.adapters[name])
-
-    def _unload(self, name: str) -> None:
-        self._context.withdraw(name)
-        self._model.unload_adapter(name)

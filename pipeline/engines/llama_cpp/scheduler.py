@@ -1,6 +1,6 @@
 """Which of the waiting requests join those that run."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,10 +58,10 @@ def admissible(
     served = list(running)
     if not waiting or (policy is GroupPolicy.GROUPED and served):
         return []
-    head = waiting[0].adapter
+    head = waiting[0].group
     joining: list[SlotSequence] = []
     for each in waiting:
-        if policy is GroupPolicy.GROUPED and each.adapter != head:
+        if policy is GroupPolicy.GROUPED and each.group != head:
             continue
         if not _fit([*served, *joining, each], room):
             break
@@ -71,14 +71,14 @@ def admissible(
 
 def groups(running: Iterable[SlotSequence]) -> list[list[SlotSequence]]:
     """Those that run, by adapter, in the order in which the adapters came."""
-    by_adapter: dict[str | None, list[SlotSequence]] = {}
+    by_adapter: dict[Hashable, list[SlotSequence]] = {}
     for each in running:
-        by_adapter.setdefault(each.adapter, []).append(each)
+        by_adapter.setdefault(each.group, []).append(each)
     return list(by_adapter.values())
 
 
 def _fit(sequences: Rows[SlotSequence], room: Room) -> bool:
-    adapters = {each.adapter for each in sequences} - {None}
+    adapters = {each.group for each in sequences if each.adapter is not None}
     return (
         len(sequences) <= room.sequences
         and sum(each.positions for each in sequences) <= room.positions

@@ -9,7 +9,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.adapter_loaders import background_loader
 from pipeline.engines.adapter_registry import AdapterRegistry
-from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.multilora.assembly import assemble, by_adapter, score
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Multilora(BatchingEngine):
+class Multilora(CachingEngine):
     """Continuous batching, all adapters in one forward pass.
 
     Stages: `adapter_load` is the time in which nothing else could be done; loads behind a running
@@ -42,11 +42,11 @@ class Multilora(BatchingEngine):
     """
 
     def __init__(self, settings: MultiloraSettings, serving: Serving) -> None:
-        super().__init__(settings.capabilities, serving)
+        super().__init__(settings, serving)
         self.settings = settings
         self._stages = StepStages(self.clock)
         self.adapters: AdapterRegistry[AdapterFile, PackedAdapter] = AdapterRegistry(
-            {name: self._file(adapter) for name, adapter in serving.adapters.items()}
+            {name: self._source(adapter) for name, adapter in serving.adapters.items()}
         )
 
     def __enter__(self) -> Self:
@@ -61,7 +61,7 @@ class Multilora(BatchingEngine):
         capacity = self._blocks.capacity
         beyond = f"the pool has {capacity}; raise engine.kv_tokens"
         self.intake = Intake(serving.checkpoint, self.adapters, capacity, beyond)
-        self._cache = AdapterCache(
+        self.cache = AdapterCache(
             self.adapters,
             load=lambda file: file.plan.load(kernels),
             size=lambda file: file.plan.bytes,
@@ -69,10 +69,10 @@ class Multilora(BatchingEngine):
             loader=background_loader(),
             wake=self.inbox.wake,
         )
-        self._cache.preload(self.adapters)
+        self.cache.preload(self.adapters)
         self._scheduler: Scheduler[PackedAdapter] = Scheduler(
             self._blocks,
-            self._cache,
+            self.cache,
             max_batch_size=settings.max_batch_size,
             prefill_tokens=settings.prefill_tokens,
             policy=settings.policy,
@@ -82,8 +82,8 @@ class Multilora(BatchingEngine):
 
     def close(self) -> None:
         """Free the model."""
-        self._cache.close()
-        del self._scheduler, self._cache, self._pool, self._decoder
+        self.cache.close()
+        del self._scheduler, self.cache, self._pool, self._decoder
 
     @property
     def backend(self) -> Backend:
@@ -108,18 +108,18 @@ class Multilora(BatchingEngine):
     @property
     def adapter_bytes(self) -> int:
         """Loads in flight included."""
-        return self._cache.peak
+        return self.cache.peak
 
     @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went; a hit had its adapter in memory when first looked at."""
-        return self._cache.counts
+        return self.cache.counts
 
     def score(
         self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
     ) -> "NDArray[np.float32] | None":
         """By one forward pass over prompt and continuation, in a pool of its own."""
-        weights = None if adapter is None else self._cache.read(adapter)
+        weights = None if adapter is None else self.cache.read(adapter)
         return score(self._decoder, weights, prompt_ids, continuation_ids)
 
     def teach(self, teacher: Teacher | None) -> bool:
@@ -127,7 +127,7 @@ class Multilora(BatchingEngine):
         self._sampler.teacher = teacher
         return True
 
-    def _file(self, adapter: Adapter) -> AdapterFile:
+    def _source(self, adapter: Adapter) -> AdapterFile:
         return AdapterFile(adapter, self.serving.checkpoint.config, self.settings.adapter_dtype)
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
@@ -142,7 +142,6 @@ class Multilora(BatchingEngine):
 
     def _advance(self) -> bool:
         """One forward pass over all that runs; loads go on behind it."""
-        self._take_loads()
         self._admit()
         plan = self._scheduler.plan()
         if plan:
@@ -155,13 +154,6 @@ class Multilora(BatchingEngine):
             self._scheduler.admit()
         finally:
             self._admitted(each for each in self._scheduler.running if each not in running)
-
-    def _take_loads(self) -> None:
-        for adapter, cause in self._cache.collect().items():
-            waiting = [e for e in self._scheduler.waiting if e.lease.adapter is adapter]
-            for sequence in waiting:
-                self._scheduler.drop(sequence)
-                self._fail(sequence.request, f"adapter {adapter.name} can't be loaded: {cause}")
 
     def _compute(self, plan: list[Chunk[PackedAdapter]]) -> None:
         step = by_adapter(plan)

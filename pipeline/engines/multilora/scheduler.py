@@ -132,6 +132,7 @@ class Scheduler(Generic[T]):
         self.running.remove(sequence)
         self._kv.release(sequence.blocks)
         sequence.blocks = ()
+        self._adapters.touch(sequence.lease)
         self._adapters.release(sequence.lease)
 
     def drop(self, sequence: PagedSequence[T]) -> None:
@@ -160,11 +161,12 @@ class Scheduler(Generic[T]):
         sequence.blocks = self._kv.allocate(sequence.positions)
         try:
             self._adapters.acquire(sequence.lease, missed=sequence.missed)
+            self.running.append(sequence)
         except BaseException:
+            self._adapters.unpin(sequence.lease)
             self._kv.release(sequence.blocks)
             sequence.blocks = ()
             raise
-        self.running.append(sequence)
 
     def _dequeue(self, admitted: list[PagedSequence[T]]) -> None:
         gone, still = set(admitted), []

@@ -1,9 +1,8 @@
 """A sequence whose keys and values lie in the blocks of a pool, and its share of a step."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic
 
-from pipeline.engines.adapter_cache import Lease
 from pipeline.engines.adapter_registry import T
 from pipeline.engines.batching.sequence import Sequence
 
@@ -15,14 +14,12 @@ class PagedSequence(Sequence, Generic[T]):
     Attributes:
         computed: leading tokens whose keys and values are in the pool.
         blocks: blocks of the pool that it holds, in order; none before it is admitted.
-        lease: its claim to its adapter, from when it waits until it ends.
         missed: its adapter wasn't in memory when the scheduler first looked.
         overtaken: later requests that were admitted before it.
     """
 
     computed: int = 0
     blocks: tuple[int, ...] = ()
-    lease: Lease[T] = field(default_factory=Lease)
     missed: bool = False
     overtaken: int = 0
 

@@ -75,7 +75,11 @@ class MultiloraSettings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
     capabilities: ClassVar[Capabilities] = Capabilities(
-        stream=True, mixes_adapters=True, cancels=True, per_request_sampling=True
+        stream=True,
+        mixes_adapters=True,
+        cancels=True,
+        per_request_sampling=True,
+        adds_adapters=True,
     )
 
     def idle(self) -> Mapping[str, str]:

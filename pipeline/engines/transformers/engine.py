@@ -27,29 +27,33 @@ class TransformersEngine(StaticBatchEngine):
     base: "BaseModel"
 
     @abstractmethod
-    def adapted(self, adapters: Rows[str | None]) -> Adapted:
+    def adapted(self, adapters: Rows[Any]) -> Adapted:
         """The model with row i under adapter i, while the context lasts.
 
-        The adapters are resident; unless the engine mixes them, they are all the same and the
-        engine has been switched to it.
+        The adapters are as they were loaded, None for the base model; unless the engine mixes them,
+        they are all the same and the engine has been switched to it.
         """
 
     def generate(self, batch: Rows[Sequence]) -> Output:
         """One call of `generate` for the whole batch."""
         from pipeline.engines.transformers.cancelled_rows import CancelledRows
 
-        with self.adapted([each.adapter for each in batch]) as (model, extra):
+        with self.adapted([each.lease.weights for each in batch]) as (model, extra):
             return self.base.generate(model, batch, CancelledRows(self.inbox, batch), **extra)
 
     def score(
         self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
     ) -> "NDArray[np.float32]":
         """One forward pass over prompt and continuation."""
-        self.residency.require([adapter])
-        if not self.settings.capabilities.mixes_adapters and self.residency.activate(adapter):
-            self.switch(adapter)
-        with self.adapted([adapter]) as (model, extra):
-            scores = self.base.score(model, prompt_ids, continuation_ids, **extra)
+        lease = self.cache.lease(adapter)
+        try:
+            self.cache.require([lease])
+            if not self.settings.capabilities.mixes_adapters:
+                self._put_in_effect(lease.adapter)
+            with self.adapted([lease.adapter and lease.adapter.weights]) as (model, extra):
+                scores = self.base.score(model, prompt_ids, continuation_ids, **extra)
+        finally:
+            self.cache.release(lease)
         array: NDArray[np.float32] = scores.numpy()
         return array
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.adapters.adapter import Adapter
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.engine import TransformersEngine
 from pipeline.engines.transformers.static_batch import StaticSettings
@@ -33,28 +34,27 @@ class Merged(TransformersEngine):
         from pipeline.engines.transformers.lora_delta import FoldedWeights
 
         self.base = BaseModel(self.serving, self.settings.precision, self.clock)
-        self._factors: dict[str, Factors] = {}
         self._weights: FoldedWeights = FoldedWeights(self.base.model)
-        self.residency.preload(self.serving.adapters)
+        self.cache.preload(self.adapters)
         return self
 
     def close(self) -> None:
         """Free the model."""
-        del self._weights, self._factors, self.base
+        self.cache.close()
+        del self._weights, self.base
 
-    def load_adapter(self, name: str) -> None:
+    def load_adapter(self, adapter: Adapter) -> "Factors":
         """Read the adapter's matrices."""
         from pipeline.engines.transformers.lora_delta import read_factors
 
-        self._factors[name] = read_factors(self.serving.adapters[name])
+        return read_factors(adapter)
 
-    def unload_adapter(self, name: str) -> None:
-        """Forget the adapter's matrices; its weights stay folded until the next switch."""
-        del self._factors[name]
+    def free_adapter(self, loaded: "Factors") -> None:
+        """Nothing to do: the matrices go unused, and stay folded until the next switch."""
 
-    def switch(self, name: str | None) -> None:
+    def switch(self, loaded: "Factors | None") -> None:
         """Fold the adapter into the weights."""
-        self._weights.fold({} if name is None else self._factors[name])
+        self._weights.fold(loaded or {})
 
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.adapters.adapter import Adapter
 from pipeline.engines.transformers.engine import TransformersEngine
 from pipeline.engines.transformers.static_batch import StaticSettings
 from pipeline.models.quantization import Quantization
@@ -31,17 +32,17 @@ class PeftEngine(TransformersEngine):
 
         self.base = BaseModel(self.serving, self.settings.precision, self.clock)
         self.peft = PeftAdapters(self.base)
-        self.residency.preload(self.serving.adapters)
+        self.cache.preload(self.adapters)
         return self
 
     def close(self) -> None:
         """Free the model."""
         del self.peft, self.base
 
-    def load_adapter(self, name: str) -> None:
-        """Through PEFT, from safetensors."""
-        self.peft.load(self.serving.adapters[name])
+    def load_adapter(self, adapter: Adapter) -> str:
+        """Through PEFT, from safetensors; what PEFT calls it."""
+        return self.peft.load(adapter)
 
-    def unload_adapter(self, name: str) -> None:
+    def free_adapter(self, loaded: str) -> None:
         """Through PEFT."""
-        self.peft.unload(name)
+        self.peft.free(loaded)

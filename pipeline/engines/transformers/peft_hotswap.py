@@ -68,10 +68,10 @@ def _check_whole_modules(shape: ModelConfig, adapters: Mapping[str, Adapter]) ->
 class PeftHotswap(PeftEngine):
     """One adapter a batch; changing it is `PeftModel.set_adapter`."""
 
-    def switch(self, name: str | None) -> None:
+    def switch(self, loaded: str | None) -> None:
         """Put the adapter into effect; the base model needs no switch, only to be asked."""
-        if name is not None:
-            self.peft.model.set_adapter(self.peft[name])
+        if loaded is not None:
+            self.peft.model.set_adapter(loaded)
 
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:

@@ -27,7 +27,7 @@ class PeftMixedSettings(PeftSettings):
 
     variants: ClassVar[frozenset[str]] = frozenset({"lora_bias"})
     capabilities: ClassVar[Capabilities] = Capabilities(
-        mixes_adapters=True, cancels=True, per_request_sampling=True
+        mixes_adapters=True, cancels=True, per_request_sampling=True, adds_adapters=True
     )
 
     def build(self, serving: Serving) -> Engine:
@@ -38,7 +38,7 @@ class PeftMixedSettings(PeftSettings):
 class PeftMixed(PeftEngine):
     """Any adapters in one batch; there is no active adapter, so nothing is ever switched."""
 
-    def switch(self, name: str | None) -> None:
+    def switch(self, loaded: str | None) -> None:
         """Nothing to do: every row names its adapter."""
 
     @contextmanager
@@ -47,5 +47,5 @@ class PeftMixed(PeftEngine):
         if self.peft.model is None:
             yield self.base.model, {}
         else:
-            names = [BASE_MODEL if name is None else self.peft[name] for name in adapters]
+            names = [BASE_MODEL if name is None else name for name in adapters]
             yield self.peft.model, {"adapter_names": names}

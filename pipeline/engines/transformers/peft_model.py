@@ -1,4 +1,4 @@
-"""A PEFT model around the base model: adapters come and go by name."""
+"""A PEFT model around the base model: adapters come and go."""
 
 from itertools import count
 from typing import Any
@@ -30,16 +30,11 @@ class PeftAdapters:
 
     def __init__(self, base: BaseModel) -> None:
         self._base = base
-        self._names: dict[str, str] = {}
         self._numbers = count()
         self.model: Any = None
 
-    def __getitem__(self, name: str) -> str:
-        """What PEFT calls a loaded adapter."""
-        return self._names[name]
-
-    def load(self, adapter: Adapter) -> None:
-        """Read an adapter from disk.
+    def load(self, adapter: Adapter) -> str:
+        """Read an adapter from disk; what PEFT calls it.
 
         PEFT needs some active adapter that exists, even where every row names its own; after the
         active one was freed it is this one.
@@ -62,11 +57,11 @@ class PeftAdapters:
         if self.model.active_adapter not in self.model.peft_config:
             self.model.set_adapter(name)
         self.model.eval()
-        self._names[adapter.name] = name
+        return name
 
-    def unload(self, name: str) -> None:
-        """Free an adapter."""
-        self.model.delete_adapter(self._names.pop(name))
+    def free(self, name: str) -> None:
+        """Free an adapter, by what PEFT calls it."""
+        self.model.delete_adapter(name)
 
     def _add(self, name: str, config: LoraConfig) -> None:
         if self.model is None:

@@ -3,18 +3,22 @@
 from abc import abstractmethod
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from collections.abc import Sequence as Rows
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
 
-from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.active_adapter import ActiveAdapter
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.adapter_loaders import StepLoader
+from pipeline.engines.adapter_registry import AdapterGeneration, AdapterRegistry
+from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.needs import Need, cached, padded, projections, updates, vocabulary
-from pipeline.engines.residency import AdapterResidency
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.engines.transformers.batching import A, BatchPolicy, next_batch
 from pipeline.inference.adapter_counts import AdapterCounts
@@ -52,7 +56,9 @@ class StaticSettings(EngineSettings):
     policy: BatchPolicy = BatchPolicy.GROUPED
     max_batch_size: PositiveInt | None = None
     resident_adapters: PositiveInt | None = None
-    capabilities: ClassVar[Capabilities] = Capabilities(cancels=True, per_request_sampling=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        cancels=True, per_request_sampling=True, adds_adapters=True
+    )
 
     def next_batch(self, waiting: Rows[A]) -> list[A]:
         """The requests to serve together now, of those that wait, at least one."""
@@ -97,29 +103,36 @@ class Output:
         return list(self.tokens[index][: self.broken_at.get(index)])
 
 
-class StaticBatchEngine(BatchingEngine):
-    """Queue, policy, residency and events; a subclass brings the model."""
+class StaticBatchEngine(CachingEngine):
+    """Queue, policy, adapters and events; a subclass brings the model."""
 
     def __init__(self, settings: StaticSettings, serving: Serving) -> None:
-        super().__init__(settings.capabilities, serving)
+        super().__init__(settings, serving)
         self.settings = settings
-        self.intake = Intake(serving.checkpoint, serving.adapters)
+        self.adapters = AdapterRegistry(serving.adapters)
+        self.intake = Intake(serving.checkpoint, self.adapters)
         self._waiting: list[Sequence] = []
-        self.residency = AdapterResidency(
-            settings.resident_adapters, self.load_adapter, self.unload_adapter
+        self._active = ActiveAdapter()
+        self.cache = AdapterCache(
+            self.adapters,
+            load=self.load_adapter,
+            size=lambda _: 1,
+            budget=settings.resident_adapters,
+            loader=StepLoader(),
+            free=self.free_adapter,
         )
 
     @abstractmethod
-    def load_adapter(self, name: str) -> None:
-        """Read an adapter from disk into memory."""
+    def load_adapter(self, adapter: Adapter) -> Any:
+        """Read an adapter from disk; what the engine knows it by once it is in memory."""
 
     @abstractmethod
-    def unload_adapter(self, name: str) -> None:
+    def free_adapter(self, loaded: Any) -> None:
         """Free an adapter's memory."""
 
     @abstractmethod
-    def switch(self, name: str | None) -> None:
-        """Put one adapter, or the bare base model, into effect."""
+    def switch(self, loaded: Any) -> None:
+        """Put an adapter that is in memory into effect, or for None the bare base model."""
 
     @abstractmethod
     def generate(self, batch: Rows[Sequence]) -> Output:
@@ -128,22 +141,27 @@ class StaticBatchEngine(BatchingEngine):
     @property
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
-        return self.residency.counts
+        return replace(self.cache.counts, switches=self._active.switches)
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
-        self._waiting.append(Sequence(request, prompt))
+        lease = self.cache.lease(request.adapter)
+        self._waiting.append(Sequence(request, prompt, lease=lease))
+
+    def _source(self, adapter: Adapter) -> Adapter:
+        return adapter
 
     def _open(self) -> Iterable[Sequence]:
         return self._waiting
 
     def _drop(self, sequence: Sequence) -> None:
         self._waiting.remove(sequence)
+        self.cache.release(sequence.lease)
 
     def _advance(self) -> bool:
         """Serve one batch from beginning to end; nothing is half done between steps."""
         if not self._waiting:
             return False
-        batch = self.settings.next_batch(self._waiting)
+        batch = _of_one_generation(self.settings.next_batch(self._waiting))
         self._admitted(batch)
         self._attempt(batch, lambda: self._serve(batch))
         self.clock.enter("other")
@@ -154,7 +172,7 @@ class StaticBatchEngine(BatchingEngine):
             self._bring_adapters(batch)
             output = self.generate(batch)
         except Exception:
-            self.residency.deactivate()
+            self._active.forget()
             raise
         told = [self._events_of(each, row, output) for row, each in enumerate(batch)]
         for sequence, events in zip(batch, told, strict=True):
@@ -162,14 +180,16 @@ class StaticBatchEngine(BatchingEngine):
             self._events += events
 
     def _bring_adapters(self, batch: Rows[Sequence]) -> None:
-        names = [each.adapter for each in batch]
         self.clock.enter("adapter_load")
-        self.residency.look_up(names)
-        self.residency.require(names)
+        self.cache.acquire_now([each.lease for each in batch])
         if not self.settings.capabilities.mixes_adapters:
             self.clock.enter("adapter_switch")
-            if self.residency.activate(names[0]):
-                self.switch(names[0])
+            self._put_in_effect(batch[0].lease.adapter)
+
+    def _put_in_effect(self, adapter: AdapterGeneration[Adapter, Any] | None) -> None:
+        """An adapter that is in memory, or the base model."""
+        if self._active.activate(adapter):
+            self.switch(adapter and adapter.weights)
 
     def _events_of(self, sequence: Sequence, row: int, output: Output) -> list[Event]:
         """What became of a row, which may have gone on past the end of its answer."""
@@ -184,3 +204,9 @@ class StaticBatchEngine(BatchingEngine):
         why = not_finite(sequence.request, len(sequence.output))
         at = output.stamps[len(sequence.output)]
         return [*events, Finished.failed(sequence.id, at, why)]
+
+
+def _of_one_generation(batch: Rows[Sequence]) -> list[Sequence]:
+    """Those that mean the same by a name as the first of them that has it."""
+    meant: dict[str | None, Any] = {}
+    return [e for e in batch if meant.setdefault(e.adapter, e.lease.adapter) is e.lease.adapter]

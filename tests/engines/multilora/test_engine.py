@@ -170,7 +170,7 @@ def test_an_adapter_that_cannot_be_read_fails_its_requests_only(serve, tmp_path)
     name = trace.iterations[0][0].adapter
     adapter = engine.serving.adapters[name]
     gone = replace(adapter, lora=replace(adapter.lora, folder=tmp_path))
-    engine.adapters.add(name, engine._file(gone))
+    engine.adapters.add(name, engine._source(gone))
     _, rows = run(engine, trace.iterations[0])
     failed = [row for row in rows.values() if row.error]
     assert [row.adapter for row in failed] == [name]
@@ -180,9 +180,9 @@ def test_an_adapter_that_cannot_be_read_fails_its_requests_only(serve, tmp_path)
 def test_others_decode_while_an_adapter_loads(serve):
     engine, trace = serve(*DISTINCT)
     slow, *others = trace.iterations[0][:3]
-    gate, load = Event(), engine._cache._load
-    del engine._cache._resident[engine.adapters[slow.adapter]]
-    engine._cache._load = lambda file: gate.wait(60) and load(file)
+    gate, load = Event(), engine.cache._load
+    del engine.cache._resident[engine.adapters[slow.adapter]]
+    engine.cache._load = lambda file: gate.wait(60) and load(file)
     for request in (slow, *others):
         engine.submit(request.to_inference())
     events = []
@@ -197,7 +197,7 @@ def test_others_decode_while_an_adapter_loads(serve):
 
 def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve):
     engine, trace = serve(*DISTINCT)
-    engine._cache._resident.clear()
+    engine.cache._resident.clear()
     iteration, _ = run(engine, trace.iterations[0][:1])
     assert iteration.stage_seconds["adapter_load"] > 0
     iteration, _ = run(engine, trace.iterations[0][:1])

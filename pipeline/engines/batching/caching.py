@@ -1,0 +1,80 @@
+"""An engine that batches requests and keeps adapters in memory."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.engines.batching.sequence import Sequence
+from pipeline.engines.settings import EngineSettings, Serving
+from pipeline.errors import UsageError, shown
+
+
+class CachingEngine(BatchingEngine):
+    """Adds, removes and takes in adapters; a subclass loads them, and puts them to use.
+
+    Attributes:
+        adapters: which adapters requests may name.
+        cache: which of them are in memory.
+    """
+
+    adapters: AdapterRegistry[Any, Any]
+    cache: AdapterCache[Any, Any]
+
+    def __init__(self, settings: EngineSettings, serving: Serving) -> None:
+        super().__init__(settings.capabilities, serving)
+        self._serves, self._opened, self._adding = settings.check, {**serving.adapters}, Lock()
+
+    @abstractmethod
+    def _source(self, adapter: Adapter) -> Any:
+        """What the cache loads it from."""
+
+    def add_adapter(self, name: str, folder: Path) -> None:
+        """Serve one more adapter from now on, or another one under a name; from any thread.
+
+        Requests that were taken in before are served by what the name stood for then.
+
+        Args:
+            name: by which requests name it.
+            folder: of its files.
+
+        Raises:
+            UsageError: it can't be served, by itself or beside the others.
+        """
+        checkpoint = self.serving.checkpoint
+        adapter = Adapter.open(name, folder, checkpoint.config).check_numbers()
+        with self._adding:
+            opened = {**self._opened, name: adapter}
+            self._serves(checkpoint, opened)
+            self.adapters.add(name, self._source(adapter))
+            self._opened = opened
+        self.inbox.wake()
+
+    def remove_adapter(self, name: str) -> None:
+        """Serve an adapter no more, but to the requests that were taken in; from any thread.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        with self._adding:
+            if name not in self.adapters:
+                raise UsageError(f"adapter {shown(name)} isn't served by this engine")
+            self.adapters.remove(name)
+            del self._opened[name]
+        self.inbox.wake()
+
+    def _take(self) -> bool:
+        took = super()._take()
+        for adapter, cause in self.cache.collect().items():
+            for sequence in self._of(adapter):
+                self._drop(sequence)
+                self._fail(sequence.request, f"adapter {adapter.name} can't be loaded: {cause}")
+        return took
+
+    def _of(self, adapter: Any) -> Iterable[Sequence]:
+        return [each for each in self._open() if each.lease.adapter is adapter]
