@@ -50,7 +50,7 @@ class Environment(TypedDict, total=False):
     git: Git | None
 
 
-class Trace(TypedDict, total=False):
+class TraceDocument(TypedDict, total=False):
     """`trace.json`."""
 
     sha256: str | None
@@ -58,7 +58,7 @@ class Trace(TypedDict, total=False):
 
 DOCUMENTS: Mapping[str, TypeAdapter[Any]] = {
     "environment.json": TypeAdapter(Environment),
-    "trace.json": TypeAdapter(Trace),
+    "trace.json": TypeAdapter(TraceDocument),
     "metrics.json": TypeAdapter(dict[str, Any]),
     "profile/README.json": TypeAdapter(dict[str, dict[str, Any]]),
 }

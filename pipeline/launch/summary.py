@@ -12,7 +12,7 @@ from pipeline.compare.numbers import figures
 from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.definitions import DEFINITIONS
 from pipeline.metrics.tables import FAITHFUL, LATENCIES, SUMMARY
-from pipeline.tracking.answers import Answer, answers
+from pipeline.tracking.answers import ShownAnswer, answers
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
@@ -80,7 +80,7 @@ def _breakdown(metrics: Mapping[str, float | str]) -> Table:
     return table
 
 
-def _answers(said: Sequence[Answer]) -> Table:
+def _answers(said: Sequence[ShownAnswer]) -> Table:
     """A line an adapter, as much of it as the terminal is wide."""
     table = Table(box=None, pad_edge=False, expand=True)
     for title, ratio in (("adapter", None), ("asked", 2), ("answered", 3)):

@@ -42,7 +42,9 @@ class Server:
     limit_s: float
     capacity: float
 
-    def missed(self, runs: Sequence["Run"], random: np.random.Generator) -> NDArray[np.int64]:
+    def missed(
+        self, runs: Sequence["SimulatedRun"], random: np.random.Generator
+    ) -> NDArray[np.int64]:
         """Counted requests of each run, from an empty server, that wait too long."""
         rates = np.array([run.rate for run in runs])
         skipped = np.array([run.skipped for run in runs])
@@ -68,7 +70,7 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Run:
+class SimulatedRun:
     """A run to simulate: requests a second, requests counted, and those skipped before them."""
 
     rate: float
@@ -92,7 +94,10 @@ def searched(server: Server, searches: int, search: Search, seed: int = 0) -> It
     while going := [
         (mine, rate) for mine in probes if (rate := following(mine, search)) is not None
     ]:
-        runs = [Run(rate, *search.counts(rate, slo, LEAST, first=not mine)) for mine, rate in going]
+        runs = [
+            SimulatedRun(rate, *search.counts(rate, slo, LEAST, first=not mine))
+            for mine, rate in going
+        ]
         missed = server.missed(runs, random)
         for (mine, rate), run, late in zip(going, runs, missed, strict=True):
             good = run.counted - int(late)

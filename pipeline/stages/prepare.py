@@ -10,7 +10,7 @@ from pipeline.engines.settings import Serving
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
-from pipeline.workload.room import Room
+from pipeline.workload.room import ModelLimits
 from pipeline.workload.trace import Trace
 
 BASE_ALONE = (None,)
@@ -70,6 +70,6 @@ def draw(config: RunConfig, model: ModelConfig) -> Trace:
     """
     tokenizer = read_tokenizer(config.model.tokenizer_file())
     names = config.adapters.names() or BASE_ALONE
-    room = Room(model.positions, model.vocabulary)
+    room = ModelLimits(model.positions, model.vocabulary)
     drawn = config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room)
     return drawn.asked(config.sampling.params(), config.workload.text)

@@ -31,8 +31,7 @@ from pipeline.process.child import Child, Died
 from pipeline.stages.memory import check_needs, room_of
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
-from pipeline.workload.excerpt import excerpt
-from pipeline.workload.request import TraceRequest
+from pipeline.workload.request import TraceRequest, excerpt
 
 LIBRARIES = ("torch", "transformers", "peft")
 """Whose versions may move the reference's answers by a rounding error."""

@@ -16,7 +16,7 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShownAnswer:
     """One answer as it is shown.
 
     Attributes:
@@ -30,7 +30,9 @@ class Answer:
     text: str
 
 
-def answers(run: RunDirectory, adapters: int = MOST, length: int = LENGTH) -> tuple[Answer, ...]:
+def answers(
+    run: RunDirectory, adapters: int = MOST, length: int = LENGTH
+) -> tuple[ShownAnswer, ...]:
     """The first answer of each of a run's first `adapters` adapters.
 
     Empty when nothing was served, or as ids alone (`workload.text=false`).
@@ -41,7 +43,7 @@ def answers(run: RunDirectory, adapters: int = MOST, length: int = LENGTH) -> tu
     first = first_answered(run.requests(), adapters)
     prompts = _prompts(run, {each.id for each in first})
     return tuple(
-        Answer(
+        ShownAnswer(
             each.adapter,
             shown(prompts.get(each.id, ""), length),
             shown(each.text or "", length),

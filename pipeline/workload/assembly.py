@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from pipeline.workload.arrivals.process import Slot
-from pipeline.workload.popularity.law import Choice
+from pipeline.workload.popularity.law import Assignment
 from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.request import TraceRequest
 
 
 def assemble(
     slots: Sequence[Slot],
-    choices: Sequence[Choice],
+    choices: Sequence[Assignment],
     prompts: Sequence[Prompt],
     lengths: Sequence[int],
     adapters: Sequence[str | None],

@@ -21,7 +21,7 @@ from pipeline.workload.prompts.exact_length import ExactLength
 from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Factor, Repetitions, Tokens
-from pipeline.workload.room import BOUNDLESS, Room
+from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds, without_chance
 from pipeline.workload.trace import Trace
@@ -76,7 +76,7 @@ class Azure(Workload):
         self.run_in.check(self._slots(calls), None)
 
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
     ) -> Trace:
         """The file's calls, in its order."""
         calls, notes = self._kept(adapters, room)
@@ -95,7 +95,7 @@ class Azure(Workload):
         return Trace(requests, None, self._laws(adapters), notes)
 
     def _kept(
-        self, adapters: Sequence[str | None], room: Room
+        self, adapters: Sequence[str | None], room: ModelLimits
     ) -> tuple[list[Call], tuple[str, ...]]:
         """The calls that aren't left out, scaled, and a note if some are."""
         calls = [self._scaled(each) for each in read_calls(KEY, self.path, self.requests)]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.workload.column import Cell, read_columns
+from pipeline.workload.column import FileValue, read_columns
 from pipeline.workload.text_file import shown
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
@@ -51,7 +51,7 @@ def read_calls(key: str, path: Path, count: int | None) -> list[Call]:
     ]
 
 
-def _nanoseconds(cell: Cell) -> int:
+def _nanoseconds(cell: FileValue) -> int:
     """Since 1970; whole numbers, because a float of that size has no room for microseconds."""
     found = _STAMP.fullmatch(cell.text)
     try:

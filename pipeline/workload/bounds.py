@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline.errors import UsageError
-from pipeline.workload.room import BOUNDLESS, Room
+from pipeline.workload.room import BOUNDLESS, ModelLimits
 
 _T = TypeVar("_T")
 
@@ -36,7 +36,7 @@ class Bounds:
     answer_key: str = "workload.max_new_tokens"
     explicit_answer_key: str = "its max_tokens"
     before: int = 0
-    room: Room = BOUNDLESS
+    room: ModelLimits = BOUNDLESS
     text: bool = True
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FileValue:
     """A value of a file, and where it stands.
 
     Attributes:
@@ -55,7 +55,9 @@ class Cell:
         return value
 
 
-def read_column(key: str, path: Path, column: str | None, count: int | None = None) -> list[Cell]:
+def read_column(
+    key: str, path: Path, column: str | None, count: int | None = None
+) -> list[FileValue]:
     """The lines of a plain list, or one column of a CSV file.
 
     Args:
@@ -70,13 +72,13 @@ def read_column(key: str, path: Path, column: str | None, count: int | None = No
     if column is not None:
         return [cell for (cell,) in read_columns(key, path, [column], count)]
     lines = numbered(read_text(key, path))
-    cells = (Cell(f"{key}: {path}:{n}", line.strip()) for n, line in lines if line.strip())
+    cells = (FileValue(f"{key}: {path}:{n}", line.strip()) for n, line in lines if line.strip())
     return _some(key, path, cells, count)
 
 
 def read_columns(
     key: str, path: Path, columns: Sequence[str], count: int | None = None
-) -> list[tuple[Cell, ...]]:
+) -> list[tuple[FileValue, ...]]:
     """Those columns of a CSV file with a header, a row a tuple; of the first `count` rows, or all.
 
     Raises:
@@ -95,10 +97,10 @@ def read_columns(
     return _some(key, path, table, count)
 
 
-def _row(where: str, row: list[str], wide: int, places: Sequence[int]) -> tuple[Cell, ...]:
+def _row(where: str, row: list[str], wide: int, places: Sequence[int]) -> tuple[FileValue, ...]:
     if len(row) != wide:
         raise UsageError(f"{where}: has {len(row)} values for {wide} columns")
-    return tuple(Cell(where, row[place]) for place in places)
+    return tuple(FileValue(where, row[place]) for place in places)
 
 
 def _rows(key: str, path: Path) -> Iterator[tuple[str, list[str]]]:

@@ -16,7 +16,7 @@ from pipeline.workload.prompts.explicit import check_explicit, counted, without_
 from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
-from pipeline.workload.room import BOUNDLESS, Room
+from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds, without_chance
 from pipeline.workload.trace import Trace
@@ -75,7 +75,7 @@ class Generated(Workload):
         check_explicit(self.prompts.explicit(), adapters, self.popularity, self.text)
 
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
     ) -> Trace:
         """Draw everything, from one stream of random numbers each."""
         self.check(adapters)
@@ -95,7 +95,7 @@ class Generated(Workload):
         laws = self._laws(adapters) | counted(dealt.prompts)
         return Trace(requests, self.arrivals.max_in_flight, laws, dealt.notes)
 
-    def _bounds(self, room: Room) -> Bounds:
+    def _bounds(self, room: ModelLimits) -> Bounds:
         if room == BOUNDLESS and not (self.min_prompt_tokens or self.max_prompt_tokens):
             return ANY
         return Bounds(

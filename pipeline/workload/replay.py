@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.ranges import Repetitions
-from pipeline.workload.room import BOUNDLESS, Room
+from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace, used
 from pipeline.workload.trace_file import InFlight, read_trace
@@ -19,7 +19,7 @@ from pipeline.workload.workload import Workload
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Replay(Workload):
+class ReplayedTrace(Workload):
     """Settings of `workload=replay`.
 
     Attributes:
@@ -48,7 +48,7 @@ class Replay(Workload):
             )
 
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
     ) -> Trace:
         """The file's trace, if the model's tokenizer still gives its ids."""
         trace = self._read()

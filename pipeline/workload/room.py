@@ -11,7 +11,7 @@ YEAR_S = 365 * 86_400.0
 
 
 @dataclass(frozen=True)
-class Room:
+class ModelLimits:
     """What a model has room for.
 
     Attributes:
@@ -55,5 +55,5 @@ class Room:
                 )
 
 
-BOUNDLESS = Room()
+BOUNDLESS = ModelLimits()
 """Where no model is known yet."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from pipeline.workload.prompts.source import Encode
-from pipeline.workload.room import BOUNDLESS, Room
+from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace
 
@@ -48,7 +48,7 @@ class Workload(ABC):
 
     @abstractmethod
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: Room = BOUNDLESS
+        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
     ) -> Trace:
         """The whole trace.
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.metrics import known_servers
 from pipeline.metrics.capacity import Search
-from pipeline.metrics.known_servers import SERVERS, Run, Server, calibration
+from pipeline.metrics.known_servers import SERVERS, Server, SimulatedRun, calibration
 
 SEARCHES = 16
 
@@ -51,7 +51,7 @@ def test_the_truth_for_one_place_and_constant_service_is_erlangs():
 @pytest.mark.parametrize("server", SERVERS, ids=str)
 def test_one_in_a_hundred_waits_too_long_at_the_true_capacity(server):
     """600,000 requests; the bounds are four standard errors of a mean of 300 runs."""
-    runs = [Run(server.capacity, 2000, 1000)] * 300
+    runs = [SimulatedRun(server.capacity, 2000, 1000)] * 300
     shares = server.missed(runs, np.random.default_rng(5)) / 2000
     assert abs(shares.mean() - 0.01) < 4 * shares.std() / len(runs) ** 0.5
 
@@ -65,7 +65,10 @@ def test_requests_wait_in_order_for_the_first_free_place():
 
     for limit, late in ((0.0, 6), (0.3, 4), (0.5, 2), (0.7, 0)):
         server = Server(2, 1.0, 0.0, limit + 1e-9, 2.0)
-        assert list(server.missed([Run(1.0, 8, 0), Run(1.0, 2, 0)], Clock())) == [late, 0]
+        assert list(server.missed([SimulatedRun(1.0, 8, 0), SimulatedRun(1.0, 2, 0)], Clock())) == [
+            late,
+            0,
+        ]
 
 
 def test_the_command_prints_a_row_a_server(monkeypatch, capsys):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Unreadable
-from pipeline.tracking.answers import ELLIPSIS, Answer, answers, first_answered, shown
+from pipeline.tracking.answers import ELLIPSIS, ShownAnswer, answers, first_answered, shown
 from pipeline.tracking.run_directory import RunDirectory
 from tests.tracking.conftest import request
 
@@ -38,11 +38,11 @@ def test_what_failed_or_has_no_text_is_no_answer() -> None:
 
 def test_prompts_come_from_the_trace(make_run: MakeRun) -> None:
     run = make_run()
-    assert answers(run) == (Answer("a", "", "abc"),), "the trace is gone, the answer isn't"
+    assert answers(run) == (ShownAnswer("a", "", "abc"),), "the trace is gone, the answer isn't"
     lines = [json.dumps({"id": id_, "prompt": f"question {id_}\n"}) for id_ in range(4)]
     run.trace.write_text("\n".join(lines) + "\n")
-    assert answers(run) == (Answer("a", r"question 0\n", "abc"),)
-    assert answers(run, length=5) == (Answer("a", "ques" + ELLIPSIS, "abc"),)
+    assert answers(run) == (ShownAnswer("a", r"question 0\n", "abc"),)
+    assert answers(run, length=5) == (ShownAnswer("a", "ques" + ELLIPSIS, "abc"),)
 
 
 def test_a_damaged_trace_is_named(make_run: MakeRun) -> None:

@@ -13,13 +13,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
+class Anyone:
+    """Takes whatever it is given."""
+
+    def __init__(self, *_, **__):
+        pass
+
+
 class Anything(types.ModuleType):
-    """A module each of whose names is `object`, save those given."""
+    """A module each of whose names is `Anyone`, save those given."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return object
+        return Anyone
 
 
 def pretend():
@@ -36,20 +43,18 @@ try:
 except ImportError:
     pretend()
 
-from pipeline.workload.arrivals.batch import Batch  # noqa: E402
+from pipeline.workload.arrivals.batch import ClosedBatches  # noqa: E402
 from pipeline.workload.arrivals.concurrency import Concurrency  # noqa: E402
-from pipeline.workload.arrivals.constant import Constant  # noqa: E402
-from pipeline.workload.arrivals.gamma import Gamma  # noqa: E402
-from pipeline.workload.arrivals.poisson import Poisson  # noqa: E402
 from pipeline.workload.arrivals.ramp import Ramp  # noqa: E402
-from pipeline.workload.arrivals.replay import Replay  # noqa: E402
+from pipeline.workload.arrivals.renewal import Constant, Gamma, Poisson  # noqa: E402
+from pipeline.workload.arrivals.replay import StampedArrivals  # noqa: E402
 from pipeline.workload.azure import Azure  # noqa: E402
 from pipeline.workload.generated import Generated  # noqa: E402
 from pipeline.workload.lengths.fixed import Fixed  # noqa: E402
 from pipeline.workload.lengths.from_file import FromFile  # noqa: E402
 from pipeline.workload.lengths.lognormal import Lognormal  # noqa: E402
 from pipeline.workload.lengths.scaled import Scaled  # noqa: E402
-from pipeline.workload.lengths.uniform import Uniform as UniformLengths  # noqa: E402
+from pipeline.workload.lengths.uniform import UniformLengths  # noqa: E402
 from pipeline.workload.popularity.distinct import Distinct  # noqa: E402
 from pipeline.workload.popularity.drift import Drift  # noqa: E402
 from pipeline.workload.popularity.identical import Identical  # noqa: E402
@@ -68,7 +73,7 @@ from pipeline.workload.prompts.random_sized import RandomSized  # noqa: E402
 from pipeline.workload.prompts.shared_prefix import SharedPrefix  # noqa: E402
 from pipeline.workload.prompts.sharegpt import ShareGpt  # noqa: E402
 from pipeline.workload.prompts.sized import Sized  # noqa: E402
-from pipeline.workload.replay import Replay as TraceReplay  # noqa: E402, F401
+from pipeline.workload.replay import ReplayedTrace as TraceReplay  # noqa: E402, F401
 from pipeline.workload.seeds import Seeds  # noqa: E402
 
 DATA = Path(__file__).with_name("data")
@@ -96,7 +101,7 @@ POPULARITIES = {
     ),
 }
 ARRIVALS = {
-    "batch": Batch(name="batch", batch_size=8, iterations=20),
+    "batch": ClosedBatches(name="batch", batch_size=8, iterations=20),
     "concurrency": Concurrency(name="concurrency", concurrency=4, requests=64),
     "constant": Constant(name="constant", **OPEN),
     "poisson": Poisson(name="poisson", **OPEN),
@@ -104,7 +109,7 @@ ARRIVALS = {
     "gamma 0.5": Gamma(name="gamma", cv=0.5, **OPEN),
     "gamma 3": Gamma(name="gamma", cv=3.0, **OPEN),
     "ramp": Ramp(name="ramp", start_rate=1.0, end_rate=9.0, requests=64),
-    "replay": Replay(name="replay", path=DATA / "stamps.txt"),
+    "replay": StampedArrivals(name="replay", path=DATA / "stamps.txt"),
 }
 LENGTHS = {
     "uniform": UniformLengths(name="uniform", low=8, high=24),

@@ -13,12 +13,10 @@ from scipy.stats import gamma as gamma_law
 from scipy.stats import norm as normal_law
 
 from pipeline.errors import UsageError
-from pipeline.workload.arrivals.constant import Constant
-from pipeline.workload.arrivals.gamma import Gamma
-from pipeline.workload.arrivals.poisson import Poisson
 from pipeline.workload.arrivals.ramp import Ramp
+from pipeline.workload.arrivals.renewal import Constant, Gamma, Poisson
 from pipeline.workload.popularity.distinct import Distinct
-from pipeline.workload.variates import exponential, gamma, normal
+from pipeline.workload.randomness import exponential, gamma, normal
 
 MANY = 4000
 

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from pipeline.errors import UsageError
 from pipeline.workload.bounds import Bounds
 from pipeline.workload.prompts.given import Given
-from pipeline.workload.prompts.json_list import json_list
 from pipeline.workload.prompts.jsonl import Jsonl
 from pipeline.workload.prompts.shared_prefix import SharedPrefix
-from pipeline.workload.prompts.sharegpt import ShareGpt
-from pipeline.workload.room import Room
+from pipeline.workload.prompts.sharegpt import ShareGpt, json_list
+from pipeline.workload.room import ModelLimits
 from tests.workload import golden
 
-ROOM = Room(positions=40, vocabulary=300)
+ROOM = ModelLimits(positions=40, vocabulary=300)
 WORDS = ["one", "two words", "three more words", "a prompt of five words", "x " * 30]
 
 
@@ -93,7 +92,7 @@ def test_a_prompt_is_kept_left_out_or_refused(sizes, shortest, longest):
     if shortest > longest:
         shortest, longest = longest, shortest
     measured = [(size, f"line {number}", size, None) for number, size in enumerate(sizes)]
-    bounds = Bounds(shortest=shortest, longest=longest, answer=10, room=Room(positions=25))
+    bounds = Bounds(shortest=shortest, longest=longest, answer=10, room=ModelLimits(positions=25))
     inside = [size for size in sizes if shortest <= size <= longest]
     try:
         kept, notes = bounds.sieve("file", measured)
@@ -255,7 +254,7 @@ def test_a_replay_is_judged_too(tmp_path):
     assert message.startswith(f"workload.path={tmp_path}/trace.jsonl: request 0 needs ")
     assert "for its prompt and 24 for the answer, and the model has 40" in message
     with pytest.raises(UsageError, match="the model's vocabulary has 100"):
-        replay.trace(golden.ADAPTERS, golden.encode, Room(vocabulary=100))
+        replay.trace(golden.ADAPTERS, golden.encode, ModelLimits(vocabulary=100))
 
 
 json_values = st.recursive(

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.workload.arrivals.batch import Batch
+from pipeline.workload.arrivals.batch import ClosedBatches
 from pipeline.workload.arrivals.concurrency import Concurrency
-from pipeline.workload.arrivals.constant import Constant
-from pipeline.workload.arrivals.gamma import Gamma
-from pipeline.workload.arrivals.poisson import Poisson
 from pipeline.workload.arrivals.ramp import Ramp
-from pipeline.workload.arrivals.replay import Replay
+from pipeline.workload.arrivals.renewal import Constant, Gamma, Poisson
+from pipeline.workload.arrivals.replay import StampedArrivals
 from pipeline.workload.lengths.fixed import Fixed
 from pipeline.workload.lengths.lognormal import Lognormal
 from pipeline.workload.lengths.scaled import Scaled
-from pipeline.workload.lengths.uniform import Uniform as UniformLengths
+from pipeline.workload.lengths.uniform import UniformLengths
 from pipeline.workload.popularity.drift import Drift
 from pipeline.workload.popularity.punica_zipf import PunicaZipf
 from pipeline.workload.popularity.sglang_geometric import SglangGeometric
@@ -31,10 +29,10 @@ from pipeline.workload.popularity.zipf import Zipf
 from pipeline.workload.prompts.random_sized import RandomSized
 from pipeline.workload.prompts.shared_prefix import SharedPrefix
 from pipeline.workload.prompts.sized import Sized
-from pipeline.workload.room import YEAR_S, Room
+from pipeline.workload.room import YEAR_S, ModelLimits
 from tests.workload import golden
 
-ROOM = Room(positions=256, vocabulary=512)
+ROOM = ModelLimits(positions=256, vocabulary=512)
 BIG = 10**400
 numbers = st.floats(0, exclude_min=True, allow_infinity=False) | st.floats(1e-4, 1e4)
 wholes = st.integers(1, 64) | st.sampled_from([10**6, 10**9, 2**63, BIG])
@@ -53,7 +51,9 @@ popularities = st.one_of(
     ),
 )
 arrivals = st.one_of(
-    st.builds(dict, of=st.just(Batch), name=st.just("batch"), batch_size=few, iterations=wholes),
+    st.builds(
+        dict, of=st.just(ClosedBatches), name=st.just("batch"), batch_size=few, iterations=wholes
+    ),
     st.builds(dict, of=st.just(Concurrency), name=st.just("c"), concurrency=wholes, requests=few),
     *(
         st.builds(
@@ -73,7 +73,7 @@ arrivals = st.one_of(
     ),
     st.builds(
         dict,
-        of=st.just(Replay),
+        of=st.just(StampedArrivals),
         name=st.just("replay"),
         path=st.just(golden.DATA / "stamps.txt"),
         speed=numbers,
@@ -165,8 +165,10 @@ def test_popularity(settings):
 @example({"of": Gamma, "name": "gamma", "rate": 1.0, "cv": 1e3, "requests": 8, "rescale": True})
 @example({"of": Poisson, "name": "poisson", "rate": 1e-300, "requests": 8})
 @example({"of": Ramp, "name": "ramp", "start_rate": 1e308, "end_rate": 1e308, "requests": 8})
-@example({"of": Replay, "name": "replay", "path": golden.DATA / "stamps.txt", "speed": 1e-300})
-@example({"of": Batch, "name": "batch", "batch_size": 64, "iterations": 10**6})
+@example(
+    {"of": StampedArrivals, "name": "replay", "path": golden.DATA / "stamps.txt", "speed": 1e-300}
+)
+@example({"of": ClosedBatches, "name": "batch", "batch_size": 64, "iterations": 10**6})
 def test_arrivals(settings):
     if trace := drawn(arrivals=settings):
         sane(trace)

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.workload.replay import Replay
+from pipeline.workload.replay import ReplayedTrace
 from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import FORMAT, Trace
 from pipeline.workload.trace_file import read_trace
@@ -210,7 +210,7 @@ def test_half_a_character_in_a_trace_is_refused_by_line(tmp_path):
 
 def test_a_replay_needs_its_file_and_its_adapters(path, tmp_path):
     def replay(path):
-        return Replay(name="replay", path=path, warmup_iterations=1, text=True)
+        return ReplayedTrace(name="replay", path=path, warmup_iterations=1, text=True)
 
     replay(path).check(["b", "a"])
     with pytest.raises(UsageError, match="names the adapter 'a'; there are b, c"):

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.workload.popularity.zipf import Zipf
 from pipeline.workload.randomness import below, shuffle, stream
-from pipeline.workload.replay import Replay
+from pipeline.workload.replay import ReplayedTrace
 from tests.workload import golden
 
 PINNED = {
@@ -118,7 +118,7 @@ def test_a_replay_is_the_original_byte_for_byte(tmp_path, arrivals, limit):
     for path in (first, second):
         path.parent.mkdir()
     golden.workload(arrivals=arrivals).trace(golden.ADAPTERS, golden.encode).write(first)
-    replay = Replay(name="replay", path=first, warmup_iterations=1, text=True)
+    replay = ReplayedTrace(name="replay", path=first, warmup_iterations=1, text=True)
     replay.check(golden.ADAPTERS)
     again = replay.trace(golden.ADAPTERS, golden.encode)
     again.write(second)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.workload import text_file
-from pipeline.workload.arrivals.replay import Replay
+from pipeline.workload.arrivals.replay import StampedArrivals
 from pipeline.workload.azure_trace import read_calls
 from pipeline.workload.column import read_column
 from pipeline.workload.lengths.from_file import FromFile
@@ -17,7 +17,7 @@ from pipeline.workload.prompts.sharegpt import ShareGpt
 from pipeline.workload.trace_file import read_trace
 
 READERS = {
-    "stamps": lambda path: Replay(name="r", path=path).slots(Random(0)),
+    "stamps": lambda path: StampedArrivals(name="r", path=path).slots(Random(0)),
     "lengths": lambda path: FromFile(name="f", path=path).check(),
     "column": lambda path: FromFile(name="f", path=path, column="n").check(),
     "azure": lambda path: read_calls("workload.path", path, None),

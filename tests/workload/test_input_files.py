@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.workload.arrivals.replay import Replay
+from pipeline.workload.arrivals.replay import StampedArrivals
 from pipeline.workload.azure_trace import read_calls
 from pipeline.workload.column import read_column, read_columns
 from pipeline.workload.lengths.from_file import FromFile
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
 
 
 def replay(text, **settings):
-    return Replay(name="replay", path=written(text), **settings)
+    return StampedArrivals(name="replay", path=written(text), **settings)
 
 
 def stamps(text, **settings):

@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.workload.popularity.distinct import Distinct
 from pipeline.workload.popularity.drift import Drift
 from pipeline.workload.popularity.identical import Identical
-from pipeline.workload.popularity.law import Choice
+from pipeline.workload.popularity.law import Assignment
 from pipeline.workload.popularity.punica_uniform import PunicaUniform
 from pipeline.workload.popularity.punica_zipf import PunicaZipf
 from pipeline.workload.popularity.round_robin import RoundRobin
@@ -229,4 +229,4 @@ def test_every_law_deals_a_known_adapter_to_each_request(name, seed):
     dealt = law.deal(groups, 8, Random(seed))
     assert len(dealt) == 40 and all(0 <= choice.adapter < 8 for choice in dealt)
     assert law.draw(groups, 8, Random(seed)) == [choice.adapter for choice in dealt]
-    assert all(isinstance(choice, Choice) for choice in dealt)
+    assert all(isinstance(choice, Assignment) for choice in dealt)

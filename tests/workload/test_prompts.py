@@ -13,14 +13,14 @@ from tokenizers import Tokenizer
 from pipeline.errors import UsageError
 from pipeline.workload.lengths.lognormal import Lognormal
 from pipeline.workload.lengths.scaled import Scaled
-from pipeline.workload.lengths.uniform import Uniform
+from pipeline.workload.lengths.uniform import UniformLengths
 from pipeline.workload.prompts.builtin import Builtin
 from pipeline.workload.prompts.random_sized import RandomSized
 from pipeline.workload.prompts.shared_prefix import SharedPrefix
 
 ASSETS = Path(__file__).parents[2] / "pipeline" / "assets"
 TOKENIZER = Tokenizer.from_file(str(ASSETS / "tiny" / "base" / "tokenizer.json"))
-UNIFORM = Uniform(name="uniform", low=8, high=512)
+UNIFORM = UniformLengths(name="uniform", low=8, high=512)
 
 
 def encode(text):
@@ -55,7 +55,7 @@ def test_scaled_lengths():
 @given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 99))
 @settings(max_examples=20, deadline=None)
 def test_random_prompts_have_the_lengths_of_their_law(low, more, seed):
-    law = Uniform(name="uniform", low=low, high=low + more)
+    law = UniformLengths(name="uniform", low=low, high=low + more)
     prompts = RandomSized(name="random_sized", lengths=law).draw(4, Random(seed), encode)
     assert [len(encode(each)) for each in prompts] == law.draw(4, Random(seed))
 

@@ -10,14 +10,12 @@ from hydra.utils import instantiate
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.workload.arrivals.batch import Batch
+from pipeline.workload.arrivals.batch import ClosedBatches
 from pipeline.workload.arrivals.concurrency import Concurrency
-from pipeline.workload.arrivals.constant import Constant
-from pipeline.workload.arrivals.gamma import Gamma
-from pipeline.workload.arrivals.poisson import Poisson
 from pipeline.workload.arrivals.ramp import Ramp
+from pipeline.workload.arrivals.renewal import Constant, Gamma, Poisson
 from pipeline.workload.lengths.fixed import Fixed
-from pipeline.workload.lengths.uniform import Uniform
+from pipeline.workload.lengths.uniform import UniformLengths
 from pipeline.workload.popularity.zipf import Zipf
 from pipeline.workload.prompts.builtin import Builtin
 from pipeline.workload.prompts.given import Given
@@ -64,7 +62,7 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
     swept = ("alpha=1.5", "batch_size=3", "iterations=2", "max_new_tokens=9")
     workload = instantiate(composed(*(f"workload.{each}" for each in swept)), _convert_="all")
     assert workload.popularity == Zipf(name="zipf", alpha=1.5)
-    assert workload.arrivals == Batch(name="batch", batch_size=3, iterations=2)
+    assert workload.arrivals == ClosedBatches(name="batch", batch_size=3, iterations=2)
     assert workload.lengths == Fixed(name="fixed", max_new_tokens=9)
 
 
@@ -74,8 +72,8 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
         (Zipf, {"alpha": -1}),
         (Zipf, {"alpha": NAN}),
         (Zipf, {"alpha": math.inf}),
-        (Batch, {"batch_size": 0, "iterations": 1}),
-        (Batch, {"batch_size": 1, "iterations": 0}),
+        (ClosedBatches, {"batch_size": 0, "iterations": 1}),
+        (ClosedBatches, {"batch_size": 1, "iterations": 0}),
         (Concurrency, {"concurrency": 0, "requests": 1}),
         (Concurrency, {"concurrency": 1, "requests": 0}),
         (Poisson, {"rate": 0, "requests": 1}),
@@ -85,7 +83,7 @@ def test_the_laws_take_what_is_swept_from_the_workload(composed):
         (Gamma, {"rate": 1, "cv": 0, "requests": 1}),
         (Ramp, {"start_rate": 0, "end_rate": 1, "requests": 1}),
         (Fixed, {"max_new_tokens": 0}),
-        (Uniform, {"low": 0, "high": 1}),
+        (UniformLengths, {"low": 0, "high": 1}),
         (Given, {"prompts": ()}),
         (Fixed, {"max_new_tokens": 1, "surplus": 1}),
     ],
@@ -105,7 +103,7 @@ def test_open_arrivals_take_what_is_swept_from_the_workload(composed):
 
 def test_lengths_the_wrong_way_round_are_refused():
     with pytest.raises(UsageError, match="low=3"):
-        Uniform(name="uniform", low=3, high=2)
+        UniformLengths(name="uniform", low=3, high=2)
 
 
 def test_more_distinct_requests_than_adapters_are_refused_before_the_run():
@@ -114,7 +112,9 @@ def test_more_distinct_requests_than_adapters_are_refused_before_the_run():
 
 
 def test_arrivals():
-    assert [slot.iteration for slot in Batch(name="b", batch_size=2, iterations=2).slots(None)] == [
+    assert [
+        slot.iteration for slot in ClosedBatches(name="b", batch_size=2, iterations=2).slots(None)
+    ] == [
         0,
         0,
         1,
@@ -126,7 +126,7 @@ def test_arrivals():
 
 
 def test_uniform_lengths_reach_both_bounds():
-    drawn = Uniform(name="uniform", low=2, high=4).draw(200, stream(0, "lengths"))
+    drawn = UniformLengths(name="uniform", low=2, high=4).draw(200, stream(0, "lengths"))
     assert set(drawn) == {2, 3, 4}
 
 

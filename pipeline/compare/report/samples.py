@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.plots.panels import split
 from pipeline.compare.run import Condition
-from pipeline.tracking.answers import Answer, answers
+from pipeline.tracking.answers import ShownAnswer, answers
 from pipeline.tracking.run_directory import RunDirectory
 
 ENGINES = 10
@@ -60,7 +60,7 @@ def samples(comparison: Comparison) -> Samples | None:
     return None
 
 
-def _samples(said: Mapping[str, Sequence[Answer]]) -> tuple[Sample, ...]:
+def _samples(said: Mapping[str, Sequence[ShownAnswer]]) -> tuple[Sample, ...]:
     asked: dict[tuple[str | None, str], dict[str, list[str]]] = {}
     for arm, own in said.items():
         for each in own:

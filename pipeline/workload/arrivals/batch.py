@@ -12,7 +12,7 @@ from pipeline.workload.ranges import REQUESTS, Count
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Batch(Arrivals):
+class ClosedBatches(Arrivals):
     """Settings of `workload/arrivals=batch`."""
 
     name: str

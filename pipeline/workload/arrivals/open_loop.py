@@ -45,17 +45,3 @@ class OpenLoop(Arrivals):
     def groups(self) -> Sequence[int]:
         """Nobody knows which will be in the engine together: all of them may."""
         return [self.requests]
-
-
-class Steady(OpenLoop):
-    """An open loop whose rate doesn't change.
-
-    Attributes:
-        rate: requests a second.
-    """
-
-    rate: float
-
-    def seconds(self, expected: float) -> float:
-        """At a constant rate."""
-        return expected / self.rate

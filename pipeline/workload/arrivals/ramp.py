@@ -7,8 +7,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
 from pipeline.workload.arrivals.open_loop import OpenLoop
+from pipeline.workload.randomness import exponential
 from pipeline.workload.ranges import Count, Rate
-from pipeline.workload.variates import exponential
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

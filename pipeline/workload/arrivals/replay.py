@@ -17,7 +17,7 @@ KEY = "workload.arrivals.path"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Replay(Arrivals):
+class StampedArrivals(Arrivals):
     """Settings of `workload/arrivals=replay`.
 
     Attributes:

@@ -7,10 +7,9 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.exact import exp, ln
 from pipeline.workload.lengths.law import Lengths
+from pipeline.workload.randomness import exp, ln, normal
 from pipeline.workload.ranges import Tokens
-from pipeline.workload.variates import normal
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

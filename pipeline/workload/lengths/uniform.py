@@ -12,7 +12,7 @@ from pipeline.workload.ranges import Tokens
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Uniform(Lengths):
+class UniformLengths(Lengths):
     """Settings of `workload/lengths=uniform`; both bounds are included."""
 
     name: str

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.popularity.distinct import Distinct
-from pipeline.workload.popularity.law import Choice, Popularity
+from pipeline.workload.popularity.law import Assignment, Popularity
 from pipeline.workload.randomness import shuffle
 
 
@@ -40,7 +40,7 @@ class Drift(Popularity):
             )
         self.base.check(groups, n)
 
-    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Choice]:
+    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Assignment]:
         """The law's draws, each read through the ranks of its time."""
         ranks, dealt = list(range(n)), []
         for position, choice in enumerate(self.base.deal(groups, n, rng)):

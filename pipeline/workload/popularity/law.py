@@ -9,7 +9,7 @@ from random import Random
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Assignment:
     """What a request gets: an adapter, and the tenant who asks where there are tenants."""
 
     adapter: int
@@ -34,9 +34,9 @@ class Popularity(ABC):
     def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
         """One adapter a request; `groups` as `Arrivals.groups` has them."""
 
-    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Choice]:
+    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Assignment]:
         """As `draw`, with the tenants; most laws know none."""
-        return [Choice(adapter) for adapter in self.draw(groups, n, rng)]
+        return [Assignment(adapter) for adapter in self.draw(groups, n, rng)]
 
     def check(self, groups: Sequence[int], n: int) -> None:  # noqa: B027
         """Raise UsageError if the law can't serve such groups with `n` adapters."""

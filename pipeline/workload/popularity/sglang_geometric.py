@@ -9,8 +9,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.exact import power
 from pipeline.workload.popularity.law import Popularity, draw_independently
+from pipeline.workload.randomness import power
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.popularity.law import Choice, Popularity, draw_independently
+from pipeline.workload.popularity.law import Assignment, Popularity, draw_independently
 from pipeline.workload.ranges import Share
 
 
@@ -64,7 +64,7 @@ class Tenants(Popularity):
                 )
             tenant.popularity.check(groups, has)
 
-    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Choice]:
+    def deal(self, groups: Sequence[int], n: int, rng: Random) -> list[Assignment]:
         """First who asks, then for what; a tenant's law sees that tenant's requests alone."""
         names = list(self.tenants)
         askers = [names[i] for i in draw_independently(self._shares(), sum(groups), rng)]
@@ -77,13 +77,13 @@ class Tenants(Popularity):
 
     def _choices(
         self, name: str, askers: Sequence[str], groups: Sequence[int], n: int, rng: Random
-    ) -> Iterator[Choice]:
+    ) -> Iterator[Assignment]:
         tenant, own, start = self.tenants[name], [], 0
         for size in groups:
             own.append(askers[start : start + size].count(name))
             start += size
         drawn = tenant.popularity.draw([size for size in own if size], tenant.adapters(n), rng)
-        return iter([Choice(tenant.first + adapter, name) for adapter in drawn])
+        return iter([Assignment(tenant.first + adapter, name) for adapter in drawn])
 
     def _shares(self) -> list[float]:
         total = math.fsum(tenant.share for tenant in self.tenants.values())

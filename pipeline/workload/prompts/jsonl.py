@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.prompt_file import KEY, PromptFile
+from pipeline.workload.prompts.pool import KEY, PromptFile
 from pipeline.workload.prompts.row import ADAPTER, MAX_TOKENS, prompt_of
 from pipeline.workload.prompts.source import Prompt
 from pipeline.workload.text_file import few, numbered, read_text

@@ -1,13 +1,19 @@
-"""Prompts that are there, to be drawn from: what a file and those that come with it share."""
+"""Prompts that are there, to be drawn from: those of a file, and those that come with it."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 from random import Random
 
 from pipeline.errors import UsageError
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.prompts.source import Dealt, Encode, Prompt, Prompts
 from pipeline.workload.randomness import below
+
+KEY = "workload.prompts.path"
+"""The setting, for messages."""
 
 
 class Pool(Prompts):
@@ -50,6 +56,41 @@ class Pool(Prompts):
     def pick(self, prompts: Sequence[Prompt], count: int, rng: Random) -> list[Prompt]:
         """So many of them, each as likely as any other."""
         return [prompts[below(rng, len(prompts))] for _ in range(count)]
+
+
+class PromptFile(Pool):
+    """Draws from all prompts of a file.
+
+    Attributes:
+        path: the file.
+    """
+
+    path: Path
+
+    @property
+    def source(self) -> str:
+        """The file."""
+        return f"{KEY}={self.path}"
+
+    def read(self) -> list[Prompt]:
+        """Its prompts; as long as it doesn't change, the file is read once."""
+        known = None
+        with suppress(OSError, ValueError):  # Parsing says what is wrong with it.
+            known = self.path.stat()
+        return _parsed(self, known and (known.st_mtime_ns, known.st_size))
+
+    @abstractmethod
+    def parse(self) -> list[Prompt]:
+        """Those of the file as it is now, at least one.
+
+        Raises:
+            UsageError: it can't be read, or isn't of the format.
+        """
+
+
+@lru_cache(maxsize=1)
+def _parsed(source: PromptFile, version: tuple[int, int] | None) -> list[Prompt]:
+    return source.parse()
 
 
 def _measured(

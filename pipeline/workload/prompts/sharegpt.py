@@ -1,6 +1,8 @@
 """Prompts from conversations in the format of ShareGPT: what the person said first."""
 
 import json
+import re
+from json import JSONDecodeError, JSONDecoder
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,11 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.json_list import json_list
-from pipeline.workload.prompts.prompt_file import KEY, PromptFile
+from pipeline.workload.prompts.pool import KEY, PromptFile
 from pipeline.workload.prompts.source import Prompt
 from pipeline.workload.text_file import read_text, whole_text
+
+_BLANK = re.compile(r"[ \t\n\r]*")
 
 PEOPLE = ("human", "user")
 """Who the format says is speaking, where it is a person."""
@@ -34,7 +37,7 @@ class ShareGpt(PromptFile):
         text = read_text(KEY, self.path)
         try:
             rows = json_list(text)
-        except json.JSONDecodeError as error:
+        except JSONDecodeError as error:
             where = f"{KEY}: {self.path}:{error.lineno}"
             raise UsageError(f"{where}: isn't JSON ({error.msg})") from error
         except (ValueError, RecursionError) as error:
@@ -66,3 +69,37 @@ def _is_turn(turn: Any) -> bool:
     return isinstance(turn, dict) and all(
         isinstance(turn.get(part), str) for part in ("from", "value")
     )
+
+
+def json_list(text: str) -> list[tuple[int, Any]] | None:
+    """The items of a list, each with the line on which it begins; None where it is no list.
+
+    Raises:
+        JSONDecodeError: the text isn't JSON; with the line.
+    """
+    at = _beyond(text, 0)
+    if text[at : at + 1] != "[":
+        json.loads(text)
+        return None
+    items: list[tuple[int, Any]] = []
+    decode, line, counted = JSONDecoder().raw_decode, 1, 0
+    at = _beyond(text, at + 1)
+    while text[at : at + 1] != "]" or items:
+        line, counted = line + text.count("\n", counted, at), at
+        item, at = decode(text, at)
+        items.append((line, item))
+        at = _beyond(text, at)
+        if text[at : at + 1] != ",":
+            break
+        at = _beyond(text, at + 1)
+    if text[at : at + 1] != "]":
+        raise JSONDecodeError("Expecting ',' or ']'", text, at)
+    if (end := _beyond(text, at + 1)) != len(text):
+        raise JSONDecodeError("Extra data", text, end)
+    return items
+
+
+def _beyond(text: str, at: int) -> int:
+    """The first place from there on that isn't blank."""
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at

@@ -3,8 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.workload.excerpt import excerpt
-from pipeline.workload.request import TraceRequest
+from pipeline.workload.request import TraceRequest, excerpt
 
 adapters = st.lists(st.sampled_from([None, "a", "b", "c"]), max_size=30)
 
