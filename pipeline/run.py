@@ -109,8 +109,8 @@ def _result(
     circumstances: Mapping[str, Any],
 ) -> Result:
     """All that is to be said of the run but how faithful it was."""
-    eos, counted = not config.sampling.ignore_eos, timeline.measured()
-    reasons = check(trace, written_sha256, timeline, kept, circumstances, eos)
+    early, counted = config.sampling.ends_early, timeline.measured()
+    reasons = check(trace, written_sha256, timeline, kept, circumstances, early)
     strain = strained(counted, config.validity)
     return Result(
         reasons=(*reasons, *starved(counted, config.validity)),

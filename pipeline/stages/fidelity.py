@@ -20,7 +20,9 @@ from pipeline.workload.request import TraceRequest
 NO_EFFECT = 1e-4
 """An adapter that moves no log-probability further than this, in nats, is taken to do nothing."""
 
-SAMPLED = "what was served can't be judged token by token: outputs are drawn (sampling.do_sample)"
+UNJUDGED = "what was served can't be judged token by token: outputs are {}"
+DRAWN = UNJUDGED.format("drawn (sampling.do_sample)")
+SHAPED = UNJUDGED.format("penalised, or end by more than the model's own end (sampling)")
 SCORELESS = "engine={} can't be led along given tokens, so only its own outputs are compared"
 
 
@@ -48,10 +50,11 @@ def examine(
     """
     if reference.trouble:
         return Findings(notes=(reference.trouble,), reference=reference.identity)
-    sampled = config.sampling.do_sample
+    sampling = config.sampling
+    unjudged = [] if sampling.is_plain else [DRAWN if sampling.do_sample else SHAPED]
     led = lesson(reference.answers, trace, engine)
     learnt = led or Lesson()
-    found = list(_compared(reference.answers, learnt, None if sampled else timeline))
+    found = list(_compared(reference.answers, learnt, None if unjudged else timeline))
     excused, plain = _excused(config, found), alone(reference.answers, engine)
     effects, errors = _effects(learnt.pairs, plain), _path_errors(learnt.pairs, plain)
     return Findings(
@@ -61,7 +64,7 @@ def examine(
             for name, own in _by_adapter(found).items()
         },
         effects=effects,
-        notes=tuple([SAMPLED] * sampled + [SCORELESS.format(config.engine.name)] * (led is None)),
+        notes=(*unjudged, *[SCORELESS.format(config.engine.name)] * (led is None)),
         faults=(*learnt.faults, *_ineffective(effects)),
         reference=reference.identity,
         served=tuple(each.served for each in found if each.served),

@@ -179,8 +179,9 @@ class RunDirectory:
         if not (self.has("requests.jsonl") and self.has("trace.jsonl")):
             return ()
         sampling = self.config().get("sampling", {})
-        eos = not sampling.get("ignore_eos", True)
-        return strays(self.asked(), self.requests(), eos)
+        ended = sampling.get("stop") or sampling.get("stop_ids")
+        early = bool(ended) or not sampling.get("ignore_eos", True)
+        return strays(self.asked(), self.requests(), early)
 
     def iterations(self) -> tuple[Iteration, ...]:
         """The iterations in order, those of the run-in too.

@@ -17,6 +17,8 @@ NOT_SERVED = {
     "max_new_tokens": f"call it {MAX_TOKENS}; a trace is replayed by workload=replay",
     "max_completion_tokens": f"call it {MAX_TOKENS}",
     **dict.fromkeys(("temperature", "top_p", "top_k", "min_p", "seed", "stop"), _SAMPLING),
+    **dict.fromkeys(("repetition_penalty", "presence_penalty", "frequency_penalty"), _SAMPLING),
+    **dict.fromkeys(("min_tokens", "stop_token_ids", "logprobs"), _SAMPLING),
 }
 """Fields that ask for something which a row can't have; others, such as an id, are the user's."""
 
