@@ -84,6 +84,6 @@ class Noop(BatchingEngine):
         self._running |= self._waiting
         self._waiting = {}
         ids = [each.prompt[len(each.output) % len(each.prompt)] for each in self._running]
-        running = [*self._running]
-        self._attempt(running, lambda: self._give(running, ids, perf_counter()))
+        running, at = [*self._running], perf_counter()
+        self._attempt(running, lambda: self._give(running, ids, at, [None] * len(ids)))
         return bool(running)

@@ -12,7 +12,8 @@ class Answer:
     """Told every token of a request, it says which text that adds and why it was the last.
 
     Attributes:
-        text: what may be shown so far; empty where nobody follows the text.
+        is_followed: whether it turns tokens into text as they come.
+        text: what may be shown so far; empty where it isn't followed.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Answer:
                 then.
         """
         self._sampling, self._end_ids = sampling, sampling.end_ids(end_ids)
+        self.is_followed = tokenizer is not None
         self._detokeniser = None if tokenizer is None else detokeniser(tokenizer)
         self._stops = StopMatcher(sampling.stop)
         self._count = 0

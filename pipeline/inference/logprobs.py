@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.inference.token_sampler import SequenceLike
+
 Logprobs = Mapping[int, float]
 """Natural logarithms of probabilities by token id: the chosen token's first, then those of the
 likeliest, of equally likely ones the lowest id first."""
@@ -22,6 +24,24 @@ def token_logprobs(logits: NDArray[np.float32], token: int, top: int) -> Logprob
     logprobs = below - np.log(np.exp(below).sum())
     ids = [token, *_likeliest(logprobs, top)]
     return {int(id_): float(logprobs[id_]) for id_ in ids}
+
+
+def chosen_logprobs(
+    logits: NDArray[np.float32], sequences: Sequence[SequenceLike], ids: Sequence[int | None]
+) -> list[Logprobs | None]:
+    """Of the tokens of a step, a row each; None where nobody asked, or there is no token.
+
+    Args:
+        logits: (rows, vocabulary), as the model computed them.
+        sequences: whose each row is.
+        ids: the tokens that the rows were given.
+    """
+    found: list[Logprobs | None] = []
+    for row, sequence, id_ in zip(logits, sequences, ids, strict=True):
+        top = sequence.request.sampling.logprobs
+        told = None if top is None or id_ is None else token_logprobs(row, id_, top)
+        found.append(told)
+    return found
 
 
 def prompt_logprobs(

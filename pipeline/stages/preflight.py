@@ -29,6 +29,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
     seen = _Seen()
     for config in configs:
         _stored_as_asked(config)
+        _sampled_as_asked(config)
         base = seen.base(config)
         seen.draw(config, base)
         seen.ask(config.engine, base)
@@ -117,7 +118,7 @@ class _Seen:
 
 
 def _asked_of(config: RunConfig) -> str:
-    return repr((config.model, config.adapters, config.workload))
+    return repr((config.model, config.adapters, config.workload, config.sampling))
 
 
 def _in_time(config: RunConfig, last_s: float) -> None:
@@ -150,3 +151,9 @@ def _stored_as_asked(config: RunConfig) -> None:
             "the base unquantised; use engine=peft_hotswap or engine=peft_mixed"
         )
     wanted.need_library()
+
+
+def _sampled_as_asked(config: RunConfig) -> None:
+    asked = Request("any", None, prompt_ids=(), sampling=config.sampling.params())
+    if lacking := config.engine.capabilities.refusal(asked):
+        raise UsageError(f"sampling asks for more than engine={config.engine.name} does: {lacking}")

@@ -23,6 +23,7 @@ from pipeline.engines.needs import Need
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError, in_a_line
 from pipeline.files.atomic import whole_file
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.machine.memory import Room
 from pipeline.machine.threads import check_threads
 from pipeline.machine.versions import versions
@@ -72,7 +73,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the reference is made from."""
+    """What the reference is made from; the requests are to be answered greedily."""
 
     engine: EngineSettings
     serving: Serving
@@ -80,11 +81,8 @@ class Recipe:
 
     @property
     def asked(self) -> list[TraceRequest]:
-        """What the reference is asked: the same by ids, to be answered greedily."""
-        return [
-            replace(each, by_text=False, sampling=replace(each.sampling, temperature=0.0))
-            for each in self.requests
-        ]
+        """What the reference is asked: the same by ids."""
+        return [replace(each, by_text=False) for each in self.requests]
 
 
 def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
@@ -147,7 +145,10 @@ def _recipe(config: RunConfig, prepared: Prepared) -> Recipe:
         adapters={each.name: each for each in prepared.adapters if each.name in wanted},
         threads=config.compute_threads,
     )
-    together = tuple(replace(each, iteration=0, scheduled_s=0.0) for each in requests)
+    plain = SamplingParams(ignore_eos=config.sampling.ignore_eos)
+    together = tuple(
+        replace(each, iteration=0, scheduled_s=0.0, sampling=plain) for each in requests
+    )
     return Recipe(bounds.reference, serving, together)
 
 

@@ -14,6 +14,7 @@ from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Admitted, Event, Finished, FinishReason, Token
 from pipeline.inference.failure import ends_the_run, failed, not_finite
+from pipeline.inference.logprobs import Logprobs
 from pipeline.inference.request import Request
 
 
@@ -100,39 +101,53 @@ class BatchingEngine(Engine):
     def _admitted(self, sequences: Iterable[Sequence]) -> None:
         self._events += [Admitted(each.id, perf_counter()) for each in sequences]
 
-    def _give(self, sequences: Rows[Sequence], ids: Rows[int | None], at: float) -> None:
+    def _give(
+        self,
+        sequences: Rows[Sequence],
+        ids: Rows[int | None],
+        at: float,
+        logprobs: Rows[Logprobs | None],
+    ) -> None:
         """A token for each sequence, all there at once; one that has none ends by itself."""
         over: list[tuple[Sequence, FinishReason]] = []
-        for sequence, id_ in zip(sequences, ids, strict=True):
+        for sequence, id_, said in zip(sequences, ids, logprobs, strict=True):
             if id_ is None:
                 self._drop(sequence)
                 self._fail(sequence.request, not_finite(sequence.request, len(sequence.output)))
                 continue
-            sequence.output.append(id_)
-            self._events.append(Token(sequence.id, at, id_))
-            if reason := self._ending(sequence):
+            token, reason = self._token(sequence, id_, at, said)
+            self._events.append(token)
+            if reason:
                 over.append((sequence, reason))
         for sequence, reason in over:
             text = self._text(sequence)
             self._drop(sequence)
             self._events.append(Finished(sequence.id, at, reason, text))
 
+    def _token(
+        self, sequence: Sequence, id_: int, at: float, logprobs: Logprobs | None
+    ) -> tuple[Token, FinishReason | None]:
+        """What is told of one more token, and why it was the last, if it was."""
+        sequence.output.append(id_)
+        answer = sequence.answer = sequence.answer or self.intake.answer(sequence.request)
+        if answer.is_followed:
+            self.clock.enter("detokenize")
+        piece, reason = answer.add(id_)
+        if answer.is_followed:
+            self.clock.enter("other")
+        text = piece if sequence.request.stream else None
+        return Token(sequence.id, at, id_, text, logprobs), reason
+
     def _text(self, sequence: Sequence) -> str | None:
         """All of its output; None where it was asked by ids."""
         if sequence.request.prompt is None:
             return None
+        if sequence.answer and sequence.answer.is_followed:
+            return sequence.answer.text
         self.clock.enter("detokenize")
         text = self.intake.text(sequence.output)
         self.clock.enter("other")
         return text
-
-    def _ending(self, sequence: Sequence) -> FinishReason | None:
-        """Why its last token was its last, if it was."""
-        sampling, output = sequence.request.sampling, sequence.output
-        is_end = output[-1] in sampling.end_ids(self.intake.end_ids)
-        if is_end and len(output) > sampling.min_tokens:
-            return FinishReason.STOP
-        return FinishReason.LENGTH if len(output) >= sampling.max_new_tokens else None
 
     def _attempt(self, sequences: Rows[Sequence], compute: Callable[[], None]) -> None:
         """Compute for some of the open; an error ends those that are left of them."""

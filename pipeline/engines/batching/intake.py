@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from pipeline.errors import UsageError
+from pipeline.inference.answer import Answer
 from pipeline.inference.failure import refusal
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
@@ -48,6 +49,11 @@ class Intake:
         if problem := unknown or self._problem(prompt, request.max_new_tokens):
             raise UsageError(f"request {request.id}: {problem}")
         return prompt
+
+    def answer(self, request: Request) -> Answer:
+        """What its tokens will come to; the text is followed only for who must see it early."""
+        followed = request.stream or request.sampling.stop
+        return Answer(request.sampling, self.end_ids, self._tokenizer if followed else None)
 
     def text(self, output: Sequence[int]) -> str:
         """An output as text, special tokens included."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.engines.adapter_cache import Lease
+from pipeline.inference.answer import Answer
 from pipeline.inference.request import Request
 
 
@@ -17,12 +18,14 @@ class Sequence:
         prompt: its token ids.
         output: ids generated so far.
         lease: its claim to its adapter.
+        answer: what they come to; None before the first.
     """
 
     request: Request
     prompt: list[int]
     output: list[int] = field(default_factory=list)
     lease: Lease[Any] = field(default_factory=Lease)
+    answer: Answer | None = None
 
     @property
     def id(self) -> Hashable:

@@ -27,6 +27,7 @@ from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
+from pipeline.inference.logprobs import chosen_logprobs
 from pipeline.inference.request import Request
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
@@ -184,8 +185,9 @@ class LlamaCpp(CachingEngine):
         logits = self._runner.decode([_chunk(each) for each in sequences])
         self.clock.enter("sample")
         ids = self._sampler.sample(logits, sequences)
+        logprobs = chosen_logprobs(logits, sequences, ids)
         at = self.clock.enter("other")
-        self._give(sequences, ids, at)
+        self._give(sequences, ids, at, logprobs)
         if None in ids:
             self._wipe()
 

@@ -23,6 +23,7 @@ from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
+from pipeline.inference.logprobs import chosen_logprobs
 from pipeline.inference.request import Request
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
@@ -161,8 +162,10 @@ class Multilora(CachingEngine):
         logits = self._decoder.forward(assemble(step), self._pool)
         self._stages.end(step, began)
         sequences = [chunk.sequence for chunk in step if chunk.yields]
-        ids = self._sampler.sample(logits.numpy(), sequences)
+        rows = logits.numpy()
+        ids = self._sampler.sample(rows, sequences)
+        logprobs = chosen_logprobs(rows, sequences, ids)
         at = self.clock.enter("other")
         for chunk in step:
             chunk.sequence.computed += chunk.count
-        self._give(sequences, ids, at)
+        self._give(sequences, ids, at, logprobs)

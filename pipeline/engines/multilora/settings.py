@@ -79,6 +79,7 @@ class MultiloraSettings(EngineSettings):
         mixes_adapters=True,
         cancels=True,
         per_request_sampling=True,
+        logprobs=True,
         adds_adapters=True,
     )
 

@@ -74,19 +74,20 @@ class BaseModel:
             extra: passed on, such as PEFT's `adapter_names`.
         """
         ids, mask = self._pad([each.prompt for each in batch])
-        watch = SoundRows()
+        watch, chosen = SoundRows(), self._chosen(batch)
         self._tap.begin()
         tokens: Tensor = model.generate(
             input_ids=ids,
             attention_mask=mask,
             generation_config=self._config(batch),
             streamer=self._tap,
-            logits_processor=LogitsProcessorList([watch, *self._chosen(batch)]),
+            logits_processor=LogitsProcessorList([watch, *chosen]),
             stopping_criteria=StoppingCriteriaList([cancelled]),
             **extra,
         )
         rows = tokens[:, ids.shape[1] :].tolist()
-        return Output(rows, self._tap.stamps, watch.broken_at, cancelled.ids)
+        logprobs = [said for each in chosen for said in each.logprobs]
+        return Output(rows, self._tap.stamps, watch.broken_at, logprobs, cancelled.ids)
 
     @torch.inference_mode()
     def score(self, model: Any, prompt: Rows[int], continuation: Rows[int], **extra: Any) -> Tensor:
@@ -107,7 +108,8 @@ class BaseModel:
     def _chosen(self, batch: Rows[Sequence]) -> list[ChosenLogits]:
         asked = [each.request.sampling for each in batch]
         plain = all(
-            each.is_greedy and not (each.has_penalties or each.min_tokens) for each in asked
+            each.is_greedy and not (each.has_penalties or each.min_tokens) and each.logprobs is None
+            for each in asked
         )
         if plain and self.sampler.teacher is None:
             return []

@@ -27,7 +27,11 @@ class PeftMixedSettings(PeftSettings):
 
     variants: ClassVar[frozenset[str]] = frozenset({"lora_bias"})
     capabilities: ClassVar[Capabilities] = Capabilities(
-        mixes_adapters=True, cancels=True, per_request_sampling=True, adds_adapters=True
+        mixes_adapters=True,
+        cancels=True,
+        per_request_sampling=True,
+        logprobs=True,
+        adds_adapters=True,
     )
 
     def build(self, serving: Serving) -> Engine:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
@@ -23,8 +23,9 @@ from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.engines.transformers.batching import A, BatchPolicy, next_batch
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.capabilities import Capabilities
-from pipeline.inference.events import Event, Finished, Token
+from pipeline.inference.events import Event, Finished
 from pipeline.inference.failure import not_finite
+from pipeline.inference.logprobs import Logprobs
 from pipeline.inference.request import Request
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
@@ -57,7 +58,7 @@ class StaticSettings(EngineSettings):
     max_batch_size: PositiveInt | None = None
     resident_adapters: PositiveInt | None = None
     capabilities: ClassVar[Capabilities] = Capabilities(
-        cancels=True, per_request_sampling=True, adds_adapters=True
+        cancels=True, per_request_sampling=True, logprobs=True, adds_adapters=True
     )
 
     def next_batch(self, waiting: Rows[A]) -> list[A]:
@@ -90,12 +91,14 @@ class Output:
         tokens: ids of every row.
         stamps: when the tokens of a step were there.
         broken_at: by row, its first token that stands for none: the logits weren't finite.
+        logprobs: of every row's tokens; none where no row asked for them.
         cancelled: ids of the requests that were cancelled meanwhile.
     """
 
     tokens: Rows[Rows[int]]
     stamps: Rows[float]
     broken_at: Mapping[int, int] = field(default_factory=dict)
+    logprobs: Rows[Rows[Logprobs | None]] = ()
     cancelled: Collection[Hashable] = ()
 
     def row(self, index: int) -> list[int]:
@@ -196,10 +199,11 @@ class StaticBatchEngine(CachingEngine):
         if sequence.id in output.cancelled:
             return [Finished.cancelled(sequence.id, output.stamps[-1])]
         events: list[Event] = []
-        for id_, at in zip(output.row(row), output.stamps, strict=False):
-            sequence.output.append(id_)
-            events.append(Token(sequence.id, at, id_))
-            if reason := self._ending(sequence):
+        logprobs = output.logprobs[row] if output.logprobs else repeat(None)
+        for id_, at, said in zip(output.row(row), output.stamps, logprobs, strict=False):
+            token, reason = self._token(sequence, id_, at, said)
+            events.append(token)
+            if reason:
                 return [*events, Finished(sequence.id, at, reason, self._text(sequence))]
         why = not_finite(sequence.request, len(sequence.output))
         at = output.stamps[len(sequence.output)]
