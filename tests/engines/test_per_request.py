@@ -135,5 +135,5 @@ def test_a_run_that_asks_for_what_its_engine_cant_do_is_refused(config):
     from pipeline.stages.preflight import preflight
 
     assert not NoopSettings.capabilities.logprobs
-    with pytest.raises(UsageError, match="sampling asks for more than engine=noop does: .*log-pr"):
+    with pytest.raises(UsageError, match=r"sampling asks for more than engine=noop does: .*log-pr"):
         preflight([config("engine=noop", "sampling.logprobs=1")])
