@@ -17,6 +17,7 @@ COMMANDS = [command.text for command in documented()]
 MODULES = {
     name for page in PAGES for name in re.findall(r"python -m (pipeline\.[\w.]+)", page.read_text())
 }
+FOLDERS = ("conf", "docs", "pipeline", "tests")
 TARGETS = {name for page in PAGES for name in re.findall(r"`make (\w+)`", page.read_text())}
 
 
@@ -70,6 +71,20 @@ def test_documented_modules_explain_themselves(module):
         [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0 and module in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page):
+    """As `path/of/file.py`, or by the end of it; and where links lead."""
+    text = page.read_text("utf-8")
+    named = re.findall(r"`([\w./-]+\.(?:py|yaml|toml|cpp|h))`", text)
+    here = [
+        f"/{path.relative_to(ROOT)}" for folder in FOLDERS for path in (ROOT / folder).rglob("*")
+    ]
+    named = [name for name in named if "NAME" not in name]
+    missing = [name for name in named if not any(path.endswith(f"/{name}") for path in here)]
+    links = re.findall(r"\]\(([^)#:\s]+)[)#]", text)
+    assert missing + [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_help_lists_every_target():
