@@ -20,7 +20,7 @@ from pipeline.errors import UsageError, shortened
 from pipeline.launch.grammar import leaves
 
 EXPERIMENTS = "experiment/"
-TOGETHER = "precision"
+TOGETHER = "arm"
 """The group whose choices are choices of other groups, with values of theirs."""
 
 
@@ -123,7 +123,7 @@ class FittedExperiments(CachingConfigRepository):  # type: ignore[misc]
         return all(self._has(self._typed[each], place[len(each) + 1 :]) for each in above)
 
     def _typed_choices(self) -> Iterator[tuple[str, Choice]]:
-        """What was chosen on the command line, by place; what `precision=` chooses, too."""
+        """What was chosen on the command line, by place; what `arm=` chooses, too."""
         for override in self._overrides:
             group, name = str(override.key_or_group), override.value()
             if override.is_delete() or not isinstance(name, str) or not self.group_exists(group):

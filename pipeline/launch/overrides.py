@@ -16,7 +16,7 @@ from pipeline.launch.vocabulary import either
 from pipeline.settings import named
 from pipeline.tracking.run_directory import RunDirectory
 
-NO_CHOICES = (".", "experiment", "precision")
+NO_CHOICES = (".", "experiment", "arm")
 """Folders of `conf/` whose files set values, and take none."""
 
 

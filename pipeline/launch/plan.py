@@ -14,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import places
+from pipeline.config.renamed import spelled_today
 from pipeline.errors import UsageError
 from pipeline.launch.composition import ChoicesOnce, composed_once
 from pipeline.launch.flags import read_flags
@@ -72,6 +73,7 @@ class Plan:
         unfit: what of an experiment was left out, and for which choice.
         sweep: directory of the sweep; None of a single run.
         hydras_own: what was typed for Hydra itself.
+        renamed: what was typed in a spelling of before, with today's.
     """
 
     composed: list[Composed] = field(default_factory=list)
@@ -80,6 +82,7 @@ class Plan:
     unfit: dict[str, str] = field(default_factory=dict)
     sweep: Path | None = None
     hydras_own: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
 
     def take(self, config: DictConfig) -> None:
         """Note one composed job; Hydra calls it as if it were the job."""
@@ -131,7 +134,7 @@ class Plan:
 
     def notes(self) -> list[str]:
         """What of the command or of its experiment is left out, a line each."""
-        notes = []
+        notes = [f"{old} is called {new} now" for old, new in self.renamed.items()]
         if self.unfit:
             choices = ", ".join(dict.fromkeys(self.unfit.values()))
             notes.append(f"left out of the experiment for {choices}: {', '.join(self.unfit)}")
@@ -173,8 +176,10 @@ def compose() -> Plan:
     """
     places.register()
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    renamed = {each: new for each in sys.argv[1:] if (new := spelled_today(each)) != each}
+    sys.argv[1:] = [renamed.get(each, each) for each in sys.argv[1:]]
     flags = read_flags(sys.argv[1:])
-    overrides, plan = parsed(flags.overrides), Plan()
+    overrides, plan = parsed(flags.overrides), Plan(renamed=renamed)
     try:
         with composed_once(), warnings.catch_warnings():
             warnings.filterwarnings("error", category=UserWarning, module=r"hydra\.")

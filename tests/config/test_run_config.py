@@ -7,9 +7,7 @@ from pipeline.errors import UsageError
 
 CONF = Path(__file__).parents[2] / "conf"
 YAMLS = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
-GROUPS = [
-    path for path in YAMLS if path.parent.name not in ("", "experiment", "paths", "precision")
-]
+GROUPS = [path for path in YAMLS if path.parent.name not in ("", "experiment", "paths", "arm")]
 NEEDED = {
     "model/folder": ["model.path=/somewhere"],
     "model/hub": ["model.id=a/b"],
@@ -42,11 +40,11 @@ def test_every_experiment_composes_and_validates(name, config):
     assert config(f"+experiment={name}").engine.name
 
 
-@pytest.mark.parametrize("name", [p.stem for p in YAMLS if p.parent.name == "precision"])
+@pytest.mark.parametrize("name", [p.stem for p in YAMLS if p.parent.name == "arm"])
 def test_every_precision_is_an_engine_that_can_serve_it(name, config):
-    text = (CONF / "precision" / f"{name}.yaml").read_text()
+    text = (CONF / "arm" / f"{name}.yaml").read_text()
     engine = text.partition("override /engine: ")[2].split()[0]
-    built = config(f"precision={name}")
+    built = config(f"arm={name}")
     assert built.engine.name == engine
     assert built.model.quantization in built.engine.quantizations
 
@@ -54,10 +52,8 @@ def test_every_precision_is_an_engine_that_can_serve_it(name, config):
 @pytest.mark.parametrize("experiment", ["precisions", "bench"])
 def test_sweeps_over_precisions_name_those_that_are_there(experiment):
     sweep = yaml.safe_load((CONF / "experiment" / f"{experiment}.yaml").read_text())
-    names = sweep["hydra"]["sweeper"]["params"]["precision"].split(",")
-    assert {name.strip() for name in names} <= {
-        p.stem for p in YAMLS if p.parent.name == "precision"
-    }
+    names = sweep["hydra"]["sweeper"]["params"]["arm"].split(",")
+    assert {name.strip() for name in names} <= {p.stem for p in YAMLS if p.parent.name == "arm"}
     assert len({*names}) == len(names) >= 8
 
 

@@ -18,13 +18,13 @@ SETUP = (
 )
 EVEN = ("workload/prompts=sized", "workload.prompts.tokens=24")
 ENGINES = {
-    "fp32": (*EVEN, "precision=multilora_fp32"),
-    "int4": (*EVEN, "precision=multilora_int4"),
-    "chunks": (*EVEN, "precision=multilora_int8", f"engine.prefill_tokens={faults.PREFILL}"),
-    "grouped": (*EVEN, "precision=llama_f16"),
-    "4-bit": (*EVEN, "precision=llama_q4_0"),
-    "interleaved": (*EVEN, "precision=llama_q4_0_interleaved"),
-    "mixed": ("precision=mixed_fp32",),
+    "fp32": (*EVEN, "arm=multilora_fp32"),
+    "int4": (*EVEN, "arm=multilora_int4"),
+    "chunks": (*EVEN, "arm=multilora_int8", f"engine.prefill_tokens={faults.PREFILL}"),
+    "grouped": (*EVEN, "arm=llama_cpp_f16"),
+    "4-bit": (*EVEN, "arm=llama_cpp_q4_0"),
+    "interleaved": (*EVEN, "arm=llama_cpp_q4_0_interleaved"),
+    "mixed": ("arm=peft_mixed_fp32",),
 }
 OURS = (
     faults.shifted_segments,

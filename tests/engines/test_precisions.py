@@ -8,7 +8,7 @@ import pytest
 from pipeline.metrics.tolerance import INVARIANT, tolerance
 from pipeline.stages.fidelity import judge
 
-FOLDER = Path(__file__).parents[2] / "conf" / "precision"
+FOLDER = Path(__file__).parents[2] / "conf" / "arm"
 PRECISIONS = sorted(
     path.stem for path in FOLDER.glob("*.yaml") if not path.stem.endswith("_interleaved")
 )
@@ -27,7 +27,7 @@ PATH_ROOM = 3
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_correct_run_is_valid_with_room(precision: str, judging: Any) -> None:
-    with judging(*SETUP, f"precision={precision}") as judged:
+    with judging(*SETUP, f"arm={precision}") as judged:
         findings = judged.findings()
         assert judge(judged.config, findings)[0] == ()
     kept = tolerance(judged.config.precision)

@@ -29,7 +29,7 @@ UNCHANGED = ("plain", "patterns")
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, RecursionError, AttributeError)
 """What a change raises after another has left nothing that it could change."""
 SETTINGS = {
-    "multilora": ("engine=multilora", "precision=multilora_fp32"),
+    "multilora": ("engine=multilora", "arm=multilora_fp32"),
     "llama_cpp": ("engine=llama_cpp", "engine.precision=f32"),
 }
 SETTINGS |= dict.fromkeys(("loader", "peft"), SETTINGS["multilora"])

@@ -37,7 +37,7 @@ def loaders() -> Any:
     [
         [["engine=merged", "workload.alpha=0"], ["engine=merged", "workload.alpha=2"]],
         [["workload.alpha=2", "+experiment=capacity"], ["+experiment=capacity", "threads=3"]],
-        [["precision=llama_q8_0", "repeat=1"], ["precision=multilora_int8", "repeat=1"]],
+        [["arm=llama_cpp_q8_0", "repeat=1"], ["arm=multilora_int8", "repeat=1"]],
         [["workload/popularity=drift", "workload/popularity@workload.popularity.base=uniform"]],
         [["~workload.seeds.prompts"], ["+limits.more=1"], ["slo={ttft: 1, tpot: 2}"]],
     ],

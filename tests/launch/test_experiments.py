@@ -46,11 +46,11 @@ def test_what_referred_to_something_left_out_keeps_its_value(composed):
 def test_an_engine_typed_takes_the_place_of_an_experiments_sweep_over_precisions(composed):
     plan = composed("+experiment=bench engine=noop")
     assert [job.config.engine.name for job in plan.jobs] == ["noop"] * 3
-    assert plan.unfit["precision"] == "engine=noop"
+    assert plan.unfit["arm"] == "engine=noop"
 
 
 def test_a_precision_typed_is_heard_before_an_experiments_own(composed):
-    config = only(composed("+experiment=thousand_adapters precision=llama_q8_0")).config
+    config = only(composed("+experiment=thousand_adapters arm=llama_cpp_q8_0")).config
     assert (config.engine.name, config.engine.precision) == ("llama_cpp", "q8_0")
 
 
@@ -62,11 +62,11 @@ def test_what_was_typed_is_never_left_out(composed):
 @pytest.mark.parametrize(
     "typed",
     [
-        "precision=peft_fp32 engine=multilora",
-        "precision=peft_fp32 engine.precision=bf16",
-        "precision=multilora_int8 engine={precision: fp32}",
-        "precision=peft_nf4 model.quantization=none",
-        "-m precision=peft_fp32,multilora_int4 engine=multilora",
+        "arm=peft_hotswap_fp32 engine=multilora",
+        "arm=peft_hotswap_fp32 engine.precision=bf16",
+        "arm=multilora_int8 engine={precision: fp32}",
+        "arm=peft_hotswap_nf4 model.quantization=none",
+        "-m arm=peft_hotswap_fp32,multilora_int4 engine=multilora",
         "+experiment=bench engine.precision=int8",
     ],
 )
@@ -75,12 +75,30 @@ def test_a_precision_and_another_word_on_the_same_contradict(typed, composed):
         composed(typed.replace("{precision: fp32}", "'{precision: fp32}'"))
 
 
+@pytest.mark.parametrize(
+    ("choice", "arms"),
+    [
+        ("llama_q8_0", ["llama_cpp q8_0"]),
+        ("peft_nf4,mixed_fp32", ["peft_hotswap fp32", "peft_mixed fp32"]),
+        ("choice(multilora_int8)", ["multilora int8"]),
+    ],
+)
+def test_the_old_spelling_works_and_a_line_says_the_new(choice, arms, composed):
+    old = f"precision={choice}"
+    plan = composed(f"-m '{old}'")
+    engines = [job.config.engine for job in plan.jobs]
+    assert sorted(f"{each.name} {each.precision}" for each in engines) == arms
+    (note,) = plan.notes()
+    assert note.startswith(f"{old} is called arm=")
+    assert all(job.overrides[0].startswith("arm=") for job in plan.jobs)
+
+
 def test_a_precision_and_its_own_engine_agree(composed):
-    assert only(composed("precision=multilora_int8 engine=multilora")).config.precision == "int8"
+    assert only(composed("arm=multilora_int8 engine=multilora")).config.precision == "int8"
 
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
-CHOICES = ("model=tiny", "adapters=none", "engine=noop", "workload=azure", "precision=peft_fp32")
+CHOICES = ("model=tiny", "adapters=none", "engine=noop", "workload=azure", "arm=peft_hotswap_fp32")
 
 
 @pytest.mark.parametrize("number", range(0, len(EXPERIMENTS), 2))
@@ -90,4 +108,4 @@ def test_no_experiment_stands_in_the_way_of_a_choice(number, composed, tmp_path)
     more = [f"workload.path={tmp_path}/x.csv"] if choice.endswith("azure") else []
     plan = composed(f"+experiment={EXPERIMENTS[number]} {choice} hydra.mode=RUN", *more)
     group, _, name = choice.partition("=")
-    assert group == "precision" or getattr(only(plan).config, group).name == name
+    assert group == "arm" or getattr(only(plan).config, group).name == name

@@ -80,7 +80,7 @@ def test_what_no_job_reads_is_refused_naming_who_would(typed, said, job):
         ["+experiment=punica", "workload/popularity=punica_zipf", "workload.alpha=2"],
         ["+experiment=slora", "workload.lengths.factor=0.5", "workload.seeds.arrivals=1"],
         ["+experiment=capacity", "workload.requests=30"],
-        ["precision=multilora_int8", "isolation=inline", "paths.mlruns=/elsewhere"],
+        ["arm=multilora_int8", "isolation=inline", "paths.mlruns=/elsewhere"],
     ],
 )
 def test_what_a_chosen_component_takes_over_is_read(typed, job):

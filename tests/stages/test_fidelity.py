@@ -276,8 +276,8 @@ def test_what_rounding_does_not_explain_is_invalid_on_any_weights(
 ) -> None:
     right = {"served_agreement": 1.0, "mean_kl": 0.0, "path_error": 0.01}
     found = Findings(overall=right, adapters={"csv": right | {"path_error": 0.0}, None: right})
-    assert judge(config(*weights, "precision=llama_q4_0"), found) == ((), ())
-    (reason,) = judge(config(*weights, "precision=multilora_int4"), found)[0]
+    assert judge(config(*weights, "arm=llama_cpp_q4_0"), found) == ((), ())
+    (reason,) = judge(config(*weights, "arm=multilora_int4"), found)[0]
     assert reason.startswith("path_error misses 0.001, the most that rounding does")
     assert reason.endswith(": base 0.01")
 

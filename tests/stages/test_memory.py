@@ -12,10 +12,13 @@ from pipeline.stages.preflight import preflight
 LARGE = ("model=synthetic", "model.shape=tinyllama-1.1b", "adapters=synthetic")
 EXPERIMENTS = [
     *(
-        f"+experiment=bench precision={precision}"
-        for precision in ("peft_fp32", "mixed_fp32", "peft_nf4", "multilora_fp32", "merged_fp32")
+        f"+experiment=bench arm={arm}"
+        for arm in (
+            *("peft_hotswap_fp32", "peft_mixed_fp32", "peft_hotswap_nf4"),
+            *("multilora_fp32", "merged_fp32"),
+        )
     ),
-    "+experiment=bench_wide precision=mixed_fp32",
+    "+experiment=bench_wide arm=peft_mixed_fp32",
     "+experiment=thousand_adapters",
     "+experiment=slora",
     "+experiment=punica",
