@@ -33,6 +33,8 @@ class Backend:
             fallback is INVALID: its figures are another thing's.
         stand_ins: which weights aren't of the type that the precision is named after, and of which
             they are; None if all are. Such a run counts, with a caution.
+        flags: of the compiler; None where they aren't known.
+        source: SHA-256 of the kernels' source; None where it isn't ours.
     """
 
     kernels: str
@@ -40,6 +42,8 @@ class Backend:
     built: str | None = None
     fallback: str | None = None
     stand_ins: str | None = None
+    flags: str | None = None
+    source: str | None = None
 
 
 def widest(names: Iterable[str]) -> str:

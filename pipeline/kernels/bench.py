@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from pipeline.kernels.layout import PANEL, Matrix, panels
+from pipeline.kernels.formats import FORMATS, PANEL, WeightFormat
+from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.native import NativeKernels
-from pipeline.kernels.precision import Precision
 from pipeline.process.arguments import Arguments
 
 ROWS, COLUMNS = 5632, 2048
@@ -33,15 +33,15 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(kernels: NativeKernels, precision: Precision, tokens: int, stream: Tensor) -> str:
+def measure(kernels: NativeKernels, format: WeightFormat, tokens: int, stream: Tensor) -> str:
     """One line of the table."""
     weights, values = torch.randn(ROWS, COLUMNS) * 0.02, torch.randn(tokens, COLUMNS)
     copies = [
-        Matrix(precision, ROWS, COLUMNS, kernels.pack([weights], ROWS, COLUMNS, precision))
-        for _ in range(COPIES[precision])
+        Matrix(format, ROWS, COLUMNS, kernels.pack([weights], ROWS, COLUMNS, format))
+        for _ in range(COPIES[format.name])
     ]
     plain = [weights.clone() for _ in range(COPIES["fp32"])]
-    x = kernels.activations(tokens, COLUMNS, precision)
+    x = kernels.activations(tokens, COLUMNS, format)
     kernels.fill(x, values)
     out = torch.zeros(tokens, panels(ROWS) * PANEL)
 
@@ -59,7 +59,7 @@ def measure(kernels: NativeKernels, precision: Precision, tokens: int, stream: T
     used, bandwidth = ROWS * COLUMNS / mine / 1e9, stream.nbytes / best[2] / 1e9
     read = copies[0].bytes / mine / 1e9
     return (
-        f"{precision}  {tokens:4d}  {used:6.2f} Gw/s  {used * tokens:6.1f} GMAC/s  "
+        f"{format.name}  {tokens:4d}  {used:6.2f} Gw/s  {used * tokens:6.1f} GMAC/s  "
         f"{read:5.1f} GB/s  {read / bandwidth:5.2f}  {theirs / mine:5.1f} × torch fp32"
     )
 
@@ -74,11 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     kernels, stream = NativeKernels(threads), torch.ones(64 << 20)
-    precisions: tuple[Precision, ...] = ("int8", "int4", "fp32")
-    for precision in precisions:
-        if precision in (chosen or precisions):
-            for tokens in TOKENS:
-                print(measure(kernels, precision, tokens, stream), flush=True)
+    for name in ("int8", "int4", "fp32"):
+        for tokens in TOKENS if name in (chosen or COPIES) else ():
+            print(measure(kernels, FORMATS[name], tokens, stream), flush=True)
 
 
 if __name__ == "__main__":

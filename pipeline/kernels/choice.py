@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pipeline.kernels.kernels import Kernels
 
-Choice = Literal["native", "reference"]
+KernelChoice = Literal["native", "reference"]
 """What `engine.kernels` may be."""
 
 
-def kernels_for(threads: int, wanted: Choice) -> "Kernels":
+def kernels_for(threads: int, wanted: KernelChoice) -> "Kernels":
     """Those wanted; or, with a warning, the reference where the native ones can't be compiled."""
     from pipeline.kernels.library import BuildError
     from pipeline.kernels.native import NativeKernels

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.inference.backend import Backend
-from pipeline.kernels.held import held
+from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
-from pipeline.kernels.precision import Precision
+from pipeline.kernels.memory import held
 from pipeline.kernels.token_batch import TokenBatch
 
 
@@ -62,12 +62,12 @@ class Activations:
     """The input of a matrix, for a whole batch: as it is, and as the matrix wants it.
 
     Attributes:
-        precision: of the matrices it meets.
+        format: of the matrices it meets.
         values: fp32 (M, K).
         packed: uint8, laid out by the kernels, or empty.
     """
 
-    precision: Precision
+    format: WeightFormat
     values: Tensor
     packed: Tensor
 
@@ -103,7 +103,7 @@ class Kernels(ABC):
 
     @abstractmethod
     def pack(
-        self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision
+        self, pieces: Iterable[Tensor], rows: int, columns: int, format: WeightFormat
     ) -> Tensor:
         """The data of a `Matrix`.
 
@@ -111,7 +111,7 @@ class Kernels(ABC):
             pieces: fp32, above one another `rows` rows; each but the last of whole panels.
             rows: outputs of the matrix.
             columns: its inputs.
-            precision: how its weights are stored.
+            format: how its weights are stored.
         """
 
     @abstractmethod
@@ -122,7 +122,7 @@ class Kernels(ABC):
 
         Args:
             file: descriptor of its safetensors file.
-            sources: its tensors, one row of `lora_source.SOURCE` each.
+            sources: its tensors, one row of `lora_layout.SOURCE` each.
             layout: where their numbers go.
 
         Raises:
@@ -130,8 +130,8 @@ class Kernels(ABC):
         """
 
     @abstractmethod
-    def activations(self, rows: int, columns: int, precision: Precision) -> Activations:
-        """A buffer for the input of matrices of that precision."""
+    def activations(self, rows: int, columns: int, format: WeightFormat) -> Activations:
+        """A buffer for the input of matrices of that format."""
 
     @abstractmethod
     def begin(self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> ForwardPass:

@@ -7,10 +7,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from pipeline.kernels.huge_pages import lazy_bytes
+from pipeline.kernels.abi import ABI
+from pipeline.kernels.formats import UNIT
+from pipeline.kernels.memory import lazy_bytes
 from pipeline.models.config import ModelConfig
 
-BLOCK_SIZE = 16
+BLOCK_SIZE = ABI.constants["KV_BLOCK"]
 """Positions in a block: two vectors of eight lanes, so scores come out side by side."""
 
 
@@ -32,7 +34,7 @@ class KvPool:
         """A pool for that many positions, rounded up to whole blocks."""
         blocks = -(-tokens // BLOCK_SIZE)
         outer = (model.layers, blocks, model.kv_heads)
-        head, padded = model.head_dim, -(-model.head_dim // 16) * 16
+        head, padded = model.head_dim, -(-model.head_dim // UNIT) * UNIT
         return cls(_zeros(*outer, head, BLOCK_SIZE), _zeros(*outer, BLOCK_SIZE, padded))
 
     @property

@@ -1,4 +1,4 @@
-"""Where each weight lies in a packed matrix, in plain PyTorch.
+"""Where each weight lies in a packed matrix, in plain PyTorch; drawn in docs/kernels.md.
 
 A thread takes a panel of 64 rows and reads it from its first byte to its last:
 
@@ -14,25 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.kernels.held import held
-from pipeline.kernels.precision import (
-    BLOCK_GROUPS,
-    GROUP,
-    Precision,
-    blocks,
-    grouped,
-    quantised_int4,
-    quantised_int8,
-    scale_of_share,
-)
+from pipeline.kernels.formats import BLOCK_GROUPS, PANEL, UNIT, WeightFormat, blocks
+from pipeline.kernels.memory import held
+from pipeline.kernels.quantise import QuantisedWeights, quantised_weights
 
-PANEL = 64
-UNIT = 16
-SCALES = {"fp32": 0, "int8": 2 * UNIT, "int4": UNIT}
-"""Bytes of a group's scales: one fp16 a row, or one int8 share of the block's largest."""
-LARGEST = {"fp32": 0, "int8": 0, "int4": 2 * UNIT}
-"""Bytes of a block's largest scales, one fp16 a row; they come before the groups' own."""
-BITS = {"fp32": 32, "int8": 8, "int4": 4}
+SCALES = {8: torch.int8, 16: torch.float16}
+"""How scales of so many bits are stored."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +27,14 @@ class Matrix:
     """A packed weight matrix.
 
     Attributes:
-        precision: how its weights are stored.
+        format: how its weights are stored.
         rows: outputs.
         columns: inputs.
         data: the bytes, uint8 (panels, bytes of a panel).
         bias: fp32 (rows filled up to whole panels,), or None.
     """
 
-    precision: Precision
+    format: WeightFormat
     rows: int
     columns: int
     data: Tensor
@@ -60,7 +47,7 @@ class Matrix:
             ValueError: the data or the bias isn't what the rows and columns ask for.
         """
         count = panels(self.rows)
-        held(self.data, torch.uint8, (count, panel_bytes(self.columns, self.precision)))
+        held(self.data, torch.uint8, (count, panel_bytes(self.columns, self.format)))
         if self.bias is not None:
             held(self.bias, torch.float32, (count * PANEL,))
 
@@ -75,43 +62,37 @@ def panels(rows: int) -> int:
     return -(-rows // PANEL)
 
 
-def panel_bytes(columns: int, precision: Precision) -> int:
+def panel_bytes(columns: int, format: WeightFormat) -> int:
     """Bytes of one panel."""
-    groups = -(-columns // GROUP[precision])
-    scales = blocks(groups) * LARGEST[precision] + groups * SCALES[precision]
-    return PANEL // UNIT * (scales + groups * _group_bytes(precision))
+    groups = format.groups(columns)
+    scales = blocks(groups) * format.block_scale_bytes + groups * format.scale_bytes
+    return PANEL // UNIT * (scales + groups * format.group_bytes)
 
 
-def pack(rows: Tensor, precision: Precision) -> Tensor:
+def pack(rows: Tensor, format: WeightFormat) -> Tensor:
     """(R, K) fp32 → uint8 (panels, bytes of a panel); missing rows are zero."""
     rows = torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % PANEL))
-    if precision == "fp32":
-        weights = _lanes_fp32(grouped(rows, "fp32"))
-        none = weights[:, :, :0]
-        return _ordered(_Parts(none[:, ::BLOCK_GROUPS], none, weights))
-    if precision == "int8":
-        levels, scales = quantised_int8(rows)
-        weights = _lanes_int8(levels)
-        none = weights[:, ::BLOCK_GROUPS, :0]
-        return _ordered(_Parts(none, _by_unit(scales.half()), weights))
-    levels, shares, largest = quantised_int4(rows)
-    of_blocks = _by_unit(largest[:, ::BLOCK_GROUPS].half())
-    return _ordered(_Parts(of_blocks, _by_unit(shares.to(torch.int8)), _lanes_int4(levels)))
+    quantised = quantised_weights(rows, format)
+    weights = _lanes(quantised.levels, format)
+    none = weights[:, :, :0]
+    scales, block_scales = none, none[:, ::BLOCK_GROUPS]
+    if quantised.scales is not None:
+        scales = _by_unit(quantised.scales, format.scale_bits)
+    if quantised.block_scales is not None:
+        block_scales = _by_unit(quantised.block_scales, format.block_scale_bits)
+    return _ordered(_Parts(block_scales, scales, weights))
 
 
 def unpack(matrix: Matrix) -> Tensor:
     """The (rows, columns) fp32 weights that a packed matrix stands for."""
-    parts = _disordered(matrix.data, matrix.columns, matrix.precision)
-    if matrix.precision == "fp32":
-        weights = _from_lanes_fp32(parts.weights.view(torch.float32))
-    elif matrix.precision == "int8":
-        scales = _by_row(parts.scales.view(torch.float16))
-        weights = _from_lanes_int8(parts.weights) * scales[..., None]
-    else:
-        shares = _by_row(parts.scales.view(torch.int8))
-        largest = _by_row(parts.largest.view(torch.float16)).repeat_interleave(BLOCK_GROUPS, 1)
-        scales = scale_of_share(shares, largest[:, : shares.shape[1]])
-        weights = _from_lanes_int4(parts.weights) * scales[..., None]
+    format = matrix.format
+    parts = _disordered(matrix.data, matrix.columns, format)
+    quantised = QuantisedWeights(
+        _from_lanes(parts.weights, format),
+        _by_row(parts.scales, format.scale_bits),
+        _by_row(parts.block_scales, format.block_scale_bits),
+    )
+    weights = quantised.weights(format)
     return weights.reshape(len(weights), -1)[: matrix.rows, : matrix.columns]
 
 
@@ -119,7 +100,7 @@ def unpack(matrix: Matrix) -> Tensor:
 class _Parts:
     """A matrix's bytes by what they are: uint8 (units, blocks or groups, bytes of one)."""
 
-    largest: Tensor
+    block_scales: Tensor
     scales: Tensor
     weights: Tensor
 
@@ -127,7 +108,7 @@ class _Parts:
 def _ordered(parts: _Parts) -> Tensor:
     """(panels, bytes of a panel): block of columns outside, unit inside."""
     each_block = zip(
-        torch.split(parts.largest, 1, 1),
+        torch.split(parts.block_scales, 1, 1),
         torch.split(parts.scales, BLOCK_GROUPS, 1),
         torch.split(parts.weights, BLOCK_GROUPS, 1),
         strict=True,
@@ -136,77 +117,64 @@ def _ordered(parts: _Parts) -> Tensor:
     return torch.cat([unit.reshape(-1, PANEL // UNIT * unit.shape[1]) for unit in units], 1)
 
 
-def _disordered(data: Tensor, columns: int, precision: Precision) -> _Parts:
-    groups, start, found = -(-columns // GROUP[precision]), 0, []
+def _disordered(data: Tensor, columns: int, format: WeightFormat) -> _Parts:
+    groups, start, found = format.groups(columns), 0, []
     for first in range(0, groups, BLOCK_GROUPS):
         count = min(BLOCK_GROUPS, groups - first)
-        sizes = [LARGEST[precision], count * SCALES[precision], count * _group_bytes(precision)]
+        sizes = [format.block_scale_bytes, count * format.scale_bytes, count * format.group_bytes]
         stop = start + PANEL // UNIT * sum(sizes)
         units = data[:, start:stop].reshape(-1, sum(sizes))
-        largest, *rest = torch.split(units, sizes, 1)
+        block_scales, *rest = torch.split(units, sizes, 1)
         shaped = [part.reshape(len(units), count, part.shape[1] // count) for part in rest]
-        found.append((largest[:, None], *shaped))
+        found.append((block_scales[:, None], *shaped))
         start = stop
     return _Parts(*(torch.cat(part, 1) for part in zip(*found, strict=True)))
-
-
-def _group_bytes(precision: Precision) -> int:
-    return UNIT * GROUP[precision] * BITS[precision] // 8
 
 
 def _bytes(values: Tensor) -> Tensor:
     return values.contiguous().view(torch.uint8)
 
 
-def _by_unit(scales: Tensor) -> Tensor:
+def _by_unit(scales: Tensor, bits: int) -> Tensor:
     """(R, n) → uint8 (units, n, bytes of one a row)."""
-    return _bytes(scales.reshape(-1, UNIT, scales.shape[1]).transpose(1, 2))
+    units = scales.reshape(-1, UNIT, scales.shape[1]).transpose(1, 2)
+    return _bytes(units.to(SCALES[bits]))
 
 
-def _by_row(scales: Tensor) -> Tensor:
-    """(units, n, one a row) → fp32 (R, n)."""
-    return scales.float().transpose(1, 2).reshape(-1, scales.shape[1])
+def _by_row(scales: Tensor, bits: int) -> Tensor | None:
+    """(units, n, bytes of one a row) → fp32 (R, n), or None if there are none."""
+    if not bits:
+        return None
+    rows = scales.contiguous().view(SCALES[bits]).float().transpose(1, 2)
+    return rows.reshape(-1, scales.shape[1])
 
 
-def _lanes_fp32(groups: Tensor) -> Tensor:
-    """(R, groups, 64) → uint8 (units, groups, 4096): column outside, row inside."""
-    count = groups.shape[1]
-    lanes = groups.reshape(-1, UNIT, count, 64).permute(0, 2, 3, 1)
-    return _bytes(lanes.reshape(-1, count, 64 * UNIT))
+def _lanes(levels: Tensor, format: WeightFormat) -> Tensor:
+    """(R, groups, group) → uint8 (units, groups, bytes of a unit's group).
 
-
-def _from_lanes_fp32(lanes: Tensor) -> Tensor:
-    units, count, _ = lanes.shape
-    return lanes.reshape(units, count, 64, UNIT).permute(0, 3, 1, 2).reshape(-1, count, 64)
-
-
-def _lanes_int8(levels: Tensor) -> Tensor:
-    """(R, groups, 64) → uint8 (units, groups, 1024): pair of columns, row, column of the pair."""
-    count = levels.shape[1]
-    lanes = levels.reshape(-1, UNIT, count, 32, 2).permute(0, 2, 3, 1, 4)
-    return _bytes(lanes.reshape(-1, count, 1024).to(torch.int8))
-
-
-def _from_lanes_int8(lanes: Tensor) -> Tensor:
-    units, count, _ = lanes.shape
-    levels = lanes.contiguous().view(torch.int8).reshape(units, count, 32, UNIT, 2)
-    return levels.permute(0, 3, 1, 2, 4).reshape(-1, count, 64).float()
-
-
-def _lanes_int4(levels: Tensor) -> Tensor:
-    """(R, groups, 32) → uint8 (units, groups, 256).
-
-    A 32-bit lane holds eight columns of a row: 0…3 in the low halves of its bytes, 4…7 in the
-    high ones, 8 added to each.
+    Columns outside, `lane_columns` at a time; then rows; then these columns of the row, the first
+    of them in the low bits of bytes that hold several.
     """
-    count = levels.shape[1]
-    stored = (levels + 8).to(torch.uint8).reshape(-1, 2, 8, count, 4, 2, 4)
-    lanes = stored.permute(5, 0, 3, 4, 1, 2, 6)
-    return (lanes[0] | lanes[1] << 4).reshape(-1, count, 256)
+    count, lane = levels.shape[1], format.lane_columns
+    lanes = levels.reshape(-1, UNIT, count, format.group // lane, lane).permute(0, 2, 3, 1, 4)
+    if format.scale_bits:
+        stored = (lanes + format.zero_point).to(torch.int16) & 255
+        pieces = stored.chunk(8 // format.weight_bits, -1)
+        shifted = [piece << format.weight_bits * part for part, piece in enumerate(pieces)]
+        lanes = torch.stack(shifted).sum(0).to(torch.uint8)
+    return _bytes(lanes.reshape(len(lanes), count, -1))
 
 
-def _from_lanes_int4(lanes: Tensor) -> Tensor:
+def _from_lanes(lanes: Tensor, format: WeightFormat) -> Tensor:
+    """What `_lanes` made (units, groups, bytes), as fp32 (R, groups, group) again."""
     units, count, _ = lanes.shape
-    stored = lanes.reshape(units, count, 4, 2, 8, 4).permute(0, 3, 4, 1, 2, 5)
-    halves = torch.stack([stored & 15, stored >> 4], -2)
-    return halves.reshape(-1, count, 32).float() - 8
+    lane, bits = format.lane_columns, format.weight_bits
+    if not format.scale_bits:
+        levels = lanes.contiguous().view(torch.float32)
+    else:
+        stored = lanes.to(torch.int16).reshape(units, count, format.group // lane, UNIT, -1)
+        pieces = [stored >> bits * part & 2**bits - 1 for part in range(8 // bits)]
+        levels = torch.cat(pieces, -1) - format.zero_point
+        levels = torch.where(levels > format.highest_level, levels - 2**bits, levels)
+    shaped = levels.reshape(units, count, format.group // lane, UNIT, lane)
+    return shaped.permute(0, 3, 1, 2, 4).reshape(-1, count, format.group).float()

@@ -4,16 +4,15 @@
 `-march=x86-64` for a processor without AVX2, or a sanitizer.
 """
 
-import ctypes
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
 from pipeline.files.atomic import whole_file
+from pipeline.kernels.abi import HEADER, Abi
 from pipeline.machine.processor import name_of, processor
 
 SOURCES = Path(__file__).parent / "native"
@@ -25,16 +24,6 @@ class BuildError(Exception):
     """The kernels couldn't be compiled; the message says why."""
 
 
-@cache
-def library() -> ctypes.CDLL:
-    """The kernels, ready to be called.
-
-    Raises:
-        BuildError: there is no compiler, or it failed.
-    """
-    return ctypes.CDLL(str(built()))
-
-
 def built() -> Path:
     """The shared library in the cache; compiled if need be, whole or not at all.
 
@@ -44,7 +33,7 @@ def built() -> Path:
     compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
     if compiler is None:
         raise BuildError("no C++ compiler; install one, such as: apt-get install g++")
-    command = [compiler, *FLAGS, *LINK, *os.environ.get("MULTILORA_CXXFLAGS", "").split()]
+    command = [compiler, *LINK, *flags()]
     path = _folder() / f"multilora-{_key(command)}.so"
     if not path.is_file():
         with whole_file(path) as draft:
@@ -52,12 +41,28 @@ def built() -> Path:
     return path
 
 
+def flags() -> list[str]:
+    """Those that decide how fast the kernels are, the user's last."""
+    return [*FLAGS, *os.environ.get("MULTILORA_CXXFLAGS", "").split()]
+
+
+def source_hash() -> str:
+    """SHA-256 of the kernels' sources, which is the same on every machine."""
+    digest = hashlib.sha256()
+    for path in sorted(each for each in SOURCES.rglob("*") if each.is_file()):
+        digest.update(f"{path.relative_to(SOURCES)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _compile(command: list[str], to: Path) -> None:
     """All sources as one, which takes half the time and lets everything be inlined.
 
-    The compiler starts in their folder, for an `#include` can't name a path with a quote in it.
+    With them a list of what the compiler makes of abi.h. It starts in their folder, for an
+    `#include` can't name a path with a quote in it.
     """
     whole = "".join(f'#include "{each.name}"\n' for each in sorted(SOURCES.glob("*.cpp")))
+    whole += Abi((SOURCES / HEADER.name).read_text("utf-8")).exported()
     arguments = [*command, "-x", "c++", "-", "-o", str(to.absolute())]
     try:
         finished = subprocess.run(
@@ -72,10 +77,7 @@ def _compile(command: list[str], to: Path) -> None:
 
 def _key(command: list[str]) -> str:
     """Whatever decides the result: sources, command and processor."""
-    digest = hashlib.sha256(f"{command} {_processor()}".encode())
-    for path in sorted(SOURCES.iterdir()):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(f"{source_hash()} {command} {_processor()}".encode()).hexdigest()[:16]
 
 
 def _processor() -> str:

@@ -14,23 +14,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.kernels.layout import UNIT
-from pipeline.kernels.precision import AdapterDtype
+from pipeline.kernels.abi import ABI
+from pipeline.kernels.formats import UNIT, AdapterFormat, highest_level
 
-BITS: dict[AdapterDtype, int] = {"fp32": 32, "fp16": 16, "int8": 8}
-NUMPY = {"fp32": np.float32, "fp16": np.float16, "int8": np.int8}
-MOST_PARTS = 3
-PART = np.dtype([("b", "i8"), *((name, "i4") for name in ("rank", "first", "column", "columns"))])
-SITE = np.dtype([("a", "i8"), ("ranks", "i4"), ("parts", "i4"), ("part", PART, (MOST_PARTS,))])
-"""A row of the table of sites: offsets into the data, as kernels.h reads them."""
+SITE = np.dtype(ABI.structures["LoraSite"])
+"""A row of the table of sites: offsets into the data, as the native kernels read them."""
 
-PLACE = np.dtype([("to", "i8"), *((name, "i4") for name in ("first", "rows", "columns", "padded"))])
+SOURCE: Any = np.dtype(ABI.structures["AdapterTensor"])
+"""A tensor: where it lies, where its rows go, how it is stored, and by what it is multiplied."""
+
+PLACE = np.dtype([(name, SOURCE[name]) for name in ("to", "first", "rows", "columns", "padded")])
 """Where a tensor's rows go: offset of their packed matrix, first row in it, rows, columns, and all
 the rows of the matrix, filled up to whole units."""
 
+MAX_PARTS = ABI.constants["MAX_PARTS"]
+
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class LoraShape:
     """Of what an adapter adds to one projection of a site.
 
     Attributes:
@@ -47,7 +48,7 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class LoraPart:
     """What an adapter adds to one projection of a site.
 
     Attributes:
@@ -61,10 +62,10 @@ class Part:
     b: Tensor
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> LoraShape:
         """Its dimensions."""
         rank, inputs = self.a.shape
-        return Shape(self.column, rank, inputs, len(self.b))
+        return LoraShape(self.column, rank, inputs, len(self.b))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +73,19 @@ class AdapterLayout:
     """Where the numbers of one adapter go; follows from the shapes of its tensors alone.
 
     Attributes:
-        dtype: how its numbers are stored.
+        format: how its numbers are stored.
         sites: one row of `SITE` a site, counted through the layers.
         places: one row of `PLACE` a tensor: A and B of each part of each site in turn.
         size: bytes of the numbers.
     """
 
-    dtype: AdapterDtype
+    format: AdapterFormat
     sites: NDArray[Any]
     places: NDArray[Any]
     size: int
 
     @classmethod
-    def of(cls, sites: Iterable[Sequence[Shape]], dtype: AdapterDtype) -> Self:
+    def of(cls, sites: Iterable[Sequence[LoraShape]], format: AdapterFormat) -> Self:
         """Site by site; an adapter that leaves a site alone has no shapes there."""
         table: list[Any] = []
         places: list[tuple[int, ...]] = []
@@ -93,16 +94,16 @@ class AdapterLayout:
             ranks = _padded(sum(shape.rank for shape in shapes))
             a, first, parts = size, 0, []
             if shapes:
-                size += packed_bytes(ranks, shapes[0].inputs, dtype)
+                size += packed_bytes(ranks, shapes[0].inputs, format)
             for shape in shapes:
                 parts.append((size, shape.rank, first, shape.column, shape.outputs))
                 places.append((a, first, shape.rank, shape.inputs, ranks))
                 places.append((size, 0, shape.outputs, shape.rank, _padded(shape.outputs)))
-                size += packed_bytes(shape.outputs, shape.rank, dtype)
+                size += packed_bytes(shape.outputs, shape.rank, format)
                 first += shape.rank
-            parts += [(0, 0, 0, 0, 0)] * (MOST_PARTS - len(parts))
+            parts += [(0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
             table.append((a, ranks, len(shapes), parts))
-        return cls(dtype, np.array(table, SITE), np.array(places, PLACE), size)
+        return cls(format, np.array(table, SITE), np.array(places, PLACE), size)
 
     @property
     def bytes(self) -> int:
@@ -123,9 +124,9 @@ class PackedAdapter:
     data: Tensor
 
     @property
-    def dtype(self) -> AdapterDtype:
+    def format(self) -> AdapterFormat:
         """How its numbers are stored."""
-        return self.layout.dtype
+        return self.layout.format
 
     @property
     def sites(self) -> NDArray[Any]:
@@ -137,21 +138,21 @@ class PackedAdapter:
         """Memory it takes."""
         return self.layout.bytes
 
-    def parts(self, site: int, columns: int) -> Iterator[Part]:
+    def parts(self, site: int, columns: int) -> Iterator[LoraPart]:
         """What the packed numbers of a site of so many inputs stand for, fp32."""
         row = self.sites[site]
         if not row["parts"]:
             return
-        a = _unpacked(self.data, int(row["a"]), int(row["ranks"]), columns, self.dtype)
+        a = _unpacked(self.data, int(row["a"]), int(row["ranks"]), columns, self.format)
         for part in row["part"][: row["parts"]]:
             rank, first = int(part["rank"]), int(part["first"])
-            b = _unpacked(self.data, int(part["b"]), int(part["columns"]), rank, self.dtype)
-            yield Part(int(part["column"]), a[first : first + rank], b)
+            b = _unpacked(self.data, int(part["b"]), int(part["columns"]), rank, self.format)
+            yield LoraPart(int(part["column"]), a[first : first + rank], b)
 
 
-def pack_adapter(sites: Sequence[Sequence[Part]], dtype: AdapterDtype) -> PackedAdapter:
+def pack_adapter(sites: Sequence[Sequence[LoraPart]], format: AdapterFormat) -> PackedAdapter:
     """Pack what is in memory, site by site."""
-    layout = AdapterLayout.of([[part.shape for part in parts] for parts in sites], dtype)
+    layout = AdapterLayout.of([[part.shape for part in parts] for parts in sites], format)
     tensors = [tensor for parts in sites for part in parts for tensor in (part.a, part.b)]
     return pack_tensors(layout, (tensor.float().numpy() for tensor in tensors))
 
@@ -160,48 +161,48 @@ def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) 
     """Put each tensor into its place; they come in the order of `AdapterLayout.places`."""
     data = np.zeros(layout.size, np.uint8)
     for place, tensor in zip(layout.places, tensors, strict=True):
-        _put(data, place, tensor, layout.dtype)
+        _put(data, place, tensor, layout.format)
     return PackedAdapter(layout, torch.from_numpy(data))
 
 
-def packed_bytes(rows: int, columns: int, dtype: AdapterDtype) -> int:
+def packed_bytes(rows: int, columns: int, format: AdapterFormat) -> int:
     """Bytes of a matrix once packed."""
     padded = _padded(rows)
-    return padded * columns * BITS[dtype] // 8 + _scales(padded, dtype)
+    return padded * columns * format.bits // 8 + _scale_bytes(padded, format)
 
 
 def _padded(rows: int) -> int:
     return -(-rows // UNIT) * UNIT
 
 
-def _scales(padded: int, dtype: AdapterDtype) -> int:
-    return 4 * padded if dtype == "int8" else 0
+def _scale_bytes(padded: int, format: AdapterFormat) -> int:
+    return padded * format.scale_bits // 8
 
 
 def _views(
-    data: NDArray[np.uint8], at: int, padded: int, columns: int, dtype: AdapterDtype
+    data: NDArray[np.uint8], at: int, padded: int, columns: int, format: AdapterFormat
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Scales, or none, and units of a packed matrix."""
-    head, size = _scales(padded, dtype), packed_bytes(padded, columns, dtype)
-    units = data[at + head : at + size].view(NUMPY[dtype]).reshape(-1, columns, UNIT)
+    head, size = _scale_bytes(padded, format), packed_bytes(padded, columns, format)
+    units = data[at + head : at + size].view(format.numpy).reshape(-1, columns, UNIT)
     return data[at : at + head].view(np.float32), units
 
 
-def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], dtype: AdapterDtype) -> None:
+def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: AdapterFormat) -> None:
     at, first, count, columns, padded = (int(place[name]) for name in PLACE.names or ())
-    scales, units = _views(data, at, padded, columns, dtype)
+    scales, units = _views(data, at, padded, columns, format)
     index = first + np.arange(count)
-    if dtype == "int8":
-        scale = np.abs(rows).max(1) / np.float32(127)
+    if format.scale_bits:
+        scale = np.abs(rows).max(1) / np.float32(highest_level(format.bits))
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
         scales[index], rows = scale, np.rint(rows * inverse[:, None])
     units[index // UNIT, :, index % UNIT] = rows
 
 
-def _unpacked(data: Tensor, at: int, rows: int, columns: int, dtype: AdapterDtype) -> Tensor:
+def _unpacked(data: Tensor, at: int, rows: int, columns: int, format: AdapterFormat) -> Tensor:
     padded = _padded(rows)
-    scales, units = _views(data.numpy(), at, padded, columns, dtype)
+    scales, units = _views(data.numpy(), at, padded, columns, format)
     matrix = units.transpose(0, 2, 1).reshape(padded, columns).astype(np.float32)
-    if dtype == "int8":
+    if format.scale_bits:
         matrix *= scales[:, None]
     return torch.from_numpy(matrix)[:rows]

@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kernels.lora_layout import PLACE, AdapterLayout
+from pipeline.kernels.abi import ABI
+from pipeline.kernels.lora_layout import PLACE, SOURCE, AdapterLayout
 
-TYPES = {
+TYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
     "BF16": np.dtype("<u2"),
     "F64": np.dtype("<f8"),
 }
-"""How numbers may be stored, by safetensors' names and in the order of adapter.cpp."""
-
-SOURCE = np.dtype([("source", "i8"), *PLACE.descr, ("type", "i4"), ("factor", "f4")])
-"""A tensor: where it lies, where its rows go, how it is stored, and by what it is multiplied."""
+"""How numbers may be stored, by safetensors' names."""
 
 
 def sources(
@@ -48,7 +46,7 @@ def sources(
         if entry["dtype"] not in TYPES:
             raise ValueError(f"{name} is stored as {entry['dtype']}; use {', '.join(TYPES)}")
         row["source"] = start + entry["data_offsets"][0]
-        row["type"] = list(TYPES).index(entry["dtype"])
+        row["type"] = ABI.constants[f"TYPE_{entry['dtype']}"]
     return table
 
 
@@ -58,9 +56,11 @@ def tensors(file: int, table: NDArray[Any]) -> Iterator[NDArray[np.float32]]:
     Raises:
         EOFError: the file is cut short.
     """
-    types = list(TYPES.values())
+    types: dict[int, np.dtype[Any]] = {
+        ABI.constants[f"TYPE_{name}"]: stored for name, stored in TYPES.items()
+    }
     for row in table:
-        shape, stored = (int(row["rows"]), int(row["columns"])), types[row["type"]]
+        shape, stored = (int(row["rows"]), int(row["columns"])), types[int(row["type"])]
         size = shape[0] * shape[1] * stored.itemsize
         data = os.pread(file, size, int(row["source"]))
         if len(data) < size:

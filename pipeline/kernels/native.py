@@ -12,30 +12,28 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, widest
 from pipeline.kernels import layout
-from pipeline.kernels.bindings import (
-    CHeadNorms,
-    CHeads,
-    CInput,
-    CSegment,
-    CStep,
-    bound,
-)
-from pipeline.kernels.held import held
-from pipeline.kernels.huge_pages import huge_bytes
+from pipeline.kernels.abi import ABI
+from pipeline.kernels.bindings import bound
+from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kernels import Activations, ForwardPass, HeadNorms, Heads, Kernels
 from pipeline.kernels.kv_pool import KvPool
-from pipeline.kernels.layout import BITS, Matrix
-from pipeline.kernels.lora_layout import BITS as ADAPTER_BITS
+from pipeline.kernels.layout import Matrix
+from pipeline.kernels.library import flags, source_hash
 from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
-from pipeline.kernels.precision import GROUP, Precision, blocks
+from pipeline.kernels.memory import held, huge_bytes
 from pipeline.kernels.token_batch import TokenBatch
+
+_INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS = (
+    ABI.structures[name]
+    for name in ("Input", "Forward", "LoraSegment", "HeadShape", "HeadNormWeights")
+)
 
 
 @dataclass(frozen=True, eq=False)
 class NativeActivations(Activations):
     """With what C sees of them."""
 
-    native: CInput
+    native: ctypes.Structure
     address: int
 
 
@@ -43,7 +41,7 @@ class NativeActivations(Activations):
 class NativeForwardPass(ForwardPass):
     """With what C sees of it; the tensors that it points to are kept here."""
 
-    native: CStep
+    native: ctypes.Structure
     address: int
     segments: Any
     kept: tuple[Tensor, ...]
@@ -66,7 +64,7 @@ class NativeKernels(Kernels):
         self._pool = c_void_p(self._library.pool_new(threads))
         if not self._pool:
             raise RuntimeError(f"can't start new thread: {threads} were asked for")
-        self._heads: dict[Heads, CHeads] = {}
+        self._heads: dict[Heads, ctypes.Structure] = {}
 
     def __del__(self) -> None:
         if hasattr(self, "_pool"):
@@ -77,20 +75,24 @@ class NativeKernels(Kernels):
         """As the compiler says that it compiled them."""
         names = ("kernels_instruction_set", "kernels_compiler")
         instruction_set, compiler = (getattr(self._library, each)().decode() for each in names)
-        return Backend("native", widest([instruction_set]), compiler)
+        return Backend(
+            *("native", widest([instruction_set]), compiler),
+            flags=" ".join(flags()),
+            source=source_hash(),
+        )
 
     def pack(
-        self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision
+        self, pieces: Iterable[Tensor], rows: int, columns: int, format: WeightFormat
     ) -> Tensor:
         """Each piece by all threads, straight to its place."""
-        panel = layout.panel_bytes(columns, precision)
+        panel = layout.panel_bytes(columns, format)
         data = huge_bytes(layout.panels(rows) * panel).view(-1, panel)
         done = 0
         for piece in pieces:
             held(piece, torch.float32, (len(piece), columns))
             left, count = data[done:], len(piece)
             self._library.kernel_pack(
-                *(self._pool, BITS[precision], piece.data_ptr(), count, columns),
+                *(self._pool, format.number, piece.data_ptr(), count, columns),
                 *(left.data_ptr(), left.numel()),
             )
             done += layout.panels(count)
@@ -101,23 +103,21 @@ class NativeKernels(Kernels):
     ) -> PackedAdapter:
         """One call for the whole adapter, which holds the GIL at no time."""
         data = torch.empty(layout.size, dtype=torch.uint8)
-        count, bits = len(sources), ADAPTER_BITS[layout.dtype]
+        count, format = len(sources), layout.format.number
         at, to = sources.ctypes.data, data.data_ptr()
-        self._library.adapter_read(file, at, count, bits, to, layout.size)
+        self._library.adapter_read(file, at, count, format, to, layout.size)
         return PackedAdapter(layout, data)
 
-    def activations(self, rows: int, columns: int, precision: Precision) -> NativeActivations:
+    def activations(self, rows: int, columns: int, format: WeightFormat) -> NativeActivations:
         """Values, and room for them as the matrices want them."""
         values = torch.zeros(rows, columns)
-        groups = -(-columns // GROUP[precision])
-        number = {"fp32": 4, "int8": 2, "int4": 1}[precision]
-        size = rows * (groups * (GROUP[precision] * number + 4) + blocks(groups) * 4)
+        size = self._library.packed_input_bytes(format.number, rows, columns)
         packed = torch.zeros(size, dtype=torch.uint8)
-        native = CInput(
-            *(BITS[precision], values.data_ptr(), packed.data_ptr(), rows, columns),
+        native = _INPUT(
+            *(format.number, values.data_ptr(), packed.data_ptr(), rows, columns),
             *(values.numel(), size),
         )
-        return NativeActivations(precision, values, packed, native, ctypes.addressof(native))
+        return NativeActivations(format, values, packed, native, ctypes.addressof(native))
 
     def begin(
         self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool
@@ -129,7 +129,7 @@ class NativeKernels(Kernels):
             held(each, torch.int32, tuple(each.shape))
         for each in kept[3:]:
             held(each, torch.float32, tuple(cosines.shape))
-        native = CStep(
+        native = _FORWARD(
             *(each.data_ptr() for each in kept),
             pool.keys.data_ptr(),
             pool.values.data_ptr(),
@@ -139,14 +139,14 @@ class NativeKernels(Kernels):
             *(kept[3].numel(), pool.keys.numel(), pool.values.numel()),
         )
         found = [(each, each.adapter) for each in batch.segments if each.adapter]
-        segments = (CSegment * len(found))()
+        segments = (_SEGMENT * len(found))()
         for to, (segment, packed) in zip(segments, found, strict=True):
             to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
-            to.bits = ADAPTER_BITS[packed.dtype]
+            to.format = packed.format.number
             to.start, to.stop = segment.start, segment.stop
             to.size, to.count = packed.data.numel(), len(packed.sites)
         address = ctypes.addressof(native)
-        self._library.step_fault(address)
+        self._library.forward_fault(address)
         return NativeForwardPass(batch, cosines, sines, pool, native, address, segments, kept)
 
     def norm(
@@ -177,8 +177,8 @@ class NativeKernels(Kernels):
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """A panel of the matrix at a time, read once for all tokens."""
         bias = None if matrix.bias is None else matrix.bias.data_ptr()
-        if x.precision != matrix.precision:
-            raise ValueError(f"{x.precision} activations for {matrix.precision} weights")
+        if x.format != matrix.format:
+            raise ValueError(f"{x.format.name} activations for {matrix.format.name} weights")
         self._library.kernel_linear(
             *(self._pool, _address(x), matrix.data.data_ptr(), bias, matrix.rows, matrix.columns),
             *(out.data_ptr(), out.numel()),
@@ -204,10 +204,10 @@ class NativeKernels(Kernels):
     ) -> None:
         """Token by token."""
         assert isinstance(step, NativeForwardPass)
-        native = CHeadNorms(None, None, 0.0, 0)
+        native = _HEAD_NORMS(None, None, 0.0, 0)
         if norms is not None:
             query, key = norms.query.data_ptr(), norms.key.data_ptr()
-            native = CHeadNorms(query, key, norms.epsilon, norms.query.numel())
+            native = _HEAD_NORMS(query, key, norms.epsilon, norms.query.numel())
         self._library.kernel_rotate_and_store(
             self._pool,
             qkv.data_ptr(),
@@ -249,7 +249,7 @@ class NativeKernels(Kernels):
 
     def _heads_address(self, heads: Heads) -> int:
         if heads not in self._heads:
-            self._heads[heads] = CHeads(heads.queries, heads.keys, heads.width)
+            self._heads[heads] = _HEADS(heads.queries, heads.keys, heads.width)
         return ctypes.addressof(self._heads[heads])
 
 

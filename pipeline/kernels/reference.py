@@ -10,12 +10,13 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, torch_backend
 from pipeline.kernels import layout
+from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kernels import Activations, ForwardPass, HeadNorms, Heads, Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter, pack_tensors
 from pipeline.kernels.lora_source import tensors
-from pipeline.kernels.precision import Precision, quantised_activations
+from pipeline.kernels.quantise import quantised_activations
 from pipeline.kernels.token_batch import TokenBatch
 
 
@@ -36,14 +37,14 @@ class ReferenceKernels(Kernels):
         return replace(torch_backend(), kernels="reference", fallback=self._fallback)
 
     def pack(
-        self, pieces: Iterable[Tensor], rows: int, columns: int, precision: Precision
+        self, pieces: Iterable[Tensor], rows: int, columns: int, format: WeightFormat
     ) -> Tensor:
         """Piece by piece, so that never two copies of the weights are held."""
-        size = (layout.panels(rows), layout.panel_bytes(columns, precision))
+        size = (layout.panels(rows), layout.panel_bytes(columns, format))
         data, done = torch.empty(size, dtype=torch.uint8), 0
         for piece in pieces:
             count = layout.panels(len(piece))
-            data[done : done + count] = layout.pack(piece, precision)
+            data[done : done + count] = layout.pack(piece, format)
             done += count
         return data
 
@@ -53,9 +54,9 @@ class ReferenceKernels(Kernels):
         """Tensor by tensor, in NumPy, which keeps to the calling thread."""
         return pack_tensors(layout, tensors(file, sources))
 
-    def activations(self, rows: int, columns: int, precision: Precision) -> Activations:
+    def activations(self, rows: int, columns: int, format: WeightFormat) -> Activations:
         """Values alone: what is to be quantised is quantised where it is used."""
-        return Activations(precision, torch.zeros(rows, columns), torch.empty(0, dtype=torch.uint8))
+        return Activations(format, torch.zeros(rows, columns), torch.empty(0, dtype=torch.uint8))
 
     def begin(self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> ForwardPass:
         """Nothing but the parts."""
@@ -87,8 +88,8 @@ class ReferenceKernels(Kernels):
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """With the weights and the activations that their integers stand for."""
         values = x.values
-        if matrix.precision != "fp32":
-            levels, scales = quantised_activations(values, matrix.precision)
+        if matrix.format.scale_bits:
+            levels, scales = quantised_activations(values, matrix.format)
             values = (levels * scales[..., None]).flatten(1)[:, : matrix.columns]
         result = values @ layout.unpack(matrix).T
         if matrix.bias is not None:

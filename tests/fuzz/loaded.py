@@ -8,8 +8,8 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.errors import UsageError
+from pipeline.kernels.formats import AdapterDtype
 from pipeline.kernels.native import NativeKernels
-from pipeline.kernels.precision import AdapterDtype
 from pipeline.kernels.reference import ReferenceKernels
 from tests.fuzz.campaign import Outcome
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.kernels.bindings import CInput, bound
+from pipeline.kernels.abi import ABI
+from pipeline.kernels.bindings import bound
+from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
 from pipeline.kernels.kernels import HeadNorms, Heads
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import AdapterLayout, Part, Shape, pack_adapter
-from pipeline.kernels.lora_source import SOURCE
+from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraPart, LoraShape, pack_adapter
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
@@ -28,12 +29,12 @@ def ints(*values):
 
 
 def matrix(rows=70, columns=32, precision="fp32"):
-    data = KERNELS.pack([torch.zeros(rows, columns)], rows, columns, precision)
-    return Matrix(precision, rows, columns, data)
+    data = KERNELS.pack([torch.zeros(rows, columns)], rows, columns, FORMATS[precision])
+    return Matrix(FORMATS[precision], rows, columns, data)
 
 
 def activations(columns=32, precision="fp32", tokens=TOKENS):
-    return KERNELS.activations(tokens, columns, precision)
+    return KERNELS.activations(tokens, columns, FORMATS[precision])
 
 
 def batch(**changes):
@@ -49,8 +50,8 @@ def step(pool=None, angles=4, **changes):
 
 
 def adapter(inputs=32, outputs=64, rank=5, dtype="fp16"):
-    parts = [Part(0, torch.zeros(rank, inputs), torch.zeros(outputs, rank))]
-    return pack_adapter([parts], dtype)
+    parts = [LoraPart(0, torch.zeros(rank, inputs), torch.zeros(outputs, rank))]
+    return pack_adapter([parts], ADAPTER_FORMATS[dtype])
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
@@ -97,14 +98,14 @@ def test_norms_of_heads_are_held_against_each_other(wrong):
 )
 def test_weights_to_pack(piece):
     with refused:
-        KERNELS.pack([piece], 70, 32, "fp32")
+        KERNELS.pack([piece], 70, 32, FORMATS["fp32"])
 
 
 def test_more_weights_than_there_is_room_for():
     with pytest.raises(ValueError, match="without room"):
-        KERNELS.pack([torch.zeros(129, 32)], 128, 32, "int4")
+        KERNELS.pack([torch.zeros(129, 32)], 128, 32, FORMATS["int4"])
     with pytest.raises(ValueError, match="without room"):
-        KERNELS.pack([torch.zeros(64, 32)] * 3, 128, 32, "int8")
+        KERNELS.pack([torch.zeros(64, 32)] * 3, 128, 32, FORMATS["int8"])
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,10 @@ def test_adapters_for_another_model(dtype):
             add(*case)
 
 
+def layout_of(dtype):
+    return AdapterLayout.of([[LoraShape(0, 5, 32, 64)]], ADAPTER_FORMATS[dtype])
+
+
 TENSOR = (0, 0, 0, 5, 32, 16, 0, 1.0)
 """Source, place, first row, rows, columns, rows of its matrix, type, factor."""
 
@@ -204,7 +209,7 @@ TENSOR = (0, 0, 0, 5, 32, 16, 0, 1.0)
 )
 def test_a_table_that_leads_out_of_the_adapter(field, value, tmp_path):
     table = np.array([TENSOR], SOURCE)
-    layout = AdapterLayout.of([[Shape(0, 5, 32, 64)]], "fp16")
+    layout = layout_of("fp16")
     (tmp_path / "file").write_bytes(bytes(4 * 5 * 32))
     with (tmp_path / "file").open("rb") as file:
         KERNELS.read_adapter(file.fileno(), table, layout)
@@ -219,7 +224,9 @@ def test_a_file_that_ends_too_early(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with (tmp_path / "file").open("rb") as file, pytest.raises(EOFError, match="cut short"):
         KERNELS.read_adapter(
-            file.fileno(), table, AdapterLayout.of([[Shape(0, 5, 32, 64)]], "fp32")
+            file.fileno(),
+            table,
+            AdapterLayout.of([[LoraShape(0, 5, 32, 64)]], ADAPTER_FORMATS["fp32"]),
         )
 
 
@@ -227,13 +234,13 @@ def test_the_interface_itself_takes_no_null():
     library = bound()
     for name, arguments in (
         *(("kernel_linear", (None,) * 4 + (1, 1, None, 0)), ("kernel_pack_input", (None, None))),
-        *(("kernel_pack", (None, 32, None, 1, 1, None, 0)), ("step_fault", (None,))),
+        *(("kernel_pack", (None, 0, None, 1, 1, None, 0)), ("forward_fault", (None,))),
         ("kernel_gate", (None, None, 1, 1, None)),
         ("kernel_norm", (None, None, 0, None, 0, 0, None, 0, 0.0, None)),
         ("kernel_rotate_and_store", (None, None, 1, 1, None, 0, None, None)),
         ("kernel_attend", (None, None, 1, 1, None, 0, None, 0, None)),
         ("kernel_add_lora", (None, None, None, 1, 0, None, 1, 1)),
-        ("adapter_read", (0, None, 1, 16, None, 8)),
+        ("adapter_read", (0, None, 1, 1, None, 8)),
     ):
         with pytest.raises(ValueError, match=name):
             getattr(library, name)(*arguments)
@@ -244,8 +251,8 @@ def test_random_numbers_in_place_of_sizes_reach_no_loop():
     values, packed = torch.zeros(4, 32), torch.zeros(4096, dtype=torch.uint8)
     for _ in range(2000):
         bits, *sizes = random.integers(-(2**63), 2**63 - 1, 4) >> random.integers(40, 64, 4)
-        one = CInput(
-            *(int(random.choice([4, 8, 32, bits % 2**31])), values.data_ptr(), packed.data_ptr()),
+        one = ABI.structures["Input"](
+            *(int(random.choice([0, 1, 2, bits % 2**31])), values.data_ptr(), packed.data_ptr()),
             *(*map(int, sizes[:2]), values.numel(), packed.numel()),
         )
         small = min(sizes[:2]) >= 0 and sizes[0] * sizes[1] <= values.numel()
@@ -255,4 +262,4 @@ def test_random_numbers_in_place_of_sizes_reach_no_loop():
 
 
 def test_structures_are_as_large_as_the_compilers():
-    assert ctypes.sizeof(CInput) == struct.calcsize("@i4xPPqqqq")
+    assert ctypes.sizeof(ABI.structures["Input"]) == struct.calcsize("@i4xPPqqqq")

@@ -6,25 +6,27 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.kernels import layout
+from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, PANEL
 from pipeline.kernels.kernels import HeadNorms, Heads
 from pipeline.kernels.kv_pool import KvPool
-from pipeline.kernels.layout import PANEL, Matrix, panels
-from pipeline.kernels.lora_layout import Part, pack_adapter
+from pipeline.kernels.layout import Matrix, panels
+from pipeline.kernels.lora_layout import LoraPart, pack_adapter
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
 NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()
-PRECISIONS = st.sampled_from(["fp32", "int8", "int4"])
+FP32, INT8, INT4 = (FORMATS[name] for name in ("fp32", "int8", "int4"))
+WEIGHT_FORMATS = st.sampled_from([FP32, INT8, INT4])
 TOKENS = st.integers(0, 14)
 SEEDS = st.integers(0, 2**31)
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 several = settings(max_examples=25, deadline=None)
 
 
-def filled(kernels, values, precision):
-    out = kernels.activations(*values.shape, precision)
+def filled(kernels, values, format):
+    out = kernels.activations(*values.shape, format)
     kernels.fill(out, values)
     return out
 
@@ -34,13 +36,11 @@ def output(tokens, columns):
 
 
 @several
-@given(PRECISIONS, st.integers(1, 200), st.integers(1, 1300), SEEDS)
-def test_pack(precision, rows, columns, seed):
+@given(WEIGHT_FORMATS, st.integers(1, 200), st.integers(1, 1300), SEEDS)
+def test_pack(format, rows, columns, seed):
     weights = torch.randn(rows, columns, generator=torch.manual_seed(seed))
     unpacked = [
-        layout.unpack(
-            Matrix(precision, rows, columns, kernels.pack([weights], rows, columns, precision))
-        )
+        layout.unpack(Matrix(format, rows, columns, kernels.pack([weights], rows, columns, format)))
         for kernels in (NATIVE, REFERENCE)
     ]
     # Of two int4 scales that err equally, rounding may choose either.
@@ -49,37 +49,33 @@ def test_pack(precision, rows, columns, seed):
     assert same > 0.95 and errors[0] <= errors[1] * (1 + 1e-5) + 1e-6
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
-def test_zero_weights_and_zero_activations_give_zero(precision):
-    data = NATIVE.pack([torch.zeros(5, 70)], 5, 70, precision)
+@pytest.mark.parametrize("format", [FP32, INT8, INT4], ids=lambda each: each.name)
+def test_zero_weights_and_zero_activations_give_zero(format):
+    data = NATIVE.pack([torch.zeros(5, 70)], 5, 70, format)
     out = output(2, 5)
-    NATIVE.linear(
-        filled(NATIVE, torch.zeros(2, 70), precision), Matrix(precision, 5, 70, data), out
-    )
+    NATIVE.linear(filled(NATIVE, torch.zeros(2, 70), format), Matrix(format, 5, 70, data), out)
     assert not out.any()
 
 
 @several
-@given(PRECISIONS, TOKENS, st.integers(1, 200), st.integers(1, 1300), st.booleans(), SEEDS)
-@example("int4", 14, 200, 1300, True, 0)
-@example("int8", 14, 200, 1300, True, 0)
-@example("int4", 60, 130, 768, False, 0)
-def test_linear(precision, tokens, rows, columns, biased, seed):
+@given(WEIGHT_FORMATS, TOKENS, st.integers(1, 200), st.integers(1, 1300), st.booleans(), SEEDS)
+@example(INT4, 14, 200, 1300, True, 0)
+@example(INT8, 14, 200, 1300, True, 0)
+@example(INT4, 60, 130, 768, False, 0)
+def test_linear(format, tokens, rows, columns, biased, seed):
     generator = torch.manual_seed(seed)
     weights = torch.randn(rows, columns, generator=generator) / columns**0.5
     values = torch.randn(tokens, columns, generator=generator)
     bias = torch.randn(panels(rows) * PANEL, generator=generator) if biased else None
-    matrix = Matrix(
-        precision, rows, columns, NATIVE.pack([weights], rows, columns, precision), bias
-    )
+    matrix = Matrix(format, rows, columns, NATIVE.pack([weights], rows, columns, format), bias)
     results = []
     for kernels in (NATIVE, REFERENCE):
         results.append(output(tokens, rows))
-        kernels.linear(filled(kernels, values, precision), matrix, results[-1])
+        kernels.linear(filled(kernels, values, format), matrix, results[-1])
     torch.testing.assert_close(results[0][:, :rows], results[1][:, :rows], atol=1e-3, rtol=1e-3)
     for token in range(tokens):
         alone = output(1, rows)
-        NATIVE.linear(filled(NATIVE, values[token : token + 1], precision), matrix, alone)
+        NATIVE.linear(filled(NATIVE, values[token : token + 1], format), matrix, alone)
         assert torch.equal(alone[0], results[0][token])
 
 
@@ -92,17 +88,17 @@ def test_norm(tokens, columns, added, seed):
     weight = torch.randn(columns, generator=generator)
     results = []
     for kernels in (NATIVE, REFERENCE):
-        stream, out = residual.clone(), kernels.activations(tokens, columns, "fp32")
+        stream, out = residual.clone(), kernels.activations(tokens, columns, FP32)
         kernels.norm(stream, delta, weight, 1e-5, out)
         results.append((stream, out.values))
     torch.testing.assert_close(results[0], results[1], **TOLERANCE)
 
 
 @several
-@given(TOKENS, st.integers(1, 700), PRECISIONS, SEEDS)
-def test_gate(tokens, columns, precision, seed):
+@given(TOKENS, st.integers(1, 700), WEIGHT_FORMATS, SEEDS)
+def test_gate(tokens, columns, format, seed):
     gate_up = torch.randn(tokens, 2 * columns + 5, generator=torch.manual_seed(seed)) * 20
-    results = [kernels.activations(tokens, columns, precision) for kernels in (NATIVE, REFERENCE)]
+    results = [kernels.activations(tokens, columns, format) for kernels in (NATIVE, REFERENCE)]
     for kernels, out in zip((NATIVE, REFERENCE), results, strict=True):
         kernels.gate(gate_up, out)
     torch.testing.assert_close(results[0].values, results[1].values, **TOLERANCE)
@@ -117,10 +113,9 @@ def adapters(draw, columns, widths):
         rank = draw(st.one_of(st.just(0), st.integers(1, 40)))
         if rank:
             a = torch.randn(rank, columns, generator=generator) / columns**0.5
-            parts.append(Part(column, a, torch.randn(width, rank, generator=generator)))
+            parts.append(LoraPart(column, a, torch.randn(width, rank, generator=generator)))
         column += width
-    dtype = draw(st.sampled_from(["fp32", "fp16", "int8"]))
-    return pack_adapter([parts], dtype)
+    return pack_adapter([parts], draw(st.sampled_from([*ADAPTER_FORMATS.values()])))
 
 
 @several
@@ -140,13 +135,13 @@ def test_add_lora(data):
     for kernels in (NATIVE, REFERENCE):
         results.append(before.clone())
         step = kernels.begin(*step_of(tokens, segments))
-        kernels.add_lora(filled(kernels, values, "fp32"), step, 0, results[-1])
+        kernels.add_lora(filled(kernels, values, FP32), step, 0, results[-1])
     torch.testing.assert_close(*results, atol=2e-3, rtol=1e-3)
     for segment in segments:
         for row in range(segment.start, segment.stop):
             alone = before[row : row + 1].clone()
             step = NATIVE.begin(*step_of(1, [Segment(segment.adapter, 0, 1)]))
-            NATIVE.add_lora(filled(NATIVE, values[row : row + 1], "fp32"), step, 0, alone)
+            NATIVE.add_lora(filled(NATIVE, values[row : row + 1], FP32), step, 0, alone)
             assert torch.equal(alone[0], results[0][row])
 
 
@@ -195,7 +190,7 @@ def test_attention_over_the_pool(data):
         pool, mine = KvPool(*(each.clone() for each in stored)), qkv.clone()
         step = kernels.begin(batch, angles.cos(), angles.sin(), pool)
         kernels.rotate_and_store(mine, step, 1, heads, norms)
-        out = kernels.activations(tokens, heads.queries * heads.width, "int8")
+        out = kernels.activations(tokens, heads.queries * heads.width, INT8)
         kernels.attend(mine, step, 1, heads, window, out)
         results.append((mine, pool.keys, pool.values[..., : heads.width], out.values))
     torch.testing.assert_close(*results, atol=1e-3, rtol=1e-3)

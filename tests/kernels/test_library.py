@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from pipeline.inference.backend import ALIASES, PORTABLE
-from pipeline.kernels import library
+from pipeline.kernels import bindings, library
 from pipeline.kernels.choice import kernels_for
 from pipeline.kernels.library import BuildError, built
 from pipeline.kernels.native import NativeKernels
@@ -22,6 +22,7 @@ def compiled(tmp_path, monkeypatch):
         library, "_compile", lambda command, to: calls.append(to) or real(command, to)
     )
     (tmp_path / "native").mkdir()
+    (tmp_path / "native" / "abi.h").write_text("")
     (tmp_path / "native" / "a.cpp").write_text('extern "C" int a() { return 1; }')
     (tmp_path / "native" / "b.cpp").write_text('extern "C" int b() { return 2; }')
     return calls
@@ -84,9 +85,9 @@ def uncompilable(tmp_path, monkeypatch):
     """A machine whose compiler isn't there, and nothing compiled before."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("CXX", "/nowhere/g++")
-    library.library.cache_clear()
+    bindings.bound.cache_clear()
     yield
-    library.library.cache_clear()
+    bindings.bound.cache_clear()
 
 
 def test_the_stand_in_says_whom_it_stands_in_for(uncompilable):

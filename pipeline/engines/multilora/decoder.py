@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.model_check import check_model
-from pipeline.engines.multilora.packing import Layer, Model, pack_checkpoint
+from pipeline.engines.multilora.packing import PackedLayer, PackedModel, pack_checkpoint
 from pipeline.engines.multilora.rope import Rope
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
+from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
 from pipeline.kernels.kernels import Activations, ForwardPass, Heads, Kernels
 from pipeline.kernels.kv_pool import KvPool
-from pipeline.kernels.layout import PANEL, panels
-from pipeline.kernels.precision import Precision
+from pipeline.kernels.layout import panels
 from pipeline.kernels.token_batch import TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
@@ -34,15 +34,15 @@ class Decoder:
     def __init__(
         self,
         shape: ModelConfig,
-        model: Model,
-        precision: Precision,
+        model: PackedModel,
+        format: WeightFormat,
         kernels: Kernels,
     ) -> None:
         self.config, self.kernels = shape, kernels
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
-        self._rope, self._model, self._precision = Rope.of(shape), model, precision
+        self._rope, self._model, self._format = Rope.of(shape), model, format
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
-        self._space = self._no_space = Workspace.of(0, shape, precision, kernels)
+        self._space = self._no_space = Workspace.of(0, shape, format, kernels)
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Self:
@@ -58,7 +58,7 @@ class Decoder:
         """
         check_model(checkpoint.config, str(checkpoint.folder))
         model = pack_checkpoint(checkpoint, precision, kernels)
-        return cls(checkpoint.config, model, precision, kernels)
+        return cls(checkpoint.config, model, FORMATS[precision], kernels)
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""
@@ -84,7 +84,12 @@ class Decoder:
         return self._logits(batch.outputs, space)
 
     def _attention(
-        self, index: int, layer: Layer, step: ForwardPass, space: Workspace, delta: Tensor | None
+        self,
+        index: int,
+        layer: PackedLayer,
+        step: ForwardPass,
+        space: Workspace,
+        delta: Tensor | None,
     ) -> None:
         kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, delta, layer.attention_norm, epsilon, normed)
@@ -94,7 +99,9 @@ class Decoder:
         kernels.attend(space.qkv, step, index, self._heads, window, space.attended)
         self._multiply(index, OUTPUT, layer, step, space.attended, space.delta)
 
-    def _feed_forward(self, index: int, layer: Layer, step: ForwardPass, space: Workspace) -> None:
+    def _feed_forward(
+        self, index: int, layer: PackedLayer, step: ForwardPass, space: Workspace
+    ) -> None:
         kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, space.delta, layer.feed_forward_norm, epsilon, normed)
         self._multiply(index, GATE_UP, layer, step, normed, space.gate_up)
@@ -102,7 +109,13 @@ class Decoder:
         self._multiply(index, DOWN, layer, step, space.gated, space.delta)
 
     def _multiply(
-        self, index: int, site: int, layer: Layer, step: ForwardPass, x: Activations, out: Tensor
+        self,
+        index: int,
+        site: int,
+        layer: PackedLayer,
+        step: ForwardPass,
+        x: Activations,
+        out: Tensor,
     ) -> None:
         self.kernels.linear(x, layer.matrices[site], out)
         self.kernels.add_lora(x, step, index * len(SITES) + site, out)
@@ -111,7 +124,7 @@ class Decoder:
         """Of the wanted rows alone; the last block's output is still to be added to them."""
         model, shape = self._model, self.config
         rows, delta = space.residual[outputs], space.delta[outputs]
-        normed = self.kernels.activations(len(outputs), shape.hidden, model.head.precision)
+        normed = self.kernels.activations(len(outputs), shape.hidden, model.head.format)
         self.kernels.norm(rows, delta, model.final_norm, self.config.epsilon, normed)
         logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
         self.kernels.linear(normed, model.head, logits)
@@ -120,5 +133,5 @@ class Decoder:
     def _workspace(self, tokens: int) -> Workspace:
         if len(self._space.residual) != tokens:
             self._space = self._no_space  # never two of them at a time
-            self._space = Workspace.of(tokens, self.config, self._precision, self.kernels)
+            self._space = Workspace.of(tokens, self.config, self._format, self.kernels)
         return self._space

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.engines.multilora.sites import SITES, columns_of, module_of
+from pipeline.kernels.formats import ADAPTER_FORMATS, AdapterDtype
 from pipeline.kernels.kernels import Kernels
-from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter, Shape
+from pipeline.kernels.lora_layout import AdapterLayout, LoraShape, PackedAdapter
 from pipeline.kernels.lora_source import sources
-from pipeline.kernels.precision import AdapterDtype
 from pipeline.models.config import ModelConfig
 
 
@@ -38,7 +38,7 @@ class LoadPlan:
     def of(cls, adapter: Adapter, model: ModelConfig, dtype: AdapterDtype = "fp16") -> Self:
         """From the shapes in the file's header."""
         stored = adapter.lora.shapes
-        shapes: list[list[Shape]] = []
+        shapes: list[list[LoraShape]] = []
         names: list[str] = []
         factors: list[float] = []
         for site in _sites(model):
@@ -48,12 +48,11 @@ class LoadPlan:
                 if a in stored:
                     outputs, rank = stored[b]
                     inputs = stored[a][1]
-                    shapes[-1].append(Shape(column, rank, inputs, outputs))
+                    shapes[-1].append(LoraShape(column, rank, inputs, outputs))
                     names += [a, b]
                     factors += [1.0, adapter.lora.scaling(module)]
-        return cls(
-            adapter, AdapterLayout.of(shapes, dtype), tuple(names), np.array(factors, np.float32)
-        )
+        layout = AdapterLayout.of(shapes, ADAPTER_FORMATS[dtype])
+        return cls(adapter, layout, tuple(names), np.array(factors, np.float32))
 
     @property
     def bytes(self) -> int:

@@ -10,9 +10,9 @@ from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.settings import HEAD_PRECISION
 from pipeline.engines.multilora.sites import SITES, module_of
 from pipeline.engines.multilora.weights import Rows, stacked, vector
+from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
 from pipeline.kernels.kernels import HeadNorms, Kernels
-from pipeline.kernels.layout import PANEL, Matrix, panels
-from pipeline.kernels.precision import Precision
+from pipeline.kernels.layout import Matrix, panels
 from pipeline.models.checkpoint import Checkpoint
 
 ROWS_AT_ONCE = 16 * PANEL
@@ -20,7 +20,7 @@ ROWS_AT_ONCE = 16 * PANEL
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class PackedLayer:
     """The weights of one layer.
 
     Attributes:
@@ -37,7 +37,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class PackedModel:
     """All weights of a decoder.
 
     Attributes:
@@ -48,7 +48,7 @@ class Model:
     """
 
     embedding: Embedding
-    layers: tuple[Layer, ...]
+    layers: tuple[PackedLayer, ...]
     final_norm: Tensor
     head: Matrix
 
@@ -68,7 +68,7 @@ NORMS = ("q_norm", "k_norm")
 """Of queries and keys, head by head, in the families that have them."""
 
 
-def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Model:
+def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> PackedModel:
     """Read and pack, a thousand rows at a time.
 
     Args:
@@ -76,10 +76,10 @@ def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kerne
         precision: of all but the output layer.
         kernels: that will read what is packed.
     """
-    packer = _Packer(checkpoint, precision, kernels)
-    head_packer = replace(packer, precision=HEAD_PRECISION[precision])
+    packer = _Packer(checkpoint, FORMATS[precision], kernels)
+    head_packer = replace(packer, format=FORMATS[HEAD_PRECISION[precision]])
     weights, layers = checkpoint.weights, range(checkpoint.config.layers)
-    return Model(
+    return PackedModel(
         embedding=Embedding.open(weights.tensors[checkpoint.embedding]),
         layers=tuple(_layer(packer, index) for index in layers),
         final_norm=vector(weights, "model.norm.weight"),
@@ -90,7 +90,7 @@ def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kerne
 @dataclass(frozen=True, eq=False)
 class _Packer:
     checkpoint: Checkpoint
-    precision: Precision
+    format: WeightFormat
     kernels: Kernels
 
     def matrix(self, names: Sequence[str]) -> Matrix:
@@ -99,8 +99,8 @@ class _Packer:
         parts = [Rows(tensors[name]) for name in names]
         rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
         pieces = stacked(parts, ROWS_AT_ONCE)
-        data = self.kernels.pack(pieces, rows, columns, self.precision)
-        return Matrix(self.precision, rows, columns, data, self._bias(names, rows))
+        data = self.kernels.pack(pieces, rows, columns, self.format)
+        return Matrix(self.format, rows, columns, data, self._bias(names, rows))
 
     def _bias(self, names: Sequence[str], rows: int) -> Tensor | None:
         weights = self.checkpoint.weights
@@ -111,14 +111,14 @@ class _Packer:
         return torch.cat([*(vector(weights, name) for name in biases), padding])
 
 
-def _layer(packer: _Packer, index: int) -> Layer:
+def _layer(packer: _Packer, index: int) -> PackedLayer:
     weights, model = packer.checkpoint.weights, packer.checkpoint.config
     prefix = f"model.layers.{index}"
     norms = None
     if model.head_norms:
         query, key = (vector(weights, f"{prefix}.self_attn.{name}.weight") for name in NORMS)
         norms = HeadNorms(query, key, model.epsilon)
-    return Layer(
+    return PackedLayer(
         matrices=tuple(
             packer.matrix([f"{module_of(index, name)}.weight" for name in site]) for site in SITES
         ),

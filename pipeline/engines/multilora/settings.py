@@ -15,16 +15,15 @@ from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
-from pipeline.kernels.choice import Choice
+from pipeline.kernels.abi import ABI
+from pipeline.kernels.choice import KernelChoice
+from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
 MEGABYTE = 10**6
-
-WIDTHS = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0, "int4": 0.5}
-"""Bytes of a number, scales not counted."""
 
 HEAD_PRECISION: dict[str, Literal["fp32", "int8"]] = {
     "fp32": "fp32",
@@ -34,8 +33,8 @@ HEAD_PRECISION: dict[str, Literal["fp32", "int8"]] = {
 """Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is
 never kept in 4 bits."""
 
-MOST_CHUNKS, GATE_CHUNK = 1 << 20, 512
-"""As in the native kernels: pieces of a loop at most, and columns of a piece of the gate."""
+MAX_CHUNKS, GATE_CHUNK = (ABI.constants[each] for each in ("MAX_CHUNKS", "GATE_CHUNK"))
+"""Of the kernels: pieces of a loop at most, and columns of a piece of the gate."""
 
 COARSER = ("fp32", "fp16", "int8", "int4")
 """From the finest on."""
@@ -67,7 +66,7 @@ class MultiloraSettings(EngineSettings):
     name: str
     precision: Literal["fp32", "int8", "int4"] = "fp32"
     adapter_precision: Literal["fp32", "fp16", "int8"] | None = None
-    kernels: Choice = "native"
+    kernels: KernelChoice = "native"
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
     kv_tokens: PositiveInt | None = None
@@ -145,9 +144,9 @@ class MultiloraSettings(EngineSettings):
         A pool of a size that nobody set fits by itself.
         """
         shape = serving.checkpoint.config
-        head = vocabulary(shape) * WIDTHS[HEAD_PRECISION[self.precision]]
-        packed = projections(shape) * WIDTHS[self.precision] + head
-        adapters = updates(serving.adapters.values(), int(WIDTHS[self.adapter_dtype]))
+        head = vocabulary(shape) * _bytes(HEAD_PRECISION[self.precision])
+        packed = projections(shape) * _bytes(self.precision) + head
+        adapters = updates(serving.adapters.values(), ADAPTER_FORMATS[self.adapter_dtype].bits // 8)
         pool = cached(shape, self.kv_tokens or 0, 4)
         row = 2 * shape.hidden + 2 * shape.intermediate
         prompts = sum(len(each.prompt_ids or ()) for each in together[: self.max_batch_size])
@@ -164,7 +163,7 @@ class MultiloraSettings(EngineSettings):
     def _check_steps(self, model: ModelConfig) -> None:
         """The kernels number what a step shares out among threads: tokens by heads or columns."""
         shares = max(model.kv_heads, model.intermediate // GATE_CHUNK + 1)
-        tokens, most = self.prefill_tokens + self.max_batch_size, (MOST_CHUNKS - 1) // shares
+        tokens, most = self.prefill_tokens + self.max_batch_size, (MAX_CHUNKS - 1) // shares
         if tokens > most:
             raise UsageError(
                 f"engine.prefill_tokens={self.prefill_tokens}: with engine.max_batch_size="
@@ -182,3 +181,8 @@ class MultiloraSettings(EngineSettings):
                     f"engine.adapter_memory_mb={budget / MEGABYTE:g}: {adapter.name} alone needs "
                     f"{size / MEGABYTE:.3g}; raise it"
                 )
+
+
+def _bytes(precision: str) -> float:
+    """Of a weight, scales not counted."""
+    return FORMATS[precision].weight_bits / 8

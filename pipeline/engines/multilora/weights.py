@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from pipeline.errors import UsageError
-from pipeline.kernels.huge_pages import lazy_bytes
+from pipeline.kernels.memory import lazy_bytes
 from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import StoredWeights
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.kernels.formats import PANEL, WeightFormat
 from pipeline.kernels.kernels import Activations, Kernels
-from pipeline.kernels.layout import PANEL, panels
-from pipeline.kernels.precision import Precision
+from pipeline.kernels.layout import panels
 from pipeline.models.config import ModelConfig
 
 
@@ -35,7 +35,7 @@ class Workspace:
 
     @classmethod
     def of(
-        cls, tokens: int, model: ModelConfig, precision: Precision, kernels: Kernels
+        cls, tokens: int, model: ModelConfig, format: WeightFormat, kernels: Kernels
     ) -> "Workspace":
         """Buffers for that many tokens; outputs of matrices are whole panels wide."""
         shape = model
@@ -43,7 +43,7 @@ class Workspace:
         qkv = queries + 2 * shape.kv_heads * shape.head_dim
 
         def activations(columns: int) -> Activations:
-            return kernels.activations(tokens, columns, precision)
+            return kernels.activations(tokens, columns, format)
 
         def output(columns: int) -> Tensor:
             return torch.zeros(tokens, panels(columns) * PANEL)

@@ -6,71 +6,65 @@
 
 namespace {
 
-constexpr float ROUND = 12582912.0f;  // 1.5 · 2²³: what is added to it is rounded to whole numbers
-
 // Writes a group's integers; returns their sum.
 template <int GROUP, class Value>
 int32_t quantise(const float* from, float inverse_scale, Value* to) {
-    const f32x8 inverse = broadcast(inverse_scale), shift = broadcast(ROUND);
-    i32x8 sum{};
-    for (int i = 0; i < GROUP; i += 8) {
-        const i32x8 levels = (i32x8)(load<f32x8>(from + i) * inverse + shift) - (i32x8)shift;
+    const Floats inverse = broadcast(inverse_scale), shift = broadcast(ROUNDING);
+    Ints sum{};
+    for (int i = 0; i < GROUP; i += LANES) {
+        const Ints levels = (Ints)(load<Floats>(from + i) * inverse + shift) - (Ints)shift;
         sum += levels;
-        typedef Value Packed __attribute__((vector_size(8 * sizeof(Value))));
-        store(to + i, __builtin_convertvector(levels, Packed));
+        store(to + i, __builtin_convertvector(levels, Vector<Value, LANES>));
     }
     return sum_of(sum);
 }
 
-// Largest magnitude of a block over LIMIT is its scale. OFFSET is what was added to the weights to be
-// met.
-template <int LIMIT, int OFFSET>
-struct Quantise {
-    template <class To>
-    static void block(
-        const To& to, const float* from, int64_t groups, int64_t block, int64_t token) {
-        const float scale = largest_magnitude(from, groups * To::GROUP) / LIMIT;
-        to.scale(block, token) = scale;
-        for (int64_t i = 0; i < groups; ++i, from += To::GROUP) {
-            const int64_t group = block * BLOCK_GROUPS + i;
-            const int32_t sum =
-                quantise<To::GROUP>(from, scale > 0 ? 1 / scale : 0, to.at(group, token));
-            if (OFFSET) to.start(group, token) = (uint16_t)(-OFFSET / 2 * sum) * 0x10001u;
-        }
+// Largest magnitude of a block over the highest level is its scale.
+template <WeightFormat F>
+void quantise_block(
+    const Activations<F>& to, const float* from, int64_t groups, int64_t block, int64_t token) {
+    const float scale =
+        largest_magnitude(from, groups * F.group) / highest_level(F.activation_bits);
+    to.scale(block, token) = scale;
+    for (int64_t i = 0; i < groups; ++i, from += F.group) {
+        const int64_t group = block * BLOCK_GROUPS + i;
+        const int32_t sum =
+            quantise<F.group>(from, scale > 0 ? 1 / scale : 0, to.at(group, token));
+        if (F.zero_point) to.start(group, token) = (uint16_t)(-F.zero_point / 2 * sum) * 0x10001u;
     }
-};
+}
 
-struct Copy {
-    template <class To>
-    static void block(
-        const To& to, const float* from, int64_t groups, int64_t block, int64_t token) {
-        for (int64_t i = 0; i < groups; ++i)
-            std::copy_n(from + i * To::GROUP, To::GROUP, to.at(block * BLOCK_GROUPS + i, token));
-    }
-};
+template <WeightFormat F>
+void pack_block(
+    const Activations<F>& to, const float* from, int64_t groups, int64_t block, int64_t token) {
+    if constexpr (F.scale_bits)
+        quantise_block(to, from, groups, block, token);
+    else
+        for (int64_t i = 0; i < groups; ++i, from += F.group)
+            std::copy_n(from, F.group, to.at(block * BLOCK_GROUPS + i, token));
+}
 
 // Block by block, the last one filled up to whole groups with zeros.
-template <class To, class Pack>
+template <WeightFormat F>
 void pack_columns(const Input& input, int64_t token, int64_t first, int64_t last) {
-    const To to(input.packed, input.tokens, input.columns);
-    for (int64_t column = first; column < last; column += To::BLOCK) {
-        const float* from = input.row(token) + column;
-        const int64_t count = std::min<int64_t>(To::BLOCK, last - column);
-        const int64_t groups = (count + To::GROUP - 1) / To::GROUP;
-        float padded[To::BLOCK];
-        if (count % To::GROUP) {
-            std::fill(std::copy_n(from, count, padded), padded + groups * To::GROUP, 0.0f);
+    constexpr int BLOCK = block_columns(F);
+    const Activations<F> to(input.packed, input.tokens, input.columns);
+    for (int64_t column = first; column < last; column += BLOCK) {
+        const float* from = row_of(input, token) + column;
+        const int64_t count = std::min<int64_t>(BLOCK, last - column);
+        const int64_t groups = pieces_of(count, F.group);
+        float padded[BLOCK];
+        if (count % F.group) {
+            std::fill(std::copy_n(from, count, padded), padded + groups * F.group, 0.0f);
             from = padded;
         }
-        Pack::block(to, from, groups, column / To::BLOCK, token);
+        pack_block(to, from, groups, column / BLOCK, token);
     }
 }
 
 }  // namespace
 
-void Input::pack(int64_t token, int64_t first, int64_t last) const {
-    if (bits == 32) return pack_columns<ActivationsFp32, Copy>(*this, token, first, last);
-    if (bits == 8)
-        return pack_columns<ActivationsInt16, Quantise<32767, 0>>(*this, token, first, last);
-    pack_columns<ActivationsInt8, Quantise<127, 8>>(*this, token, first, last);
+void pack_input(const Input& input, int64_t token, int64_t first, int64_t last) {
+    with_weight_format(
+        input.format, [&]<WeightFormat F>() { pack_columns<F>(input, token, first, last); });
 }

@@ -1,53 +1,51 @@
-// Activations as the matrices want them, by groups of columns, tokens side by side in a group:
+// Activations as the matrices of a format want them, by groups of columns, tokens side by side in a
+// group:
 //
 //     values  [groups][tokens][columns of a group]   fp32 | int16 | int8
-//     scales  [blocks][tokens]                        of int16 and int8
-//     starts  [groups][tokens]                        of int8
+//     scales  [blocks][tokens]                        of the integers
+//     starts  [groups][tokens]                        where the weights have a zero point
 //
 // so that a tile's tokens lie together, and never at a distance that is a power of two.
 #pragma once
-#include <cstdint>
-
 #include "layout.h"
 
-template <class Value, class Format>
+template <WeightFormat F>
 struct Activations {
-    static constexpr int GROUP = Format::GROUP, BLOCK = GROUP * BLOCK_GROUPS;
+    using Value = Number<F.activation_bits>;
     Value* values;
-    float* scales;    // of the integers
-    int32_t* starts;  // of a lane's two 16-bit sums: take off what the weights' offset will bring in
+    float* scales;
+    int32_t* starts;  // take off what the zero point will bring in: half of it in 16 bits, twice
     int64_t tokens;
 
     Activations(const void* data, int64_t tokens, int64_t columns)
         : values((Value*)data), tokens(tokens) {
-        const int64_t groups = (columns + GROUP - 1) / GROUP, blocks = (columns + BLOCK - 1) / BLOCK;
-        scales = (float*)(values + groups * tokens * GROUP);
-        starts = (int32_t*)(scales + blocks * tokens);
+        const int64_t groups = pieces_of(columns, F.group);
+        scales = (float*)(values + groups * tokens * F.group);
+        starts = (int32_t*)(scales + pieces_of(groups, BLOCK_GROUPS) * tokens);
     }
 
     Value* at(int64_t group, int64_t token) const {
-        return values + (group * tokens + token) * GROUP;
+        return values + (group * tokens + token) * F.group;
     }
     float& scale(int64_t block, int64_t token) const { return scales[block * tokens + token]; }
     int32_t& start(int64_t group, int64_t token) const { return starts[group * tokens + token]; }
 };
 
-using ActivationsFp32 = Activations<float, Fp32>;
-using ActivationsInt16 = Activations<int16_t, Int8>;
-using ActivationsInt8 = Activations<int8_t, Int4>;
+inline float* row_of(const Input& input, int64_t token) {
+    return input.values + token * input.columns;
+}
 
-// The input of matrices for a whole batch: as it is, and packed. `bits` are those of the weights.
-struct Input {
-    int bits;
-    float* values;  // (tokens, columns)
-    void* packed;
-    int64_t tokens, columns;
-    int64_t count, size;  // numbers of `values`, bytes of `packed`
+// Packs the columns from `first` to `last` of one token. `first` is a multiple of any format's block of
+// columns, `last` too unless it is the end.
+void pack_input(const Input& input, int64_t token, int64_t first, int64_t last);
+inline void pack_input(const Input& input, int64_t token) {
+    pack_input(input, token, 0, input.columns);
+}
 
-    float* row(int64_t token) const { return values + token * columns; }
-
-    // Packs the columns from `first` to `last` of one token. `first` is a multiple of 512, `last` too
-    // unless it is the end.
-    void pack(int64_t token, int64_t first, int64_t last) const;
-    void pack(int64_t token) const { pack(token, 0, columns); }
-};
+template <class Use>
+constexpr bool all_formats(const Use& use) {
+    for (const WeightFormat& format : WEIGHT_FORMATS)
+        if (!use(format)) return false;
+    return true;
+}
+static_assert(all_formats([](WeightFormat f) { return GATE_CHUNK % block_columns(f) == 0; }));

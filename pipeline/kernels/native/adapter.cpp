@@ -11,16 +11,6 @@
 
 #include "handed.h"
 
-// The fields are those of lora_source.py. `first` counts rows of the packed matrix, which has
-// `padded` of them.
-struct AdapterTensor {
-    int64_t source, to;
-    int32_t first, rows, columns, padded, type;
-    float factor;
-
-    int64_t numbers() const { return (int64_t)rows * columns; }
-};
-
 namespace {
 
 struct BFloat16 {
@@ -31,25 +21,32 @@ struct BFloat16 {
     }
 };
 
-template <class To, class From>
+// NaN if any number is, so that it isn't lost in the rounding.
+template <class From>
+float largest_of(const AdapterTensor& tensor, const From* from) {
+    float most = 0;
+    for (int64_t i = 0; i < tensor.columns; ++i) {
+        const float magnitude = std::fabs((float)from[i] * tensor.factor);
+        if (magnitude > most || std::isnan(magnitude)) most = magnitude;
+    }
+    return most;
+}
+
+template <AdapterFormat F, class From>
 void put_row(const AdapterTensor& tensor, int64_t row, const From* from, uint8_t* matrix) {
+    using To = AdapterNumber<F>;
     const int64_t at = tensor.first + row;
     float inverse = 1;
-    if constexpr (sizeof(To) == 1) {
-        float most = 0;  // NaN if any number is, so that it isn't lost in the rounding
-        for (int64_t i = 0; i < tensor.columns; ++i) {
-            const float magnitude = std::fabs((float)from[i] * tensor.factor);
-            if (magnitude > most || std::isnan(magnitude)) most = magnitude;
-        }
-        const float scale = most / 127;
+    if constexpr (F.scale_bits) {
+        const float scale = largest_of(tensor, from) / highest_level(F.bits);
         inverse = scale > 0 ? 1 / scale : 0;
         store(matrix + at * sizeof(float), scale);
-        matrix += tensor.padded * sizeof(float);
     }
-    To* to = (To*)matrix + at / UNIT * tensor.columns * UNIT + at % UNIT;
+    To* to = (To*)(matrix + lora_scale_bytes(F, tensor.padded));
+    to += at / UNIT * tensor.columns * UNIT + at % UNIT;
     for (int64_t i = 0; i < tensor.columns; ++i, to += UNIT) {
         const float value = (float)from[i] * tensor.factor;
-        if constexpr (sizeof(To) == 1)
+        if constexpr (F.scale_bits)
             *to = (To)std::nearbyint(value * inverse);
         else
             *to = (To)value;
@@ -57,13 +54,12 @@ void put_row(const AdapterTensor& tensor, int64_t row, const From* from, uint8_t
 }
 
 template <class From>
-void put(const AdapterTensor& tensor, int64_t bits, const void* source, uint8_t* matrix) {
-    const From* from = (const From*)source;
-    for (int64_t row = 0; row < tensor.rows; ++row, from += tensor.columns) {
-        if (bits == 32) put_row<float>(tensor, row, from, matrix);
-        if (bits == 16) put_row<_Float16>(tensor, row, from, matrix);
-        if (bits == 8) put_row<int8_t>(tensor, row, from, matrix);
-    }
+void put(const AdapterTensor& tensor, int64_t format, const void* source, uint8_t* matrix) {
+    with_adapter_format(format, [&]<AdapterFormat F>() {
+        const From* from = (const From*)source;
+        for (int64_t row = 0; row < tensor.rows; ++row, from += tensor.columns)
+            put_row<F>(tensor, row, from, matrix);
+    });
 }
 
 bool read_all(int file, uint8_t* to, int64_t size, int64_t at) {
@@ -75,33 +71,38 @@ bool read_all(int file, uint8_t* to, int64_t size, int64_t at) {
     return true;
 }
 
-constexpr int64_t WIDTH[] = {4, 2, 2, 8};  // fp32, fp16, bf16, fp64
+// How each type of a file is read.
+struct Stored {
+    int64_t bytes;
+    void (*put)(const AdapterTensor& tensor, int64_t format, const void* source, uint8_t* matrix);
+};
+constexpr Stored STORED[] = {
+    {4, put<float>}, {2, put<_Float16>}, {2, put<BFloat16>}, {8, put<double>}};
+static_assert(TYPE_F32 == 0 && TYPE_F16 == 1 && TYPE_BF16 == 2 && TYPE_F64 == 3);
 
 // Whether a tensor's rows lie within their matrix, and that within the adapter's `size` bytes.
-Fault fault_of(const AdapterTensor& tensor, int64_t bits, int64_t size) {
-    if (tensor.type < 0 || tensor.type > 3) return "a tensor of a type that isn't known";
+Fault fault_of(const AdapterTensor& tensor, int64_t format, int64_t size) {
+    if (!is_known(STORED, tensor.type)) return "a tensor of a type that isn't known";
     if (tensor.rows < 0 || tensor.columns < 0 || tensor.source < 0)
         return "a tensor of impossible size";
     if (tensor.first < 0 || tensor.padded % UNIT ||
         tensor.first + (int64_t)tensor.rows > tensor.padded)
         return "a tensor's rows beyond their matrix";
-    const int64_t scales = bits == 8 ? tensor.padded * sizeof(float) : 0;
-    const int64_t wanted = scales + (int64_t)tensor.padded * tensor.columns * (bits / 8);
+    const int64_t wanted = with_adapter_format(
+        format, [&]<AdapterFormat F>() { return lora_bytes(F, tensor.padded, tensor.columns); });
     if (tensor.to < 0 || tensor.to > size || wanted > size - tensor.to)
         return "a tensor's matrix beyond the adapter";
     return nullptr;
 }
 
-Fault read_tensor(int file, const AdapterTensor& tensor, int64_t bits, uint8_t* out) {
+Fault read_tensor(int file, const AdapterTensor& tensor, int64_t format, uint8_t* out) {
     struct stat found;
-    const int64_t bytes = tensor.numbers() * WIDTH[tensor.type];
+    const Stored& stored = STORED[tensor.type];
+    const int64_t bytes = (int64_t)tensor.rows * tensor.columns * stored.bytes;
     if (fstat(file, &found) || found.st_size - tensor.source < bytes) return CUT_SHORT;
     std::vector<uint8_t> source(bytes);
     if (!read_all(file, source.data(), bytes, tensor.source)) return CUT_SHORT;
-    if (tensor.type == 0) put<float>(tensor, bits, source.data(), out + tensor.to);
-    if (tensor.type == 1) put<_Float16>(tensor, bits, source.data(), out + tensor.to);
-    if (tensor.type == 2) put<BFloat16>(tensor, bits, source.data(), out + tensor.to);
-    if (tensor.type == 3) put<double>(tensor, bits, source.data(), out + tensor.to);
+    stored.put(tensor, format, source.data(), out + tensor.to);
     return nullptr;
 }
 
@@ -109,17 +110,17 @@ Fault read_tensor(int file, const AdapterTensor& tensor, int64_t bits, uint8_t* 
 
 // Null, or why not all of it was read.
 extern "C" Fault adapter_read(
-    int file, const AdapterTensor* tensors, int64_t count, int64_t bits, uint8_t* out,
+    int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out,
     int64_t size) {
-    if (bits != 32 && bits != 16 && bits != 8) return "an adapter of a precision that isn't known";
+    if (!is_known(ADAPTER_FORMATS, format)) return "an adapter of a precision that isn't known";
     if (!is_count(count) || size < 0 || (count && !tensors) || (size && !out))
         return "an adapter without numbers";
     for (int64_t i = 0; i < count; ++i)
-        if (Fault fault = fault_of(tensors[i], bits, size)) return fault;
+        if (Fault fault = fault_of(tensors[i], format, size)) return fault;
     std::memset(out, 0, size);
     try {
         for (int64_t i = 0; i < count; ++i)
-            if (Fault fault = read_tensor(file, tensors[i], bits, out)) return fault;
+            if (Fault fault = read_tensor(file, tensors[i], format, out)) return fault;
     } catch (const std::bad_alloc&) {
         return OUT_OF_MEMORY;
     }

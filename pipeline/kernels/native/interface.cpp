@@ -1,25 +1,8 @@
-// The kernels as plain C functions; bindings.py declares them to Python. Each says what is wrong with
-// what it was handed, and then has done nothing; null if nothing is.
-#include "handed.h"
-
+// The kernels as plain C functions, as abi.h declares them: each looks at what it was handed first.
 #include <exception>
 
-// The widest vectors that the compiler was allowed to use.
-#if defined(__AVX512F__)
-#define INSTRUCTION_SET "AVX512F"
-#elif defined(__AVX2__)
-#define INSTRUCTION_SET "AVX2"
-#elif defined(__AVX__)
-#define INSTRUCTION_SET "AVX"
-#elif defined(__ARM_FEATURE_SVE)
-#define INSTRUCTION_SET "SVE"
-#elif defined(__ARM_NEON)
-#define INSTRUCTION_SET "NEON"
-#elif defined(__SSE4_2__)
-#define INSTRUCTION_SET "SSE4_2"
-#else
-#define INSTRUCTION_SET "none"
-#endif
+#include "handed.h"
+#include "isa.h"
 
 #if defined(__clang__)
 #define COMPILER __VERSION__
@@ -29,7 +12,7 @@
 
 extern "C" {
 
-const char* kernels_instruction_set() { return INSTRUCTION_SET; }
+const char* kernels_instruction_set() { return isa::NAME; }
 const char* kernels_compiler() { return COMPILER; }
 
 // Null where the system doesn't start so many threads.
@@ -42,14 +25,21 @@ ThreadPool* pool_new(int threads) {
 }
 void pool_free(ThreadPool* pool) { delete pool; }
 
-Fault step_fault(const Step* step) { return fault_of(step); }
+// Of activations packed for a format's matrices; −1 if there is no such format.
+int64_t packed_input_bytes(int format, int64_t tokens, int64_t columns) {
+    if (!is_known(WEIGHT_FORMATS, format)) return -1;
+    return with_weight_format(
+        format, [&]<WeightFormat F>() { return input_bytes(F, tokens, columns); });
+}
+
+Fault forward_fault(const Forward* forward) { return fault_of(forward); }
 
 Fault kernel_pack(
-    ThreadPool* pool, int bits, const float* rows, int64_t count, int64_t columns, uint8_t* out,
+    ThreadPool* pool, int format, const float* rows, int64_t count, int64_t columns, uint8_t* out,
     int64_t size) {
-    if (Fault fault = matrix_fault(bits, count, columns, out, size)) return fault;
+    if (Fault fault = matrix_fault(format, count, columns, out, size)) return fault;
     if (count && columns && !rows) return "no weights to pack";
-    pack_rows(*pool, bits, rows, count, columns, out);
+    pack_rows(*pool, format, rows, count, columns, out);
     return nullptr;
 }
 
@@ -58,12 +48,10 @@ Fault kernel_linear(
     int64_t columns, float* out, int64_t size) {
     if (Fault fault = fault_of(x)) return fault;
     if (columns != x->columns) return "activations for a matrix of another width";
-    if (!weights || !is_count(rows, PANEL * MOST_CHUNKS)) return "no matrix";
+    if (!weights || !is_count(rows, PANEL * MAX_CHUNKS)) return "no matrix";
     const Gemm gemm{weights, bias, x->packed, out, x->tokens, rows, columns};
     if (!holds(out, size, x->tokens * gemm.width())) return "an output of fewer than whole panels";
-    if (x->bits == 32) multiply_fp32(*pool, gemm);
-    if (x->bits == 8) multiply_int8(*pool, gemm);
-    if (x->bits == 4) multiply_int4(*pool, gemm);
+    multiply(*pool, x->format, gemm);
     return nullptr;
 }
 
@@ -86,36 +74,36 @@ Fault kernel_gate(
     if (Fault fault = fault_of(out)) return fault;
     if (!is_count(width) || width < 2 * out->columns || !holds(gate_up, size, out->tokens * width))
         return "gate and up of another width";
-    if (out->tokens * (out->columns / GATE_CHUNK + 1) >= MOST_CHUNKS) return "too many tokens to gate";
+    if (out->tokens * (out->columns / GATE_CHUNK + 1) >= MAX_CHUNKS) return "too many tokens to gate";
     gate(*pool, gate_up, width, *out);
     return nullptr;
 }
 
 Fault kernel_pack_input(ThreadPool* pool, const Input* input) {
     if (Fault fault = fault_of(input)) return fault;
-    pool->run(input->tokens, [&](uint32_t token) { input->pack(token); });
+    pool->run(input->tokens, [&](uint32_t token) { pack_input(*input, token); });
     return nullptr;
 }
 
 Fault kernel_rotate_and_store(
-    ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Step* step, int64_t layer,
-    const Heads* heads, const HeadNorms* norms) {
-    if (Fault fault = attention_fault(step, layer, heads, qkv, width, size)) return fault;
+    ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward, int64_t layer,
+    const HeadShape* heads, const HeadNormWeights* norms) {
+    if (Fault fault = attention_fault(forward, layer, heads, qkv, width, size)) return fault;
     if (!norms || ((norms->query || norms->key) && norms->width != heads->width))
         return "norms for heads of another width";
-    rotate_and_store(*pool, qkv, width, *step, layer, *heads, *norms);
+    rotate_and_store(*pool, qkv, width, *forward, layer, *heads, *norms);
     return nullptr;
 }
 
 Fault kernel_attend(
-    ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Step* step,
-    int64_t layer, const Heads* heads, int64_t window, const Input* out) {
-    if (Fault fault = attention_fault(step, layer, heads, qkv, width, size)) return fault;
+    ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Forward* forward,
+    int64_t layer, const HeadShape* heads, int64_t window, const Input* out) {
+    if (Fault fault = attention_fault(forward, layer, heads, qkv, width, size)) return fault;
     if (Fault fault = fault_of(out)) return fault;
-    if (out->tokens != step->tokens || out->columns != heads->queries * heads->width)
+    if (out->tokens != forward->tokens || out->columns != heads->queries * heads->width)
         return "an output for other heads";
     if (window < 0) return "a window that sees nothing";
-    attend(*pool, qkv, width, *step, layer, *heads, window, *out);
+    attend(*pool, qkv, width, *forward, layer, *heads, window, *out);
     return nullptr;
 }
 

@@ -1,35 +1,88 @@
 // Sizes of what a packed matrix consists of; layout.py tells where each weight lies.
 #pragma once
-#include <cstdint>
+#include <cstddef>
+#include <iterator>
+#include <type_traits>
 
-constexpr int PANEL = 64, UNIT = 16;
-constexpr int BLOCK_GROUPS = 8;  // of a block, whose activations share a scale
+#include "abi.h"
 
-// Of each format: columns of a group, bytes of a unit's group, and those of the scales of several.
-struct Fp32 {
-    static constexpr int GROUP = 64, BYTES = GROUP * UNIT * 4;
-    static constexpr int64_t scale_bytes(int64_t) { return 0; }
-};
-struct Int8 {  // fp16 scales, one for each row and group
-    static constexpr int GROUP = 64, BYTES = GROUP * UNIT;
-    static constexpr int64_t scale_bytes(int64_t groups) { return groups * 2 * UNIT; }
-};
-struct Int4 {  // the block's largest scales, fp16, then the groups' shares of it in 127ths, int8
-    static constexpr int GROUP = 32, BYTES = GROUP * UNIT / 2;
-    static constexpr int64_t scale_bytes(int64_t groups) { return (2 + groups) * UNIT; }
-};
+constexpr int64_t pieces_of(int64_t count, int64_t piece) { return (count + piece - 1) / piece; }
 
-// Of a unit's block.
-template <class Format>
-constexpr int64_t block_bytes(int64_t groups) {
-    return Format::scale_bytes(groups) + groups * Format::BYTES;
+// Numbers of so many bits.
+template <int BITS>
+using Number = std::conditional_t<
+    BITS == 32, float, std::conditional_t<BITS == 16, int16_t, int8_t>>;
+
+// An adapter's.
+template <AdapterFormat F>
+using AdapterNumber = std::conditional_t<
+    F.bits == 32, float, std::conditional_t<F.bits == 16, _Float16, int8_t>>;
+
+// Levels that so many bits tell apart, symmetric unless a zero point shifts them.
+constexpr int highest_level(int bits) { return (1 << (bits - 1)) - 1; }
+constexpr int lowest_level(WeightFormat format) {
+    return format.zero_point ? -format.zero_point : -highest_level(format.weight_bits);
+}
+
+constexpr int block_columns(WeightFormat format) { return format.group * BLOCK_GROUPS; }
+
+// Of a unit's group, of the scales that come before several, and of a unit's block with both.
+constexpr int group_bytes(WeightFormat format) {
+    return format.group * UNIT * format.weight_bits / 8;
+}
+constexpr int64_t scale_bytes(WeightFormat format, int64_t groups) {
+    return UNIT * (format.block_scale_bits / 8 + groups * (format.scale_bits / 8));
+}
+constexpr int64_t block_bytes(WeightFormat format, int64_t groups) {
+    return scale_bytes(format, groups) + groups * group_bytes(format);
 }
 
 // Of a panel of so many groups, block by block.
-template <class Format>
-constexpr int64_t panel_bytes(int64_t groups) {
+constexpr int64_t panel_bytes(WeightFormat format, int64_t groups) {
     const int64_t rest = groups % BLOCK_GROUPS;
-    const int64_t units = groups / BLOCK_GROUPS * block_bytes<Format>(BLOCK_GROUPS) +
-                          (rest ? block_bytes<Format>(rest) : 0);
-    return PANEL / UNIT * units;
+    const int64_t whole = groups / BLOCK_GROUPS * block_bytes(format, BLOCK_GROUPS);
+    return PANEL / UNIT * (whole + (rest ? block_bytes(format, rest) : 0));
+}
+
+constexpr int64_t matrix_bytes(WeightFormat format, int64_t rows, int64_t columns) {
+    return pieces_of(rows, PANEL) * panel_bytes(format, pieces_of(columns, format.group));
+}
+
+// Of activations packed for a format's matrices, see activations.h.
+constexpr int64_t input_bytes(WeightFormat format, int64_t tokens, int64_t columns) {
+    const int64_t groups = pieces_of(columns, format.group);
+    const int64_t blocks = pieces_of(groups, BLOCK_GROUPS);
+    const int64_t values = groups * format.group * (format.activation_bits / 8);
+    const int64_t scales = format.scale_bits ? blocks * sizeof(float) : 0;
+    const int64_t starts = format.zero_point ? groups * sizeof(int32_t) : 0;
+    return tokens * (values + scales + starts);
+}
+
+// Of a matrix of an adapter, its scales included.
+constexpr int64_t lora_scale_bytes(AdapterFormat format, int64_t rows) {
+    return pieces_of(rows, UNIT) * UNIT * (format.scale_bits / 8);
+}
+constexpr int64_t lora_bytes(AdapterFormat format, int64_t rows, int64_t columns) {
+    return lora_scale_bytes(format, rows) +
+           pieces_of(rows, UNIT) * UNIT * columns * (format.bits / 8);
+}
+
+// Whether there is a format of that number, and what `use` makes of it as a constant.
+template <class Format, size_t COUNT>
+constexpr bool is_known(const Format (&)[COUNT], int64_t number) {
+    return 0 <= number && number < (int64_t)COUNT;
+}
+
+template <int N = 0, class Use>
+inline auto with_weight_format(int64_t number, const Use& use) {
+    if constexpr (N + 1 < (int)std::size(WEIGHT_FORMATS))
+        if (number != N) return with_weight_format<N + 1>(number, use);
+    return use.template operator()<WEIGHT_FORMATS[N]>();
+}
+
+template <int N = 0, class Use>
+inline auto with_adapter_format(int64_t number, const Use& use) {
+    if constexpr (N + 1 < (int)std::size(ADAPTER_FORMATS))
+        if (number != N) return with_adapter_format<N + 1>(number, use);
+    return use.template operator()<ADAPTER_FORMATS[N]>();
 }

@@ -1,45 +1,37 @@
 // Low-rank updates, segment by segment: shrink x to the ranks of all projections of a site, then
 // expand into the columns of each. The layout is that of the fp32 matrices, 16 ranks or 16 rows a
-// unit; numbers are fp32, fp16, or int8 with a scale for each row of A and of B.
+// unit.
 #include <algorithm>
 #include <vector>
 
 #include "kernels.h"
-#include "vector.h"
 
 namespace {
 
 constexpr int64_t ROWS_AT_ONCE = 256;
 
-template <int BITS>
-ALWAYS_INLINE f32x8 load_numbers(const uint8_t* from) {
-    if constexpr (BITS == 32) return load<f32x8>(from);
-    if constexpr (BITS == 16) return load_half(from);
-    return to_float(load_bytes(from));
-}
-
 // Sums of one unit over `count` columns (or ranks) for T tokens.
-template <int BITS, int T>
-ALWAYS_INLINE Sums<f32x8, T, 2> multiply_unit(
-    const uint8_t* unit, int64_t count, const float* x, int64_t stride) {
-    constexpr int BYTES = UNIT * BITS / 8;
-    Sums<f32x8, T, 2> sums;
-    for (int64_t i = 0; i < count; ++i, unit += BYTES) {
-        __builtin_prefetch(unit + 2048);
-        sums.add(load_numbers<BITS>(unit), load_numbers<BITS>(unit + BYTES / 2), x + i, stride);
+template <AdapterFormat F, int T>
+ALWAYS_INLINE Accumulators<Unit, T> multiply_unit(
+    const AdapterNumber<F>* unit, int64_t count, const float* x, int64_t stride) {
+    Accumulators<Unit, T> accumulators;
+    for (int64_t i = 0; i < count; ++i, unit += UNIT) {
+        __builtin_prefetch((const uint8_t*)unit + 2048);
+        accumulators.add(load_unit(unit), x + i, stride);
     }
-    return sums;
+    return accumulators;
 }
 
-// Where int8 numbers have their scales, before the units.
-template <int BITS>
-ALWAYS_INLINE const uint8_t* after_scales(const uint8_t* data, int64_t rows) {
-    return BITS == 8 ? data + (rows + UNIT - 1) / UNIT * UNIT * sizeof(float) : data;
+template <AdapterFormat F>
+ALWAYS_INLINE Floats scaled(Floats sum, const uint8_t* scales, int64_t row) {
+    return F.scale_bits ? sum * load<Floats>(scales + row * sizeof(float)) : sum;
 }
 
-template <int BITS>
-ALWAYS_INLINE f32x8 scaled(f32x8 sum, const uint8_t* scales, int64_t row) {
-    return BITS == 8 ? sum * load<f32x8>(scales + row * sizeof(float)) : sum;
+// Where the numbers of the unit that begins at `row` are, in a matrix of `rows` with its scales.
+template <AdapterFormat F>
+ALWAYS_INLINE const AdapterNumber<F>* unit_of(
+    const uint8_t* matrix, int64_t rows, int64_t columns, int64_t row) {
+    return (const AdapterNumber<F>*)(matrix + lora_scale_bytes(F, rows)) + row * columns;
 }
 
 struct Shrink {
@@ -48,17 +40,17 @@ struct Shrink {
     const Input& x;
     float* shrunk;  // (tokens, ranks) of this segment
 
-    template <int BITS, int T>
+    template <AdapterFormat F, int T>
     void tile(int64_t token, int64_t rank) const {
         const uint8_t* a = segment.data + site.a;
-        const uint8_t* unit =
-            after_scales<BITS>(a, site.ranks) + rank * x.columns * BITS / 8;
-        const auto sums =
-            multiply_unit<BITS, T>(unit, x.columns, x.row(segment.start + token), x.columns);
-        sums.each([&](int t, f32x8 low, f32x8 high) {
+        const auto* unit = unit_of<F>(a, site.ranks, x.columns, rank);
+        const auto sums = multiply_unit<F, T>(
+            unit, x.columns, row_of(x, segment.start + token), x.columns);
+        sums.each([&](int t, Unit sum) {
             float* to = shrunk + (token + t) * site.ranks + rank;
-            store(to, scaled<BITS>(low, a, rank));
-            store(to + 8, scaled<BITS>(high, a, rank + 8));
+            sum.each([&](int row, Floats part) {
+                store(to + row, scaled<F>(part, a, rank + row));
+            });
         });
     }
 };
@@ -71,46 +63,32 @@ struct Expand {
     float* out;
     int64_t width;
 
-    template <int BITS, int T>
-    void tile(int64_t token, int64_t row) const {
+    template <AdapterFormat F, int T>
+    void tile(int64_t token, int64_t first) const {
         const uint8_t* b = segment.data + part.b;
-        const uint8_t* unit = after_scales<BITS>(b, part.columns) + row * part.rank * BITS / 8;
-        const auto sums = multiply_unit<BITS, T>(
+        const auto* unit = unit_of<F>(b, part.columns, part.rank, first);
+        const auto sums = multiply_unit<F, T>(
             unit, part.rank, shrunk + token * site.ranks + part.first, site.ranks);
-        const int64_t count = std::min<int64_t>(UNIT, part.columns - row);
-        sums.each([&](int t, f32x8 low, f32x8 high) {
+        const int64_t count = std::min<int64_t>(UNIT, part.columns - first);
+        sums.each([&](int t, Unit sum) {
             float result[UNIT];
-            store(result, scaled<BITS>(low, b, row));
-            store(result + 8, scaled<BITS>(high, b, row + 8));
-            float* to = out + (segment.start + token + t) * width + part.column + row;
+            sum.each([&](int row, Floats rows) {
+                store(result + row, scaled<F>(rows, b, first + row));
+            });
+            float* to = out + (segment.start + token + t) * width + part.column + first;
             add_to(to, result, count);
         });
     }
 };
 
-template <int BITS, class Task>
-void run_tile(const Task& task, int64_t size, int64_t token, int64_t row) {
-    switch (size) {
-        case 1: return task.template tile<BITS, 1>(token, row);
-        case 2: return task.template tile<BITS, 2>(token, row);
-        case 3: return task.template tile<BITS, 3>(token, row);
-        case 4: return task.template tile<BITS, 4>(token, row);
-    }
-}
-
 // All tokens of the segment against the unit that begins at `row`.
 template <class Task>
 void run_unit(const Task& task, int64_t row) {
-    const int64_t tokens = task.segment.stop - task.segment.start;
-    for (int64_t token = 0; token < tokens; token += 4) {
-        const int64_t size = std::min<int64_t>(4, tokens - token);
-        if (task.segment.bits == 32)
-            run_tile<32>(task, size, token, row);
-        else if (task.segment.bits == 16)
-            run_tile<16>(task, size, token, row);
-        else
-            run_tile<8>(task, size, token, row);
-    }
+    with_adapter_format(task.segment.format, [&]<AdapterFormat F>() {
+        for_tiles<isa::LORA_TOKENS>(
+            task.segment.stop - task.segment.start,
+            [&]<int T>(int64_t token) { task.template tile<F, T>(token, row); });
+    });
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
-"""Memory from the system itself: in huge pages where it has them, or page by page as it is used.
+"""Memory that kernels work on: what they may be given by its address, and buffers of their own.
 
-Both are zero, are given back whole when the tensor is freed, and leave no holes in the heap.
+The buffers come from the system itself, in huge pages where it has them, or page by page as they
+are used. Both are zero, are given back whole when the tensor is freed, and leave no holes in the
+heap.
 """
 
 import mmap
@@ -42,3 +44,20 @@ def _mapped(size: int) -> tuple[mmap.mmap, Tensor]:
 
 _PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
 """Shared memory, Python's default, gets no huge pages."""
+
+
+def held(tensor: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    """The tensor, if C can read it by its address alone.
+
+    Raises:
+        ValueError: it is of another type or shape, or elsewhere than in memory, or not in one
+            piece.
+    """
+    found = (tensor.dtype, tuple(tensor.shape), tensor.device.type, tensor.is_contiguous())
+    if found != (dtype, shape, "cpu", True):
+        said = f"{tensor.dtype} {list(tensor.shape)} on {tensor.device}"
+        raise ValueError(
+            f"a tensor of {said}{'' if found[3] else ', not in one piece'}; "
+            f"the kernels take {dtype} {list(shape)}"
+        )
+    return tensor

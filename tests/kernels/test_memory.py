@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kernels.huge_pages import HUGE, huge_bytes, lazy_bytes
+from pipeline.kernels.memory import HUGE, huge_bytes, lazy_bytes
 
 
 def resident():

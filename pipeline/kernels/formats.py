@@ -1,0 +1,122 @@
+"""How weights and adapters' numbers are stored, as properties; what users call them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.kernels.abi import ABI
+
+Precision = Literal["fp32", "int8", "int4"]
+"""Names of the base model's weight formats."""
+
+AdapterDtype = Literal["fp32", "fp16", "int8"]
+"""Names of the formats of an adapter's matrices."""
+
+UNIT, PANEL, BLOCK_GROUPS = (ABI.constants[each] for each in ("UNIT", "PANEL", "BLOCK_GROUPS"))
+"""Rows whose weights lie side by side; rows that a thread takes; groups whose activations share a
+scale."""
+
+
+@dataclass(frozen=True)
+class WeightFormat:
+    """How the weights of a matrix are stored, and what becomes of the activations that meet them.
+
+    Attributes:
+        name: what users type.
+        number: its place in the native kernels' list.
+        weight_bits: of a weight; 32 are a float.
+        activation_bits: of an activation; 32 are a float.
+        group: neighbouring columns that share a scale, or (floats) are summed on their own.
+        lane_columns: columns of a row that lie side by side before the next row's. Where several
+            fit into a byte, the first of them are in the low bits.
+        scale_bits: of a row's scale for a group; 0 for none.
+        block_scale_bits: of a row's scale for a block of groups, 0 for none. Where there is one, a
+            group's scale is a sub-scale: a whole share of it.
+        zero_point: added to each weight before it is stored.
+    """
+
+    name: str
+    number: int
+    weight_bits: int
+    activation_bits: int
+    group: int
+    lane_columns: int
+    scale_bits: int
+    block_scale_bits: int
+    zero_point: int
+
+    @property
+    def highest_level(self) -> int:
+        """Of a quantised weight."""
+        return highest_level(self.weight_bits)
+
+    @property
+    def lowest_level(self) -> int:
+        """Of a quantised weight; symmetric unless there is a zero point."""
+        return -self.zero_point or -self.highest_level
+
+    @property
+    def group_bytes(self) -> int:
+        """Of a unit's weights in one group."""
+        return UNIT * self.group * self.weight_bits // 8
+
+    @property
+    def scale_bytes(self) -> int:
+        """Of a unit's scales for one group."""
+        return UNIT * self.scale_bits // 8
+
+    @property
+    def block_scale_bytes(self) -> int:
+        """Of a unit's scales for one block."""
+        return UNIT * self.block_scale_bits // 8
+
+    def groups(self, columns: int) -> int:
+        """Groups that hold so many columns."""
+        return -(-columns // self.group)
+
+
+@dataclass(frozen=True)
+class AdapterFormat:
+    """How an adapter's numbers are stored.
+
+    Attributes:
+        name: what users type.
+        number: its place in the native kernels' list.
+        bits: of a number.
+        scale_bits: of the scale of each row of A and of B; 0 for none.
+    """
+
+    name: str
+    number: int
+    bits: int
+    scale_bits: int
+
+    @property
+    def numpy(self) -> str:
+        """NumPy's name of its numbers' type."""
+        return f"{'i' if self.scale_bits else 'f'}{self.bits // 8}"
+
+
+def highest_level(bits: int) -> int:
+    """Of a signed integer whose levels are symmetric."""
+    return int(2 ** (bits - 1)) - 1
+
+
+def blocks(groups: int) -> int:
+    """Blocks that hold so many groups."""
+    return -(-groups // BLOCK_GROUPS)
+
+
+FORMATS: Mapping[str, WeightFormat] = {
+    name.lower(): WeightFormat(name.lower(), number, **ABI.values[name])
+    for number, name in enumerate(ABI.lists["WEIGHT_FORMATS"])
+}
+"""By what users type as `engine.precision`."""
+
+ADAPTER_FORMATS: Mapping[str, AdapterFormat] = {
+    name.removeprefix("LORA_").lower(): AdapterFormat(
+        name.removeprefix("LORA_").lower(), number, **ABI.values[name]
+    )
+    for number, name in enumerate(ABI.lists["ADAPTER_FORMATS"])
+}
+"""By what users type as `engine.adapter_precision`."""

@@ -1,0 +1,139 @@
+// What C++ and Python agree on. C++ includes this file and abi.py reads its text, so that a statement
+// is one of: a `constexpr int`, a structure of fields alone, `constexpr` values of such a structure or
+// a list of them, a function's declaration. When the library is loaded Python asks it for each of
+// these numbers, and for the size of each structure and the place of each field.
+#pragma once
+#include <cstdint>
+
+constexpr int ABI_VERSION = 1;
+
+constexpr int UNIT = 16;          // rows whose weights lie side by side
+constexpr int PANEL = 64;         // rows that a thread takes at a time
+constexpr int BLOCK_GROUPS = 8;   // groups of columns whose activations share a scale
+constexpr int KV_BLOCK = 16;      // positions of a block of keys and values
+constexpr int GATE_CHUNK = 512;   // columns of a token that are gated at a time
+constexpr int MAX_CHUNKS = 1048576;  // of a loop, see thread_pool.h
+constexpr int MAX_PARTS = 3;      // projections of a site
+
+// How the weights of a matrix are stored, and what becomes of the activations that meet them. Where
+// `block_scale_bits` isn't 0 a group's scale is a sub-scale: a whole share, in 127ths, of the block's.
+struct WeightFormat {
+    int weight_bits;
+    int activation_bits;
+    int group;             // neighbouring columns that share a scale, or are summed on their own
+    int lane_columns;      // of a row, which lie side by side before the next row's; see layout.py
+    int scale_bits;        // of a row's scale for a group; 0 for none
+    int block_scale_bits;  // of a row's scale for a block; 0 for none
+    int zero_point;        // added to each weight
+};
+constexpr WeightFormat FP32 = {32, 32, 64, 1, 0, 0, 0};
+constexpr WeightFormat INT8 = {8, 16, 64, 2, 16, 0, 0};
+constexpr WeightFormat INT4 = {4, 8, 32, 8, 8, 16, 8};
+constexpr WeightFormat WEIGHT_FORMATS[] = {FP32, INT8, INT4};
+
+// How an adapter's numbers are stored; those with scales have one for each row of A and of B.
+struct AdapterFormat {
+    int bits;
+    int scale_bits;
+};
+constexpr AdapterFormat LORA_FP32 = {32, 0};
+constexpr AdapterFormat LORA_FP16 = {16, 0};
+constexpr AdapterFormat LORA_INT8 = {8, 32};
+constexpr AdapterFormat ADAPTER_FORMATS[] = {LORA_FP32, LORA_FP16, LORA_INT8};
+
+// The input of matrices for a whole batch: as it is, and packed for the matrices of a format.
+struct Input {
+    int format;     // its number among WEIGHT_FORMATS
+    float* values;  // (tokens, columns)
+    void* packed;   // see activations.h
+    int64_t tokens, columns;
+    int64_t count, size;  // numbers of `values`, bytes of `packed`
+};
+
+struct HeadShape {
+    int64_t queries, keys, width;
+};
+
+struct HeadNormWeights {
+    const float *query, *key;  // null for none
+    float epsilon;
+    int64_t width;
+};
+
+// What every layer of a forward pass shares.
+struct Forward {
+    const int32_t *positions, *sequences, *block_table;
+    const float *cosines, *sines;
+    float *keys, *values;  // the pool
+    int64_t tokens, table_width, blocks;
+    int64_t rows, layers;                    // of the table, of the pool
+    int64_t angles, keys_size, values_size;  // numbers in the buffers
+};
+
+// An adapter's matrices at one site: offsets into its data. The layout is told in lora_layout.py.
+struct LoraPart {
+    int64_t b;
+    int32_t rank, first, column, columns;
+};
+struct LoraSite {
+    int64_t a;
+    int32_t ranks, parts;
+    LoraPart part[MAX_PARTS];
+};
+struct LoraSegment {
+    const uint8_t* data;
+    const LoraSite* sites;
+    int64_t format, start, stop;  // its number among ADAPTER_FORMATS; tokens of the batch
+    int64_t size, count;          // bytes of the data, rows of the table of sites
+};
+
+// An adapter's tensor: where it lies in its file, and where its rows go. `first` counts rows of the
+// packed matrix, which has `padded` of them.
+struct AdapterTensor {
+    int64_t source, to;
+    int32_t first, rows, columns, padded, type;
+    float factor;
+};
+constexpr int TYPE_F32 = 0;
+constexpr int TYPE_F16 = 1;
+constexpr int TYPE_BF16 = 2;
+constexpr int TYPE_F64 = 3;
+
+// The functions say what is wrong with what they were handed, and then have done nothing; or null.
+using Fault = const char*;
+class ThreadPool;
+
+extern "C" {
+Fault kernel_pack(
+    ThreadPool* pool, int format, const float* rows, int64_t count, int64_t columns, uint8_t*
+    out, int64_t size);
+Fault kernel_linear(
+    ThreadPool* pool, const Input* x, const uint8_t* weights, const float* bias, int64_t rows,
+    int64_t columns, float* out, int64_t size);
+Fault kernel_norm(
+    ThreadPool* pool, float* residual, int64_t size, const float* delta, int64_t delta_width,
+    int64_t delta_size, const float* weight, int64_t weight_size, float epsilon, const Input*
+    out);
+Fault kernel_gate(
+    ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, const Input* out);
+Fault kernel_pack_input(ThreadPool* pool, const Input* input);
+Fault kernel_rotate_and_store(
+    ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward, int64_t
+    layer, const HeadShape* heads, const HeadNormWeights* norms);
+Fault kernel_attend(
+    ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Forward* forward,
+    int64_t layer, const HeadShape* heads, int64_t window, const Input* out);
+Fault kernel_add_lora(
+    ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
+    float* out, int64_t width, int64_t size);
+Fault forward_fault(const Forward* forward);
+Fault adapter_read(
+    int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out, int64_t
+    size);
+
+ThreadPool* pool_new(int threads);
+void pool_free(ThreadPool* pool);
+int64_t packed_input_bytes(int format, int64_t tokens, int64_t columns);
+const char* kernels_instruction_set();
+const char* kernels_compiler();
+}

@@ -1,0 +1,8 @@
+#include "gemm_fp32.h"
+#include "gemm_int4.h"
+#include "gemm_int8.h"
+#include "kernels.h"
+
+void multiply(ThreadPool& pool, int format, const Gemm& gemm) {
+    with_weight_format(format, [&]<WeightFormat F>() { Multiply<F>::run(pool, gemm); });
+}

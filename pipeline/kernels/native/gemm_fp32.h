@@ -1,0 +1,32 @@
+// fp32 weights: a lane holds one row's of one column. Each group is summed on its own before it is
+// added, which keeps long sums accurate.
+#pragma once
+#include "gemm.h"
+
+template <>
+struct GemmKernel<FP32> {
+    static constexpr int TOKENS = isa::FP32_TOKENS, ROWS = UNIT;
+    using Sum = float;
+
+    template <int T>
+    static ALWAYS_INLINE void add_group(
+        const Block<FP32>& block, int group, int, const Activations<FP32>& input, int64_t token,
+        Sum* to) {
+        const float* weights = (const float*)block.weights(group);
+        const float* x = input.at(block.first + group, token);
+        Accumulators<Unit, T> accumulators;
+        for (int column = 0; column < FP32.group; ++column, weights += UNIT)
+            accumulators.add(load_unit(weights), x + column, FP32.group);
+        accumulators.each([&](int t, Unit sum) {
+            sum.each([&](int row, Floats part) {
+                Sum* its = to + t * UNIT + row;
+                store(its, load<Floats>(its) + part);
+            });
+        });
+    }
+
+    static ALWAYS_INLINE void add_block(
+        const Block<FP32>&, int, const Activations<FP32>&, int64_t, const Sum* sums, float* out) {
+        store(out, load<Floats>(out) + load<Floats>(sums));
+    }
+};

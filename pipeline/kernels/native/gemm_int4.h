@@ -1,0 +1,48 @@
+// int4 weights, 8 added to each, × int8 activations. Eight columns of a row are one 32-bit lane:
+// columns 0 to 3 in the low halves of its bytes, 4 to 7 in the high ones. Products are summed in
+// 16 bits over the group. What the added 8 brings in is taken off beforehand, half of it in each of a
+// lane's two sums: one ends within 16 · 127 · (11 + 4), and 16 bits hold that. A scale is a whole
+// share of its block's, so that one instruction widens, scales and adds a lane's two sums, and a
+// block's sum is exact: 8 · 2 · 32767 · 127 fits 32 bits.
+#pragma once
+#include "gemm.h"
+
+template <>
+struct GemmKernel<INT4> {
+    static constexpr int TOKENS = isa::INT4_TOKENS, ROWS = LANES;
+    using Sum = int32_t;
+    using Quad = int8_t[4];
+
+    template <int T>
+    static ALWAYS_INLINE void add_group(
+        const Block<INT4>& block, int group, int row, const Activations<INT4>& input,
+        int64_t token, Sum* to) {
+        constexpr int QUADS = INT4.group / 4;
+        const Quad* x = (const Quad*)input.at(block.first + group, token);
+        const int32_t* starts = &input.start(block.first + group, token);
+        const uint8_t* weights = block.weights(group) + 4 * row;
+        Accumulators<isa::QuadSums, T> accumulators(
+            [&](int t) { return isa::quad_sums(starts[t]); });
+        for (int quad = 0; quad < QUADS; quad += 2, weights += 4 * UNIT) {
+            const isa::Shorts octets = load<isa::Shorts>(weights);
+            accumulators.add((isa::Bytes)octets & 15, x + quad, QUADS);
+            accumulators.add((isa::Bytes)(octets >> 4) & 15, x + quad + 1, QUADS);
+        }
+        const Ints sub_scales = isa::load_ints((const int8_t*)block.scale(group, row));
+        accumulators.each([&](int t, isa::QuadSums sums) {
+            Sum* its = to + t * UNIT;
+            store(its, load<Ints>(its) + isa::scaled(sums, sub_scales));
+        });
+    }
+
+    static ALWAYS_INLINE void add_block(
+        const Block<INT4>& block, int row, const Activations<INT4>& input, int64_t token,
+        const Sum* sums, float* out) {
+        const float scale = input.scale(block.first / BLOCK_GROUPS, token);
+        const Floats largest =
+            isa::load_floats((const _Float16*)block.block_scale(row)) * (scale / SHARES);
+        store(out, isa::multiply_add(to_floats(load<Ints>(sums)), largest, load<Floats>(out)));
+    }
+
+    static constexpr int SHARES = highest_level(INT4.scale_bits);
+};

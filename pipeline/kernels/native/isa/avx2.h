@@ -1,0 +1,68 @@
+// AVX2 with FMA and F16C: vectors of 256 bits. What the operations compute is told in portable.h.
+#pragma once
+#include <immintrin.h>
+
+#include "types.h"
+
+namespace isa {
+
+constexpr const char* NAME = "AVX2";
+constexpr int LANES = 8;
+constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT4_TOKENS = 12, LORA_TOKENS = 4, QUERY_HEADS = 5;
+
+using Floats = Vector<float, LANES>;
+using Ints = Vector<int32_t, LANES>;
+using Shorts = Vector<int16_t, 2 * LANES>;
+using Bytes = Vector<uint8_t, 4 * LANES>;
+using Unit = TwoVectors<Floats>;
+
+ALWAYS_INLINE Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+
+ALWAYS_INLINE Floats load_floats(const _Float16* from) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
+}
+ALWAYS_INLINE Ints load_ints(const int8_t* from) {
+    return (Ints)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)from));
+}
+ALWAYS_INLINE Shorts load_shorts(const int8_t* from) {
+    return (Shorts)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)from));
+}
+
+// Each step is one block of assembly, as compilers otherwise move products away from their sums and
+// run out of registers.
+ALWAYS_INLINE void accumulate(Unit& sum, Unit weights, const float* x) {
+    Floats value;
+    asm("vbroadcastss %5, %2\n\t"
+        "vfmadd231ps %2, %3, %0\n\t"
+        "vfmadd231ps %2, %4, %1"
+        : "+x"(sum.low), "+x"(sum.high), "=&x"(value)
+        : "x"(weights.low), "x"(weights.high), "m"(*x));
+}
+
+ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) {
+    Shorts value;
+    asm("vpbroadcastd %3, %1\n\t"
+        "vpmaddwd %1, %2, %1\n\t"
+        "vpaddd %1, %0, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights), "m"(*x));
+}
+
+using QuadSums = Shorts;
+ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return (QuadSums)(start + Ints{}); }
+ALWAYS_INLINE void accumulate(QuadSums& sum, Bytes weights, const int8_t (*x)[4]) {
+    Bytes value;
+    asm("vpbroadcastd %3, %1\n\t"
+        "vpmaddubsw %1, %2, %1\n\t"
+        "vpaddw %1, %0, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights), "m"(*x));
+}
+
+// One instruction scales and adds a lane's two sums.
+ALWAYS_INLINE Ints scaled(QuadSums sums, Ints sub_scales) {
+    const Ints twice = (sub_scales & 0xffff) | (sub_scales << 16);
+    return (Ints)_mm256_madd_epi16((__m256i)sums, (__m256i)twice);
+}
+
+}  // namespace isa

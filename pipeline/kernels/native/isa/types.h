@@ -1,0 +1,57 @@
+// What an instruction set's file builds its vectors from: GCC's own, which have +, −, ×, ÷, shifts,
+// bit operations and comparisons.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+template <class Number, int COUNT>
+struct VectorOf {
+    typedef Number type __attribute__((vector_size(COUNT * sizeof(Number))));
+};
+template <class Number, int COUNT>
+using Vector = typename VectorOf<Number, COUNT>::type;
+
+template <class V>
+ALWAYS_INLINE V load(const void* from) {
+    V value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+template <class V>
+ALWAYS_INLINE void store(void* to, V value) {
+    memcpy(to, &value, sizeof value);
+}
+
+// The 16 rows of a unit in two vectors of 8 lanes, or in one of 16. Fields rather than an array:
+// compilers keep named vectors in registers, and arrays only on a good day.
+template <class Floats>
+struct TwoVectors {
+    Floats low{}, high{};
+
+    template <class Load>
+    static ALWAYS_INLINE TwoVectors of(const Load& load) {
+        return {load(0), load(8)};
+    }
+    template <class Use>
+    ALWAYS_INLINE void each(const Use& use) const {
+        use(0, low);
+        use(8, high);
+    }
+};
+
+template <class Floats>
+struct OneVector {
+    Floats all{};
+
+    template <class Load>
+    static ALWAYS_INLINE OneVector of(const Load& load) {
+        return {load(0)};
+    }
+    template <class Use>
+    ALWAYS_INLINE void each(const Use& use) const {
+        use(0, all);
+    }
+};
