@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from pipeline.metrics.counts import finished
 from pipeline.metrics.percentiles import Value, distribution
+from pipeline.metrics.throughput import finished
 from pipeline.metrics.timeline import RequestRecord
 
 

@@ -4,12 +4,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from pipeline.metrics.counts import counts
 from pipeline.metrics.definitions import ADAPTERS, DECILES
 from pipeline.metrics.latency import latency
 from pipeline.metrics.percentiles import Value
 from pipeline.metrics.slo import Slo, service, slora
-from pipeline.metrics.throughput import throughput
+from pipeline.metrics.throughput import counts, throughput
 from pipeline.metrics.timeline import RequestRecord
 
 BASE = "base"

@@ -1,7 +1,55 @@
-"""What the run cost: processor time, memory, and preparation."""
+"""Where the measured time went, and what the run took: adapters, processor, memory, measuring."""
 
-from pipeline.metrics.percentiles import Value
-from pipeline.metrics.timeline import Timeline
+from collections.abc import Iterable
+
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.stage_clock import STAGES
+from pipeline.metrics.percentiles import NOT_MEASURED, Value
+from pipeline.metrics.throughput import output_tokens
+from pipeline.metrics.timeline import Iteration, Timeline
+
+
+def stage_seconds(iterations: Iterable[Iteration]) -> dict[str, float]:
+    """Seconds in each stage over all iterations: `stage_seconds/*`, zero where none were marked.
+
+    They add up to the measured wall time.
+    """
+    totals = dict.fromkeys(STAGES, 0.0)
+    for each in iterations:
+        for stage, seconds in each.stage_seconds.items():
+            totals[stage] += seconds
+    return {f"stage_seconds/{stage}": seconds for stage, seconds in totals.items()}
+
+
+def decode_throughput(timeline: Timeline) -> dict[str, Value]:
+    """`decode_tokens_per_s`: tokens after the first of each request ÷ time in decode steps.
+
+    Time in decode steps is the stages `decode` and `sample` together: a step isn't over before
+    its token is chosen. Sampling of first tokens is in there too, a single choice a request. An
+    engine that marks no decode stage, a remote server for one, has no such number, and neither
+    has a run in which no request got a second token.
+    """
+    seconds = stage_seconds(timeline.iterations)
+    decoding = seconds["stage_seconds/decode"]
+    tokens = sum(max(len(each.output_ids) - 1, 0) for each in timeline.requests)
+    if decoding <= 0 or not tokens:
+        return {"decode_tokens_per_s": NOT_MEASURED}
+    return {"decode_tokens_per_s": tokens / (decoding + seconds["stage_seconds/sample"])}
+
+
+def residency(iterations: Iterable[Iteration]) -> dict[str, Value]:
+    """`adapter_switches`, `adapter_loads`, `adapter_evictions` and `adapter_hit_rate`.
+
+    A hit is a request whose adapter was resident when it was admitted; requests for the base
+    model look nothing up. Without look-ups there is no hit rate.
+    """
+    total = sum((each.adapters for each in iterations), start=AdapterCounts())
+    return {
+        "adapter_switches": total.switches,
+        "adapter_loads": total.loads,
+        "adapter_evictions": total.evictions,
+        "adapter_hit_rate": total.hits / total.lookups if total.lookups else NOT_MEASURED,
+    }
 
 
 def resources(timeline: Timeline) -> dict[str, Value]:
@@ -11,4 +59,20 @@ def resources(timeline: Timeline) -> dict[str, Value]:
         "warmup_s": timeline.warmup_s,
         "peak_rss_bytes": timeline.peak_rss_bytes,
         "cpu_seconds": sum(each.cpu_seconds for each in timeline.iterations),
+    }
+
+
+def harness(timeline: Timeline) -> dict[str, Value]:
+    """`harness_s_per_token`, `harness_s_per_request` and `harness_share`.
+
+    The measuring loop's own seconds: neither in a call of the engine nor waiting for an arrival.
+    All of them are divided by the tokens and, again, by the requests, so each is a bound for its
+    kind; the share is of the measured wall time.
+    """
+    seconds = sum(each.harness_seconds for each in timeline.iterations)
+    tokens = output_tokens(timeline.requests)
+    return {
+        "harness_s_per_token": seconds / tokens if tokens else NOT_MEASURED,
+        "harness_s_per_request": seconds / len(timeline.requests),
+        "harness_share": seconds / timeline.wall_s,
     }

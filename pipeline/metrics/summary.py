@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from math import isfinite
 
-from pipeline.metrics.adapters import residency
 from pipeline.metrics.contention import contention
-from pipeline.metrics.counts import counts
 from pipeline.metrics.dispatch import dispatch
 from pipeline.metrics.fairness import fairness
-from pipeline.metrics.harness import harness
 from pipeline.metrics.latency import latency
 from pipeline.metrics.per_adapter import deciles, per_adapter
 from pipeline.metrics.percentiles import Value
-from pipeline.metrics.resources import resources
+from pipeline.metrics.resources import (
+    decode_throughput,
+    harness,
+    residency,
+    resources,
+    stage_seconds,
+)
 from pipeline.metrics.slo import Slo, service, slora
-from pipeline.metrics.stages import decode_throughput, stage_seconds
-from pipeline.metrics.throughput import latency_per_iteration, throughput
+from pipeline.metrics.throughput import counts, latency_per_iteration, throughput
 from pipeline.metrics.timeline import Timeline
 
 

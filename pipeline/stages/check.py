@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pipeline.metrics.asked import Asked, strays
 from pipeline.metrics.dispatch import late
-from pipeline.metrics.stamps import disorder
+from pipeline.metrics.integrity import Asked, disorder, strays
 from pipeline.metrics.timeline import RequestRecord, Timeline
 from pipeline.tracking.environment import missing
 from pipeline.workload.request import TraceRequest

@@ -3,8 +3,8 @@
 from math import prod
 
 from pipeline.inference.engine import Engine
+from pipeline.metrics.resources import stage_seconds
 from pipeline.metrics.roofline import Costs, Decoding, decode_steps
-from pipeline.metrics.stages import stage_seconds
 from pipeline.metrics.timeline import Timeline
 from pipeline.models.config import ModelConfig
 from pipeline.stages.prepare import Prepared

@@ -8,10 +8,9 @@ from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings
-from pipeline.metrics.floors import missed, missed_by_default, strayed
+from pipeline.metrics.floors import INVARIANT, missed, missed_by_default, strayed, tolerance
 from pipeline.metrics.served import NAME, Served, served_agreement
 from pipeline.metrics.timeline import Timeline
-from pipeline.metrics.tolerance import INVARIANT, tolerance
 from pipeline.stages.forcing import Lesson, lesson
 from pipeline.stages.pair import Pair, alone
 from pipeline.stages.reference import Answer, Reference

@@ -16,7 +16,7 @@ from pipeline.files.documents import (
     write_json,
     write_text,
 )
-from pipeline.metrics.asked import Asked, strays
+from pipeline.metrics.integrity import Asked, strays
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.lock import LOCK, is_claimed
 from pipeline.tracking.status import State, Status

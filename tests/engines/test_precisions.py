@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.metrics.tolerance import INVARIANT, tolerance
+from pipeline.metrics.floors import INVARIANT, tolerance
 from pipeline.stages.fidelity import judge
 
 FOLDER = Path(__file__).parents[2] / "conf" / "arm"

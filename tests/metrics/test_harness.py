@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from pipeline.metrics.harness import harness
 from pipeline.metrics.percentiles import NOT_MEASURED
+from pipeline.metrics.resources import harness
 from pipeline.metrics.timeline import Timeline
 
 

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.metrics.counts import output_tokens
 from pipeline.metrics.per_adapter import labels, per_adapter
 from pipeline.metrics.slo import Slo
-from pipeline.metrics.throughput import throughput
+from pipeline.metrics.throughput import output_tokens, throughput
 from pipeline.metrics.timeline import RequestRecord
 
 Make = Callable[..., RequestRecord]

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.metrics.distributions import logit_error
 from pipeline.metrics.findings import Findings
-from pipeline.metrics.floors import missed, missed_by_default
+from pipeline.metrics.floors import BY_PRECISION, missed, missed_by_default, tolerance
 from pipeline.metrics.served import Served, served_agreement
-from pipeline.metrics.tolerance import BY_PRECISION, tolerance
 
 SCORES = np.log(np.array([[0.5, 0.3, 0.2], [0.4, 0.39, 0.21], [0.9, 0.06, 0.04]], np.float32))
 """The reference's first token is 0 everywhere; at place 1 token 1 comes within 0.025 nats."""

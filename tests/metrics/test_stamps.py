@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.metrics.integrity import disorder
 from pipeline.metrics.latency import latencies
 from pipeline.metrics.slo import Slo, met
-from pipeline.metrics.stamps import disorder
 from pipeline.metrics.timeline import RequestRecord
 
 Make = Callable[..., RequestRecord]

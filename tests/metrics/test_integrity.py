@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.metrics.asked import Asked, strays
+from pipeline.metrics.integrity import Asked, strays
 from pipeline.metrics.timeline import RequestRecord
 
 ASKED = tuple(Asked(i, i // 2, "ab"[i % 2], 5 + i, 2) for i in range(6))
