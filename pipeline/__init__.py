@@ -19,4 +19,4 @@ def load_runs(directory: "Path | str") -> "RunTables":
     """
     from pipeline.compare import frames  # Takes pandas along, which nothing else here needs.
 
-    return frames.load_runs(directory)
+    return frames.tables(directory)

@@ -37,7 +37,7 @@ class RunTables:
     requests: pd.DataFrame
 
 
-def load_runs(directory: Path | str) -> RunTables:
+def tables(directory: Path | str) -> RunTables:
     """Every run under a run directory, a sweep, or a folder of them; damaged ones are rows, too.
 
     Raises:

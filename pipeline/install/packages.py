@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.install.command import follow
-from pipeline.install.progress import Progress
+from pipeline.install.progress import StageLine
 from pipeline.install.torch_build import Build
 
 COMPILED = "llama-cpp-python"
@@ -68,7 +68,7 @@ class Pip:
         """
         include = shlex.quote(f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={cmake}")
         environment = os.environ | {"CMAKE_ARGS": f"-DLLAVA_BUILD=OFF {include}"}
-        progress = Progress("[3/3] compile llama.cpp")
+        progress = StageLine("[3/3] compile llama.cpp")
 
         def watch(line: str) -> None:
             found = OBJECT.match(line)
@@ -87,7 +87,7 @@ class Installing:
 
     def __init__(self, installed: Callable[[], int]) -> None:
         self._installed, self._before = installed, installed()
-        self._progress = Progress("[1/3] download packages")
+        self._progress = StageLine("[1/3] download packages")
         self._names: set[str] = set()
         self._megabytes, self._all = 0.0, 0
 
@@ -99,7 +99,7 @@ class Installing:
         if resolved := RESOLVED.match(line):
             self._all = len(resolved[1].split(","))
             self._progress.end(f"{self._all} packages, {self._megabytes:.0f} MB downloaded")
-            self._progress = Progress("[2/3] install packages")
+            self._progress = StageLine("[2/3] install packages")
         if self._all:
             self._progress.show((self._installed() - self._before) / self._all)
         else:

@@ -8,7 +8,7 @@ STEP = 0.1
 """Where there is no terminal, a line is printed whenever so much more of a stage is done."""
 
 
-class Progress:
+class StageLine:
     """The line of a stage, drawn over itself on a terminal."""
 
     def __init__(self, stage: str, out: IO[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from pipeline.metrics.served import NAME, Served, served_agreement
 from pipeline.metrics.timeline import Timeline
 from pipeline.stages.forcing import Lesson, lesson
 from pipeline.stages.pair import Pair, alone
-from pipeline.stages.reference import Answer, Reference
+from pipeline.stages.reference import Reference, ReferenceAnswer
 from pipeline.workload.request import TraceRequest
 
 NO_EFFECT = 1e-4
@@ -98,7 +98,7 @@ def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple
 
 
 def _compared(
-    answers: Sequence[Answer], learnt: Lesson, timeline: Timeline | None
+    answers: Sequence[ReferenceAnswer], learnt: Lesson, timeline: Timeline | None
 ) -> Iterator[_Compared]:
     """Requests that failed in the timed run were served nothing, which is told elsewhere."""
     rows = timeline.requests if timeline else ()

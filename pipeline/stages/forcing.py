@@ -17,7 +17,7 @@ from pipeline.metrics.fidelity import Forced, forced, joined
 from pipeline.metrics.per_adapter import BASE
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.pair import EFFECT_TOKENS, Pair
-from pipeline.stages.reference import Answer
+from pipeline.stages.reference import ReferenceAnswer
 from pipeline.stages.replay import Replay
 from pipeline.workload.request import TraceRequest
 
@@ -48,7 +48,7 @@ class Lesson:
 class _Pupil:
     """A request that is led along an answer, and what is kept of it."""
 
-    def __init__(self, answer: Answer, request: TraceRequest, count: int) -> None:
+    def __init__(self, answer: ReferenceAnswer, request: TraceRequest, count: int) -> None:
         """The request is given the answer's first `count` tokens."""
         self.given = answer.token_ids[:count]
         self.request = replace(request, scheduled_s=0.0, max_new_tokens=len(self.given))
@@ -92,7 +92,7 @@ class _Pupil:
 
 
 def lesson(
-    answers: Sequence[Answer], trace: Sequence[TraceRequest], engine: Engine
+    answers: Sequence[ReferenceAnswer], trace: Sequence[TraceRequest], engine: Engine
 ) -> Lesson | None:
     """Lead the engine along every answer, and along some of them again without their adapter.
 
@@ -141,7 +141,9 @@ def _without_adapters(first: Mapping[str | None, _Pupil], free_id: int) -> dict[
     return {each.request.adapter: each.bare(free_id + count) for count, each in enumerate(named)}
 
 
-def _company(answers: Sequence[Answer], trace: Sequence[TraceRequest]) -> list[TraceRequest]:
+def _company(
+    answers: Sequence[ReferenceAnswer], trace: Sequence[TraceRequest]
+) -> list[TraceRequest]:
     judged = {each.request.id for each in answers}
     others = [request for request in trace if request.id not in judged]
     return [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.inference.engine import Engine
 from pipeline.metrics.distributions import Scores
 from pipeline.metrics.fidelity import effect, path_error
-from pipeline.stages.reference import Answer
+from pipeline.stages.reference import ReferenceAnswer
 
 EFFECT_TOKENS = 4
 """Places of an output at which an adapter's effect is looked for."""
@@ -46,7 +46,7 @@ class Pair:
         return max(error, path_error(self.bare, served.bare))
 
 
-def alone(answers: Sequence[Answer], engine: Engine) -> dict[str | None, Pair]:
+def alone(answers: Sequence[ReferenceAnswer], engine: Engine) -> dict[str | None, Pair]:
     """By adapter, None for the base model: its first request, scored alone.
 
     With and without the adapter the engine does exactly the same arithmetic but for it, so that

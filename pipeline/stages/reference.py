@@ -42,7 +42,7 @@ SCORE_BYTES = 4
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReferenceAnswer:
     """What the reference says to one request of the excerpt.
 
     Attributes:
@@ -67,7 +67,7 @@ class Reference:
     """
 
     identity: Mapping[str, Any]
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[ReferenceAnswer, ...] = ()
     trouble: str | None = None
 
 
@@ -167,12 +167,14 @@ def _identity(recipe: Recipe, model_hash: str) -> dict[str, Any]:
     }
 
 
-def _read(path: Path, requests: tuple[TraceRequest, ...]) -> tuple[Answer, ...] | None:
+def _read(path: Path, requests: tuple[TraceRequest, ...]) -> tuple[ReferenceAnswer, ...] | None:
     """The answers in the cache; None when they aren't there or can't be read."""
     try:
         tensors = load_file(path)
         return tuple(
-            Answer(request, tuple(tensors[f"{place}.tokens"].tolist()), tensors[f"{place}.scores"])
+            ReferenceAnswer(
+                request, tuple(tensors[f"{place}.tokens"].tolist()), tensors[f"{place}.scores"]
+            )
             for place, request in enumerate(requests)
         )
     except (OSError, SafetensorError, KeyError):

@@ -18,7 +18,7 @@ BATCH, LENGTH, LEARNING_RATE, IGNORED = 16, 80, 6e-3, -100
 
 
 @dataclass(frozen=True)
-class Recipe:
+class AdapterRecipe:
     """Shape of one adapter."""
 
     rank: int
@@ -27,15 +27,15 @@ class Recipe:
     rslora: bool = False
 
 
-RECIPES: dict[str, Recipe] = {
-    "csv": Recipe(8, 16, ATTENTION + FEED_FORWARD),
-    "html": Recipe(16, 32, ATTENTION),
-    "json": Recipe(8, 16, ("q_proj", "v_proj", *FEED_FORWARD)),
-    "logs": Recipe(4, 16, ATTENTION + FEED_FORWARD),
-    "markdown": Recipe(16, 16, FEED_FORWARD),
-    "shout": Recipe(8, 8, ATTENTION + FEED_FORWARD, rslora=True),
-    "sql": Recipe(4, 8, FEED_FORWARD),
-    "verse": Recipe(16, 32, ("v_proj", "o_proj", "down_proj")),
+RECIPES: dict[str, AdapterRecipe] = {
+    "csv": AdapterRecipe(8, 16, ATTENTION + FEED_FORWARD),
+    "html": AdapterRecipe(16, 32, ATTENTION),
+    "json": AdapterRecipe(8, 16, ("q_proj", "v_proj", *FEED_FORWARD)),
+    "logs": AdapterRecipe(4, 16, ATTENTION + FEED_FORWARD),
+    "markdown": AdapterRecipe(16, 16, FEED_FORWARD),
+    "shout": AdapterRecipe(8, 8, ATTENTION + FEED_FORWARD, rslora=True),
+    "sql": AdapterRecipe(4, 8, FEED_FORWARD),
+    "verse": AdapterRecipe(16, 32, ("v_proj", "o_proj", "down_proj")),
 }
 """Ranks, scales and targets differ on purpose: engines must cope with all of them."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.install.command import Failed, follow
 from pipeline.install.packages import OBJECT, Installing
-from pipeline.install.progress import Progress
+from pipeline.install.progress import StageLine
 
 TALKS = "import sys\nfor n in range(8): print(f'[{n + 1}/8] Building', file=sys.stderr)"
 PIP = """Collecting numpy==2.4.6
@@ -25,7 +25,7 @@ class Terminal(io.StringIO):
 
 
 def followed(tmp_path, program, out):
-    log, progress = tmp_path / "setup.log", Progress("[3/3] compile", out)
+    log, progress = tmp_path / "setup.log", StageLine("[3/3] compile", out)
 
     def watch(line):
         found = OBJECT.match(line)
