@@ -108,6 +108,15 @@ def test_a_stop_id_ends_a_request_but_not_before_its_least_length(serve, asking)
     assert stop not in ids_of(tokens[1])[:6] and len(tokens[1]) > 6
 
 
+def test_a_batch_takes_no_step_after_its_last_answer(engine, serve, asking):
+    text = serve(asking())[1][0].text
+    with_stop = asking(0, stop=(text[:2],), max_new_tokens=400)
+    engine.clock.restart()
+    tokens, ends = serve(with_stop)
+    assert ends[0].reason is FinishReason.STOP and len(tokens[0]) < 12
+    assert engine.clock.marks < 200
+
+
 def test_log_probabilities_are_the_models_own(engine, serve, asking):
     request = asking(0, logprobs=2, repetition_penalty=1.3)
     tokens, _ = serve(request, asking(1))

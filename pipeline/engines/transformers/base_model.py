@@ -16,8 +16,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import Serving
-from pipeline.engines.transformers.cancelled_rows import CancelledRows
 from pipeline.engines.transformers.chosen_logits import ChosenLogits
+from pipeline.engines.transformers.ended_rows import AnsweredRows, CancelledRows
 from pipeline.engines.transformers.sound_rows import SoundRows
 from pipeline.engines.transformers.static_batch import Output
 from pipeline.engines.transformers.stored_weights import loading, stored_bytes
@@ -57,13 +57,17 @@ class BaseModel:
         self.bytes = stored_bytes(self.model)
         self.weight_bytes = _read_bytes(self.model)
         self.model.generation_config = GenerationConfig()
-        self._eos = serving.checkpoint.config.end_ids
-        self.sampler = TokenSampler(self._eos)
+        self.sampler = TokenSampler(serving.checkpoint.config.end_ids)
         self._tap = _Tap(self.model, clock)
 
     @torch.inference_mode()
     def generate(
-        self, model: Any, batch: Rows[Sequence], cancelled: CancelledRows, **extra: Any
+        self,
+        model: Any,
+        batch: Rows[Sequence],
+        cancelled: CancelledRows,
+        answered: AnsweredRows,
+        **extra: Any,
     ) -> Output:
         """`model.generate` over left-padded prompts, as far as the longest answer.
 
@@ -71,6 +75,7 @@ class BaseModel:
             model: this base model, or a PEFT model around it.
             batch: one row each.
             cancelled: ends rows before their time.
+            answered: ends rows in time.
             extra: passed on, such as PEFT's `adapter_names`.
         """
         ids, mask = self._pad([each.prompt for each in batch])
@@ -82,7 +87,7 @@ class BaseModel:
             generation_config=self._config(batch),
             streamer=self._tap,
             logits_processor=LogitsProcessorList([watch, *chosen]),
-            stopping_criteria=StoppingCriteriaList([cancelled]),
+            stopping_criteria=StoppingCriteriaList([cancelled, answered]),
             **extra,
         )
         rows = tokens[:, ids.shape[1] :].tolist()
@@ -125,13 +130,10 @@ class BaseModel:
         return ids, mask
 
     def _config(self, batch: Rows[Sequence]) -> GenerationConfig:
-        """End tokens end a row where they end all of them; else they are found afterwards."""
-        ignored = any(each.request.sampling.ignore_eos for each in batch)
         return GenerationConfig(
             max_new_tokens=max(each.request.max_new_tokens for each in batch),
             do_sample=False,
             pad_token_id=PAD,
-            eos_token_id=None if ignored or not self._eos else sorted(self._eos),
         )
 
 

@@ -36,10 +36,12 @@ class TransformersEngine(StaticBatchEngine):
 
     def generate(self, batch: Rows[Sequence]) -> Output:
         """One call of `generate` for the whole batch."""
-        from pipeline.engines.transformers.cancelled_rows import CancelledRows
+        from pipeline.engines.transformers.ended_rows import AnsweredRows, CancelledRows
 
+        cancelled = CancelledRows(self.inbox, batch)
+        answered = AnsweredRows([self.intake.answer(each.request) for each in batch])
         with self.adapted([each.lease.weights for each in batch]) as (model, extra):
-            return self.base.generate(model, batch, CancelledRows(self.inbox, batch), **extra)
+            return self.base.generate(model, batch, cancelled, answered, **extra)
 
     def score(
         self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
