@@ -100,19 +100,21 @@ class Engine(ABC):
         return self.inbox.in_flight > 0
 
     def add_adapter(self, name: str, folder: Path) -> None:
-        """Serve one more adapter from now on; from any thread.
+        """Serve one more adapter from now on, or another one under a name; from any thread.
+
+        Requests that were taken in before are served by what the name stood for then.
 
         Args:
             name: by which requests name it.
             folder: of its files.
 
         Raises:
-            UsageError: the engine can't, the name is taken, or it can't be served.
+            UsageError: the engine can't, or the adapter can't be served.
         """
         raise UsageError(f"adapter {shown(name)}: this engine can't add adapters while it runs")
 
     def remove_adapter(self, name: str) -> None:
-        """Serve an adapter no more, but to the requests that are in flight; from any thread.
+        """Serve an adapter no more, but to the requests that were taken in; from any thread.
 
         Raises:
             UsageError: the engine can't, or has no such adapter.

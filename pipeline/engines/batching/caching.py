@@ -35,17 +35,7 @@ class CachingEngine(BatchingEngine):
         """What the cache loads it from."""
 
     def add_adapter(self, name: str, folder: Path) -> None:
-        """Serve one more adapter from now on, or another one under a name; from any thread.
-
-        Requests that were taken in before are served by what the name stood for then.
-
-        Args:
-            name: by which requests name it.
-            folder: of its files.
-
-        Raises:
-            UsageError: it can't be served, by itself or beside the others.
-        """
+        """Once it has been opened, checked and made ready to be loaded, on the calling thread."""
         checkpoint = self.serving.checkpoint
         adapter = Adapter.open(name, folder, checkpoint.config).check_numbers()
         with self._adding:
@@ -56,11 +46,7 @@ class CachingEngine(BatchingEngine):
         self.inbox.wake()
 
     def remove_adapter(self, name: str) -> None:
-        """Serve an adapter no more, but to the requests that were taken in; from any thread.
-
-        Raises:
-            UsageError: there is none of that name.
-        """
+        """It is freed when the last request that was promised it has ended."""
         with self._adding:
             if name not in self.adapters:
                 raise UsageError(f"adapter {shown(name)} isn't served by this engine")

@@ -76,10 +76,11 @@ class PeftHotswap(PeftEngine):
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
         """The PEFT model with the adapter in effect, or with all of them off."""
-        if self.peft.model is None:
+        model = self.peft.model_to_call()
+        if model is None:
             yield self.base.model, {}
         elif adapters[0] is None:
-            with self.peft.model.disable_adapter():
-                yield self.peft.model, {}
+            with model.disable_adapter():
+                yield model, {}
         else:
-            yield self.peft.model, {}
+            yield model, {}

@@ -48,8 +48,9 @@ class PeftMixed(PeftEngine):
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
         """The PEFT model and one adapter name a row."""
-        if self.peft.model is None:
+        model = self.peft.model_to_call()
+        if model is None:
             yield self.base.model, {}
         else:
             names = [BASE_MODEL if name is None else name for name in adapters]
-            yield self.peft.model, {"adapter_names": names}
+            yield model, {"adapter_names": names}

@@ -59,6 +59,17 @@ class PeftAdapters:
         self.model.eval()
         return name
 
+    def model_to_call(self) -> Any:
+        """For any adapter or for none; None where there is no adapter at all.
+
+        Some active adapter has to exist even where none is used.
+        """
+        if self.model is None or not self.model.peft_config:
+            return None
+        if self.model.active_adapter not in self.model.peft_config:
+            self.model.set_adapter(next(iter(self.model.peft_config)))
+        return self.model
+
     def free(self, name: str) -> None:
         """Free an adapter, by what PEFT calls it."""
         self.model.delete_adapter(name)

@@ -195,6 +195,29 @@ def test_others_decode_while_an_adapter_loads(serve):
     assert engine.adapter_counts.hits == 2
 
 
+def test_a_load_delays_nobody_who_doesnt_need_it_nor_the_thread_that_steps(serve):
+    """Not even where no more are looked at than the one that waits for it."""
+    engine, trace = serve(*DISTINCT, "engine.max_batch_size=1")
+    slow, other, base = trace.iterations[0][:3]
+    gate, load = Event(), engine.cache._load
+    del engine.cache._resident[engine.adapters[slow.adapter]]
+    engine.cache._load = lambda file: gate.wait(60) and load(file)
+    engine.submit(slow.to_inference())
+    assert [engine.step(), engine.step()] == [[], []]
+    assert not engine.wait(0)
+    for request in (other, replace(base, adapter=None)):
+        engine.submit(request.to_inference())
+    events = []
+    while engine.inbox.in_flight > 1:
+        events += engine.step()
+    assert set(outputs(events)) == {other.id, base.id}
+    while engine.wait(0):
+        assert engine.step() == []
+    gate.set()
+    assert engine.wait(60)
+    assert len(outputs(drain(engine))[slow.id]) == 6
+
+
 def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve):
     engine, trace = serve(*DISTINCT)
     engine.cache._resident.clear()
