@@ -4,15 +4,17 @@ MLPerf's LoadGen calls such a thing a null system. It reads no weights and compu
 keeps the contract, stamps included, and does what is a server's work with text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence as Rows
 from time import perf_counter
 from typing import ClassVar, Literal, Self
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.variants import VARIANTS
-from pipeline.engines.batching.engine import BatchingEngine
+from pipeline.engines.batching.continuous import Batch, ContinuousEngine
 from pipeline.engines.batching.intake import Intake
+from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.inference.adapter_counts import AdapterCounts
@@ -45,13 +47,26 @@ class NoopSettings(EngineSettings):
         return Noop(serving)
 
 
-class Noop(BatchingEngine):
+class _Doorless(Scheduler[Sequence]):
+    """Lets everybody in at once, who then hold nothing."""
+
+    def joining(self) -> Iterator[Rows[Sequence]]:
+        if self.waiting:
+            yield [*self.waiting]
+
+    def _hold(self, group: Rows[Sequence]) -> None:
+        pass
+
+    def _release(self, sequence: Sequence) -> None:
+        pass
+
+
+class Noop(ContinuousEngine):
     """Admits everything that waits; every step then repeats each request's prompt by a token."""
 
     def __init__(self, serving: Serving) -> None:
         super().__init__(NoopSettings.capabilities, serving)
-        self._waiting: dict[Sequence, None] = {}
-        self._running: dict[Sequence, None] = {}
+        self.scheduler = _Doorless()
 
     def __enter__(self) -> Self:
         self.intake = Intake(self.serving.checkpoint, adapters=None)
@@ -71,19 +86,12 @@ class Noop(BatchingEngine):
         return AdapterCounts()
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
-        self._waiting[Sequence(request, prompt)] = None
+        self.scheduler.add(Sequence(request, prompt))
 
-    def _open(self) -> Iterable[Sequence]:
-        return [*self._waiting, *self._running]
+    def _batches(self) -> Rows[Batch]:
+        running = [*self.scheduler.running]
+        return [(running, lambda: self._repeat(running))] if running else []
 
-    def _drop(self, sequence: Sequence) -> None:
-        del (self._running if sequence in self._running else self._waiting)[sequence]
-
-    def _advance(self) -> bool:
-        self._admitted(self._waiting)
-        self._running |= self._waiting
-        self._waiting = {}
-        ids = [each.prompt[len(each.output) % len(each.prompt)] for each in self._running]
-        running, at = [*self._running], perf_counter()
-        self._attempt(running, lambda: self._give(running, ids, at, [None] * len(ids)))
-        return bool(running)
+    def _repeat(self, running: Rows[Sequence]) -> None:
+        ids = [each.prompt[len(each.output) % len(each.prompt)] for each in running]
+        self._give(running, ids, perf_counter(), [None] * len(ids))

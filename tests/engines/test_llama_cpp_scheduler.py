@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.engines.llama_cpp.scheduler import (
     GroupPolicy,
-    Room,
+    SlotLimits,
     SlotSequence,
     admissible,
     groups,
@@ -13,10 +13,10 @@ from pipeline.engines.llama_cpp.scheduler import (
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 
-ROOMY = Room(sequences=64, positions=10_000, adapters=None)
+ROOMY = SlotLimits(sequences=64, positions=10_000, adapters=None)
 ADAPTERS = st.sampled_from([None, "a", "b", "c", "d"])
 SHAPES = st.lists(st.tuples(ADAPTERS, st.integers(1, 9), st.integers(1, 9)), max_size=12)
-ROOMS = st.builds(Room, st.integers(1, 6), st.integers(18, 60), st.none() | st.integers(1, 3))
+ROOMS = st.builds(SlotLimits, st.integers(1, 6), st.integers(18, 60), st.none() | st.integers(1, 3))
 
 
 def requests(shapes, first=0):
@@ -51,7 +51,7 @@ def test_interleaved_takes_whoever_is_next():
 
 def test_nobody_overtakes_one_that_there_is_no_room_for():
     waiting, running = requests([("b", 1, 1), ("a", 1, 1)]), requests([("a", 1, 1)], first=5)
-    room = Room(sequences=8, positions=100, adapters=1)
+    room = SlotLimits(sequences=8, positions=100, adapters=1)
     assert admissible(waiting, running, GroupPolicy.INTERLEAVED, room) == []
 
 

@@ -16,7 +16,7 @@ from pipeline.engines.transformers import lora_delta
 from pipeline.engines.transformers.merged import MergedSettings
 from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
-from pipeline.inference.events import Finished
+from pipeline.inference.events import Finished, FinishReason
 from pipeline.inference.token_sampler import TokenSampler
 from pipeline.kernels import native
 
@@ -136,13 +136,14 @@ def drained(served):
 
 
 def assert_nothing_is_held(served):
+    assert not served.busy
     assert not any(each.pins or each.leases for each in served.adapters.values())
     if isinstance(served, engine.Multilora):
         assert served._blocks.free == served._blocks.blocks
-        assert not served._scheduler.open
-    elif hasattr(served, "_room"):
-        assert sorted(served._free) == list(range(served.settings.max_batch_size))
-        assert not served._running
+        assert not served.scheduler.open
+    elif isinstance(served.settings, LlamaCppSettings):
+        assert sorted(served.scheduler.free_slots) == list(range(served.settings.max_batch_size))
+        assert not served.scheduler.open
     else:
         assert not served._waiting
 
@@ -162,6 +163,7 @@ def test_nothing_stays_held_and_the_next_are_served_right(
     ends = [event for event in events if isinstance(event, Finished)]
     assert sorted(event.request_id for event in ends) == [request.id for request in asked]
     ended = {event.request_id: event.error for event in ends if event.error}
+    assert {event.reason for event in ends if event.error} <= {FinishReason.ERROR}
     assert raised == 1 or all("planted" in each for each in ended.values())
     assert raised or ended
     assert_nothing_is_held(served)

@@ -54,6 +54,16 @@ class CachingEngine(BatchingEngine):
             del self._opened[name]
         self.inbox.wake()
 
+    def wait(self, seconds: float | None = None) -> bool:
+        """As every engine does; of requests in flight only loads can be waited for.
+
+        Raises:
+            RuntimeError: nothing is being loaded, so waiting would never end.
+        """
+        if self.busy and not self.cache.loading and not self.inbox.wait(0):
+            raise RuntimeError("no adapter is being loaded, and yet nothing can go on")
+        return super().wait(seconds)
+
     def _take(self) -> bool:
         took = super()._take()
         for adapter, cause in self.cache.collect().items():

@@ -1,7 +1,5 @@
 """`engine=llama_cpp`: one model, one context, one adapter in effect at a time."""
 
-import heapq
-from collections.abc import Iterable
 from collections.abc import Sequence as Rows
 from dataclasses import replace
 from functools import partial
@@ -15,6 +13,7 @@ from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.adapter_loaders import StepLoader
 from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
+from pipeline.engines.batching.continuous import Batch, ContinuousEngine
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.llama_cpp import log
@@ -22,7 +21,7 @@ from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.build import backend
 from pipeline.engines.llama_cpp.files import adapter_file_of, files_of
 from pipeline.engines.llama_cpp.runner import Runner
-from pipeline.engines.llama_cpp.scheduler import Room, SlotSequence, admissible, groups
+from pipeline.engines.llama_cpp.scheduler import SlotLimits, SlotScheduler, SlotSequence, groups
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
@@ -36,14 +35,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class LlamaCpp(CachingEngine):
+class LlamaCpp(ContinuousEngine, CachingEngine):
     """Lets requests join by its policy; then every adapter group takes a decode a step."""
 
     def __init__(self, settings: LlamaCppSettings, serving: Serving) -> None:
         super().__init__(settings, serving)
         self.settings = settings
-        self._waiting: list[SlotSequence] = []
-        self._running: list[SlotSequence] = []
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
@@ -65,9 +62,10 @@ class LlamaCpp(CachingEngine):
         )
         self.cache.preload(self.adapters)
         log.quieten()
-        most = settings.max_batch_size
-        self._room = Room(most, settings.context, settings.resident_adapters)
-        self._free = list(range(most))
+        limits = SlotLimits(settings.max_batch_size, settings.context, settings.resident_adapters)
+        self.scheduler: SlotScheduler = SlotScheduler(
+            settings.policy, limits, self.cache, self._runner.forget
+        )
         return self
 
     def close(self) -> None:
@@ -105,10 +103,10 @@ class LlamaCpp(CachingEngine):
         """
         if adapter is not None and adapter not in self.adapters:
             raise KeyError(f"adapter {adapter!r} was never given to this engine")
-        lease = self.cache.lease(adapter)
+        lease, slot = self.cache.lease(adapter), self.scheduler.free_slots[0]
         try:
             self.cache.require([lease])
-            scores = self._runner.score(lease.adapter, self._free[0], prompt_ids, continuation_ids)
+            scores = self._runner.score(lease.adapter, slot, prompt_ids, continuation_ids)
         finally:
             self.cache.release(lease)
         if np.isnan(scores).any():
@@ -121,49 +119,19 @@ class LlamaCpp(CachingEngine):
         return True
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
-        lease = self.cache.lease(request.adapter)
-        self._waiting.append(SlotSequence(request, prompt, lease=lease))
+        self.scheduler.add(SlotSequence(request, prompt))
 
     def _source(self, adapter: Adapter) -> Path:
         return adapter_file_of(self.settings, adapter, self.serving.checkpoint.config)
 
-    def _open(self) -> Iterable[Sequence]:
-        return [*self._waiting, *self._running]
-
-    def _drop(self, sequence: Sequence) -> None:
-        assert isinstance(sequence, SlotSequence)
-        self.cache.release(sequence.lease)
-        if sequence in self._waiting:
-            self._waiting.remove(sequence)
-            return
-        self._running.remove(sequence)
-        self._runner.forget(sequence.slot)
-        heapq.heappush(self._free, sequence.slot)
-
-    def _advance(self) -> bool:
-        """Let requests join, then give every running one a token."""
-        self._admit()
-        waiting = groups(self._running)
-        for group in waiting:
-            self._attempt(group, partial(self._serve, group))
-        self.clock.enter("other")
-        return bool(waiting)
-
-    def _admit(self) -> None:
-        joining = admissible(self._waiting, self._running, self.settings.policy, self._room)
-        if joining:
-            self._attempt(joining, lambda: self._begin(joining))
-
-    def _begin(self, joining: Rows[SlotSequence]) -> None:
-        self._admitted(joining)
+    def _start(self, group: Rows[Sequence]) -> None:
         self.clock.enter("adapter_load")
-        self.cache.acquire_now(
-            [each.lease for each in joining], [each.lease for each in self._running]
-        )
-        for each in joining:
-            each.slot = heapq.heappop(self._free)
-            self._waiting.remove(each)
-            self._running.append(each)
+        super()._start(group)
+        self.clock.enter("other")
+
+    def _batches(self) -> Rows[Batch]:
+        """Every adapter's group by itself."""
+        return [(group, partial(self._serve, group)) for group in groups(self.scheduler.running)]
 
     def _serve(self, group: Rows[SlotSequence]) -> None:
         """A token for each of those that share an adapter."""
@@ -176,6 +144,8 @@ class LlamaCpp(CachingEngine):
         except Exception:
             self._runner.active.forget()
             raise
+        finally:
+            self.clock.enter("other")
 
     def _decode(self, stage: str, sequences: Rows[SlotSequence]) -> None:
         """A token for each sequence, all from one decode."""
@@ -193,7 +163,7 @@ class LlamaCpp(CachingEngine):
 
     def _wipe(self) -> None:
         """Leave nothing in the KV cache but what is of those that have a token."""
-        self._runner.wipe([each.slot for each in self._running if each.output])
+        self._runner.wipe([each.slot for each in self.scheduler.running if each.output])
 
 
 def _chunk(each: SlotSequence) -> Chunk:

@@ -1,11 +1,17 @@
-"""Which of the waiting requests join those that run."""
+"""Which of the waiting requests join those that run, and the slots in which they do."""
 
-from collections.abc import Hashable, Iterable
+import heapq
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.batching.sequence import Sequence
+
+NOWHERE = -1
 
 
 class GroupPolicy(StrEnum):
@@ -16,7 +22,7 @@ class GroupPolicy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Room:
+class SlotLimits:
     """How much may run at once.
 
     Attributes:
@@ -35,14 +41,17 @@ class SlotSequence(Sequence):
     """A sequence, and where it lies while it runs.
 
     Attributes:
-        slot: its sequence in the KV cache; -1 before it is admitted.
+        slot: its sequence in the KV cache; NOWHERE before it is admitted.
     """
 
-    slot: int = -1
+    slot: int = NOWHERE
 
 
 def admissible(
-    waiting: Rows[SlotSequence], running: Iterable[SlotSequence], policy: GroupPolicy, room: Room
+    waiting: Rows[SlotSequence],
+    running: Iterable[SlotSequence],
+    policy: GroupPolicy,
+    limits: SlotLimits,
 ) -> list[SlotSequence]:
     """Those to begin now, in order of arrival; the oldest is never passed over for long.
 
@@ -53,7 +62,7 @@ def admissible(
         waiting: in order of arrival.
         running: those being served.
         policy: which of the two.
-        room: what the engine can hold; each of the waiting fits in it alone.
+        limits: what the engine can hold; each of the waiting fits in it alone.
     """
     served = list(running)
     if not waiting or (policy is GroupPolicy.GROUPED and served):
@@ -63,7 +72,7 @@ def admissible(
     for each in waiting:
         if policy is GroupPolicy.GROUPED and each.group != head:
             continue
-        if not _fit([*served, *joining, each], room):
+        if not _fit([*served, *joining, each], limits):
             break
         joining.append(each)
     return joining
@@ -77,10 +86,60 @@ def groups(running: Iterable[SlotSequence]) -> list[list[SlotSequence]]:
     return list(by_adapter.values())
 
 
-def _fit(sequences: Rows[SlotSequence], room: Room) -> bool:
+def _fit(sequences: Rows[SlotSequence], limits: SlotLimits) -> bool:
     adapters = {each.group for each in sequences if each.adapter is not None}
     return (
-        len(sequences) <= room.sequences
-        and sum(each.positions for each in sequences) <= room.positions
-        and (room.adapters is None or len(adapters) <= room.adapters)
+        len(sequences) <= limits.sequences
+        and sum(each.positions for each in sequences) <= limits.positions
+        and (limits.adapters is None or len(adapters) <= limits.adapters)
     )
+
+
+class SlotScheduler(Scheduler[SlotSequence]):
+    """Admits by policy; a sequence that runs has a slot, and its adapter stays in memory."""
+
+    def __init__(
+        self,
+        policy: GroupPolicy,
+        limits: SlotLimits,
+        adapters: AdapterCache[Any, Any],
+        forget: Callable[[int], None],
+    ) -> None:
+        """All slots are free.
+
+        Args:
+            policy: who joins.
+            limits: how much may run at once.
+            adapters: the adapters to be pinned.
+            forget: frees the places of a slot in the KV cache.
+        """
+        super().__init__()
+        self._policy, self._limits, self._adapters, self._forget = policy, limits, adapters, forget
+        self.free_slots = [*range(limits.sequences)]
+
+    def add(self, sequence: SlotSequence) -> None:
+        """Put it at the end of the queue; there must be room for it alone.
+
+        Raises:
+            UsageError: its adapter isn't served.
+        """
+        sequence.lease = self._adapters.lease(sequence.adapter)
+        super().add(sequence)
+
+    def joining(self) -> Iterator[Rows[SlotSequence]]:
+        """All that may join, together: their adapters are loaded side by side."""
+        if group := admissible(self.waiting, self.running, self._policy, self._limits):
+            yield group
+
+    def _hold(self, group: Rows[SlotSequence]) -> None:
+        beside = [each.lease for each in self.running]
+        self._adapters.acquire_now([each.lease for each in group], beside)
+        for each in group:
+            each.slot = heapq.heappop(self.free_slots)
+
+    def _release(self, sequence: SlotSequence) -> None:
+        self._adapters.release(sequence.lease)
+        if sequence.slot != NOWHERE:
+            self._forget(sequence.slot)
+            heapq.heappush(self.free_slots, sequence.slot)
+            sequence.slot = NOWHERE

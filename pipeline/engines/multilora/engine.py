@@ -10,13 +10,13 @@ from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.adapter_loaders import background_loader
 from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
+from pipeline.engines.batching.continuous import Batch, ContinuousEngine
 from pipeline.engines.batching.intake import Intake
-from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.multilora.assembly import assemble, by_adapter, score
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
 from pipeline.engines.multilora.lora import AdapterFile
-from pipeline.engines.multilora.scheduler import Scheduler
+from pipeline.engines.multilora.scheduler import PagedScheduler
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.step_stages import StepStages
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Multilora(CachingEngine):
+class Multilora(ContinuousEngine, CachingEngine):
     """Continuous batching, all adapters in one forward pass.
 
     Stages: `adapter_load` is the time in which nothing else could be done; loads behind a running
@@ -71,7 +71,7 @@ class Multilora(CachingEngine):
             wake=self.inbox.wake,
         )
         self.cache.preload(self.adapters)
-        self._scheduler: Scheduler[PackedAdapter] = Scheduler(
+        self.scheduler: PagedScheduler[PackedAdapter] = PagedScheduler(
             self._blocks,
             self.cache,
             max_batch_size=settings.max_batch_size,
@@ -84,7 +84,7 @@ class Multilora(CachingEngine):
     def close(self) -> None:
         """Free the model."""
         self.cache.close()
-        del self._scheduler, self.cache, self._pool, self._decoder
+        del self.scheduler, self.cache, self._pool, self._decoder
 
     @property
     def backend(self) -> Backend:
@@ -132,29 +132,12 @@ class Multilora(CachingEngine):
         return AdapterFile(adapter, self.serving.checkpoint.config, self.settings.adapter_dtype)
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
-        self._scheduler.add(PagedSequence(request, prompt))
+        self.scheduler.add(PagedSequence(request, prompt))
 
-    def _open(self) -> Rows[Sequence]:
-        return self._scheduler.open
-
-    def _drop(self, sequence: Sequence) -> None:
-        assert isinstance(sequence, PagedSequence)
-        self._scheduler.drop(sequence)
-
-    def _advance(self) -> bool:
+    def _batches(self) -> Rows[Batch]:
         """One forward pass over all that runs; loads go on behind it."""
-        self._admit()
-        plan = self._scheduler.plan()
-        if plan:
-            self._attempt([each.sequence for each in plan], lambda: self._compute(plan))
-        return bool(plan)
-
-    def _admit(self) -> None:
-        running = {*self._scheduler.running}
-        try:
-            self._scheduler.admit()
-        finally:
-            self._admitted(each for each in self._scheduler.running if each not in running)
+        plan = self.scheduler.plan()
+        return [([each.sequence for each in plan], lambda: self._compute(plan))] if plan else []
 
     def _compute(self, plan: list[Chunk[PackedAdapter]]) -> None:
         step = by_adapter(plan)

@@ -1,11 +1,13 @@
 """Continuous batching: who is admitted, and what each step computes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as Rows
 from enum import StrEnum
 from typing import Any, Generic
 
 from pipeline.engines.adapter_cache import AdapterCache, Readiness
 from pipeline.engines.adapter_registry import AdapterGeneration, T
+from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 
@@ -17,8 +19,8 @@ class QueuePolicy(StrEnum):
     ADAPTER_AWARE = "adapter_aware"
 
 
-class Scheduler(Generic[T]):
-    """A queue that waits and a set that runs.
+class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
+    """Who may join, and what each step computes.
 
     A request is admitted when a place in the batch, blocks for all its positions and its adapter
     are there. What runs is never preempted: its blocks are its own and its adapter is pinned.
@@ -50,16 +52,10 @@ class Scheduler(Generic[T]):
             policy: in which order the waiting are looked at.
             patience: requests that may overtake one for their adapter's sake.
         """
+        super().__init__()
         self._kv, self._adapters = kv, adapters
         self._max_batch_size, self._prefill_tokens = max_batch_size, prefill_tokens
         self._policy, self._patience = policy, patience
-        self.waiting: list[PagedSequence[T]] = []
-        self.running: list[PagedSequence[T]] = []
-
-    @property
-    def open(self) -> list[PagedSequence[T]]:
-        """All that waits or runs."""
-        return self.waiting + self.running
 
     def add(self, sequence: PagedSequence[T]) -> None:
         """Put it at the end of the queue; it must fit the pool, and its adapter the budget.
@@ -68,29 +64,19 @@ class Scheduler(Generic[T]):
             UsageError: its adapter isn't served.
         """
         sequence.lease = self._adapters.lease(sequence.adapter)
-        self.waiting.append(sequence)
+        super().add(sequence)
 
-    def admit(self) -> list[PagedSequence[T]]:
-        """Move from waiting to running whatever may run now, and send for adapters ahead of need.
+    def joining(self) -> Iterator[Rows[PagedSequence[T]]]:
+        """Whatever may run now, one by one; and send for adapters ahead of need.
 
         The waiting are looked at in the policy's order. Adapters are sent for on behalf of as many
         as could run together, and each protects its own from those behind it. The first that lacks
         a place or blocks ends the admissions, not the loading. Behind the first whose adapter is
         neither here nor on its way only the base model's requests go on.
         """
-        admitted: list[PagedSequence[T]] = []
-        try:
-            self._admit(admitted)
-        finally:
-            if admitted:
-                self._dequeue(admitted)
-        return admitted
-
-    def _admit(self, admitted: list[PagedSequence[T]]) -> None:
-        """Each is started whole or not at all, and is one of those admitted once it runs."""
         wanted: set[AdapterGeneration[Any, T] | None] = set()
         full = stuck = False
-        for place, sequence in enumerate(self._queue()):
+        for place, sequence in enumerate([*self._queue()]):
             ahead = place < self._max_batch_size
             if full and (stuck or not ahead):
                 break
@@ -101,8 +87,7 @@ class Scheduler(Generic[T]):
             if readiness is Readiness.READY and not full:
                 full = not self._has_place(sequence)
                 if not full:
-                    self._start(sequence)
-                    admitted.append(sequence)
+                    yield [sequence]
 
     def _readiness(
         self, sequence: PagedSequence[T], wanted: set[AdapterGeneration[Any, T] | None], ahead: bool
@@ -127,22 +112,6 @@ class Scheduler(Generic[T]):
                 budget -= prefills[-1].count
         return decodes + prefills
 
-    def release(self, sequence: PagedSequence[T]) -> None:
-        """A running sequence is done: its blocks and its adapter are free."""
-        self.running.remove(sequence)
-        self._kv.release(sequence.blocks)
-        sequence.blocks = ()
-        self._adapters.touch(sequence.lease)
-        self._adapters.release(sequence.lease)
-
-    def drop(self, sequence: PagedSequence[T]) -> None:
-        """Forget a sequence, wherever it is."""
-        if sequence in self.running:
-            self.release(sequence)
-        else:
-            self.waiting.remove(sequence)
-            self._adapters.release(sequence.lease)
-
     def _queue(self) -> Iterable[PagedSequence[T]]:
         if self._policy is QueuePolicy.ADAPTER_AWARE:
             return sorted(self.waiting, key=self._rank)
@@ -157,23 +126,23 @@ class Scheduler(Generic[T]):
             sequence.positions
         )
 
-    def _start(self, sequence: PagedSequence[T]) -> None:
+    def _hold(self, group: Rows[PagedSequence[T]]) -> None:
+        (sequence,) = group
         sequence.blocks = self._kv.allocate(sequence.positions)
         try:
             self._adapters.acquire(sequence.lease, missed=sequence.missed)
-            self.running.append(sequence)
         except BaseException:
-            self._adapters.unpin(sequence.lease)
-            self._kv.release(sequence.blocks)
-            sequence.blocks = ()
+            self._give_blocks_back(sequence)
             raise
+        for earlier in self.waiting[: self.waiting.index(sequence)]:
+            earlier.overtaken += 1
 
-    def _dequeue(self, admitted: list[PagedSequence[T]]) -> None:
-        gone, still = set(admitted), []
-        for sequence in reversed(self.waiting):
-            if sequence in gone:
-                gone.remove(sequence)
-            else:
-                sequence.overtaken += len(admitted) - len(gone)
-                still.append(sequence)
-        self.waiting = still[::-1]
+    def _release(self, sequence: PagedSequence[T]) -> None:
+        if sequence.blocks:
+            self._give_blocks_back(sequence)
+            self._adapters.touch(sequence.lease)
+        self._adapters.release(sequence.lease)
+
+    def _give_blocks_back(self, sequence: PagedSequence[T]) -> None:
+        self._kv.release(sequence.blocks)
+        sequence.blocks = ()

@@ -121,6 +121,15 @@ def ids() -> Callable[[int, ModelConfig, int], list[int]]:
     return lambda count, shape, seed: random_ids(count, shape.vocabulary, seed)
 
 
+def admit(scheduler):
+    """Starts all that may run now, as an engine does; they themselves."""
+    started = []
+    for group in scheduler.joining():
+        scheduler.start(group)
+        started += group
+    return started
+
+
 @pytest.fixture
 def request_of():
     """Makes requests; ids rise unless given."""

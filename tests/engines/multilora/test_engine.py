@@ -142,7 +142,7 @@ def test_cancelling_frees_blocks_and_pins(serve):
     assert ended == {(first.id, "cancelled"): 2, (third.id, "cancelled"): 1, (second.id, None): 1}
     assert not engine.cancel(second.id)
     assert not engine.busy
-    blocks = engine._scheduler._kv
+    blocks = engine.scheduler._kv
     assert blocks.free == blocks.blocks
     assert outputs(events)[second.id] == list(run(engine, [second])[1][second.id].output_ids)
 

@@ -3,7 +3,8 @@ import pytest
 from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
+from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
+from tests.engines.multilora.conftest import admit
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def scheduler_of(executor):
         registry = AdapterRegistry({name: name for name in "ab"})
         adapters = AdapterCache(registry, str.upper, lambda name: 1, budget, executor)
         limits = {"max_batch_size": 4, "prefill_tokens": 8} | settings
-        return Scheduler(BlockAllocator(blocks, 4), adapters, **limits), adapters
+        return PagedScheduler(BlockAllocator(blocks, 4), adapters, **limits), adapters
 
     return make
 
@@ -34,7 +35,7 @@ def land(executor, adapters):
 def test_decodes_go_first_then_prompts_in_order_of_admission(scheduler_of, sequence_of):
     scheduler, _ = scheduler_of()
     first, second, third = add(scheduler, *(sequence_of(ids=range(length)) for length in (3, 6, 9)))
-    scheduler.admit()
+    admit(scheduler)
     first.computed, first.output = 3, [7]
     assert [(each.sequence, each.count) for each in scheduler.plan()] == [
         (first, 1),
@@ -48,7 +49,7 @@ def test_decodes_go_first_then_prompts_in_order_of_admission(scheduler_of, seque
 def test_a_long_prompt_is_read_in_chunks(scheduler_of, sequence_of):
     scheduler, _ = scheduler_of()
     (sequence,) = add(scheduler, sequence_of(ids=range(20)))
-    scheduler.admit()
+    admit(scheduler)
     read = []
     while not sequence.output:
         (chunk,) = scheduler.plan()
@@ -62,26 +63,26 @@ def test_a_long_prompt_is_read_in_chunks(scheduler_of, sequence_of):
 def test_all_positions_are_reserved_at_admission(scheduler_of, sequence_of):
     scheduler, _ = scheduler_of(blocks=5)
     one, two = add(scheduler, sequence_of(new_tokens=9), sequence_of(new_tokens=6))
-    assert scheduler.admit() == [one]
+    assert admit(scheduler) == [one]
     assert len(one.blocks) == 3
-    scheduler.release(one)
-    assert scheduler.admit() == [two]
+    scheduler.drop(one)
+    assert admit(scheduler) == [two]
 
 
 def test_nobody_overtakes_who_waits_for_blocks(scheduler_of, sequence_of):
     scheduler, _ = scheduler_of(blocks=5)
     one, *_ = add(scheduler, *(sequence_of(new_tokens=tokens) for tokens in (9, 9, 1)))
-    assert scheduler.admit() == [one]
-    assert scheduler.admit() == []
+    assert admit(scheduler) == [one]
+    assert admit(scheduler) == []
 
 
 def test_others_go_on_while_an_adapter_loads(scheduler_of, sequence_of, executor):
     scheduler, adapters = scheduler_of()
     adapters.preload("b")
     slow, *others = add(scheduler, *map(sequence_of, ("a", "b", None)))
-    assert scheduler.admit() == others
+    assert admit(scheduler) == others
     land(executor, adapters)
-    assert scheduler.admit() == [slow]
+    assert admit(scheduler) == [slow]
     assert slow.weights == "A"
     assert (adapters.counts.lookups, adapters.counts.hits) == (2, 1)
 
@@ -89,27 +90,27 @@ def test_others_go_on_while_an_adapter_loads(scheduler_of, sequence_of, executor
 def test_adapters_are_sent_for_while_the_batch_is_full(scheduler_of, sequence_of, executor):
     scheduler, adapters = scheduler_of(max_batch_size=1)
     add(scheduler, *map(sequence_of, (None, "a")))
-    scheduler.admit()
-    assert scheduler.admit() == []
+    admit(scheduler)
+    assert admit(scheduler) == []
     assert adapters.loading
 
 
 def test_a_loaded_adapter_is_kept_for_whom_it_was_loaded(scheduler_of, sequence_of, executor):
     scheduler, adapters = scheduler_of(budget=1, max_batch_size=2)
     one, _ = add(scheduler, *map(sequence_of, "ab"))
-    scheduler.admit()
+    admit(scheduler)
     land(executor, adapters)
-    assert scheduler.admit() == [one]
+    assert admit(scheduler) == [one]
     assert not executor.pending
 
 
 def test_an_adapter_stays_for_who_waits_first(scheduler_of, sequence_of, executor):
     scheduler, adapters = scheduler_of(budget=1, max_batch_size=2)
     first, second, _, _ = add(scheduler, *map(sequence_of, (None, None, "a", "b")))
-    assert scheduler.admit() == [first, second]
-    assert scheduler.admit() == []
+    assert admit(scheduler) == [first, second]
+    assert admit(scheduler) == []
     land(executor, adapters)
-    assert scheduler.admit() == []
+    assert admit(scheduler) == []
     assert adapters.holds(adapters.registry["a"])
     assert not adapters.loading
 
@@ -118,8 +119,8 @@ def test_first_come_is_served_before_resident_ones_need_its_room(scheduler_of, s
     scheduler, adapters = scheduler_of(budget=1)
     adapters.preload("a")
     one, *_ = add(scheduler, *map(sequence_of, "aba"))
-    assert scheduler.admit() == [one]
-    assert scheduler.admit() == []
+    assert admit(scheduler) == [one]
+    assert admit(scheduler) == []
 
 
 def test_adapter_aware_serves_resident_ones_first_but_for_so_long(scheduler_of, sequence_of):
@@ -128,13 +129,13 @@ def test_adapter_aware_serves_resident_ones_first_but_for_so_long(scheduler_of, 
     )
     adapters.preload("a")
     other, *same = add(scheduler, *map(sequence_of, "baaaaa"))
-    assert scheduler.admit() == same[:2]
-    scheduler.release(same[0])
-    assert scheduler.admit() == [same[2]]
-    scheduler.release(same[1])
-    assert scheduler.admit() == []
-    scheduler.release(same[2])
-    assert scheduler.admit() == []
+    assert admit(scheduler) == same[:2]
+    scheduler.drop(same[0])
+    assert admit(scheduler) == [same[2]]
+    scheduler.drop(same[1])
+    assert admit(scheduler) == []
+    scheduler.drop(same[2])
+    assert admit(scheduler) == []
     assert adapters.loading
     assert not adapters.holds(adapters.registry["a"])
     assert other.overtaken == 3
@@ -144,11 +145,11 @@ def test_dropping_frees_blocks_and_pins(scheduler_of, sequence_of):
     scheduler, adapters = scheduler_of(budget=1, blocks=4)
     adapters.preload("a")
     running, waiting = add(scheduler, *(sequence_of("a", new_tokens=12) for _ in range(2)))
-    scheduler.admit()
+    admit(scheduler)
     scheduler.drop(waiting)
     scheduler.drop(running)
     (after,) = add(scheduler, sequence_of("b", new_tokens=12))
-    scheduler.admit()
+    admit(scheduler)
     assert adapters.loading
     assert not scheduler.running
     assert scheduler.waiting == [after]

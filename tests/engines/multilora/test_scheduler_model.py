@@ -15,11 +15,12 @@ from hypothesis.stateful import (
 from pipeline.engines.adapter_cache import AdapterCache
 from pipeline.engines.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.scheduler import QueuePolicy, Scheduler
+from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
 from pipeline.engines.multilora.sequence import PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from tests.engines.conftest import ManualExecutor
+from tests.engines.multilora.conftest import admit
 
 SIZES = {"a": 1, "b": 2, "c": 3, "d": 1, "e": 2, "f": 4}
 VOCABULARY = 97
@@ -62,7 +63,7 @@ class Serving(RuleBasedStateMachine):
         self.kv, self.batch, self.prefill = BlockAllocator(blocks, 4), batch, prefill
         registry = AdapterRegistry({name: name for name in SIZES})
         self.adapters = AdapterCache(registry, str.upper, SIZES.__getitem__, budget, self.executor)
-        self.scheduler = Scheduler(
+        self.scheduler = PagedScheduler(
             self.kv,
             self.adapters,
             max_batch_size=batch,
@@ -101,7 +102,7 @@ class Serving(RuleBasedStateMachine):
             self._compute(chunk)
         for sequence in [chunk.sequence for chunk in plan]:
             if len(sequence.output) == sequence.request.max_new_tokens:
-                self.scheduler.release(sequence)
+                self.scheduler.drop(sequence)
                 self._end(sequence)
                 self.answered[sequence.id] = sequence.output
 
@@ -183,7 +184,7 @@ class Serving(RuleBasedStateMachine):
         queue = list(self.scheduler.waiting)
         patient = {each for each in queue if each.overtaken < self.patience}
         held = {each for each in queue if self.adapters.holds(each.lease.adapter)}
-        admitted = self.scheduler.admit()
+        admitted = admit(self.scheduler)
         loading = {name for _, _, (name,) in self.executor.pending}
         absent = {
             each
