@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.adapters.module_patterns import DEFAULT_TARGETS, is_target, value_for
 from pipeline.models.config import ModelConfig
+from pipeline.models.families import FAMILIES
 from tests.fuzz.small_adapters import KEYS, TARGETS, VALUES
 from tests.fuzz.small_checkpoints import CONFIG
 
@@ -61,7 +62,7 @@ def test_ranks_and_alphas_are_those_that_peft_takes(pattern):
         assert value_for({"rank_pattern": pattern}, "rank_pattern", name, "default") == theirs
 
 
-@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_module_of_the_model_is_known(family):
     values = {key: value for key, value in CONFIG.items() if key != "model_type"}
     with torch.device("meta"):
@@ -71,7 +72,7 @@ def test_every_module_of_the_model_is_known(family):
     assert {*shape.every_module()} == names
 
 
-@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_default_targets_are_pefts(family):
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as MAPPING
 

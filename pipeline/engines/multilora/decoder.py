@@ -42,6 +42,8 @@ class Decoder:
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._rope, self._model, self._format = Rope.of(shape), model, format
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
+        scale = shape.scales.attention
+        self._query_scale = 1.0 if scale is None else scale * shape.head_dim**0.5
         self._space = self._no_space = Workspace.of(0, shape, format, kernels)
 
     @classmethod
@@ -76,6 +78,7 @@ class Decoder:
         space = self._workspace(len(batch.tokens))
         step = self.kernels.begin(batch, *self._rope.angles(batch.positions), pool)
         space.residual.copy_(self._model.embedding[batch.tokens])
+        _multiply_by(self.config.scales.embedding, space.residual)
         delta = None
         for index, layer in enumerate(self._model.layers):
             self._attention(index, layer, step, space, delta)
@@ -94,10 +97,12 @@ class Decoder:
         kernels, normed, epsilon = self.kernels, space.normed, self.config.epsilon
         kernels.norm(space.residual, delta, layer.attention_norm, epsilon, normed)
         self._multiply(index, QKV, layer, step, normed, space.qkv)
+        _multiply_by(self._query_scale, space.qkv[:, : self.config.heads * self.config.head_dim])
         kernels.rotate_and_store(space.qkv, step, index, self._heads, layer.head_norms)
         window = self.config.windows[index]
         kernels.attend(space.qkv, step, index, self._heads, window, space.attended)
         self._multiply(index, OUTPUT, layer, step, space.attended, space.delta)
+        _multiply_by(self.config.scales.residual, space.delta)
 
     def _feed_forward(
         self, index: int, layer: PackedLayer, step: ForwardPass, space: Workspace
@@ -107,6 +112,7 @@ class Decoder:
         self._multiply(index, GATE_UP, layer, step, normed, space.gate_up)
         kernels.gate(space.gate_up, space.gated)
         self._multiply(index, DOWN, layer, step, space.gated, space.delta)
+        _multiply_by(self.config.scales.residual, space.delta)
 
     def _multiply(
         self,
@@ -128,6 +134,9 @@ class Decoder:
         self.kernels.norm(rows, delta, model.final_norm, self.config.epsilon, normed)
         logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
         self.kernels.linear(normed, model.head, logits)
+        _multiply_by(1 / shape.scales.logits, logits)
+        if (cap := shape.scales.logits_cap) is not None:
+            logits.div_(cap).tanh_().mul_(cap)
         return logits[:, : shape.vocabulary]
 
     def _workspace(self, tokens: int) -> Workspace:
@@ -135,3 +144,9 @@ class Decoder:
             self._space = self._no_space  # never two of them at a time
             self._space = Workspace.of(tokens, self.config, self._format, self.kernels)
         return self._space
+
+
+def _multiply_by(scale: float, tensor: Tensor) -> None:
+    """In place, in the families that have such a scale."""
+    if scale != 1.0:
+        tensor.mul_(scale)

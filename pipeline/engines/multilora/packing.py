@@ -64,10 +64,6 @@ class PackedModel:
         return self.bytes + self.embedding.nbytes
 
 
-NORMS = ("q_norm", "k_norm")
-"""Of queries and keys, head by head, in the families that have them."""
-
-
 def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> PackedModel:
     """Read and pack, a thousand rows at a time.
 
@@ -114,15 +110,15 @@ class _Packer:
 def _layer(packer: _Packer, index: int) -> PackedLayer:
     weights, model = packer.checkpoint.weights, packer.checkpoint.config
     prefix = f"model.layers.{index}"
-    norms = None
+    names, norms = model.family.norms, None
     if model.head_norms:
-        query, key = (vector(weights, f"{prefix}.self_attn.{name}.weight") for name in NORMS)
+        query, key = (vector(weights, f"{prefix}.self_attn.{name}.weight") for name in names.heads)
         norms = HeadNorms(query, key, model.epsilon)
     return PackedLayer(
         matrices=tuple(
             packer.matrix([f"{module_of(index, name)}.weight" for name in site]) for site in SITES
         ),
-        attention_norm=vector(weights, f"{prefix}.input_layernorm.weight"),
-        feed_forward_norm=vector(weights, f"{prefix}.post_attention_layernorm.weight"),
+        attention_norm=vector(weights, f"{prefix}.{names.before_attention}.weight"),
+        feed_forward_norm=vector(weights, f"{prefix}.{names.before_feed_forward}.weight"),
         head_norms=norms,
     )
