@@ -41,7 +41,9 @@ class TraceRequest:
 
     def to_inference(self) -> Request:
         """What the engine is asked."""
-        sampling = replace(self.sampling, max_new_tokens=self.max_new_tokens)
+        sampling = self.sampling
+        if sampling.max_new_tokens != self.max_new_tokens:  # Checking parameters takes a while.
+            sampling = replace(sampling, max_new_tokens=self.max_new_tokens)
         if self.by_text:
             return Request(self.id, self.adapter, prompt=self.prompt, sampling=sampling)
         return Request(self.id, self.adapter, prompt_ids=self.prompt_ids, sampling=sampling)

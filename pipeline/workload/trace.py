@@ -59,7 +59,12 @@ class Trace:
 
     def asked(self, sampling: SamplingParams, by_text: bool) -> "Trace":
         """The same requests, whose tokens are all chosen so, and that are given as text or ids."""
-        requests = (replace(each, sampling=sampling, by_text=by_text) for each in self.requests)
+        counts = {each.max_new_tokens for each in self.requests}
+        sampled = {count: replace(sampling, max_new_tokens=count) for count in counts}
+        requests = (
+            replace(each, sampling=sampled[each.max_new_tokens], by_text=by_text)
+            for each in self.requests
+        )
         return replace(self, requests=tuple(requests))
 
     def sidecar(self) -> dict[str, Any]:
