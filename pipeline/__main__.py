@@ -10,7 +10,8 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 from rich.console import Console
 
 from pipeline.errors import UsageError
-from pipeline.launch.plan import Plan, compose
+from pipeline.launch.compose import compose
+from pipeline.launch.plan import Plan
 from pipeline.launch.storage import remedy
 from pipeline.launch.sweep import run_single, run_sweep
 from pipeline.process.signals import Stopped, command

@@ -23,7 +23,7 @@ from pipeline.tracking.run_directory import RunDirectory
 from pipeline.workload.trace import Trace
 
 
-class Progress(Protocol):
+class ProgressListener(Protocol):
     """Is told how far a run has come."""
 
     def stage(self, name: str) -> None:
@@ -51,7 +51,7 @@ class Result:
     cautions: tuple[str, ...] = ()
 
 
-def run(config: RunConfig, directory: RunDirectory, progress: Progress) -> Result:
+def run(config: RunConfig, directory: RunDirectory, progress: ProgressListener) -> Result:
     """Prepare, build, warm up, measure, profile, check and record.
 
     Everything measured is on disk as soon as its iteration has ended.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.__main__ import compose
-from pipeline.launch.overrides import refuse_unread
+from pipeline.launch.overrides import refuse_unused
 from tests.docs.commands import PAGES, Command, Reduction, documented, reduced, reductions
 
 ROOT = Path(__file__).parents[1]
@@ -62,7 +62,7 @@ def test_documented_runs_compose(command, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["pipeline", *arguments, f"paths.runs={tmp_path}"])
     plan = compose()
     assert plan.jobs
-    refuse_unread(plan.jobs, ROOT / "conf")
+    refuse_unused(plan.jobs, ROOT / "conf")
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

@@ -11,7 +11,7 @@ from pipeline.compare.settings import overridden, shared
 from pipeline.errors import Unreadable, UsageError
 from pipeline.files.documents import read_json, reading
 from pipeline.tracking.folders import subfolders
-from pipeline.tracking.sweep_directory import SHEET
+from pipeline.tracking.sweep_directory import MANIFEST
 
 PARTS = {"model": ("model",), "adapters": ("model", "adapters")}
 """What is hashed, and the settings that decide it."""
@@ -42,7 +42,7 @@ def _named(path: Path) -> Iterable[Run]:
 
 
 def _found(path: Path) -> Iterator[Run]:
-    if (path / SHEET).exists():
+    if (path / MANIFEST).exists():
         yield from _sweep(path)
     elif (path / "status.json").exists() or (path / "config.yaml").exists():
         yield read_run(path)
@@ -57,8 +57,8 @@ def _sweep(path: Path) -> Iterator[Run]:
     The jobs' directories need no list to be read.
     """
     try:
-        sheet = read_json(path / SHEET)
-        with reading(path / SHEET):
+        sheet = read_json(path / MANIFEST)
+        with reading(path / MANIFEST):
             jobs = [(path / job["path"], job["overrides"]) for job in sheet["jobs"]]
             command = sheet.get("command")
     except Unreadable as error:

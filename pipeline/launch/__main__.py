@@ -19,8 +19,8 @@ from pipeline.launch.attempt import begin, finished, identity, new_identity
 from pipeline.launch.capacity import search
 from pipeline.launch.execution import execute_alone
 from pipeline.launch.job import Job
-from pipeline.launch.job_line import job_line
 from pipeline.launch.storage import remedy, settle_caches
+from pipeline.launch.sweep_progress import job_line
 from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command
 from pipeline.stages.preflight import preflight

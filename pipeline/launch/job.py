@@ -23,7 +23,7 @@ class Job:
         overrides: what the user typed for it.
         number: its place in the sweep, from 0.
         total: how many jobs the sweep has.
-        unread: those of the overrides that change nothing in this job, and why.
+        unused: those of the overrides that change nothing in this job, and why.
     """
 
     values: dict[str, Any]
@@ -32,7 +32,7 @@ class Job:
     overrides: tuple[str, ...]
     number: int = 0
     total: int = 1
-    unread: Mapping[str, str] = field(default_factory=dict)
+    unused: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def stored(cls, directory: RunDirectory) -> Self:

@@ -11,7 +11,7 @@ from pipeline.config.load import load, resolve, written
 from pipeline.errors import UsageError
 from pipeline.launch.grammar import leaves, parsed
 from pipeline.launch.job import Job
-from pipeline.launch.unread import read, unread
+from pipeline.launch.unused_settings import unused_settings, used_values
 from pipeline.launch.vocabulary import either
 from pipeline.settings import named
 from pipeline.tracking.run_directory import RunDirectory
@@ -31,27 +31,27 @@ def job_of(config: DictConfig, overrides: Sequence[str], directory: RunDirectory
     """
     values = resolve(config)
     typed = load(values)
-    idle = unread(written(config), typed)
-    vain = unread_overrides(overrides, values, idle)
+    idle = unused_settings(written(config), typed)
+    vain = unused_overrides(overrides, values, idle)
     values.pop("redo", None)
     telling = tuple(each for each in overrides if name_of(each) != "redo")
-    return Job(read(values, typed, idle), typed, directory, telling, unread=vain)
+    return Job(used_values(values, typed, idle), typed, directory, telling, unused=vain)
 
 
-def unread_overrides(
-    overrides: Iterable[str], values: Mapping[str, Any], unread: Mapping[str, str]
+def unused_overrides(
+    overrides: Iterable[str], values: Mapping[str, Any], unused: Mapping[str, str]
 ) -> dict[str, str]:
     """The overrides that change nothing in a job, and why.
 
     Args:
         overrides: what was typed for it.
         values: its whole configuration.
-        unread: the settings in it that change nothing, by dotted name, and why.
+        unused: the settings in it that change nothing, by dotted name, and why.
     """
     found: dict[str, str] = {}
     for override in overrides:
         those = _set_by(override, values)
-        reasons = [why for each in those for why in _reasons(each, unread)[:1]]
+        reasons = [why for each in those for why in _reasons(each, unused)[:1]]
         if len(reasons) == len(those):
             found[override] = reasons[0]
     return found
@@ -75,15 +75,15 @@ def refuse_names(overrides: Iterable[str], groups: Mapping[str, str]) -> None:
             )
 
 
-def refuse_unread(jobs: Sequence[Job], conf: Path) -> None:
+def refuse_unused(jobs: Sequence[Job], conf: Path) -> None:
     """Refuse an override that no job reads: whoever typed it believes that it changes something.
 
     Raises:
         UsageError: naming the setting, and who would read it.
     """
-    reading = {name_of(each) for job in jobs for each in job.overrides if each not in job.unread}
+    reading = {name_of(each) for job in jobs for each in job.overrides if each not in job.unused}
     for job in jobs:
-        for override, why in job.unread.items():
+        for override, why in job.unused.items():
             if (name := name_of(override)) not in reading:
                 why = why or _nobody(name, conf)
                 raise UsageError(f"{override.lstrip('+')} changes nothing: {why}")
@@ -99,10 +99,10 @@ def without_repetitions(jobs: Sequence[Job]) -> tuple[list[Job], list[Job]]:
     repeating: list[Job] = []
     first: dict[str, list[str]] = {}
     for job in jobs:
-        telling = [each for each in job.overrides if each not in job.unread]
+        telling = [each for each in job.overrides if each not in job.unused]
         does = json.dumps([job.values, telling], sort_keys=True, default=str)
-        typed = first.setdefault(does, list(job.unread))
-        (kept if typed == list(job.unread) else repeating).append(job)
+        typed = first.setdefault(does, list(job.unused))
+        (kept if typed == list(job.unused) else repeating).append(job)
     return kept, repeating
 
 
@@ -127,9 +127,9 @@ def _nobody(name: str, conf: Path) -> str:
     return f"nothing here takes it over; {those} would, unless given a value of its own"
 
 
-def _reasons(name: str, unread: Mapping[str, str]) -> list[str]:
+def _reasons(name: str, unused: Mapping[str, str]) -> list[str]:
     """Why a setting is not read, or something above it."""
-    return [why for each, why in unread.items() if f"{name}.".startswith(f"{each}.")]
+    return [why for each, why in unused.items() if f"{name}.".startswith(f"{each}.")]
 
 
 def _set_by(override: str, values: Any) -> list[str]:

@@ -1,36 +1,24 @@
 """The jobs of a call, composed and checked before any of them is started."""
 
-import os
-import sys
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline import places
-from pipeline.config.renamed import spelled_today
 from pipeline.errors import UsageError
-from pipeline.launch.composition import ChoicesOnce, composed_once
-from pipeline.launch.flags import read_flags
-from pipeline.launch.grammar import parsed
 from pipeline.launch.job import Job
 from pipeline.launch.overrides import (
     job_of,
     name_of,
     refuse_names,
-    refuse_unread,
+    refuse_unused,
     without_repetitions,
 )
-from pipeline.launch.refusals import Refusals
 from pipeline.launch.resume import placed
 from pipeline.launch.storage import settle_caches
-from pipeline.launch.vocabulary import Vocabulary
 from pipeline.places import CONF
 from pipeline.stages.preflight import preflight
 from pipeline.tracking.run_directory import RunDirectory
@@ -112,7 +100,7 @@ class Plan:
         Raises:
             UsageError: the first fault found.
         """
-        refuse_unread(self.jobs, CONF)
+        refuse_unused(self.jobs, CONF)
         if len({job.config.redo for job in self.jobs}) > 1:
             raise UsageError("redo: is one for the whole call; give it one value")
         for job in self.jobs[:1]:
@@ -144,7 +132,7 @@ class Plan:
 
     def left_out(self) -> str:
         """The jobs that are left out, and the overrides that change nothing in them."""
-        names = dict.fromkeys(each for job in self.repeating for each in map(name_of, job.unread))
+        names = dict.fromkeys(each for job in self.repeating for each in map(name_of, job.unused))
         jobs = f"{len(self.repeating)} of {len(self.repeating) + len(self.jobs)} jobs"
         return f"{jobs}, which don't read {', '.join(names)}"
 
@@ -166,37 +154,3 @@ def _refuse_the_other_directory(typed: Iterable[str], sweep: Path | None) -> Non
     for each in typed:
         if each.startswith(other):
             raise UsageError(f"{each}: this is a {what}, whose directory is {own}=…")
-
-
-def compose() -> Plan:
-    """Let Hydra read the command line and compose every job; nothing is run.
-
-    Raises:
-        UsageError: the command line asks for something that isn't there.
-    """
-    places.register()
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    renamed = {each: new for each in sys.argv[1:] if (new := spelled_today(each)) != each}
-    sys.argv[1:] = [renamed.get(each, each) for each in sys.argv[1:]]
-    flags = read_flags(sys.argv[1:])
-    overrides, plan = parsed(flags.overrides), Plan(renamed=renamed)
-    try:
-        with composed_once(), warnings.catch_warnings():
-            warnings.filterwarnings("error", category=UserWarning, module=r"hydra\.")
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(plan.take)()
-        plan.unfit = dict(ChoicesOnce.left_out)
-        plan.build()
-    except (UsageError, KeyboardInterrupt):
-        plan.tidy()
-        raise
-    except MissingConfigException as error:
-        raise Refusals(overrides, Vocabulary(CONF, flags.config_dir)).line(error) from error
-    except OSError as error:
-        plan.tidy()
-        raise UsageError(
-            f"{error.filename}: {error.strerror}; hydra.run.dir=…, hydra.sweep.dir=… or "
-            "paths.runs=… names another place"
-        ) from error
-    except Exception as error:  # Hydra's, of whatever type: what it calls here only takes notes
-        raise Refusals(overrides, Vocabulary(CONF, flags.config_dir)).line(error) from error
-    return plan

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from pipeline.compare.order import running_order
 from pipeline.errors import Unreadable, UsageError
-from pipeline.launch.account import Account
 from pipeline.launch.attempt import attempt, finished, identity
 from pipeline.launch.capacity import search
 from pipeline.launch.job import Job
-from pipeline.launch.sheet import write_sheet
+from pipeline.launch.manifest import write_manifest
 from pipeline.launch.summary import print_summary
+from pipeline.launch.sweep_progress import SweepProgress
 from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import claimed
 from pipeline.tracking.status import State, Status
@@ -36,14 +36,14 @@ def run_single(job: Job, lock: int, console: Console) -> int:
 def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     """Run what is missing of a sweep, compare, show it, and return the exit code."""
     ordered = in_order(jobs)
-    sweep = write_sheet(jobs, ordered, root, console)
+    sweep = write_manifest(jobs, ordered, root, console)
     tracker = jobs[0].config.tracking.tracker()
     states, turns = [], [replace(job, number=turn) for turn, job in enumerate(ordered)]
-    account = Account(turns, console)
+    progress = SweepProgress(turns, console)
     for job in turns:
-        account.begins(job)
+        progress.begins(job)
         id_ = f"{sweep}/{job.directory.path.name}"
-        states.append(_ran_or_left(job, id_, console, account.ended))
+        states.append(_ran_or_left(job, id_, console, progress.ended))
     _compare(root, console)
     _show_elsewhere(tracker, root, console, sweep=True)
     unfinished = [state for state in states if state is not State.FINISHED]

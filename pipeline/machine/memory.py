@@ -12,7 +12,7 @@ GIGABYTE = 10**9
 
 
 @dataclass(frozen=True)
-class Room:
+class AvailableMemory:
     """Memory there is to be had.
 
     Attributes:
@@ -27,7 +27,7 @@ class Room:
         return f"{self.bytes / GIGABYTE:.3g} GB ({self.whose})"
 
 
-def memory_room(limit_gb: float | None = None) -> Room:
+def available_memory(limit_gb: float | None = None) -> AvailableMemory:
     """The tightest of what is free on the machine and of the limits around this process.
 
     What may be swapped out counts as free.
@@ -38,18 +38,24 @@ def memory_room(limit_gb: float | None = None) -> Room:
     return min(_rooms(limit_gb), key=lambda room: room.bytes)
 
 
-def _rooms(limit_gb: float | None) -> Iterator[Room]:
+def _rooms(limit_gb: float | None) -> Iterator[AvailableMemory]:
     free = psutil.virtual_memory().available + psutil.swap_memory().free
-    yield Room(int(free), "free on this machine")
+    yield AvailableMemory(int(free), "free on this machine")
     group = limits()["memory_bytes"]
     if group is not None:
-        yield Room(int(group), "the control group's limit")
+        yield AvailableMemory(int(group), "the control group's limit")
     for kind, whose in (
         (resource.RLIMIT_DATA, "ulimit -d"),
         (resource.RLIMIT_AS, "ulimit -v"),
     ):
         soft, _ = resource.getrlimit(kind)
         if soft != resource.RLIM_INFINITY:
-            yield Room(soft, whose)
+            yield AvailableMemory(soft, whose)
     if limit_gb is not None:
-        yield Room(int(limit_gb * GIGABYTE), f"limits.memory_gb={limit_gb:g}")
+        yield AvailableMemory(int(limit_gb * GIGABYTE), f"limits.memory_gb={limit_gb:g}")
+
+
+def memory() -> dict[str, int]:
+    """Bytes of memory in all, and those that were free to use."""
+    now = psutil.virtual_memory()
+    return {"total_bytes": now.total, "available_bytes": now.available}

@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from pipeline.machine.kernel_file import text
 
 MACHINE_ID = Path("/etc/machine-id")
@@ -36,9 +34,3 @@ def machine_id(path: Path = MACHINE_ID) -> str | None:
     """
     own = text(path)
     return hmac.new(own.encode(), APPLICATION, "sha256").hexdigest()[:16] if own else None
-
-
-def memory() -> dict[str, int]:
-    """Bytes of memory in all, and those that were free to use."""
-    now = psutil.virtual_memory()
-    return {"total_bytes": now.total, "available_bytes": now.available}

@@ -7,7 +7,7 @@ from pipeline.config.run_config import RunConfig
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
 from pipeline.inference.request import Request
-from pipeline.machine.memory import GIGABYTE, Room, memory_room
+from pipeline.machine.memory import GIGABYTE, AvailableMemory, available_memory
 from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
@@ -18,10 +18,10 @@ WORTH_NAMING = 0.05
 """Share of the whole from which on a purpose is named."""
 
 
-def room_of(config: RunConfig) -> Room:
+def room_of(config: RunConfig) -> AvailableMemory:
     """The memory that a job may come to use."""
     alone = config.isolation == "process"
-    return memory_room(config.limits.memory_gb if alone else None)
+    return available_memory(config.limits.memory_gb if alone else None)
 
 
 def check_trace(config: RunConfig) -> None:
@@ -34,7 +34,7 @@ def check_trace(config: RunConfig) -> None:
     check_needs([Need(f"a trace of {count} requests", count * REQUEST_BYTES)], room_of(config))
 
 
-def check_needs(needs: Sequence[Need], room: Room) -> None:
+def check_needs(needs: Sequence[Need], room: AvailableMemory) -> None:
     """Refuse what together needs more than there is.
 
     Raises:

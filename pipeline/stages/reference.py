@@ -24,9 +24,9 @@ from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError, in_a_line
 from pipeline.files.atomic import whole_file
 from pipeline.inference.sampling_params import SamplingParams
-from pipeline.machine.memory import Room
-from pipeline.machine.threads import check_threads
-from pipeline.machine.versions import versions
+from pipeline.machine.cores import check_threads
+from pipeline.machine.memory import AvailableMemory
+from pipeline.machine.software import versions
 from pipeline.metrics.distributions import Scores
 from pipeline.process.child import Child, Died
 from pipeline.stages.memory import check_needs, room_of
@@ -72,7 +72,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ReferenceRecipe:
     """What the reference is made from; the requests are to be answered greedily."""
 
     engine: EngineSettings
@@ -109,7 +109,7 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     return Reference(identity, answers)
 
 
-def answer(recipe: Recipe) -> dict[str, NDArray[Any]]:
+def answer(recipe: ReferenceRecipe) -> dict[str, NDArray[Any]]:
     """Let the reference generate greedily, then score what it wrote; tensors by name.
 
     Raises:
@@ -134,7 +134,7 @@ def answer(recipe: Recipe) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def _recipe(config: RunConfig, prepared: Prepared) -> Recipe:
+def _recipe(config: RunConfig, prepared: Prepared) -> ReferenceRecipe:
     bounds = config.fidelity
     requests = excerpt(
         prepared.trace.requests, bounds.adapters, bounds.requests_per_adapter, bounds.max_tokens
@@ -149,10 +149,10 @@ def _recipe(config: RunConfig, prepared: Prepared) -> Recipe:
     together = tuple(
         replace(each, iteration=0, scheduled_s=0.0, sampling=plain) for each in requests
     )
-    return Recipe(bounds.reference, serving, together)
+    return ReferenceRecipe(bounds.reference, serving, together)
 
 
-def _identity(recipe: Recipe, model_hash: str) -> dict[str, Any]:
+def _identity(recipe: ReferenceRecipe, model_hash: str) -> dict[str, Any]:
     asked = [
         (request.adapter, request.prompt_ids, request.max_new_tokens) for request in recipe.requests
     ]
@@ -181,7 +181,7 @@ def _read(path: Path, requests: tuple[TraceRequest, ...]) -> tuple[ReferenceAnsw
         return None
 
 
-def _without_room(recipe: Recipe, room: Room) -> str | None:
+def _without_room(recipe: ReferenceRecipe, room: AvailableMemory) -> str | None:
     """Why it needs not be tried: it holds the base unquantised, and what it says of every token."""
     places = sum(request.max_new_tokens for request in recipe.requests)
     width = SCORE_BYTES * recipe.serving.checkpoint.config.vocabulary
@@ -194,7 +194,7 @@ def _without_room(recipe: Recipe, room: Room) -> str | None:
     return None
 
 
-def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
+def _in_its_own_process(recipe: ReferenceRecipe, path: Path) -> str | None:
     """Write the answers to `path`; None, or why there are none."""
     try:
         with Child(_answer, recipe, path) as child:
@@ -204,7 +204,7 @@ def _in_its_own_process(recipe: Recipe, path: Path) -> str | None:
     return None
 
 
-def _answer(recipe: Recipe, path: Path) -> None:
+def _answer(recipe: ReferenceRecipe, path: Path) -> None:
     _write(answer(recipe), path)
 
 

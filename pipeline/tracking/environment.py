@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.machine.cgroup import limits
 from pipeline.machine.cores import cores
-from pipeline.machine.git import git
+from pipeline.machine.memory import memory
 from pipeline.machine.processor import processor
-from pipeline.machine.system import memory, system
-from pipeline.machine.versions import versions
+from pipeline.machine.software import git, versions
+from pipeline.machine.system import system
 from pipeline.settings import named
 
 VARIABLES = (

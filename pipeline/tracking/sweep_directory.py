@@ -9,7 +9,7 @@ from typing import Any, Self
 from pipeline.files.documents import read_json, reading
 from pipeline.tracking.run_directory import STATUS, RunDirectory
 
-SHEET = "sweep.json"
+MANIFEST = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class SweepDirectory:
         Raises:
             Unreadable: it is damaged.
         """
-        sheet: dict[str, Any] = read_json(path / SHEET)
-        with reading(path / SHEET):
-            jobs = {job["path"]: tuple(job["overrides"]) for job in sheet["jobs"]}
-            return cls(path, sheet["id"], sheet["command"], sheet["started"], jobs)
+        manifest: dict[str, Any] = read_json(path / MANIFEST)
+        with reading(path / MANIFEST):
+            jobs = {job["path"]: tuple(job["overrides"]) for job in manifest["jobs"]}
+            return cls(path, manifest["id"], manifest["command"], manifest["started"], jobs)
 
     def runs(self) -> Iterator[RunDirectory]:
         """The jobs that have begun, in order."""
@@ -61,7 +61,7 @@ class SweepDirectory:
 
 def is_sweep(path: Path) -> bool:
     """Whether `path` is a sweep directory."""
-    return (path / SHEET).is_file()
+    return (path / MANIFEST).is_file()
 
 
 def is_run(path: Path) -> bool:

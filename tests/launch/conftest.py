@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline.launch.plan import compose
+from pipeline.launch.compose import compose
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.launch.plan import CONF
+from pipeline.places import CONF
 
 
 def only(plan):

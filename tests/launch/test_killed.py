@@ -17,7 +17,7 @@ import pytest
 from pipeline.__main__ import main
 from pipeline.errors import UsageError
 from pipeline.launch import sweep as launch_sweep
-from pipeline.launch.plan import compose
+from pipeline.launch.compose import compose
 from pipeline.process.signals import Stopped, stoppable
 from pipeline.tracking import lock
 from pipeline.tracking.lock import claimed, is_claimed

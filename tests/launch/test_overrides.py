@@ -14,7 +14,7 @@ from pipeline.compare.cells import place
 from pipeline.compare.run import Run
 from pipeline.config.load import load
 from pipeline.errors import UsageError
-from pipeline.launch.overrides import job_of, name_of, refuse_unread, takers, without_repetitions
+from pipeline.launch.overrides import job_of, name_of, refuse_unused, takers, without_repetitions
 from pipeline.settings import flatten
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.workload.shared import as_drawn
@@ -64,7 +64,7 @@ def job(tmp_path):
 )
 def test_what_no_job_reads_is_refused_naming_who_would(typed, said, job):
     with pytest.raises(UsageError) as refusal:
-        refuse_unread([job(*typed)], CONF)
+        refuse_unused([job(*typed)], CONF)
     line = str(refusal.value)
     assert line.startswith(f"{typed[-1]} changes nothing: ") and said in line and "\n" not in line
 
@@ -84,12 +84,12 @@ def test_what_no_job_reads_is_refused_naming_who_would(typed, said, job):
     ],
 )
 def test_what_a_chosen_component_takes_over_is_read(typed, job):
-    refuse_unread([job(*typed)], CONF)
+    refuse_unused([job(*typed)], CONF)
 
 
 def test_what_an_experiment_sets_is_not_typed(job):
     made = job("+experiment=zipf", "workload/popularity=uniform")
-    refuse_unread([made], CONF)
+    refuse_unused([made], CONF)
     assert "alpha" not in made.values["workload"], "but it isn't read either"
 
 
@@ -100,7 +100,7 @@ def test_one_job_that_reads_it_is_enough_and_the_others_are_one(job):
         for law in ("zipf", "uniform")
         for alpha in (0, 1, 2)
     ]
-    refuse_unread(jobs, CONF)
+    refuse_unused(jobs, CONF)
     kept, repeating = without_repetitions(jobs)
     assert [each.overrides for each in repeating] == [jobs[4].overrides, jobs[5].overrides]
     assert [each.values["workload"].get("alpha") for each in kept] == [0.0, 1.0, 2.0, None]
@@ -109,7 +109,7 @@ def test_one_job_that_reads_it_is_enough_and_the_others_are_one(job):
 def test_an_engine_entered_twice_stays_twice(job):
     jobs = [job(each, "workload/popularity=uniform") for each in ("engine=noop", "engine=noop")]
     assert without_repetitions(jobs) == (jobs, [])
-    again = [replace(each, unread={"workload.alpha=1": ""}) for each in jobs]
+    again = [replace(each, unused={"workload.alpha=1": ""}) for each in jobs]
     assert without_repetitions(again) == (again, [])
 
 

@@ -17,7 +17,7 @@ from pipeline.launch import sweep
 from pipeline.launch.job import Job
 from pipeline.launch.resume import placed
 from pipeline.tracking.run_directory import RunDirectory
-from pipeline.tracking.sweep_directory import SHEET
+from pipeline.tracking.sweep_directory import MANIFEST
 
 Values = Callable[..., dict[str, Any]]
 
@@ -36,7 +36,7 @@ def begin(placed: Sequence[Job], root: Path) -> None:
         job.directory.write_config(yaml.safe_dump(job.values))
     listed = [{"path": job.directory.path.name, "overrides": []} for job in placed]
     sheet = {"id": "s", "command": "c", "started": "2026-11-01T10:00:00+00:00", "jobs": listed}
-    (root / SHEET).write_text(json.dumps(sheet))
+    (root / MANIFEST).write_text(json.dumps(sheet))
 
 
 def asked(engines: str, repeats: int) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def test_a_sweep_with_more_repeats_runs_and_compares_all_of_them(
             directory = RunDirectory(tmp_path / str(number))
             wanted.append(Job(made, load(made), directory, (str(number),), number, len(asked)))
         assert sweep.run_sweep(placed(wanted, tmp_path), tmp_path, Console(file=printed)) == 0
-        read: dict[str, Any] = json.loads((tmp_path / SHEET).read_text())
+        read: dict[str, Any] = json.loads((tmp_path / MANIFEST).read_text())
         return read
 
     first = run(0)

@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from pipeline.machine import memory
-from pipeline.machine.memory import memory_room
+from pipeline.machine.memory import available_memory
 
 
 @pytest.fixture
@@ -37,6 +37,6 @@ class _Free:
 )
 def test_the_tightest_bound_counts_and_is_named(given, limit, room, whose, around):
     around(*given)
-    found = memory_room(limit)
+    found = available_memory(limit)
     assert (found.bytes, found.whose) == (room, whose)
     assert whose in str(found)

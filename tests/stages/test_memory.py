@@ -5,7 +5,7 @@ from collections import namedtuple
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.machine.memory import Room
+from pipeline.machine.memory import AvailableMemory
 from pipeline.stages import disk, memory
 from pipeline.stages.preflight import preflight
 
@@ -32,8 +32,8 @@ def room(monkeypatch):
     usage = namedtuple("usage", "free")
 
     def set_(gigabytes, free=1e6):
-        there = Room(int(gigabytes * 1e9), "there")
-        monkeypatch.setattr(memory, "memory_room", lambda limit: there)
+        there = AvailableMemory(int(gigabytes * 1e9), "there")
+        monkeypatch.setattr(memory, "available_memory", lambda limit: there)
         monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage(int(free * 1e9)))
 
     return set_

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import WEIGHTS
-from pipeline.machine.memory import Room
+from pipeline.machine.memory import AvailableMemory
 from pipeline.stages import reference as stage
 from pipeline.stages.reference import refer
 
@@ -97,7 +97,7 @@ def test_a_reference_cut_short_is_made_again(made: Any, monkeypatch: Any, tmp_pa
 
 def test_what_there_is_no_memory_for_is_not_tried(made: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(stage, "_in_its_own_process", forbidden)
-    monkeypatch.setattr(stage, "room_of", lambda config: Room(10**7, "there"))
+    monkeypatch.setattr(stage, "room_of", lambda config: AvailableMemory(10**7, "there"))
     trouble = made().trouble
     assert trouble.startswith("the reference could not be made: memory: at least 0.0")
     assert "weights in fp32" in trouble and "(there)" in trouble

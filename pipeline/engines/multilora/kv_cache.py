@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pipeline.engines.needs import cached
-from pipeline.machine.memory import memory_room
+from pipeline.machine.memory import available_memory
 from pipeline.models.config import ModelConfig
 
 USUAL = 1024
@@ -18,7 +18,7 @@ def pool_tokens(model: ModelConfig, max_batch_size: int, said: int | None = None
     if said is not None:
         return said
     usual = max_batch_size * min(USUAL, model.positions)
-    room = memory_room().bytes // SHARE // bytes_per_token(model)
+    room = available_memory().bytes // SHARE // bytes_per_token(model)
     return min(max(usual, model.positions), room)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.engines.multilora import kv_cache
 from pipeline.engines.multilora.kv_cache import BlockAllocator, bytes_per_token, pool_tokens
 from pipeline.kernels.kv_pool import KvPool
-from pipeline.machine.memory import Room
+from pipeline.machine.memory import AvailableMemory
 
 
 @given(
@@ -56,7 +56,9 @@ def test_blocks_given_back_go_out_first_so_that_untouched_ones_cost_no_memory():
 
 @pytest.fixture
 def free(monkeypatch):
-    return lambda count: monkeypatch.setattr(kv_cache, "memory_room", lambda: Room(count, "it"))
+    return lambda count: monkeypatch.setattr(
+        kv_cache, "available_memory", lambda: AvailableMemory(count, "it")
+    )
 
 
 def test_bytes_are_those_of_the_pool(tiny):

@@ -5,13 +5,14 @@ import threading
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.machine import threads
+from pipeline.machine import cores
+from pipeline.machine.cores import check_threads
 
 
 def test_those_that_can_be_had_leave_nothing_behind():
     before = threading.active_count()
-    threads.check_threads(1)
-    threads.check_threads(8)
+    check_threads(1)
+    check_threads(8)
     assert threading.active_count() == before
 
 
@@ -26,7 +27,7 @@ def test_those_that_cant_are_refused_in_one_line(monkeypatch):
             super().start()
 
     before = threading.active_count()
-    monkeypatch.setattr(threads, "Thread", Few)
+    monkeypatch.setattr(cores, "Thread", Few)
     with pytest.raises(UsageError, match=r"threads=9: this process may start no more than 4 \(can"):
-        threads.check_threads(9)
+        check_threads(9)
     assert threading.active_count() == before

@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline import places
-from pipeline.launch.composition import ChoicesOnce, composed_once
+from pipeline.launch.config_loader import CachedConfigLoader, composed_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def loaders() -> Any:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         own = GlobalHydra.instance().config_loader()
         assert isinstance(own, ConfigLoaderImpl)
-        ours = ChoicesOnce(own.get_search_path())
+        ours = CachedConfigLoader(own.get_search_path())
         master = own.load_configuration("config", ["hydra.sweep.dir=/somewhere"], RunMode.MULTIRUN)
         HydraConfig.instance().set_config(master)
         yield own, ours, master
@@ -72,5 +72,5 @@ def test_hydra_is_itself_again_afterwards() -> None:
     from hydra._internal import hydra as internals
 
     with composed_once():
-        assert internals.ConfigLoaderImpl is ChoicesOnce
+        assert internals.ConfigLoaderImpl is CachedConfigLoader
     assert internals.ConfigLoaderImpl is ConfigLoaderImpl

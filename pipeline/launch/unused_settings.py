@@ -18,7 +18,7 @@ NOBODY = ""
 _TAKEN = re.compile(r"\$\{(\.*)([^${}:]+)\}")
 
 
-def unread(written: Mapping[str, Any], settings: Any) -> dict[str, str]:
+def unused_settings(written: Mapping[str, Any], settings: Any) -> dict[str, str]:
     """Dotted names of the settings that change nothing, each with the reason why.
 
     Args:
@@ -35,7 +35,9 @@ def unread(written: Mapping[str, Any], settings: Any) -> dict[str, str]:
     return found
 
 
-def read(values: Mapping[str, Any], settings: Any, idle: Mapping[str, str]) -> dict[str, Any]:
+def used_values(
+    values: Mapping[str, Any], settings: Any, idle: Mapping[str, str]
+) -> dict[str, Any]:
     """The resolved values that count, numbers as they were understood: `1` and `"1"` as 1.0.
 
     What has no default stays, for without it nothing could be built from these values again.
@@ -43,10 +45,10 @@ def read(values: Mapping[str, Any], settings: Any, idle: Mapping[str, str]) -> d
     Raises:
         UsageError: yes or no was given for a number.
     """
-    return _read(values, settings, "", idle)
+    return _used(values, settings, "", idle)
 
 
-def _read(
+def _used(
     values: Mapping[Any, Any], node: Any, path: str, idle: Mapping[str, str]
 ) -> dict[Any, Any]:
     kept = {}
@@ -56,7 +58,7 @@ def _read(
             continue
         typed = node.get(name) if isinstance(node, Mapping) else getattr(node, str(name), None)
         nested = isinstance(value, Mapping)
-        kept[name] = _read(value, typed, below, idle) if nested else _number(value, typed, below)
+        kept[name] = _used(value, typed, below, idle) if nested else _number(value, typed, below)
     return kept
 
 

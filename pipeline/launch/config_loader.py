@@ -30,7 +30,7 @@ BASIC = {"hydra/launcher": "basic", "hydra/sweeper": "basic"}
 OWN = "hydra._internal.core_plugins."
 
 
-class ChoicesOnce(ConfigLoaderImpl):  # type: ignore[misc]
+class CachedConfigLoader(ConfigLoaderImpl):  # type: ignore[misc]
     """Merges the files of each combination of choices once, and gives jobs a copy each.
 
     Attributes:
@@ -107,10 +107,11 @@ class ChoicesOnce(ConfigLoaderImpl):  # type: ignore[misc]
 
 @contextmanager
 def composed_once() -> Iterator[None]:
-    """While this lasts, `hydra.main` composes each job of a sweep once, and by `ChoicesOnce`."""
-    ChoicesOnce.left_out.clear()
+    """While this lasts, `hydra.main` composes each job of a sweep once, by our loader."""
+    CachedConfigLoader.left_out.clear()
     loader, rehearse = internals.ConfigLoaderImpl, Sweeper.validate_batch_is_legal
-    internals.ConfigLoaderImpl, Sweeper.validate_batch_is_legal = ChoicesOnce, lambda *_: None
+    internals.ConfigLoaderImpl = CachedConfigLoader
+    Sweeper.validate_batch_is_legal = lambda *_: None
     try:
         yield
     finally:

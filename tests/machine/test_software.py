@@ -1,11 +1,11 @@
-"""The state of the source that a run was made from."""
+"""The state of the source that a run was made from, and the libraries."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from pipeline.machine.git import git
+from pipeline.machine.software import git, versions
 
 NOWHERE = {"commit": None, "dirty": None, "changes": None}
 
@@ -30,3 +30,9 @@ def test_git_says_commit_and_dirt(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert dirty["changes"] != git(tmp_path)["changes"]
     monkeypatch.setenv("PATH", "")
     assert git(tmp_path) == NOWHERE
+
+
+def test_a_library_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.machine.software.LIBRARIES", ("numpy", "no-such-library"))
+    assert versions()["no-such-library"] is None
+    assert versions()["numpy"]

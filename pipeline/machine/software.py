@@ -1,8 +1,9 @@
-"""Which state of the source a run was made from."""
+"""What a run is made from: the state of the source, and the versions of the libraries."""
 
 import hashlib
 import os
 import subprocess
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,31 @@ def _ask(folder: Path | None, *question: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip()
+
+
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "peft",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "mlflow",
+    "hydra-core",
+    "omegaconf",
+    "llama-cpp-python",
+    "bitsandbytes",
+)
+"""Those whose version can change a number; the last two are optional."""
+
+
+def versions() -> dict[str, str | None]:
+    """Version by library, read from its metadata without importing it; None if not installed."""
+    return {library: _version(library) for library in LIBRARIES}
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None

@@ -7,12 +7,9 @@ import pytest
 from rich.console import Console
 
 from pipeline.errors import shortened
-from pipeline.launch import account as module
-from pipeline.launch.account import Account
-from pipeline.launch.heading import headings
+from pipeline.launch import sweep_progress as module
 from pipeline.launch.job import Job, Outcome, ended
-from pipeline.launch.job_line import job_line
-from pipeline.launch.pace import Pace, clock
+from pipeline.launch.sweep_progress import RemainingTime, SweepProgress, clock, headings, job_line
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
@@ -71,7 +68,7 @@ def test_a_heading_is_cut_to_the_width(width, text):
 
 def test_what_is_left_is_told_from_jobs_of_the_same_engine(jobs):
     slow, fast, other = jobs(("engine=merged",), ("engine=multilora",), ("engine=noop",))
-    pace = Pace()
+    pace = RemainingTime()
     assert pace.left([slow]) is None
     pace.took(slow, 30)
     pace.took(fast, 10)
@@ -111,7 +108,7 @@ def test_the_account_of_a_sweep(jobs, monkeypatch):
     monkeypatch.setattr(module, "monotonic", lambda: next(stamps))
     swept = jobs(("repeat=0", "engine=noop"), ("repeat=1", "engine=noop"))
     out = io.StringIO()
-    account = Account(swept, Console(file=out, width=80))
+    account = SweepProgress(swept, Console(file=out, width=80))
     for job in swept:
         account.begins(job)
         finish(job, Outcome(State.FINISHED), METRICS)

@@ -13,10 +13,12 @@ from pipeline.files.documents import read_json, reading, write_json
 from pipeline.launch.attempt import identity
 from pipeline.launch.job import Job, now
 from pipeline.tracking.run_directory import CONFIG, RunDirectory
-from pipeline.tracking.sweep_directory import SHEET, SweepDirectory, is_sweep
+from pipeline.tracking.sweep_directory import MANIFEST, SweepDirectory, is_sweep
 
 
-def write_sheet(jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console: Console) -> str:
+def write_manifest(
+    jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console: Console
+) -> str:
     """Write down what was asked for, and in which order it runs; the sweep's id.
 
     A sweep that goes on keeps its id, and the runs that this time aren't asked for.
@@ -30,7 +32,7 @@ def write_sheet(jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console
     yet = [job.directory.path.name for job in ordered]
     order = dict.fromkeys([*(path for path in before["ran"] if path in begun), *kept, *yet])
     command = " ".join(["python -m pipeline", *sys.argv[1:]])
-    sheet = {
+    manifest = {
         "id": before["id"],
         "command": before["command"] if kept else command,
         "started": before["started"],
@@ -38,19 +40,19 @@ def write_sheet(jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console
         "order": [paths.index(path) for path in order],
         "jobs": [{"path": path, "overrides": each} for path, each in (asked | kept).items()],
     }
-    write_json(root / SHEET, sheet)
-    return str(sheet["id"])
+    write_json(root / MANIFEST, manifest)
+    return str(manifest["id"])
 
 
 def _before(root: Path, console: Console) -> dict[str, Any]:
-    """What the sheet says already, and the paths of the jobs in the order in which they `ran`."""
+    """What it says already, and the paths of the jobs in the order in which they `ran`."""
     if is_sweep(root):
         try:
             SweepDirectory.read(root)
-            sheet = read_json(root / SHEET)
-            with reading(root / SHEET):
-                ran = [sheet["jobs"][number]["path"] for number in sheet.get("order", ())]
-            return {**sheet, "ran": ran}
+            manifest = read_json(root / MANIFEST)
+            with reading(root / MANIFEST):
+                ran = [manifest["jobs"][number]["path"] for number in manifest.get("order", ())]
+            return {**manifest, "ran": ran}
         except Unreadable as error:
             console.print(f"{error}; it is written anew", markup=False, soft_wrap=True)
     return {"id": _id_of_runs(root), "started": now(), "jobs": (), "ran": ()}

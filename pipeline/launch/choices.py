@@ -1,0 +1,123 @@
+"""What a command line and its experiments choose, by the place in the configuration."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra.core.default_element import ConfigDefault, GroupDefault
+from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import OmegaConf
+
+from pipeline.errors import UsageError, shortened
+from pipeline.launch.grammar import leaves
+
+EXPERIMENTS = "experiment/"
+TOGETHER = "arm"
+"""The group whose choices are choices of other groups, with values of theirs."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A file that was chosen for a place in the configuration."""
+
+    group: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Of the file, below `conf/`."""
+        return f"{self.group}/{self.name}"
+
+
+class Choices:
+    """What was typed, and what the experiments choose that were typed.
+
+    Attributes:
+        typed: choices of the command line by place; what `arm=` chooses, too.
+        together: values that `arm=` sets.
+        own: names that the experiments themselves choose, by place.
+    """
+
+    def __init__(self, files: CachingConfigRepository, overrides: Sequence[Override]) -> None:
+        """Look into the files that were chosen.
+
+        Raises:
+            UsageError: what was typed contradicts itself.
+        """
+        self._files = files
+        self._overrides = [each for each in overrides if not each.is_sweep_override()]
+        self.together: dict[str, Any] = {}
+        self.typed = dict(self._typed())
+        self.own = self._of_experiments()
+
+    def load(self, path: str) -> ConfigResult | None:
+        """A file as it is written."""
+        return CachingConfigRepository.load_config(self._files, path)
+
+    def overriding(self, path: str) -> Iterator[tuple[str, Choice]]:
+        """What a file chooses for other places than its own."""
+        file = self.load(path)
+        for each in groups(file) if file else ():
+            if each.override and isinstance(each.value, str):
+                yield place(each), Choice(str(each.group).lstrip("/"), each.value)
+
+    def _typed(self) -> Iterator[tuple[str, Choice]]:
+        for override in self._overrides:
+            group, name = str(override.key_or_group), override.value()
+            chooses = isinstance(name, str) and self._files.group_exists(group)
+            if override.is_delete() or not chooses:
+                continue
+            if group == TOGETHER:
+                yield from self._arm(Choice(group, name), str(override.input_line))
+            elif f"{group}/" != EXPERIMENTS:
+                yield override.package or group.replace("/", "."), Choice(group, name)
+
+    def _arm(self, choice: Choice, typed: str) -> Iterator[tuple[str, Choice]]:
+        """What one file chooses and sets, held against the rest of the command line."""
+        file = self.load(choice.path)
+        if file is None:
+            return
+        chosen = dict(self.overriding(choice.path))
+        self.together = dict(leaves("", plain(file)))
+        says = {where: each.name for where, each in chosen.items()} | self.together
+        for override in self._overrides:
+            name = override.package or str(override.key_or_group).replace("/", ".")
+            for leaf, value in leaves(name, override.value()):
+                if leaf in says and says[leaf] != value:
+                    other = shortened(str(override.input_line))
+                    raise UsageError(
+                        f"{typed} and {other} contradict: the former means {leaf}={says[leaf]}; "
+                        "leave one out"
+                    )
+        yield from chosen.items()
+
+    def _of_experiments(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        names = [e.value() for e in self._overrides if f"{e.key_or_group}/" == EXPERIMENTS]
+        paths = [f"{EXPERIMENTS}{name}" for name in names]
+        for path in paths:
+            for where, choice in self.overriding(path):
+                found.setdefault(where, set()).add(choice.name)
+            file = self.load(path)
+            below = (each for each in (file and file.defaults_list) or () if not each.is_self())
+            paths += [f"{EXPERIMENTS}{e.path}" for e in below if isinstance(e, ConfigDefault)]
+        return found
+
+
+def plain(file: ConfigResult) -> dict[str, Any]:
+    """The values of a file, interpolations as they were written."""
+    values = OmegaConf.to_container(file.config, resolve=False)
+    assert isinstance(values, dict)
+    return {str(name): value for name, value in values.items()}
+
+
+def groups(file: ConfigResult) -> Iterable[GroupDefault]:
+    """What a file's list of defaults chooses."""
+    return [each for each in file.defaults_list or () if isinstance(each, GroupDefault)]
+
+
+def place(default: GroupDefault) -> str:
+    """Where in the configuration it is chosen, from where its file stands."""
+    return str(default.package or str(default.group).lstrip("/").replace("/", "."))
