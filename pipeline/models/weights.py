@@ -86,6 +86,9 @@ class OpenWeights:
     ) -> None:
         self._closing.close()
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
     def __getitem__(self, name: str) -> StoredTensor:
         return self._tensors[name]
 

@@ -1,6 +1,6 @@
 """A checkpoint's weights, packed for the kernels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,11 +9,15 @@ from torch import Tensor
 from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.settings import HEAD_PRECISION
 from pipeline.engines.multilora.sites import SITES, module_of
-from pipeline.engines.multilora.weights import Rows, stacked, vector
+from pipeline.errors import UsageError
 from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
 from pipeline.kernels.kernels import HeadNorms, Kernels
 from pipeline.kernels.layout import Matrix, panels
+from pipeline.kernels.memory import lazy_bytes
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
+from pipeline.models.safetensors_header import StoredTensor
+from pipeline.models.weights import OpenWeights
 
 ROWS_AT_ONCE = 16 * PANEL
 """Rows that are held in fp32 while a matrix is packed, so that a second copy never exists."""
@@ -72,53 +76,89 @@ def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kerne
         precision: of all but the output layer.
         kernels: that will read what is packed.
     """
-    packer = _Packer(checkpoint, FORMATS[precision], kernels)
-    head_packer = replace(packer, format=FORMATS[HEAD_PRECISION[precision]])
-    weights, layers = checkpoint.weights, range(checkpoint.config.layers)
-    return PackedModel(
-        embedding=Embedding.open(weights.tensors[checkpoint.embedding]),
-        layers=tuple(_layer(packer, index) for index in layers),
-        final_norm=vector(weights, "model.norm.weight"),
-        head=head_packer.matrix([checkpoint.head]),
-    )
+    model = checkpoint.config
+    with checkpoint.weights.open() as opened:
+        packer = _Packer(opened, FORMATS[precision], kernels)
+        head_packer = replace(packer, format=FORMATS[HEAD_PRECISION[precision]])
+        return PackedModel(
+            embedding=Embedding.open(opened[checkpoint.embedding]),
+            layers=tuple(_layer(packer, each, model) for each in range(model.layers)),
+            final_norm=packer.vector("model.norm.weight"),
+            head=head_packer.matrix([checkpoint.head]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class _Packer:
-    checkpoint: Checkpoint
+    """Reads what it packs, a few rows at a time, and keeps nothing of it."""
+
+    weights: OpenWeights
     format: WeightFormat
     kernels: Kernels
 
     def matrix(self, names: Sequence[str]) -> Matrix:
         """One matrix of those tensors above one another, with their biases."""
-        tensors = self.checkpoint.weights.tensors
-        parts = [Rows(tensors[name]) for name in names]
+        parts = [self.weights[name] for name in names]
         rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
-        pieces = stacked(parts, ROWS_AT_ONCE)
-        data = self.kernels.pack(pieces, rows, columns, self.format)
+        data = self.kernels.pack(self._stacked(parts), rows, columns, self.format)
         return Matrix(self.format, rows, columns, data, self._bias(names, rows))
 
+    def vector(self, name: str) -> Tensor:
+        """A small tensor, such as a norm's weight, fp32."""
+        return self._numbers(self.weights[name]).float().clone()
+
     def _bias(self, names: Sequence[str], rows: int) -> Tensor | None:
-        weights = self.checkpoint.weights
         biases = [name.removesuffix("weight") + "bias" for name in names]
-        if not any(name in weights for name in biases):
+        if not any(name in self.weights for name in biases):
             return None
         padding = torch.zeros(panels(rows) * PANEL - rows)
-        return torch.cat([*(vector(weights, name) for name in biases), padding])
+        return torch.cat([*map(self.vector, biases), padding])
+
+    def _stacked(self, parts: Sequence[StoredTensor]) -> Iterator[Tensor]:
+        """Tensors above one another, fp32, `ROWS_AT_ONCE` at a time; the last may be fewer.
+
+        Each piece takes the place of the one before. That place isn't in the heap, where whatever
+        is made in between would leave holes that no later piece fits.
+        """
+        columns, total = parts[0].shape[1], sum(part.shape[0] for part in parts)
+        rows = min(ROWS_AT_ONCE, total)
+        piece = lazy_bytes(4 * rows * columns).view(torch.float32).view(rows, columns)
+        filled = 0
+        for part in parts:
+            start = 0
+            while start < part.shape[0]:
+                stop = min(part.shape[0], start + rows - filled)
+                piece[filled : filled + stop - start] = self._numbers(part.rows(start, stop))
+                filled, start = filled + stop - start, stop
+                if filled == rows:
+                    yield piece
+                    filled = 0
+        if filled:
+            yield piece[:filled]
+
+    def _numbers(self, stored: StoredTensor) -> Tensor:
+        """As they are stored, mapped only while the tensor lives.
+
+        Pages once read would else stay in memory, beside the packed weights.
+        """
+        found = self.weights.tensor(stored)
+        # Once packed into integers it could no longer be told. Needs no memory, unlike isfinite.
+        if not all(extreme.isfinite() for extreme in found.aminmax()):
+            raise UsageError(f"{stored.path}: {stored.name} holds NaN or infinity")
+        return found
 
 
-def _layer(packer: _Packer, index: int) -> PackedLayer:
-    weights, model = packer.checkpoint.weights, packer.checkpoint.config
+def _layer(packer: _Packer, index: int, model: ModelConfig) -> PackedLayer:
     prefix = f"model.layers.{index}"
     names, norms = model.family.norms, None
     if model.head_norms:
-        query, key = (vector(weights, f"{prefix}.self_attn.{name}.weight") for name in names.heads)
+        query, key = (packer.vector(f"{prefix}.self_attn.{name}.weight") for name in names.heads)
         norms = HeadNorms(query, key, model.epsilon)
     return PackedLayer(
         matrices=tuple(
             packer.matrix([f"{module_of(index, name)}.weight" for name in site]) for site in SITES
         ),
-        attention_norm=vector(weights, f"{prefix}.{names.before_attention}.weight"),
-        feed_forward_norm=vector(weights, f"{prefix}.{names.before_feed_forward}.weight"),
+        attention_norm=packer.vector(f"{prefix}.{names.before_attention}.weight"),
+        feed_forward_norm=packer.vector(f"{prefix}.{names.before_feed_forward}.weight"),
         head_norms=norms,
     )
