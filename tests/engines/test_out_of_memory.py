@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from peft import PeftModel
 
-from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.multilora import decoder, engine, kv_cache, lora

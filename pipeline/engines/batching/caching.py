@@ -7,8 +7,8 @@ from threading import Lock
 from typing import Any
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.adapter_cache import AdapterCache
-from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.engine import BatchingEngine
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import EngineSettings, Serving

@@ -8,7 +8,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.adapter_registry import AdapterGeneration
+from pipeline.engines.batching.adapter_registry import AdapterGeneration
 from pipeline.engines.llama_cpp.batch import Batch, Chunk, Flat
 from pipeline.engines.llama_cpp.model import AdapterHandle, LoadError, Model
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.adapter_cache import AdapterCache
-from pipeline.engines.adapter_loaders import StepLoader
-from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_loaders import StepLoader
+from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import Batch, ContinuousEngine
 from pipeline.engines.batching.intake import Intake

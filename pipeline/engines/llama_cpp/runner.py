@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.active_adapter import ActiveAdapter
-from pipeline.engines.adapter_registry import AdapterGeneration
+from pipeline.engines.batching.active_adapter import ActiveAdapter
+from pipeline.engines.batching.adapter_registry import AdapterGeneration
 from pipeline.engines.llama_cpp.batch import Chunk
 from pipeline.engines.llama_cpp.context import Context
 from pipeline.engines.llama_cpp.files import Files

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pipeline.engines.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.batching.sequence import Sequence
 

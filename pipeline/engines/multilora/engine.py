@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.adapter_cache import AdapterCache
-from pipeline.engines.adapter_loaders import background_loader
-from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_loaders import background_loader
+from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import Batch, ContinuousEngine
 from pipeline.engines.batching.intake import Intake
@@ -104,12 +104,12 @@ class Multilora(ContinuousEngine, CachingEngine):
     @property
     def kv_bytes(self) -> int:
         """Of the blocks that were held; the rest of the pool has never been touched."""
-        return self._blocks.peak * self._pool.block_bytes
+        return self._blocks.peak_blocks * self._pool.block_bytes
 
     @property
     def adapter_bytes(self) -> int:
         """Loads in flight included."""
-        return self.cache.peak
+        return self.cache.peak_used
 
     @property
     def adapter_counts(self) -> AdapterCounts:

@@ -37,13 +37,13 @@ class BlockAllocator:
     Attributes:
         blocks: blocks of the pool.
         block_size: positions in a block.
-        peak: blocks that were held when most were.
+        peak_blocks: blocks that were held when most were.
     """
 
     def __init__(self, blocks: int, block_size: int) -> None:
         self.blocks, self.block_size = blocks, block_size
         self._stack, self._free = list(range(blocks - 1, -1, -1)), blocks
-        self.peak = 0
+        self.peak_blocks = 0
 
     @property
     def free(self) -> int:
@@ -71,7 +71,7 @@ class BlockAllocator:
         left = self._free - needed
         taken = tuple(reversed(self._stack[left : self._free]))
         self._free = left
-        self.peak = max(self.peak, self.blocks - left)
+        self.peak_blocks = max(self.peak_blocks, self.blocks - left)
         return taken
 
     def release(self, blocks: Iterable[int]) -> None:

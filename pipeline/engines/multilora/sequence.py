@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Generic
 
-from pipeline.engines.adapter_registry import T
+from pipeline.engines.batching.adapter_registry import T
 from pipeline.engines.batching.sequence import Sequence
 
 

@@ -11,10 +11,10 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.active_adapter import ActiveAdapter
-from pipeline.engines.adapter_cache import AdapterCache
-from pipeline.engines.adapter_loaders import StepLoader
-from pipeline.engines.adapter_registry import AdapterGeneration, AdapterRegistry
+from pipeline.engines.batching.active_adapter import ActiveAdapter
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_loaders import StepLoader
+from pipeline.engines.batching.adapter_registry import AdapterGeneration, AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence

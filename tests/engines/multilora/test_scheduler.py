@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.engines.adapter_cache import AdapterCache
-from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
 from tests.engines.multilora.conftest import admit

@@ -12,8 +12,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from pipeline.engines.adapter_cache import AdapterCache
-from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
 from pipeline.engines.multilora.sequence import PagedSequence

@@ -1,8 +1,8 @@
 import pytest
 
-from pipeline.engines.active_adapter import ActiveAdapter
-from pipeline.engines.adapter_cache import AdapterCache, Readiness
-from pipeline.engines.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.active_adapter import ActiveAdapter
+from pipeline.engines.batching.adapter_cache import AdapterCache, Readiness
+from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.errors import UsageError
 
 SIZES = {"a": 4, "b": 4, "c": 2, "d": 2, "huge": 100}
@@ -123,11 +123,11 @@ def test_a_failed_load_is_reported_in_one_line_and_may_be_tried_again(cache_of, 
 def test_the_most_bytes_are_remembered(cache_of, executor):
     cache = cache_of(8)
     cache.preload("a")
-    assert cache.peak == 4
+    assert cache.peak_used == 4
     prefetch(cache, "c")
-    assert cache.peak == 6
+    assert cache.peak_used == 6
     prefetch(cache, "b")
-    assert (cache.peak, cache.used) == (6, 6)
+    assert (cache.peak_used, cache.used) == (6, 6)
 
 
 def test_added_anew_a_name_means_another_adapter_to_those_that_come_later(cache_of, executor):

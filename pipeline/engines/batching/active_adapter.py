@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.engines.adapter_registry import AdapterGeneration
+from pipeline.engines.batching.adapter_registry import AdapterGeneration
 
 _UNKNOWN = object()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Generic
 
-from pipeline.engines.adapter_registry import AdapterGeneration, AdapterRegistry, S, T
+from pipeline.engines.batching.adapter_registry import AdapterGeneration, AdapterRegistry, S, T
 from pipeline.errors import UsageError
 from pipeline.inference.adapter_counts import AdapterCounts
 
@@ -53,7 +53,7 @@ class AdapterCache(Generic[S, T]):
 
     Attributes:
         registry: which adapters requests may name.
-        peak: of the budget, what was used when most was.
+        peak_used: of the budget, what was used when most was.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class AdapterCache(Generic[S, T]):
         self._loading: dict[AdapterGeneration[S, T], Future[T]] = {}
         self._retired: list[AdapterGeneration[S, T]] = []
         self._loads = self._evictions = self._hits = self._lookups = 0
-        self.peak = 0
+        self.peak_used = 0
 
     @property
     def counts(self) -> AdapterCounts:
@@ -129,7 +129,7 @@ class AdapterCache(Generic[S, T]):
             if self._budget is not None and used > self._budget:
                 return
             self._keep(adapter, self._load(adapter.source))
-            self.peak = used
+            self.peak_used = used
 
     def prefetch(
         self,
@@ -152,7 +152,7 @@ class AdapterCache(Generic[S, T]):
                 return Readiness.NO_ROOM
             future = self._loading[adapter] = self._loader.submit(self._load, adapter.source)
             future.add_done_callback(lambda _: self._wake())
-            self.peak = max(self.peak, self.used)
+            self.peak_used = max(self.peak_used, self.used)
         return Readiness.LOADING
 
     def require(self, leases: Iterable[Lease[T]]) -> None:

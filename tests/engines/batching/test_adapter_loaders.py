@@ -5,7 +5,7 @@ from threading import get_ident
 import pytest
 import torch
 
-from pipeline.engines.adapter_loaders import NICENESS, background_loader
+from pipeline.engines.batching.adapter_loaders import NICENESS, background_loader
 
 
 def priority():
