@@ -27,7 +27,7 @@ def chunks(draw):
     done = len(prompt) + len(output) - 1 if output else draw(st.integers(0, len(prompt) - 1))
     blocks = tuple(draw(st.lists(st.integers(0, 50), min_size=1, max_size=5)))
     claim = Lease(adapter and AdapterGeneration(adapter, None, weights=adapter), pinned=True)
-    sequence = PagedSequence(request, prompt, output, claim, done, blocks)
+    sequence = PagedSequence(request, prompt, output, lease=claim, computed=done, blocks=blocks)
     return Chunk(sequence, draw(st.integers(1, sequence.pending)))
 
 
