@@ -1,22 +1,45 @@
-"""Names that have changed: what stands in run directories of before is read by those of today."""
+"""Names that have changed: those of before are read as today's."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-_ENGINES = "pipeline.engines"
+_MOVED = {
+    "": {"config.RunConfig": "config.run_config.RunConfig"},
+    "adapters.": {
+        "folder.Folder": "folder.FolderAdapters",
+        "hub.Hub": "hub.HubAdapters",
+        "synthetic.Synthetic": "synthetic.SyntheticAdapters",
+    },
+    "engines.": {
+        "llama_cpp.settings.Settings": "llama_cpp.settings.LlamaCppSettings",
+        "multilora.settings.Settings": "multilora.settings.MultiloraSettings",
+        "noop.Settings": "noop.NoopSettings",
+        "merged.Settings": "transformers.merged.MergedSettings",
+        "peft_hotswap.Settings": "transformers.peft_hotswap.PeftHotswapSettings",
+        "peft_mixed.Settings": "transformers.peft_mixed.PeftMixedSettings",
+    },
+    "models.": {
+        "folder.Folder": "folder.FolderModel",
+        "hub.Hub": "hub.HubModel",
+        "synthetic.Synthetic": "synthetic.SyntheticModel",
+    },
+    "profilers.": {"torch_trace.TorchProfiler": "torch_trace.TorchTrace"},
+    "workload.": {
+        "arrivals.batch.Batch": "arrivals.batch.ClosedBatches",
+        "arrivals.constant.Constant": "arrivals.renewal.Constant",
+        "arrivals.gamma.Gamma": "arrivals.renewal.Gamma",
+        "arrivals.poisson.Poisson": "arrivals.renewal.Poisson",
+        "arrivals.replay.Replay": "arrivals.replay.StampedArrivals",
+        "lengths.uniform.Uniform": "lengths.uniform.UniformLengths",
+        "replay.Replay": "replay.ReplayedTrace",
+    },
+}
 
 TARGETS = {
-    "pipeline.config.RunConfig": "pipeline.config.run_config.RunConfig",
-    f"{_ENGINES}.llama_cpp.settings.Settings": f"{_ENGINES}.llama_cpp.settings.LlamaCppSettings",
-    f"{_ENGINES}.multilora.settings.Settings": f"{_ENGINES}.multilora.settings.MultiloraSettings",
-    f"{_ENGINES}.noop.Settings": f"{_ENGINES}.noop.NoopSettings",
-    f"{_ENGINES}.merged.Settings": f"{_ENGINES}.transformers.merged.MergedSettings",
-    f"{_ENGINES}.peft_hotswap.Settings": (
-        f"{_ENGINES}.transformers.peft_hotswap.PeftHotswapSettings"
-    ),
-    f"{_ENGINES}.peft_mixed.Settings": f"{_ENGINES}.transformers.peft_mixed.PeftMixedSettings",
-    "pipeline.profilers.torch_trace.TorchProfiler": "pipeline.profilers.torch_trace.TorchTrace",
+    f"pipeline.{room}{old}": f"pipeline.{room}{new}"
+    for room, names in _MOVED.items()
+    for old, new in names.items()
 }
 """Classes of settings by the `_target_` that a `config.yaml` may still have, with today's."""
 
