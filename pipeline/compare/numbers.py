@@ -1,10 +1,9 @@
 """How numbers, and the names of what they measure, are written."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from math import floor, log10
 
 from pipeline.machine.kernel_file import format_list
-from pipeline.metrics.tables import Column
 
 TINY = 1e-6
 MANY = 1_000_000
@@ -15,9 +14,6 @@ TIMES = "\u00d7"
 MISSING = DASH
 
 RATE = "_per_s"
-
-Numbers = Callable[[str], float | None]
-"""Looks a metric up, of a run or of a cell."""
 
 
 def significant(value: float) -> str:
@@ -38,15 +34,6 @@ def times(value: float) -> str:
     if value >= MANY:
         return f">{MANY}"
     return f"{value:.2f}" if 0.1 <= value < 100 else significant(value)
-
-
-def figures(column: Column, number: Numbers) -> str:
-    """What stands in a column, several figures parted by a slash."""
-    values = [number(metric) for metric in column.metrics]
-    if all(value is None for value in values):
-        return column.missing or MISSING
-    scaled = [None if value is None else value * column.scale for value in values]
-    return " / ".join(MISSING if value is None else significant(value) for value in scaled)
 
 
 def plain(value: float) -> str:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.numbers import figures
+from pipeline.compare.report.rows import figures
 from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.definitions import DEFINITIONS
 from pipeline.metrics.tables import FAITHFUL, LATENCIES, SUMMARY

@@ -14,7 +14,7 @@ from pydantic_core import ArgsKwargs
 
 from pipeline.errors import UsageError
 from pipeline.metrics.attainment import Posterior, Probe, posterior
-from pipeline.metrics.percentiles import NOT_MEASURED, Value
+from pipeline.metrics.definitions import NOT_MEASURED, Value
 from pipeline.metrics.slo import Slo
 from pipeline.settings import STRICT
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pipeline.machine.contention import Contention
-from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED, Value
+from pipeline.metrics.definitions import N_TOO_SMALL, NOT_MEASURED, Value
 from pipeline.metrics.timeline import Timeline
 
 SHORTEST_S = 1.0

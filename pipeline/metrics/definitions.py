@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+Value = float | str
+"""A number, or the reason why there is none: `N_TOO_SMALL` or `NOT_MEASURED`."""
+
+N_TOO_SMALL = "n too small"
+"""Stands where a number would be that so small a sample can't carry."""
+
+NOT_MEASURED = "not measured"
+"""Stands where the run held nothing to measure: a hit rate without look-ups, for one."""
+
 ADAPTERS, DECILES = "adapters/", "deciles/"
 """What the names of metrics begin with that are of one adapter, or of a tenth of them."""
 
@@ -377,3 +386,12 @@ def definition(metric: str) -> Definition | None:
         if metric.startswith(prefix):
             name = metric.removeprefix(prefix).partition("/")[2]
     return DEFINITIONS.get(name) or DEFINITIONS.get(name.rpartition("/")[0])
+
+
+def markdown() -> str:
+    """All of them as the table in docs/metrics.md."""
+    rows = (
+        f"| `{name}` | {each.unit} | {each.better} | {each.meaning} |"
+        for name, each in DEFINITIONS.items()
+    )
+    return "\n".join(("| name | unit | better | meaning |", "| --- | --- | --- | --- |", *rows))

@@ -7,8 +7,8 @@ latency, and a record's `lag` leaves it out.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.metrics.latency import latencies
-from pipeline.metrics.percentiles import NOT_MEASURED, Value, percentile
+from pipeline.metrics.definitions import NOT_MEASURED, Value
+from pipeline.metrics.latency import latencies, percentile
 from pipeline.metrics.timeline import RequestRecord
 
 LAG_SHARE = 0.01

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
+from pipeline.metrics.definitions import NOT_MEASURED, Value
 from pipeline.metrics.dispatch import INSTANT_S
 from pipeline.metrics.latency import latencies
-from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.metrics.timeline import RequestRecord
 
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.metrics.definitions import ADAPTERS
+from pipeline.metrics.definitions import ADAPTERS, NOT_MEASURED, Value
 from pipeline.metrics.per_adapter import BASE, labels
-from pipeline.metrics.percentiles import NOT_MEASURED, Value
 from pipeline.metrics.served import Served
 
 NAMES = (

@@ -1,4 +1,4 @@
-"""How long requests took, in seconds.
+"""How long requests took, in seconds, and the percentiles of samples.
 
 Latency runs from the schedule, not from when the engine got round to accepting the request, so
 that a stalled engine can't hide its queue (coordinated omission). TTFT, TPOT and ITL are vLLM's
@@ -7,13 +7,26 @@ and MLPerf's; docs/metrics.md lists what other tools mean by the same letters.
 Failed requests never enter a sample: one that gives up early would look fast.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from statistics import fmean
+from typing import Literal
 
-from pipeline.metrics.percentiles import Value, distribution
+import numpy as np
+
+from pipeline.metrics.definitions import N_TOO_SMALL, Value
 from pipeline.metrics.throughput import finished
 from pipeline.metrics.timeline import RequestRecord
+
+Quantile = Literal[50, 90, 95, 99]
+
+MINIMUM: Mapping[Quantile, int] = {50: 1, 90: 64, 95: 130, 99: 662}
+"""Smallest sample for each percentile.
+
+From p90 on they are MLPerf's early-stopping counts: with so many requests, all but one of them
+faster than some limit, it is certain at 0.99 that the true percentile lies below that limit.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +87,20 @@ def latency(
     for name in names:
         found |= distribution(name, sample(name, every))
     return found | {"tpot_s/undefined": sum(each.tpot_s is None for each in every)}
+
+
+def percentile(values: Sequence[float], q: Quantile) -> Value:
+    """The `q`-th percentile by linear interpolation, or `N_TOO_SMALL`."""
+    if len(values) < MINIMUM[q]:
+        return N_TOO_SMALL
+    return float(np.percentile(values, q, method="linear"))
+
+
+def mean(values: Sequence[float]) -> Value:
+    """The arithmetic mean, or `N_TOO_SMALL` of nothing."""
+    return fmean(values) if values else N_TOO_SMALL
+
+
+def distribution(name: str, values: Sequence[float]) -> dict[str, Value]:
+    """`{name}/mean`, `/p50`, `/p90`, `/p95` and `/p99` of a sample, in its own unit."""
+    return {f"{name}/mean": mean(values)} | {f"{name}/p{q}": percentile(values, q) for q in MINIMUM}

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from pipeline.metrics.percentiles import Value
+from pipeline.metrics.definitions import Value
 from pipeline.metrics.timeline import Timeline
 
 

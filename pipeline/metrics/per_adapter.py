@@ -4,9 +4,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 
-from pipeline.metrics.definitions import ADAPTERS, DECILES
+from pipeline.metrics.definitions import ADAPTERS, DECILES, Value
 from pipeline.metrics.latency import latency
-from pipeline.metrics.percentiles import Value
 from pipeline.metrics.slo import Slo, service, slora
 from pipeline.metrics.throughput import counts, throughput
 from pipeline.metrics.timeline import RequestRecord

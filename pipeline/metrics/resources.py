@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.stage_clock import STAGES
-from pipeline.metrics.percentiles import NOT_MEASURED, Value
+from pipeline.metrics.definitions import NOT_MEASURED, Value
 from pipeline.metrics.throughput import output_tokens
 from pipeline.metrics.timeline import Iteration, Timeline
 

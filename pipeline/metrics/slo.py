@@ -6,8 +6,8 @@ from statistics import fmean
 from pydantic import PositiveFloat
 from pydantic.dataclasses import dataclass
 
+from pipeline.metrics.definitions import Value
 from pipeline.metrics.latency import latencies
-from pipeline.metrics.percentiles import Value
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.settings import STRICT
 

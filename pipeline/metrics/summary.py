@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from math import isfinite
 
 from pipeline.metrics.contention import contention
+from pipeline.metrics.definitions import Value
 from pipeline.metrics.dispatch import dispatch
 from pipeline.metrics.fairness import fairness
 from pipeline.metrics.latency import latency
 from pipeline.metrics.per_adapter import deciles, per_adapter
-from pipeline.metrics.percentiles import Value
 from pipeline.metrics.resources import (
     decode_throughput,
     harness,

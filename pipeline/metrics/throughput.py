@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 
-from pipeline.metrics.percentiles import N_TOO_SMALL, Value
+from pipeline.metrics.definitions import N_TOO_SMALL, Value
 from pipeline.metrics.timeline import Iteration, RequestRecord
 
 

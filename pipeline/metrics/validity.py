@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.metrics.contention import contention
-from pipeline.metrics.percentiles import Value
+from pipeline.metrics.definitions import Value
 from pipeline.metrics.timeline import Timeline
 from pipeline.settings import STRICT
 

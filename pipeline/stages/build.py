@@ -8,7 +8,7 @@ from time import perf_counter
 from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.machine.cores import check_threads
-from pipeline.metrics.percentiles import NOT_MEASURED, Value
+from pipeline.metrics.definitions import NOT_MEASURED, Value
 from pipeline.stages.prepare import Prepared, serving
 
 

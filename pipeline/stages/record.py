@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pipeline.config.run_config import RunConfig
-from pipeline.metrics.percentiles import Value
+from pipeline.metrics.definitions import Value
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Timeline
 from pipeline.profilers.profiler import Profile

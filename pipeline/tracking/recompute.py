@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.files.documents import reading
-from pipeline.metrics.percentiles import Value
+from pipeline.metrics.definitions import Value
 from pipeline.metrics.served import again
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise

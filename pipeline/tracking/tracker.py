@@ -1,7 +1,11 @@
-"""The contract of a tracker: a view of run directories that may be away, or behind."""
+"""The contract of a tracker, a view of run directories that may be away or behind; and none."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.settings import STRICT
 
 
 class TrackingUnavailable(Exception):
@@ -51,3 +55,28 @@ class TrackingSettings(ABC):
     @abstractmethod
     def tracker(self) -> Tracker:
         """The tracker these settings describe. Nothing is opened yet."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class NoTracking(TrackingSettings):
+    """Settings of `tracking=none`."""
+
+    name: str
+
+    def tracker(self) -> Tracker:
+        """A tracker that shows nothing."""
+        return Untracked()
+
+
+class Untracked(Tracker):
+    """Shows nothing, and so is never away."""
+
+    def project(self, directory: Path) -> None:
+        """Leave the run where it is."""
+
+    def project_sweep(self, sweep: Path) -> None:
+        """Leave the sweep where it is."""
+
+    def close_message(self, directory: Path) -> str:
+        """There is nothing to look at."""
+        return ""

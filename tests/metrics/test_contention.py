@@ -8,7 +8,7 @@ import pytest
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.machine.contention import Contention
 from pipeline.metrics.contention import contention
-from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
+from pipeline.metrics.definitions import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.timeline import Iteration, Timeline
 
 READINGS = {

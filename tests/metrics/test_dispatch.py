@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.metrics.definitions import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.dispatch import dispatch, late
-from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.timeline import RequestRecord
 
 Make = Callable[..., RequestRecord]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.metrics.definitions import NOT_MEASURED
 from pipeline.metrics.fairness import fairness, jain
-from pipeline.metrics.percentiles import NOT_MEASURED
 from pipeline.metrics.timeline import RequestRecord
 
 Make = Callable[..., RequestRecord]

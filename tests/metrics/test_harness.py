@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipeline.metrics.percentiles import NOT_MEASURED
+from pipeline.metrics.definitions import NOT_MEASURED
 from pipeline.metrics.resources import harness
 from pipeline.metrics.timeline import Timeline
 

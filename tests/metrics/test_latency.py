@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pipeline
+from pipeline.metrics.definitions import N_TOO_SMALL
 from pipeline.metrics.latency import latencies, latency, sample
-from pipeline.metrics.percentiles import N_TOO_SMALL
 from pipeline.metrics.timeline import RequestRecord
 
 ROOT = Path(pipeline.__path__[0])

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.metrics.percentiles import (
-    MINIMUM,
-    N_TOO_SMALL,
-    Quantile,
-    distribution,
-    mean,
-    percentile,
-)
+from pipeline.metrics.definitions import N_TOO_SMALL
+from pipeline.metrics.latency import MINIMUM, Quantile, distribution, mean, percentile
 
 QUANTILES: tuple[Quantile, ...] = get_args(Quantile)
 

@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.stage_clock import STAGES
-from pipeline.metrics.definitions import ADAPTERS, DECILES, DEFINITIONS, definition
-from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
+from pipeline.metrics.definitions import (
+    ADAPTERS,
+    DECILES,
+    DEFINITIONS,
+    N_TOO_SMALL,
+    NOT_MEASURED,
+    definition,
+)
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline

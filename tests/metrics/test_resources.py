@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.stage_clock import STAGES
-from pipeline.metrics.percentiles import NOT_MEASURED
+from pipeline.metrics.definitions import NOT_MEASURED
 from pipeline.metrics.resources import decode_throughput, stage_seconds
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 

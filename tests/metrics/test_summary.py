@@ -11,11 +11,17 @@ from pathlib import Path
 import pytest
 
 from pipeline.inference.adapter_counts import AdapterCounts
-from pipeline.metrics.definitions import DEFINITIONS, definition
+from pipeline.metrics.definitions import (
+    DEFINITIONS,
+    N_TOO_SMALL,
+    NOT_MEASURED,
+    definition,
+    markdown,
+)
 from pipeline.metrics.findings import NAMES
-from pipeline.metrics.percentiles import N_TOO_SMALL, NOT_MEASURED
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
+from pipeline.metrics.tables import COLUMNS, JOB_LINE, LATENCIES, MLFLOW, SUMMARY
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 BY_HAND = {
@@ -196,3 +202,15 @@ def test_every_metric_is_defined_and_every_definition_used(timeline: Timeline) -
 def test_every_metric_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert not [name for name in DEFINITIONS if f"`{name}`" not in page]
+
+
+def test_the_page_says_of_every_metric_what_the_program_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert markdown() in page, "put what definitions.markdown() returns into docs/metrics.md"
+
+
+def test_what_stands_in_a_table_has_a_name_there() -> None:
+    for name in (*SUMMARY, *LATENCIES):
+        assert DEFINITIONS[name].title
+    for metric in (*JOB_LINE, *MLFLOW, *(metric for each in COLUMNS for metric in each.metrics)):
+        assert definition(metric), metric

@@ -7,8 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
-from pipeline.tracking.tracker import TrackingSettings
-from pipeline.tracking.untracked import Untracked
+from pipeline.tracking.tracker import TrackingSettings, Untracked
 
 CONF = Path(__file__).parents[2] / "conf" / "tracking"
 FILES = sorted(CONF.glob("*.yaml"))

@@ -16,8 +16,7 @@ from pipeline.tracking.mlflow_experiment import MlflowExperiment
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.run_projection import of_run
-from pipeline.tracking.tracker import TrackingUnavailable
-from pipeline.tracking.untracked import NoTracking
+from pipeline.tracking.tracker import NoTracking, TrackingUnavailable
 
 MakeRun = Callable[..., RunDirectory]
 SettingsAt = Callable[..., MlflowSettings]

@@ -1,17 +1,20 @@
 """The comparison as rows: one a configuration, and one for every run that is left out of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.compare.cells import Cell
 from pipeline.compare.comparison import HEADLINE_METRIC, Comparison
 from pipeline.compare.conditions import order
-from pipeline.compare.numbers import Numbers, figures, ranges
+from pipeline.compare.numbers import MISSING, ranges, significant
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import shown
 from pipeline.compare.verdict import Verdict
 from pipeline.metrics.tables import STAYING, Column, columns_for
+
+Numbers = Callable[[str], float | None]
+"""Looks a metric up, of a run or of a cell."""
 
 NOISY = 0.10
 """Coefficient of variation between iterations from which a figure carries a warning."""
@@ -111,3 +114,12 @@ def _cell(cell: Cell, comparison: Comparison) -> Row:
 
 def _left_out(run: Run) -> Row:
     return Row(run.arm, run.condition, (run,), run.verdict, run.why, None, run.number)
+
+
+def figures(column: Column, number: Numbers) -> str:
+    """What stands in a column, several figures parted by a slash."""
+    values = [number(metric) for metric in column.metrics]
+    if all(value is None for value in values):
+        return column.missing or MISSING
+    scaled = [None if value is None else value * column.scale for value in values]
+    return " / ".join(MISSING if value is None else significant(value) for value in scaled)

@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 
 from pipeline.compare.comparison import assemble
-from pipeline.compare.numbers import figures
 from pipeline.compare.report.export import as_markdown
-from pipeline.compare.report.rows import measured, rows
+from pipeline.compare.report.rows import figures, measured, rows
 from pipeline.metrics.tables import COLUMNS
 
 
