@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+from pipeline.models.safetensors_file import as_tensor
+from pipeline.models.weights import StoredWeights
 
 Factors = dict[str, tuple[Tensor, Tensor, float]]
 """Per module path: A (rank, in), B (out, rank) and the scaling."""
@@ -15,20 +16,14 @@ Factors = dict[str, tuple[Tensor, Tensor, float]]
 
 def read_factors(adapter: Adapter) -> Factors:
     """The adapter's matrices, fp32."""
-    tensors = load_file(adapter.folder / WEIGHTS)
-    modules = [
-        key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
-        for key in tensors
-        if key.endswith(".lora_A.weight")
-    ]
-    return {
-        module: (
-            tensors[f"{PREFIX}{module}.lora_A.weight"].float(),
-            tensors[f"{PREFIX}{module}.lora_B.weight"].float(),
-            adapter.lora.scaling(module),
-        )
-        for module in modules
-    }
+    suffix, factors = ".lora_A.weight", {}
+    with StoredWeights.read([adapter.folder / WEIGHTS]).open() as opened:
+        for name in (each.name for each in opened if each.name.endswith(suffix)):
+            stem = name.removesuffix(suffix)
+            a, b = (as_tensor(opened.read(opened[f"{stem}.lora_{part}.weight"])) for part in "AB")
+            module = stem.removeprefix(PREFIX)
+            factors[module] = (a.float(), b.float(), adapter.lora.scaling(module))
+    return factors
 
 
 class FoldedWeights:
