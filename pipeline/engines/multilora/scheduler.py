@@ -75,7 +75,7 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         neither here nor on its way only the base model's requests go on.
         """
         wanted: set[AdapterGeneration[Any, T] | None] = set()
-        full = stuck = False
+        full, stuck = len(self.running) >= self._max_batch_size, False
         for place, sequence in enumerate([*self._queue()]):
             ahead = place < self._max_batch_size
             if full and (stuck or not ahead):

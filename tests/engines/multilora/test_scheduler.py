@@ -87,6 +87,30 @@ def test_others_go_on_while_an_adapter_loads(scheduler_of, sequence_of, executor
     assert (adapters.counts.lookups, adapters.counts.hits) == (2, 1)
 
 
+def test_a_queue_that_waits_for_one_load_is_passed_by_all_who_need_none(
+    scheduler_of, sequence_of, executor
+):
+    """However long it is: no more are sent for than could run, but all are looked at."""
+    scheduler, adapters = scheduler_of(max_batch_size=2, budget=2)
+    adapters.preload("b")
+    *slow, held, base = add(scheduler, *map(sequence_of, (*"aaaa", "b", None)))
+    assert admit(scheduler) == [held, base]
+    scheduler.drop(held)
+    land(executor, adapters)
+    assert admit(scheduler) == slow[:1]
+
+
+def test_the_base_model_passes_those_whose_adapters_find_no_room(scheduler_of, sequence_of):
+    scheduler, adapters = scheduler_of(budget=1)
+    adapters.preload("a")
+    runs, stuck, behind, base = add(scheduler, *map(sequence_of, ("a", "b", "a", None)))
+    assert admit(scheduler) == [runs, base]
+    scheduler.drop(runs)
+    assert admit(scheduler) == []
+    assert adapters.loading
+    assert scheduler.waiting == [stuck, behind]
+
+
 def test_adapters_are_sent_for_while_the_batch_is_full(scheduler_of, sequence_of, executor):
     scheduler, adapters = scheduler_of(max_batch_size=1)
     add(scheduler, *map(sequence_of, (None, "a")))
