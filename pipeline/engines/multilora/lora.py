@@ -16,6 +16,7 @@ from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape, PackedAdapter
 from pipeline.kernels.lora_source import sources
 from pipeline.models.config import ModelConfig
+from pipeline.models.safetensors_file import SafetensorsFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +65,16 @@ class LoadPlan:
 
         Raises:
             OSError: its file can't be opened.
-            EOFError: its file is cut short.
+            EOFError: its file is cut short, or no longer safetensors.
             ValueError: its file has changed, or is of a type that isn't known.
         """
-        with (self.adapter.folder / WEIGHTS).open("rb") as file:
-            table = sources(file.fileno(), self.names, self.factors, self.layout)
+        path = self.adapter.folder / WEIGHTS
+        try:
+            file = SafetensorsFile(path)
+        except ValueError as error:
+            raise EOFError(f"{path} was cut short or written anew: {error}") from error
+        with file:
+            table = sources(file.tensors, self.names, self.factors, self.layout)
             return kernels.read_adapter(file.fileno(), table, self.layout)
 
 
