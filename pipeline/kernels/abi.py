@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HEADER = Path(__file__).parent / "native" / "abi.h"
-EXPORTED = "kernels_abi"
+NAMES, VALUES, SEPARATOR = "kernels_abi_names", "kernels_abi_values", "; "
 
 _SCALARS: dict[str, Any] = {
     "int": ctypes.c_int,
@@ -75,9 +75,13 @@ class Abi:
         return found
 
     def exported(self) -> str:
-        """C++ that lets the library tell what the compiler makes of them."""
-        expressions = ", ".join(["0", *self.expressions()])
-        return f'#include <cstddef>\nextern "C" const long long {EXPORTED}[] = {{{expressions}}};\n'
+        """C++ that lets the library tell the expressions, and what the compiler makes of them."""
+        expressions = self.expressions()
+        return (
+            "#include <cstddef>\n"
+            f'extern "C" const char* const {NAMES} = "{SEPARATOR.join(expressions)}";\n'
+            f'extern "C" const long long {VALUES}[] = {{{", ".join(["0", *expressions])}}};\n'
+        )
 
     def check(self, library: ctypes.CDLL) -> None:
         """Hold a library against the header.
@@ -85,15 +89,12 @@ class Abi:
         Raises:
             AbiError: it was compiled from another header, or structures are laid out otherwise.
         """
-        ours = self.expressions()
-        try:
-            _, *theirs = (ctypes.c_longlong * (1 + len(ours))).in_dll(library, EXPORTED)
-        except ValueError as error:
-            raise AbiError(f"{library._name} is no library of these kernels; delete it") from error
-        for (expression, mine), its in zip(ours.items(), theirs, strict=True):
-            if mine != its:
+        there, here = _told(library), self.expressions()
+        for expression in {**here, **there}:
+            theirs, ours = there.get(expression), here.get(expression)
+            if theirs != ours:
                 raise AbiError(
-                    f"{library._name}: {expression} is {its} there and {mine} in {HEADER.name}; "
+                    f"{library._name}: {expression} is {theirs} there and {ours} in {HEADER.name}; "
                     "delete that file, and it is compiled anew"
                 )
 
@@ -116,6 +117,17 @@ class Abi:
         if text in ("Fault", "const char*"):
             return ctypes.c_char_p
         return ctypes.c_void_p if "*" in text else _SCALARS[text.split()[0]]
+
+
+def _told(library: ctypes.CDLL) -> dict[str, int]:
+    """Expressions and their values, as a library was compiled with them."""
+    try:
+        names = ctypes.c_char_p.in_dll(library, NAMES).value or b""
+        expressions = names.decode().split(SEPARATOR)
+        _, *values = (ctypes.c_longlong * (1 + len(expressions))).in_dll(library, VALUES)
+    except ValueError as error:
+        raise AbiError(f"{library._name} is no library of these kernels; delete it") from error
+    return dict(zip(expressions, values, strict=True))
 
 
 ABI = Abi(HEADER.read_text("utf-8"))

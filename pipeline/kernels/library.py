@@ -58,15 +58,12 @@ def source_hash() -> str:
 def _compile(command: list[str], to: Path) -> None:
     """All sources as one, which takes half the time and lets everything be inlined.
 
-    With them a list of what the compiler makes of abi.h. It starts in their folder, for an
-    `#include` can't name a path with a quote in it.
+    The compiler starts in their folder, for an `#include` can't name a path with a quote in it.
     """
-    whole = "".join(f'#include "{each.name}"\n' for each in sorted(SOURCES.glob("*.cpp")))
-    whole += Abi((SOURCES / HEADER.name).read_text("utf-8")).exported()
     arguments = [*command, "-x", "c++", "-", "-o", str(to.absolute())]
     try:
         finished = subprocess.run(
-            arguments, cwd=SOURCES, input=whole, capture_output=True, text=True
+            arguments, cwd=SOURCES, input=_whole(), capture_output=True, text=True
         )
     except OSError as error:
         raise BuildError(f"{command[0]} can't be run: {error.strerror}") from error
@@ -75,9 +72,17 @@ def _compile(command: list[str], to: Path) -> None:
         raise BuildError(f"{command[0]} failed: {(errors or ['no message'])[0]}")
 
 
+def _whole() -> str:
+    """What is compiled: all sources, and what the library tells of abi.h."""
+    names = sorted(each.name for each in SOURCES.glob("*.cpp"))
+    told = Abi((SOURCES / HEADER.name).read_text("utf-8")).exported()
+    return "".join(f'#include "{name}"\n' for name in names) + told
+
+
 def _key(command: list[str]) -> str:
     """Whatever decides the result: sources, command and processor."""
-    return hashlib.sha256(f"{source_hash()} {command} {_processor()}".encode()).hexdigest()[:16]
+    parts = (source_hash(), _whole(), command, _processor())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _processor() -> str:

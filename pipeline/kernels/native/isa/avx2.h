@@ -2,8 +2,6 @@
 #pragma once
 #include <immintrin.h>
 
-#include "types.h"
-
 namespace isa {
 
 constexpr const char* NAME = "AVX2";

@@ -1,7 +1,6 @@
 // Vectors of 256 bits on any processor: the compiler makes of them whatever the machine has, and plain
 // loops of the rest. What each operation must compute is told here.
 #pragma once
-#include "types.h"
 
 namespace isa {
 
