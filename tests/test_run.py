@@ -115,6 +115,7 @@ def test_what_computed_is_recorded(engine, ran, tmp_path):
     kernels = {"multilora": "native", "llama_cpp": "llama.cpp", "merged": "torch", "noop": "none"}
     assert (backend["kernels"], backend["fallback"], reasons) == (kernels[engine], None, ())
     assert bool(backend["instruction_set"]) == bool(backend["built"]) == (engine != "noop")
+    assert bool(backend["flags"]) == bool(backend["source"]) == (engine == "multilora")
 
 
 @pytest.mark.parametrize(("used_s", "limit"), [(0.8, "min"), (5.0, "caution"), (9.0, "")])

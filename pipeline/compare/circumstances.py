@@ -13,6 +13,9 @@ FOLLOWING = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 BUILD = "build"
 """How an engine's kernels were built: of two engines it differs by nature."""
 
+FLAGS = "flags"
+"""Of the compiler that built them."""
+
 SAMPLED = "output tokens"
 """What two runs of one trace may differ in where outputs end by chance."""
 
@@ -36,6 +39,7 @@ def circumstances(run: Run) -> Circumstances:
         "affinity": format_list(cpu["affinity"]) if cpu.get("affinity") else None,
         "isa": backend.get("instruction_set"),
         BUILD: backend.get("built"),
+        FLAGS: backend.get("flags"),
         "commit": _commit(git),
         "python": recorded.get("python"),
         **(recorded.get("versions") or {}),
@@ -83,6 +87,7 @@ def differences(run: Run, other: Run) -> dict[str, tuple[str, str]]:
     both = {name: (ours[name], theirs[name]) for name in ours if name in theirs}
     if run.settings.get("engine.name") != other.settings.get("engine.name"):
         both.pop(BUILD, None)
+        both.pop(FLAGS, None)
     counts = [each.number("output_tokens") for each in (run, other)]
     if None not in counts:
         both[SAMPLED] = (f"{counts[0]:g}", f"{counts[1]:g}")

@@ -65,7 +65,9 @@ def _threads(run: Run) -> str | None:
 
 def _backend(run: Run) -> str | None:
     backend = run.environment.get("backend") or {}
-    known = [backend.get(name) for name in ("kernels", "instruction_set", "built")]
+    known = [backend.get(name) for name in ("kernels", "instruction_set", "built", "flags")]
+    if source := backend.get("source"):
+        known.append(f"source {source[:12]}")
     return f"{run.arm}: {', '.join(filter(None, known))}" if backend else None
 
 
