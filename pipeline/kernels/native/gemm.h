@@ -53,6 +53,8 @@ struct Block {
 template <WeightFormat F>
 struct GemmKernel;
 
+namespace {  // so that nobody outside could put other functions in their place, and calls are direct
+
 template <WeightFormat F>
 struct Multiply {
     using Kernel = GemmKernel<F>;
@@ -93,7 +95,7 @@ struct Multiply {
     // into one set of the cache.
     template <int T>
     static void multiply_tile(
-        const Block<F>& block, const Activations<F>& input, int64_t token, float* out,
+        const Block<F> block, const Activations<F> input, int64_t token, float* out,
         int64_t width) {
         alignas(64) typename Kernel::Sum sums[T][UNIT] = {};
         for (int group = 0; group < block.groups; ++group) {
@@ -106,3 +108,5 @@ struct Multiply {
                 Kernel::add_block(block, row, input, token + t, sums[t] + row, out + row);
     }
 };
+
+}  // namespace

@@ -74,14 +74,14 @@ constexpr bool is_known(const Format (&)[COUNT], int64_t number) {
 }
 
 template <int N = 0, class Use>
-inline auto with_weight_format(int64_t number, const Use& use) {
+[[gnu::always_inline]] inline auto with_weight_format(int64_t number, const Use& use) {
     if constexpr (N + 1 < (int)std::size(WEIGHT_FORMATS))
         if (number != N) return with_weight_format<N + 1>(number, use);
     return use.template operator()<WEIGHT_FORMATS[N]>();
 }
 
 template <int N = 0, class Use>
-inline auto with_adapter_format(int64_t number, const Use& use) {
+[[gnu::always_inline]] inline auto with_adapter_format(int64_t number, const Use& use) {
     if constexpr (N + 1 < (int)std::size(ADAPTER_FORMATS))
         if (number != N) return with_adapter_format<N + 1>(number, use);
     return use.template operator()<ADAPTER_FORMATS[N]>();

@@ -43,7 +43,7 @@ struct Accumulators<Sum, 0> {
 };
 
 template <class Use, int... SIZE>
-inline void call_tile(
+ALWAYS_INLINE void call_tile(
     const Use& use, int64_t size, int64_t first, std::integer_sequence<int, SIZE...>) {
     using Tile = void (*)(const Use&, int64_t);
     static constexpr Tile TILES[] = {[](const Use& tile, int64_t token) {
@@ -57,8 +57,8 @@ inline void call_tile(
 template <int MAX, class Use>
 inline void for_tiles(int64_t tokens, const Use& use) {
     for (int64_t token = 0; token < tokens;) {
-        const int64_t left = tokens - token, tiles = pieces_of(left, MAX);
-        const int64_t size = pieces_of(left, tiles);
+        const int64_t left = tokens - token;
+        const int64_t size = left <= MAX ? left : pieces_of(left, pieces_of(left, MAX));
         call_tile(use, size, token, std::make_integer_sequence<int, MAX>());
         token += size;
     }
