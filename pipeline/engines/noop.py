@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Self
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.variants import VARIANTS
-from pipeline.engines.batching.continuous import Batch, ContinuousEngine
+from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.batching.sequence import Sequence
@@ -47,7 +47,7 @@ class NoopSettings(EngineSettings):
         return Noop(serving)
 
 
-class _Doorless(Scheduler[Sequence]):
+class _AdmitAll(Scheduler[Sequence]):
     """Lets everybody in at once, who then hold nothing."""
 
     def joining(self) -> Iterator[Rows[Sequence]]:
@@ -66,7 +66,7 @@ class Noop(ContinuousEngine):
 
     def __init__(self, serving: Serving) -> None:
         super().__init__(NoopSettings.capabilities, serving)
-        self.scheduler = _Doorless()
+        self.scheduler = _AdmitAll()
 
     def __enter__(self) -> Self:
         self.intake = Intake(self.serving.checkpoint, adapters=None)
@@ -88,7 +88,7 @@ class Noop(ContinuousEngine):
     def _queue(self, request: Request, prompt: list[int]) -> None:
         self.scheduler.add(Sequence(request, prompt))
 
-    def _batches(self) -> Rows[Batch]:
+    def _work(self) -> Rows[Work]:
         running = [*self.scheduler.running]
         return [(running, lambda: self._repeat(running))] if running else []
 

@@ -50,7 +50,8 @@ class Finished:
         request_id: whose.
         at: when.
         reason: why.
-        text: all of it; None where it was asked by token ids.
+        text: all of it, cut at a stop string; None where it was asked by token ids, without a stop
+            string or a stream of text.
         error: what went wrong, in one line; None where nothing did.
     """
 

@@ -204,3 +204,16 @@ def test_what_an_engine_cant_do_is_refused_before_it_begins(entered):
     noop = entered("noop")
     with pytest.raises(UsageError, match="can't remove adapters while it runs"):
         noop.remove_adapter("sql")
+
+
+def test_what_was_asked_by_ids_has_a_text_where_it_is_followed(entered, checkpoint):
+    engine = entered("noop")
+    ids = tuple(checkpoint.tokenizer().encode("Once upon a time.").ids)
+    sampling = SamplingParams(max_new_tokens=len(ids), ignore_eos=True)
+    engine.submit(Request("plain", None, prompt_ids=ids, sampling=sampling))
+    engine.submit(Request("streamed", None, prompt_ids=ids, sampling=sampling, stream=True))
+    events = serve(engine, [], 2)
+    texts = {event.request_id: event.text for event in events if isinstance(event, Finished)}
+    pieces = [e.text for e in events if isinstance(e, Token) and e.request_id == "streamed"]
+    assert texts["plain"] is None
+    assert texts["streamed"] == "".join(pieces) == "Once upon a time."

@@ -5,11 +5,13 @@ import ctypes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines.llama_cpp.batch import Batch, Chunk, Flat
+from pipeline.engines.llama_cpp.batch import Batch, Flat, SlotChunk
 
 CHUNKS = st.lists(
     st.builds(
-        lambda slot, start, tokens, outputs: Chunk(slot, start, tokens, min(outputs, len(tokens))),
+        lambda slot, start, tokens, outputs: SlotChunk(
+            slot, start, tokens, min(outputs, len(tokens))
+        ),
         st.integers(0, 255),
         st.integers(0, 4000),
         st.lists(st.integers(0, 150_000), min_size=1, max_size=9),

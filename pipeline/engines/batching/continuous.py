@@ -10,7 +10,7 @@ from pipeline.engines.batching.engine import BatchingEngine
 from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.batching.sequence import Sequence
 
-Batch = tuple[Rows[Sequence], Callable[[], None]]
+Work = tuple[Rows[Sequence], Callable[[], None]]
 """Sequences, and what gives each of them a token or brings it nearer to one."""
 
 
@@ -24,7 +24,7 @@ class ContinuousEngine(BatchingEngine):
     scheduler: Scheduler[Any]
 
     @abstractmethod
-    def _batches(self) -> Rows[Batch]:
+    def _work(self) -> Rows[Work]:
         """What is to be computed in this step, for those that run."""
 
     def _open(self) -> Rows[Sequence]:
@@ -37,10 +37,10 @@ class ContinuousEngine(BatchingEngine):
         """An error ends the requests of its group, or of its batch, alone."""
         for group in self.scheduler.joining():
             self._attempt(group, partial(self._start, group))
-        batches = self._batches()
-        for sequences, compute in batches:
+        work = self._work()
+        for sequences, compute in work:
             self._attempt(sequences, compute)
-        return bool(batches)
+        return bool(work)
 
     def _start(self, group: Rows[Sequence]) -> None:
         self._admitted(group)

@@ -139,11 +139,11 @@ class BatchingEngine(Engine):
         return Token(sequence.id, at, id_, text, logprobs), reason
 
     def _text(self, sequence: Sequence) -> str | None:
-        """All of its output; None where it was asked by ids."""
-        if sequence.request.prompt is None:
-            return None
+        """All of its output; None where it was asked by ids and nobody followed the text."""
         if sequence.answer and sequence.answer.is_followed:
             return sequence.answer.text
+        if sequence.request.prompt is None:
+            return None
         self.clock.enter("detokenize")
         text = self.intake.text(sequence.output)
         self.clock.enter("other")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class SlotChunk:
     """Tokens that a decode adds to the end of a sequence.
 
     Attributes:
@@ -36,7 +36,7 @@ class Flat:
     wanted: NDArray[np.int8]
 
     @classmethod
-    def of(cls, chunks: Sequence[Chunk]) -> "Flat":
+    def of(cls, chunks: Sequence[SlotChunk]) -> "Flat":
         """The chunks, in their order."""
         sizes = [len(chunk.tokens) for chunk in chunks]
         places = [np.arange(size, dtype=np.int32) for size in sizes]

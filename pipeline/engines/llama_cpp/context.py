@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.engines.batching.adapter_registry import AdapterGeneration
-from pipeline.engines.llama_cpp.batch import Batch, Chunk, Flat
+from pipeline.engines.llama_cpp.batch import Batch, Flat, SlotChunk
 from pipeline.engines.llama_cpp.model import AdapterHandle, LoadError, Model
 
 WHOLE = -1
@@ -79,7 +79,7 @@ class Context:
         if self._applied is not None and self._applied.weights is adapter:
             self.apply(None)
 
-    def decode(self, chunks: Sequence[Chunk]) -> NDArray[np.float32]:
+    def decode(self, chunks: Sequence[SlotChunk]) -> NDArray[np.float32]:
         """Run tokens through the model, and keep their keys and values.
 
         Returns:

@@ -13,11 +13,11 @@ from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_loaders import StepLoader
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
-from pipeline.engines.batching.continuous import Batch, ContinuousEngine
+from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.llama_cpp import log
-from pipeline.engines.llama_cpp.batch import Chunk
+from pipeline.engines.llama_cpp.batch import SlotChunk
 from pipeline.engines.llama_cpp.build import backend
 from pipeline.engines.llama_cpp.files import adapter_file_of, files_of
 from pipeline.engines.llama_cpp.runner import Runner
@@ -129,7 +129,7 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         super()._start(group)
         self.clock.enter("other")
 
-    def _batches(self) -> Rows[Batch]:
+    def _work(self) -> Rows[Work]:
         """Every adapter's group by itself."""
         return [(group, partial(self._serve, group)) for group in groups(self.scheduler.running)]
 
@@ -166,8 +166,8 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         self._runner.wipe([each.slot for each in self.scheduler.running if each.output])
 
 
-def _chunk(each: SlotSequence) -> Chunk:
+def _chunk(each: SlotSequence) -> SlotChunk:
     """What the model hasn't seen of a sequence: its prompt, or its last token."""
     if not each.output:
-        return Chunk(each.slot, 0, each.prompt)
-    return Chunk(each.slot, len(each.prompt) + len(each.output) - 1, each.output[-1:])
+        return SlotChunk(each.slot, 0, each.prompt)
+    return SlotChunk(each.slot, len(each.prompt) + len(each.output) - 1, each.output[-1:])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.engines.batching.active_adapter import ActiveAdapter
 from pipeline.engines.batching.adapter_registry import AdapterGeneration
-from pipeline.engines.llama_cpp.batch import Chunk
+from pipeline.engines.llama_cpp.batch import SlotChunk
 from pipeline.engines.llama_cpp.context import Context
 from pipeline.engines.llama_cpp.files import Files
 from pipeline.engines.llama_cpp.model import AdapterHandle, Model
@@ -44,7 +44,7 @@ class Runner:
         if self.active.activate(adapter):
             self._context.apply(adapter)
 
-    def decode(self, chunks: Sequence[Chunk]) -> NDArray[np.float32]:
+    def decode(self, chunks: Sequence[SlotChunk]) -> NDArray[np.float32]:
         """Logits of the chunks, under the adapter in effect."""
         return self._context.decode(chunks)
 
@@ -67,7 +67,7 @@ class Runner:
         self.switch(adapter)
         try:
             tokens = [*prompt, *continuation[:-1]]
-            logits = self.decode([Chunk(slot, 0, tokens, len(continuation))])
+            logits = self.decode([SlotChunk(slot, 0, tokens, len(continuation))])
         finally:
             self.forget(slot)
             self._clock.enter("other")

@@ -10,7 +10,7 @@ from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_loaders import background_loader
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
-from pipeline.engines.batching.continuous import Batch, ContinuousEngine
+from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.multilora.assembly import assemble, by_adapter, score
 from pipeline.engines.multilora.decoder import Decoder
@@ -134,7 +134,7 @@ class Multilora(ContinuousEngine, CachingEngine):
     def _queue(self, request: Request, prompt: list[int]) -> None:
         self.scheduler.add(PagedSequence(request, prompt))
 
-    def _batches(self) -> Rows[Batch]:
+    def _work(self) -> Rows[Work]:
         """One forward pass over all that runs; loads go on behind it."""
         plan = self.scheduler.plan()
         return [([each.sequence for each in plan], lambda: self._compute(plan))] if plan else []
