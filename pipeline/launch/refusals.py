@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from hydra.core.override_parser.types import Override
 
+from pipeline.config.renamed import GROUPS
 from pipeline.errors import UsageError, shortened
 from pipeline.launch.grammar import as_text
 from pipeline.launch.vocabulary import Vocabulary, either, meant
@@ -50,6 +51,9 @@ class Refusals:
 
     def _no_setting(self, name: str) -> str:
         group = name.partition("@")[0]
+        if group in GROUPS:
+            options = self._vocabulary.options(GROUPS[group])
+            return f"{group}: is called {GROUPS[group]} now; there is {either(options)}"
         if options := self._vocabulary.options(group):
             return self._not_chosen_yet(name, options)
         choices = [str(each.input_line) for each in self._overrides if self._chooses(each)]

@@ -7,9 +7,11 @@ later one can finish. Its modules are imported inside the functions, as that tak
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.files.atomic import whole_file
 from pipeline.tracking.lock import locked
 from pipeline.tracking.mlflow_damage import DatabaseUnusable, judged, move_away
 
@@ -65,7 +67,6 @@ def database_file(uri: str) -> Path | None:
 def _make(path: Path) -> None:
     with _draft(path) as draft:
         _migrate(draft)
-        draft.replace(path)
 
 
 def _bring_up_to_date(path: Path, schema: str | None) -> None:
@@ -75,7 +76,6 @@ def _bring_up_to_date(path: Path, schema: str | None) -> None:
         _copy(path, draft)
         _migrate(draft)
         _copy(path, before)
-        draft.replace(path)
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -87,16 +87,21 @@ def _copy(path: Path, to: Path) -> None:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """Name of a file beside `path`, removed if nothing came of it, now or in another process."""
-    draft = path.with_name(f".{path.name}.draft")
-    names = [draft, *(draft.with_name(draft.name + end) for end in ("-journal", "-wal", "-shm"))]
-    for name in names:
-        name.unlink(missing_ok=True)
+    """Lends a draft of `path`; what SQLite has beside one, or a killed process left, goes.
+
+    The lock on the folder is held: nobody else has a draft.
+    """
+    _clear_drafts(path)
     try:
-        yield draft
+        with whole_file(path) as draft:
+            yield draft
     finally:
-        for name in names:
-            name.unlink(missing_ok=True)
+        _clear_drafts(path)
+
+
+def _clear_drafts(path: Path) -> None:
+    for left in path.parent.glob(f".{escape(path.name)}.*"):
+        left.unlink()
 
 
 def _migrate(draft: Path) -> None:

@@ -93,6 +93,14 @@ def test_the_old_spelling_works_and_a_line_says_the_new(choice, arms, composed):
     assert all(job.overrides[0].startswith("arm=") for job in plan.jobs)
 
 
+def test_an_experiment_of_ones_own_in_the_old_spelling_is_told_the_new(composed, tmp_path):
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\ndefaults:\n  - override /precision: llama_q8_0\n"
+    (tmp_path / "own" / "experiment" / "mine.yaml").write_text(text)
+    with pytest.raises(UsageError, match=r"^precision: is called arm now; there is llama_cpp_f16"):
+        composed(f"--config-dir={tmp_path}/own +experiment=mine")
+
+
 def test_a_precision_and_its_own_engine_agree(composed):
     assert only(composed("arm=multilora_int8 engine=multilora")).config.precision == "int8"
 
