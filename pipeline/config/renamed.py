@@ -25,6 +25,7 @@ _MOVED = {
         "synthetic.Synthetic": "synthetic.SyntheticModel",
     },
     "profilers.": {"torch_trace.TorchProfiler": "torch_trace.TorchTrace"},
+    "tracking.": {"untracked.NoTracking": "tracker.NoTracking"},
     "workload.": {
         "arrivals.batch.Batch": "arrivals.batch.ClosedBatches",
         "arrivals.constant.Constant": "arrivals.renewal.Constant",
