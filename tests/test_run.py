@@ -57,6 +57,21 @@ def test_a_missed_floor_is_a_reason(ran):
     assert metrics["mean_kl"] > 1e-6
 
 
+def test_outputs_that_end_at_a_stop_string_are_whole(ran, tmp_path):
+    stop = ["e", "a", "i", "o", "t", "s"]
+    reasons, _, _ = ran(f"sampling.stop=[{','.join(stop)}]", "fidelity.enabled=false")
+    directory = RunDirectory(tmp_path / "run")
+    directory.write_config(f"sampling: {{stop: [{', '.join(stop)}]}}")
+    asked, rows = directory.asked(), directory.requests()
+    assert reasons == directory.strays() == ()
+    assert any(
+        len(row.output_ids) < each.max_new_tokens for each, row in zip(asked, rows, strict=True)
+    )
+    assert not any(letter in row.text for row in rows for letter in stop)
+    directory.write_config("sampling: {stop: null}")
+    assert "don't have the tokens asked for" in directory.strays()[0]
+
+
 def test_without_fidelity_the_run_says_so(ran, monkeypatch):
     def forbidden(*_):
         raise AssertionError("a reference was made")

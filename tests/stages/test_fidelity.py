@@ -235,6 +235,17 @@ def test_sampled_outputs_are_judged_teacher_forced_alone(judged: Any) -> None:
     assert found.metrics(names)["free_running_agreement"] == "not measured"
 
 
+@pytest.mark.parametrize("override", ["sampling.repetition_penalty=9", "sampling.stop=[e,a,o]"])
+def test_outputs_that_are_shaped_or_cut_are_judged_teacher_forced_alone(
+    judged: Any, override: str
+) -> None:
+    """The reference knows nothing of penalties and stop strings, and the lesson takes no notice."""
+    found = judged(override).findings
+    assert found.overall["token_agreement"] == 1 and not found.faults
+    assert "served_agreement" not in found.overall
+    assert "outputs are penalised, or end by more" in found.notes[0]
+
+
 def test_every_adapter_has_its_figures_among_the_metrics(judged: Any) -> None:
     names = ["csv", "html", "json"]
     found = judged().findings.metrics(names)

@@ -73,6 +73,11 @@ def refusal(config, *overrides):
         ({"prompt": "hi", "adapter": "nobody"}, "prompts.jsonl:2: names the adapter 'nobody'"),
         ({"ids": [7, 9999]}, "prompts.jsonl:2: has ids and no text"),
         ({"messages": [{"role": "user", "content": "hi"}]}, "prompts.jsonl:2: has the field 'mess"),
+        ({"prompt": "hi", "min_p": 0}, "'min_p': sampling is the whole run's"),
+        (
+            {"prompt": "hi", "presence_penalty": 1},
+            "'presence_penalty': sampling is the whole run's",
+        ),
     ],
 )
 def test_every_prompt_of_a_file_is_judged_before_anything_starts(config, tmp_path, row, said):

@@ -84,6 +84,7 @@ def test_whatever_decides_it_is_in_its_identity(override: str, config: Any, prep
         return stage._identity(recipe, MODEL)
 
     assert identity() == identity("engine=merged", "threads=2")
+    assert identity() == identity("sampling.stop=[e]", "sampling.presence_penalty=1")
     assert identity(override) != identity()
 
 
