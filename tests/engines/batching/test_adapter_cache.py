@@ -192,6 +192,19 @@ def test_what_nobody_was_promised_leaves_at_the_next_look(cache_of, executor):
     assert list(cache.registry) == ["c", "d", "huge"]
 
 
+def test_what_is_given_up_while_it_loads_leaves_when_it_has_come(cache_of, executor):
+    cache = cache_of(8)
+    lease = cache.lease("a")
+    cache.prefetch(lease.adapter, ())
+    cache.registry.remove("a")
+    cache.collect()
+    cache.release(lease)
+    assert cache.used == 4
+    executor.run()
+    assert cache.collect() == {}
+    assert cache.used == 0
+
+
 def test_the_end_of_a_load_wakes_whoever_waits(executor):
     woken = []
     registry = AdapterRegistry({"a": "a"})

@@ -13,8 +13,9 @@ from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.errors import UsageError
 from tests.engines.conftest import ManualExecutor
 
-SIZES = {"a": 1, "b": 2, "c": 3, "d": 4}
+SIZES = {"a": 1, "b": 2, "c": 3}
 NAMES = st.sampled_from(sorted(SIZES))
+PLACES = st.sampled_from([None, None, "load", "free", "size"])
 
 
 class Failing:
@@ -45,7 +46,7 @@ class Failing:
 class Caching(RuleBasedStateMachine):
     """Requests come, run and go, names are added and removed, and memory runs out anywhere."""
 
-    @initialize(budget=st.integers(4, 8) | st.none(), in_step=st.booleans())
+    @initialize(budget=st.integers(3, 5) | st.none(), in_step=st.booleans())
     def begin(self, budget, in_step):
         self.disk, self.budget = Failing(), budget
         self.executor = StepLoader() if in_step else ManualExecutor()
@@ -58,33 +59,39 @@ class Caching(RuleBasedStateMachine):
             self.executor,
             free=self.disk.free,
         )
+        self.cache.preload(SIZES)
         self.current = dict.fromkeys(SIZES, 0)
         self.count, self.leases = 0, []
 
-    @rule(name=NAMES)
-    def add(self, name):
-        self.count += 1
-        self.current[name] = self.count
-        self.registry.add(name, (name, self.count))
-
-    @rule(name=NAMES)
-    def remove(self, name):
-        if self.current.pop(name, None) is None:
+    @rule(name=NAMES, again=st.sampled_from([True, True, False]))
+    def change(self, name, again):
+        if again:
+            self.count += 1
+            self.current[name] = self.count
+            self.registry.add(name, (name, self.count))
+        elif self.current.pop(name, None) is None:
             with pytest.raises(KeyError):
                 self.registry.remove(name)
         else:
             self.registry.remove(name)
 
-    @rule(name=NAMES)
-    def come(self, name):
+    @rule(name=NAMES, place=PLACES)
+    def begin_one(self, name, place):
+        """A request comes, and runs if its adapter is there or can be brought by now."""
         if name in self.current:
-            self.leases.append((self.cache.lease(name), (name, self.current[name])))
+            lease = self.cache.lease(name)
+            self.leases.append((lease, (name, self.current[name])))
+            with self.failing(place):
+                self.cache.prefetch(lease.adapter, ())
+            self.step(None)
+            if self.cache.holds(lease.adapter):
+                self.cache.acquire(lease, missed=False)
         else:
             with pytest.raises(UsageError, match=f"adapter '{name}' isn't served"):
                 self.cache.lease(name)
 
     @precondition(lambda self: self.leases)
-    @rule(data=st.data(), place=st.sampled_from([None, None, "load", "free", "size"]))
+    @rule(data=st.data(), place=PLACES)
     def send_for(self, data, place):
         lease, _ = data.draw(st.sampled_from(self.leases))
         with self.failing(place):
@@ -105,7 +112,7 @@ class Caching(RuleBasedStateMachine):
                 self.cache.acquire(lease, missed=False)
 
     @precondition(lambda self: self.leases)
-    @rule(data=st.data(), place=st.sampled_from([None, "load", "free", "size"]))
+    @rule(data=st.data(), place=PLACES)
     def need_at_once(self, data, place):
         if isinstance(self.executor, StepLoader):
             some = [each for each, _ in data.draw(st.lists(st.sampled_from(self.leases)))]
@@ -174,7 +181,7 @@ class Planted:
         return kind is not None and issubclass(kind, (MemoryError, *self.also))
 
 
-Caching.TestCase.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+Caching.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestCaching = Caching.TestCase
 
 
