@@ -26,6 +26,7 @@ BITS: Mapping[str, int] = {
 }
 """Of a number, by the format's name of its type."""
 METADATA = "__metadata__"
+KEYS = ("dtype", "shape", "data_offsets", METADATA)
 MAX_DIMENSIONS = 32
 
 
@@ -127,10 +128,11 @@ def _stored(path: Path, name: str, entry: Any, start: int) -> StoredTensor:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("its header says something twice")
-    return found
+    """Of a tensor's name that stands twice the later entry counts, as in the library."""
+    keys = [key for key, _ in pairs if key in KEYS]
+    if len({*keys}) < len(keys):
+        raise ValueError("its header says something of a tensor twice")
+    return dict(pairs)
 
 
 def _no_number(text: str) -> float:

@@ -87,6 +87,8 @@ ACCEPTED = {
     "an empty tensor": said(a=("F64", [], [0, 8]), b=("F16", [0, 3], [8, 8])),
     "in another order": said(b=("F32", [1], [4, 8]), a=("F32", [1], [0, 4])),
     "metadata": b'{"__metadata__": {"a": "b"},' + said(a=("F64", [1], [0, 8]))[1:],
+    "a name twice": b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},'
+    + said(a=("F32", [2], [0, 8]))[1:],
     "half bytes": said(a=("F4", [16], [0, 8])),
 }
 REFUSED = {
@@ -114,6 +116,7 @@ REFUSED = {
     "sizes beyond all": said(a=("F32", [10**15] * 3, [0, 8])),
     "nested deeply": b'{"a":' * 9000 + b"1" + b"}" * 9000,
     "nothing": b"{}",
+    "a type twice": said(a=("F32", [2], [0, 8])).replace(b'{"dtype"', b'{"dtype": "F32", "dtype"'),
 }
 
 
