@@ -27,7 +27,7 @@ class TokenBatch:
         tokens: ids, int32 (M,).
         positions: place of each token in its sequence, int32 (M,).
         sequences: row of `block_table` for each token, int32 (M,).
-        block_table: blocks of the KV pool that hold each sequence, int32 (S, most blocks).
+        block_table: blocks of the KV pool that hold each sequence, int32 (S, max_blocks).
         segments: cover 0…M in order, each adapter once.
         outputs: rows whose logits are wanted, int32, rising.
     """

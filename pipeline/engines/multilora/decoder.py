@@ -7,7 +7,6 @@ from torch import Tensor
 
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.packing import PackedLayer, PackedModel, pack_checkpoint
-from pipeline.engines.multilora.rope import Rope
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
 from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
@@ -40,7 +39,8 @@ class Decoder:
     ) -> None:
         self.config, self.kernels = shape, kernels
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
-        self._rope, self._model, self._format = Rope.of(shape), model, format
+        self._model, self._format = model, format
+        self._frequencies = torch.from_numpy(shape.rope.frequencies(shape.head_dim))
         self._heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
         scale = shape.scales.attention
         self._query_scale = 1.0 if scale is None else scale * shape.head_dim**0.5
@@ -76,7 +76,8 @@ class Decoder:
             Logits of the rows `batch.outputs`, fp32 (outputs, vocabulary).
         """
         space = self._workspace(len(batch.tokens))
-        step = self.kernels.begin(batch, *self._rope.angles(batch.positions), pool)
+        turns = batch.positions.float()[:, None] * self._frequencies
+        step = self.kernels.begin(batch, turns.cos(), turns.sin(), pool)
         space.residual.copy_(self._model.embedding[batch.tokens])
         _multiply_by(self.config.scales.embedding, space.residual)
         delta = None

@@ -24,12 +24,12 @@ struct BFloat16 {
 // NaN if any number is, so that it isn't lost in the rounding.
 template <class From>
 float largest_of(const AdapterTensor& tensor, const From* from) {
-    float most = 0;
+    float largest = 0;
     for (int64_t i = 0; i < tensor.columns; ++i) {
         const float magnitude = std::fabs((float)from[i] * tensor.factor);
-        if (magnitude > most || std::isnan(magnitude)) most = magnitude;
+        if (magnitude > largest || std::isnan(magnitude)) largest = magnitude;
     }
-    return most;
+    return largest;
 }
 
 template <AdapterFormat F, class From>

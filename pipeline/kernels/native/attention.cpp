@@ -99,9 +99,9 @@ struct Query {
 
     // Leaves exponentials, zeros where hidden; returns one over their sum.
     static float softmax(float* scores, int64_t length) {
-        Floats most = load<Floats>(scores);
-        for (int64_t i = LANES; i < length; i += LANES) most = maximum(most, load<Floats>(scores + i));
-        const Floats shift = broadcast(maximum_of(most));
+        Floats largest = load<Floats>(scores);
+        for (int64_t i = LANES; i < length; i += LANES) largest = maximum(largest, load<Floats>(scores + i));
+        const Floats shift = broadcast(maximum_of(largest));
         Floats sum{};
         for (int64_t i = 0; i < length; i += LANES) {
             const Floats weight = exponential(load<Floats>(scores + i) - shift);

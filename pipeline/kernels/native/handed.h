@@ -8,7 +8,7 @@
 constexpr Fault OUT_OF_MEMORY = "out of memory", CUT_SHORT = "the file is cut short";
 constexpr int64_t MAX_COUNT = int64_t(1) << 31;  // of rows, columns, tokens: no product of two overflows
 
-inline bool is_count(int64_t value, int64_t most = MAX_COUNT) { return 0 <= value && value <= most; }
+inline bool is_count(int64_t value, int64_t max = MAX_COUNT) { return 0 <= value && value <= max; }
 
 // Whether a buffer of `size` numbers has those wanted; one of none may be nowhere.
 inline bool holds(const void* data, int64_t size, int64_t wanted) {

@@ -51,10 +51,10 @@ ALWAYS_INLINE float maximum_of(Floats v) { return reduce(v, maximum); }
 
 // Of as many numbers, which fill whole vectors.
 inline float largest_magnitude(const float* from, int64_t count) {
-    Floats most{};
+    Floats largest{};
     for (int64_t i = 0; i < count; i += LANES)
-        most = maximum(most, magnitude(load<Floats>(from + i)));
-    return maximum_of(most);
+        largest = maximum(largest, magnitude(load<Floats>(from + i)));
+    return maximum_of(largest);
 }
 
 // x += delta, for as many numbers as there are.
@@ -68,10 +68,10 @@ ALWAYS_INLINE void add_to(float* x, const float* delta, int64_t count) {
 // eˣ: 2ⁿ times a polynomial of the remainder, good to 2 units in the last place; 0 below −87.
 ALWAYS_INLINE Floats exponential(Floats x) {
     using isa::multiply_add;
-    const Floats least = broadcast(-87.33f), most = broadcast(88.37f);
-    Ints tiny = x < least;
-    x = x < least ? least : x;
-    x = x > most ? most : x;
+    const Floats lowest = broadcast(-87.33f), highest = broadcast(88.37f);
+    Ints tiny = x < lowest;
+    x = x < lowest ? lowest : x;
+    x = x > highest ? highest : x;
     const Floats shift = broadcast(ROUNDING);
     Floats shifted = multiply_add(x, broadcast(1.44269504f), shift);
     Floats whole = shifted - shift;
