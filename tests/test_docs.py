@@ -87,6 +87,17 @@ def test_files_that_a_page_names_exist(page):
     assert missing + [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_ways_through_the_code_are_short_and_lead_through_files_there_are():
+    """What a value goes through; the longest that each of the five may be."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    ways = page.partition("\n## Five ways through the code\n")[2].partition("\n## ")[0]
+    files = [re.findall(r"^\d+\. `(.+?)`", way, re.M) for way in ways.split("\n### ")[1:]]
+    assert [name for way in files for name in way if not (ROOT / "pipeline" / name).is_file()] == []
+    assert all(len(way) == len({*way}) for way in files)
+    for way, most in zip(files, (10, 14, 4, 4, 8), strict=True):
+        assert 0 < len(way) <= most
+
+
 def test_help_lists_every_target():
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
     for name in ("run", "test", "sweep", "ui", "bench", "lint", "clean", "help"):

@@ -12,7 +12,6 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Slot
-from pipeline.workload.assembly import assemble
 from pipeline.workload.azure_trace import Call, read_calls
 from pipeline.workload.bounds import Bounds
 from pipeline.workload.lengths.scaled import scaled
@@ -24,7 +23,7 @@ from pipeline.workload.ranges import Count, Factor, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds, without_chance
-from pipeline.workload.trace import Trace
+from pipeline.workload.trace import Trace, assemble
 from pipeline.workload.workload import Workload
 
 KEY = "workload.path"

@@ -8,7 +8,6 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Arrivals
-from pipeline.workload.assembly import assemble
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity, rounded
@@ -19,7 +18,7 @@ from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.seeds import Seeds, without_chance
-from pipeline.workload.trace import Trace
+from pipeline.workload.trace import Trace, assemble
 from pipeline.workload.workload import Workload
 
 

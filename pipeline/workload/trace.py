@@ -9,6 +9,9 @@ from typing import Any
 
 from pipeline.files.documents import write_text
 from pipeline.inference.sampling_params import SamplingParams
+from pipeline.workload.arrivals.process import Slot
+from pipeline.workload.popularity.law import Assignment
+from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.request import TraceRequest
 
 FORMAT = 2
@@ -109,3 +112,37 @@ def _row(request: TraceRequest) -> dict[str, Any]:
     if request.tenant is None:
         del row["tenant"]
     return row
+
+
+def assemble(
+    slots: Sequence[Slot],
+    choices: Sequence[Assignment],
+    prompts: Sequence[Prompt],
+    lengths: Sequence[int],
+    adapters: Sequence[str | None],
+    encode: Encode,
+) -> tuple[TraceRequest, ...]:
+    """One request from each slot, choice, prompt and length.
+
+    Args:
+        slots: when.
+        choices: for which adapter, by whom.
+        prompts: with what words; what else they say goes before choices and lengths.
+        lengths: how many tokens are asked for.
+        adapters: names that the choices' numbers stand for.
+        encode: the model's tokenizer.
+    """
+    rows = zip(slots, choices, prompts, lengths, strict=True)
+    return tuple(
+        TraceRequest(
+            id=id_,
+            iteration=slot.iteration,
+            adapter=prompt.adapter or adapters[choice.adapter],
+            prompt=prompt.text,
+            prompt_ids=prompt.ids or tuple(encode(prompt.text)),
+            max_new_tokens=prompt.max_tokens or length,
+            scheduled_s=slot.scheduled_s,
+            tenant=choice.tenant,
+        )
+        for id_, (slot, choice, prompt, length) in enumerate(rows)
+    )

@@ -108,7 +108,7 @@ def positions_off_by_one(patch: pytest.MonkeyPatch) -> None:
 
     def wrong(step: Any) -> Any:
         batch = right(step)
-        decoding = torch.tensor([each.decodes for each in step])[batch.sequences.long()]
+        decoding = torch.tensor([each.is_decode for each in step])[batch.sequences.long()]
         return replace(batch, positions=batch.positions + decoding.int())
 
     patch.setattr("pipeline.engines.multilora.engine.assemble", wrong)

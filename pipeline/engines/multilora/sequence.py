@@ -53,7 +53,7 @@ class Chunk(Generic[T]):
     count: int
 
     @property
-    def decodes(self) -> bool:
+    def is_decode(self) -> bool:
         """Whether it continues an output; else it reads a prompt."""
         return bool(self.sequence.output)
 

@@ -22,13 +22,13 @@ class StepStages:
 
     def begin(self, plan: Sequence[Chunk[Any]]) -> float:
         """The forward pass begins; returns the stamp of now."""
-        pure = all(chunk.decodes for chunk in plan)
+        pure = all(chunk.is_decode for chunk in plan)
         return self._clock.enter("decode" if pure else "prefill")
 
     def end(self, plan: Sequence[Chunk[Any]], began: float) -> None:
         """It is over, and sampling begins."""
         seconds = self._clock.enter("sample") - began
-        decodes = sum(chunk.decodes for chunk in plan)
+        decodes = sum(chunk.is_decode for chunk in plan)
         if decodes == len(plan):
             self._decode_s = seconds
         elif decodes:

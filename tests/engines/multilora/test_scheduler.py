@@ -42,7 +42,7 @@ def test_decodes_go_first_then_prompts_in_order_of_admission(scheduler_of, seque
         (second, 6),
         (third, 2),
     ]
-    assert [each.decodes for each in scheduler.plan()] == [True, False, False]
+    assert [each.is_decode for each in scheduler.plan()] == [True, False, False]
     assert [each.yields for each in scheduler.plan()] == [True, True, False]
 
 

@@ -94,8 +94,8 @@ class Serving(RuleBasedStateMachine):
         """One step of an engine whose model is `next_token`."""
         self._admit()
         plan = self.scheduler.plan()
-        assert sum(chunk.count for chunk in plan if not chunk.decodes) <= self.prefill
-        assert Counter(chunk.sequence for chunk in plan if chunk.decodes) == Counter(
+        assert sum(chunk.count for chunk in plan if not chunk.is_decode) <= self.prefill
+        assert Counter(chunk.sequence for chunk in plan if chunk.is_decode) == Counter(
             each for each in self.scheduler.running if each.output
         )
         for chunk in plan:
