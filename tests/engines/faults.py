@@ -91,7 +91,7 @@ def chance(patch: pytest.MonkeyPatch) -> None:
 
 def chunk_skipped(patch: pytest.MonkeyPatch) -> None:
     """The scheduler takes the second chunk of a long prompt for the third."""
-    right = scheduler.Scheduler.plan
+    right = scheduler.PagedScheduler.plan
 
     def wrong(self: Any) -> Any:
         for each in self.running:
@@ -99,7 +99,7 @@ def chunk_skipped(patch: pytest.MonkeyPatch) -> None:
                 each.computed += PREFILL
         return right(self)
 
-    patch.setattr(scheduler.Scheduler, "plan", wrong)
+    patch.setattr(scheduler.PagedScheduler, "plan", wrong)
 
 
 def positions_off_by_one(patch: pytest.MonkeyPatch) -> None:
