@@ -86,7 +86,9 @@ def drain() -> Callable[..., list[Event]]:
             engine.submit(request)
         events = []
         while engine.busy:
-            events += engine.step()
+            events += (told := engine.step())
+            if not told:
+                engine.wait(60)
         return events
 
     return drained
