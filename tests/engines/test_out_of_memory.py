@@ -41,7 +41,6 @@ PLACES = {
         "adapter": (lora.LoadPlan, "load"),
         "batch": (engine, "assemble"),
         "workspace": (Workspace, "of"),
-        "rope": (decoder.Rope, "angles"),
         "begin": (native.NativeKernels, "begin"),
         "linear": (native.NativeKernels, "linear"),
         "attend": (native.NativeKernels, "attend"),
