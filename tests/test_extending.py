@@ -34,12 +34,12 @@ class Stutter(Noop):
 
     def __init__(self, serving, token):
         super().__init__(serving)
-        self._token = token
+        self._only = token
 
     def step(self):
         events = super().step()
         return [
-            Token(each.request_id, each.at, self._token) if isinstance(each, Token) else each
+            Token(each.request_id, each.at, self._only) if isinstance(each, Token) else each
             for each in events
         ]
 ''',
