@@ -138,11 +138,10 @@ def test_each_is_one_file_and_one_yaml(
     typed = ("--config-dir", str(own), *CHOSEN, "adapters.count=3", "threads=1")
     short = ("workload.batch_size=2", "workload.iterations=2", "workload.max_new_tokens=4")
     here = (f"paths.runs={tmp_path}/runs", f"hydra.run.dir={tmp_path}/run", "tracking=none")
-    judged = ("fidelity.enabled=false", "validity.min_utilisation=null", "validity.max_steal=null")
-    monkeypatch.setattr(sys, "argv", ["pipeline", *typed, *short, *here, *judged])
+    monkeypatch.setattr(sys, "argv", ["pipeline", *typed, *short, *here, "fidelity.enabled=false"])
     assert main() == 0
     run = RunDirectory(tmp_path / "run")
-    assert run.status().validity == "VALID", run.status().reasons
+    assert {each.error for each in run.requests()} == {None}
     assert {each.output_ids for each in run.requests()} == {(7,) * 4}
     assert len({each.adapter for each in run.requests()}) == 1
     metrics = run.json("metrics.json")
