@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
-from pipeline.kernels import library
+from pipeline.kernels import bindings
 from pipeline.launch.progress import ProgressBars
 from pipeline.machine.contention import Contention
 from pipeline.metrics.validity import Validity
@@ -110,9 +110,9 @@ def test_a_run_without_a_compiler_counts_only_where_plain_pytorch_was_asked_for(
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("CXX", "/nowhere/g++")
-    library.library.cache_clear()
+    bindings.bound.cache_clear()
     reasons, *_ = ran("engine=multilora", f"engine.kernels={kernels}", *UNCHECKED)
-    library.library.cache_clear()
+    bindings.bound.cache_clear()
     backend = RunDirectory(tmp_path / "run").json("environment.json")["backend"]
     assert backend["kernels"] == "reference"
     if kernels == "reference":

@@ -23,7 +23,7 @@ def path(tmp_path):
     return tmp_path / "trace.jsonl"
 
 
-FIELDS = [name for name in TraceRequest.__slots__ if name != "sampling"]
+FIELDS = [name for name in TraceRequest.__slots__ if name not in ("sampling", "by_text")]
 
 
 def vars_of(request):
