@@ -87,7 +87,15 @@ def _listed(sweep: Path | None) -> list[Path]:
 
 
 def _same(known: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    return all(known.get(key) == values.get(key) for key in {*known, *values} - {*BESIDE})
+    deciding = {*known, *values} - {*BESIDE}
+    return all(_said(known.get(key)) == _said(values.get(key)) for key in deciding)
+
+
+def _said(value: Any) -> Any:
+    """Without what says nothing: a setting that there wasn't yet was as good as null."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _said(each) for key, each in value.items() if each is not None} or None
 
 
 def _free(sweep: Path, taken: set[Path]) -> Path:

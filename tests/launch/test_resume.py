@@ -56,6 +56,17 @@ def test_every_job_finds_its_run_again(tmp_path: Path) -> None:
     assert names(placed(jobs(tmp_path, asked("b", 2)), tmp_path)) == ["2", "3"]
 
 
+@pytest.mark.parametrize("new", [None, {}, {"stop": None}])
+def test_a_setting_that_there_was_not_yet_is_as_good_as_null(tmp_path: Path, new: Any) -> None:
+    sampling = {"seed": 0, "top_k": None}
+    before = [{"engine": "a", "sampling": {"seed": 0}, "repeat": n} for n in (0, 1)]
+    now = [{"engine": "a", "sampling": sampling, "metrics": new, "repeat": n} for n in (1, 0)]
+    begin(jobs(tmp_path, before), tmp_path)
+    assert names(placed(jobs(tmp_path, now), tmp_path)) == ["1", "0"]
+    with pytest.raises(UsageError, match="another configuration"):
+        placed(jobs(tmp_path, [now[0] | {"sampling": sampling | {"top_k": 3}}]), tmp_path)
+
+
 def test_what_is_new_gets_directories_of_its_own(tmp_path: Path) -> None:
     """Two arms are one engine entered twice; each keeps its own runs."""
     begin(jobs(tmp_path, asked("aba", 2)), tmp_path)
