@@ -1,5 +1,6 @@
 """What the tests share: composing configurations, and the embedded model."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,17 @@ LIMITS = ("min_utilisation", "caution_utilisation", "max_steal", "caution_steal"
 """What a starved machine is judged by: off, for the machine at hand is no subject of a test."""
 
 Values = Callable[..., dict[str, Any]]
+
+
+def pytest_configure() -> None:
+    """However the suite is started: a shell lets what it puts behind itself ignore Ctrl-C."""
+    for each, usual in {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_DFL,
+        signal.SIGTERM: signal.SIG_DFL,
+    }.items():
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, usual)
 
 
 @pytest.fixture(scope="session")
