@@ -20,7 +20,11 @@ SECONDS = 0.25
 PATIENCE_S = 120
 """Until a trial is given up that gets no processor time."""
 MAX_PLAIN, MAX_PLAIN_LENGTH = 512, 256
+MAX_NAMES = 4096
 _FEW, _FEW_IN_ALL = 2, 16
+_NAME = re.compile(r"(?:[\w-]|\\?\.)*")
+"""The name of a module, escaped or not: it takes no longer than reading the names, and a
+configuration may give one for every module of a large model."""
 _PLAIN = re.compile(
     r"(?:[\w.|$-]|\\[.dw]|\[[\w.-]+\]|(?<![*+?(|])[*+]\??|\((?:\?:|(?!\?))|\)(?![*+?{]))*"
 )
@@ -56,9 +60,9 @@ def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str
     Raises:
         UsageError: naming the key and the expression.
     """
-    repeated = sum(_repetitions(each.given) for each in patterns)
-    few = len(patterns) <= MAX_PLAIN and repeated <= _FEW_IN_ALL
-    if few and all(_is_plain(each.given) for each in patterns):
+    if len(patterns) <= MAX_NAMES:
+        patterns = [each for each in patterns if not _is_name(each.given)]
+    if _are_plain(patterns):
         for each in patterns:
             try:
                 re.compile(each.expression)
@@ -69,6 +73,16 @@ def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str
     if not ended:
         pattern = patterns[min(reached, len(patterns) - 1)]
         raise UsageError(_no_expression(pattern, where, said) if said else _endless(pattern, where))
+
+
+def _is_name(given: str) -> bool:
+    return len(given) <= MAX_PLAIN_LENGTH and _NAME.fullmatch(given) is not None
+
+
+def _are_plain(patterns: Sequence[Pattern]) -> bool:
+    repeated = sum(_repetitions(each.given) for each in patterns)
+    few = len(patterns) <= MAX_PLAIN and repeated <= _FEW_IN_ALL
+    return few and all(_is_plain(each.given) for each in patterns)
 
 
 def _is_plain(given: str) -> bool:
