@@ -113,6 +113,10 @@ FORMATS: Mapping[str, WeightFormat] = {
 }
 """By what users type as `engine.precision`."""
 
+HEAD_PRECISION: Mapping[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
+"""Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is
+never kept in 4 bits."""
+
 ADAPTER_FORMATS: Mapping[str, AdapterFormat] = {
     name.removeprefix("LORA_").lower(): AdapterFormat(
         name.removeprefix("LORA_").lower(), number, **ABI.values[name]

@@ -19,7 +19,9 @@ from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import SlotChunk
 from pipeline.engines.llama_cpp.build import backend
-from pipeline.engines.llama_cpp.files import adapter_file_of, files_of
+from pipeline.engines.llama_cpp.context import Context
+from pipeline.engines.llama_cpp.files import Origin, adapter_file_of, files_of
+from pipeline.engines.llama_cpp.model import Model
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import SlotLimits, SlotScheduler, SlotSequence, groups
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
@@ -41,17 +43,21 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
     def __init__(self, settings: LlamaCppSettings, serving: Serving) -> None:
         super().__init__(settings, serving)
         self.settings = settings
+        ready = settings.adapters_gguf or {}
+        self._origin = Origin(settings.precision, settings.gguf, ready, settings.cache)
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
-        self._files = files_of(settings, serving)
+        self._files = files_of(self._origin, serving)
         limit = min(settings.context, serving.checkpoint.config.seen)
         beyond = f"engine.context and the model have {limit}"
         self.adapters = AdapterRegistry(self._files.adapters)
         self.intake = Intake(serving.checkpoint, self.adapters, limit, beyond)
         self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         log.capture()
-        self._runner = Runner(settings, serving.threads, self._files, self.clock)
+        model, places = Model(self._files.base), settings.max_batch_size
+        context = Context(model, serving.threads, places, settings.context, settings.exact)
+        self._runner = Runner(model, context, self.clock)
         self.cache = AdapterCache(
             self.adapters,
             load=self._runner.load,
@@ -62,7 +68,7 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         )
         self.cache.preload(self.adapters)
         log.quieten()
-        limits = SlotLimits(settings.max_batch_size, settings.context, settings.resident_adapters)
+        limits = SlotLimits(places, settings.context, settings.resident_adapters)
         self.scheduler: SlotScheduler = SlotScheduler(
             settings.policy, limits, self.cache, self._runner.forget
         )
@@ -122,7 +128,7 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         self.scheduler.add(SlotSequence(request, prompt))
 
     def _source(self, adapter: Adapter) -> Path:
-        return adapter_file_of(self.settings, adapter, self.serving.checkpoint.config)
+        return adapter_file_of(self._origin, adapter, self.serving.checkpoint.config)
 
     def _start(self, group: Rows[Sequence]) -> None:
         self.clock.enter("adapter_load")

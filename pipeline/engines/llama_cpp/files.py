@@ -5,10 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 from pipeline.models.config import ModelConfig
 from pipeline.process.child import Child
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the files of a run come from.
+
+    Attributes:
+        precision: of the base model's.
+        base: a ready-made one for it; None writes one from the checkpoint.
+        adapters: ready-made ones by the adapter's name; the others' are written.
+        cache: where written files are kept.
+    """
+
+    precision: str
+    base: Path | None
+    adapters: Mapping[str, Path]
+    cache: Path
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,7 @@ class Files:
     stand_ins: str | None = None
 
 
-def files_of(settings: LlamaCppSettings, serving: Serving) -> Files:
+def files_of(origin: Origin, serving: Serving) -> Files:
     """The files, checked or written.
 
     They are written by a process of its own: what that takes of memory isn't the engine's.
@@ -36,43 +52,43 @@ def files_of(settings: LlamaCppSettings, serving: Serving) -> Files:
     Raises:
         UsageError: a ready-made file doesn't fit, or llama.cpp has no equal of the model.
     """
-    with Child(_files, settings, serving) as writer:
+    with Child(_files, origin, serving) as writer:
         files: Files = writer.result()
         return files
 
 
-def adapter_file_of(settings: LlamaCppSettings, adapter: Adapter, model: ModelConfig) -> Path:
+def adapter_file_of(origin: Origin, adapter: Adapter, model: ModelConfig) -> Path:
     """The same for one adapter.
 
     Raises:
         UsageError: a ready-made file doesn't fit.
     """
-    with Child(_adapter_file, settings, adapter, model) as writer:
+    with Child(_adapter_file, origin, adapter, model) as writer:
         path: Path = writer.result()
         return path
 
 
-def _files(settings: LlamaCppSettings, serving: Serving) -> Files:
+def _files(origin: Origin, serving: Serving) -> Files:
     from pipeline.gguf.file import read_bytes
     from pipeline.gguf.model import gguf_of
     from pipeline.gguf.quantise import stand_ins
     from pipeline.gguf.ready_made import check_base_gguf
 
     model = serving.checkpoint.config
-    if settings.gguf is not None:
-        base = check_base_gguf(settings.gguf, model)
+    if origin.base is not None:
+        base = check_base_gguf(origin.base, model)
     else:
-        base = gguf_of(serving.checkpoint, settings.precision, settings.cache)
+        base = gguf_of(serving.checkpoint, origin.precision, origin.cache)
     adapters = {
-        name: _adapter_file(settings, adapter, model) for name, adapter in serving.adapters.items()
+        name: _adapter_file(origin, adapter, model) for name, adapter in serving.adapters.items()
     }
-    return Files(base, adapters, read_bytes(base), stand_ins(base, settings.precision))
+    return Files(base, adapters, read_bytes(base), stand_ins(base, origin.precision))
 
 
-def _adapter_file(settings: LlamaCppSettings, adapter: Adapter, model: ModelConfig) -> Path:
+def _adapter_file(origin: Origin, adapter: Adapter, model: ModelConfig) -> Path:
     from pipeline.gguf.adapter import gguf_adapter_of
     from pipeline.gguf.ready_made import check_adapter_gguf
 
-    if ready := (settings.adapters_gguf or {}).get(adapter.name):
+    if ready := origin.adapters.get(adapter.name):
         return check_adapter_gguf(ready, model)
-    return gguf_adapter_of(adapter, model, settings.cache)
+    return gguf_adapter_of(adapter, model, origin.cache)

@@ -10,24 +10,21 @@ from pipeline.engines.batching.active_adapter import ActiveAdapter
 from pipeline.engines.batching.adapter_registry import AdapterGeneration
 from pipeline.engines.llama_cpp.batch import SlotChunk
 from pipeline.engines.llama_cpp.context import Context
-from pipeline.engines.llama_cpp.files import Files
 from pipeline.engines.llama_cpp.model import AdapterHandle, Model
-from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.inference.stage_clock import StageClock
 
 
 class Runner:
-    """What the engine needs of llama.cpp."""
+    """What the engine needs of llama.cpp.
 
-    def __init__(
-        self, settings: LlamaCppSettings, threads: int, files: Files, clock: StageClock
-    ) -> None:
-        """Load the model and allocate the context."""
-        self._clock, self.active = clock, ActiveAdapter()
-        self._model = Model(files.base)
-        self._context = Context(
-            self._model, threads, settings.max_batch_size, settings.context, settings.exact
-        )
+    Attributes:
+        active: which adapter is in effect.
+    """
+
+    def __init__(self, model: Model, context: Context, clock: StageClock) -> None:
+        """Both are this one's from now on, to be freed when it is closed."""
+        self._model, self._context, self._clock = model, context, clock
+        self.active = ActiveAdapter()
 
     def load(self, path: Path) -> AdapterHandle:
         """Read an adapter from disk."""

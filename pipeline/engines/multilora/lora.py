@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
-from pipeline.engines.multilora.sites import SITES, columns_of, module_of
+from pipeline.engines.multilora.sites import SITES, columns_of
 from pipeline.kernels.formats import ADAPTER_FORMATS, AdapterDtype
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape, PackedAdapter
 from pipeline.kernels.lora_source import sources
-from pipeline.models.config import ModelConfig
+from pipeline.models.config import ModelConfig, module
 from pipeline.models.safetensors_file import SafetensorsFile
 
 
@@ -44,14 +44,14 @@ class LoadPlan:
         factors: list[float] = []
         for site in _sites(model):
             shapes.append([])
-            for module, column in site:
-                a, b = f"{PREFIX}{module}.lora_A.weight", f"{PREFIX}{module}.lora_B.weight"
+            for path, column in site:
+                a, b = f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
                 if a in stored:
                     outputs, rank = stored[b]
                     inputs = stored[a][1]
                     shapes[-1].append(LoraShape(column, rank, inputs, outputs))
                     names += [a, b]
-                    factors += [1.0, adapter.lora.scaling(module)]
+                    factors += [1.0, adapter.lora.scaling(path)]
         layout = AdapterLayout.of(shapes, ADAPTER_FORMATS[dtype])
         return cls(adapter, layout, tuple(names), np.array(factors, np.float32))
 
@@ -94,4 +94,4 @@ def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:
     """The modules of each site, counted through the layers, with their first output columns."""
     for layer in range(model.layers):
         for site in SITES:
-            yield [(module_of(layer, name), column) for name, column in columns_of(site, model)]
+            yield [(module(layer, name), column) for name, column in columns_of(site, model)]

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
-from pipeline.engines.multilora.settings import HEAD_PRECISION
-from pipeline.engines.multilora.sites import SITES, module_of
+from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
-from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
+from pipeline.kernels.formats import FORMATS, HEAD_PRECISION, PANEL, Precision, WeightFormat
 from pipeline.kernels.kernels import HeadNorms, Kernels
 from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.memory import lazy_bytes
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.config import ModelConfig
+from pipeline.models.config import ModelConfig, module
 from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import OpenWeights
 
@@ -156,7 +155,7 @@ def _layer(packer: _Packer, index: int, model: ModelConfig) -> PackedLayer:
         norms = HeadNorms(query, key, model.epsilon)
     return PackedLayer(
         matrices=tuple(
-            packer.matrix([f"{module_of(index, name)}.weight" for name in site]) for site in SITES
+            packer.matrix([f"{module(index, name)}.weight" for name in site]) for site in SITES
         ),
         attention_norm=packer.vector(f"{prefix}.{names.before_attention}.weight"),
         feed_forward_norm=packer.vector(f"{prefix}.{names.before_feed_forward}.weight"),

@@ -17,21 +17,13 @@ from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.choice import KernelChoice
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
+from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, HEAD_PRECISION
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
 MEGABYTE = 10**6
-
-HEAD_PRECISION: dict[str, Literal["fp32", "int8"]] = {
-    "fp32": "fp32",
-    "int8": "int8",
-    "int4": "int8",
-}
-"""Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is
-never kept in 4 bits."""
 
 MAX_CHUNKS, GATE_CHUNK = (ABI.constants[each] for each in ("MAX_CHUNKS", "GATE_CHUNK"))
 """Of the kernels: pieces of a loop at most, and columns of a piece of the gate."""

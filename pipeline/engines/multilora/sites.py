@@ -3,16 +3,9 @@
 from collections.abc import Iterator
 
 from pipeline.models.config import ModelConfig
-from pipeline.models.family import PROJECTIONS
 
 SITES = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
 """The four sites of a layer, in the order of computation."""
-
-
-def module_of(layer: int, projection: str) -> str:
-    """Path of a projection inside the model."""
-    block = "self_attn" if projection in PROJECTIONS[:4] else "mlp"
-    return f"model.layers.{layer}.{block}.{projection}"
 
 
 def columns_of(site: tuple[str, ...], model: ModelConfig) -> Iterator[tuple[str, int]]:
