@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from pipeline.models.config import ModelConfig
+from pipeline.models.family import QKV
 
-SITES = (("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
+SITES = (QKV, ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
 """The four sites of a layer, in the order of computation."""
 
 

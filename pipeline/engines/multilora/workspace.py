@@ -38,9 +38,8 @@ class Workspace:
         cls, tokens: int, model: ModelConfig, format: WeightFormat, kernels: Kernels
     ) -> "Workspace":
         """Buffers for that many tokens; outputs of matrices are whole panels wide."""
-        shape = model
-        queries = shape.heads * shape.head_dim
-        qkv = queries + 2 * shape.kv_heads * shape.head_dim
+        queries = model.heads * model.head_dim
+        qkv = queries + 2 * model.kv_heads * model.head_dim
 
         def activations(columns: int) -> Activations:
             return kernels.activations(tokens, columns, format)
@@ -49,11 +48,11 @@ class Workspace:
             return torch.zeros(tokens, panels(columns) * PANEL)
 
         return cls(
-            residual=torch.zeros(tokens, shape.hidden),
-            normed=activations(shape.hidden),
+            residual=torch.zeros(tokens, model.hidden),
+            normed=activations(model.hidden),
             qkv=output(qkv),
             attended=activations(queries),
-            gate_up=output(2 * shape.intermediate),
-            gated=activations(shape.intermediate),
-            delta=output(shape.hidden),
+            gate_up=output(2 * model.intermediate),
+            gated=activations(model.intermediate),
+            delta=output(model.hidden),
         )
