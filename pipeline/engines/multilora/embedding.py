@@ -4,14 +4,12 @@ import os
 from io import FileIO
 from typing import Self
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from pipeline.errors import UsageError
+from pipeline.models.safetensors_file import NUMPY, as_tensor
 from pipeline.models.safetensors_header import StoredTensor
-
-TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-"""How numbers may be stored, by safetensors' names."""
 
 
 class Embedding:
@@ -24,10 +22,10 @@ class Embedding:
         nbytes: size of the whole in its file.
     """
 
-    def __init__(self, file: FileIO, start: int, rows: int, width: int, dtype: torch.dtype) -> None:
-        self._file, self._start, self._width, self._dtype = file, start, width, dtype
-        self._row_bytes = width * dtype.itemsize
-        self.nbytes = rows * self._row_bytes
+    def __init__(self, file: FileIO, stored: StoredTensor) -> None:
+        self._file, self._start, self._dtype = file, stored.start, NUMPY[stored.dtype]
+        self.nbytes, self._width = stored.nbytes, stored.shape[1]
+        self._row_bytes = self._width * self._dtype.itemsize
 
     @classmethod
     def open(cls, stored: StoredTensor) -> Self:
@@ -36,16 +34,14 @@ class Embedding:
         Raises:
             UsageError: its numbers are of a type that isn't known.
         """
-        if stored.dtype not in TYPES:
+        if stored.dtype not in NUMPY:
             raise UsageError(
-                f"{stored.path}: {stored.name} is {stored.dtype}; store it as {', '.join(TYPES)}"
+                f"{stored.path}: {stored.name} is {stored.dtype}; store it as {', '.join(NUMPY)}"
             )
         file = FileIO(stored.path)
-        rows, width = stored.shape
-        found = cls(file, stored.start, rows, width, TYPES[stored.dtype])
         if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(file.fileno(), found._start, found.nbytes, os.POSIX_FADV_WILLNEED)
-        return found
+            os.posix_fadvise(file.fileno(), stored.start, stored.nbytes, os.POSIX_FADV_WILLNEED)
+        return cls(file, stored)
 
     def __getitem__(self, tokens: Tensor) -> Tensor:
         """Rows (N, width) of N tokens, as they are stored.
@@ -56,7 +52,7 @@ class Embedding:
         data = bytearray().join(map(self._row, tokens.tolist()))
         if len(data) < len(tokens) * self._row_bytes:
             raise EOFError("the input embedding's file was cut short; fetch the checkpoint again")
-        return torch.frombuffer(data, dtype=self._dtype).view(len(tokens), self._width)
+        return as_tensor(np.frombuffer(data, self._dtype).reshape(len(tokens), self._width))
 
     def _row(self, token: int) -> bytes:
         return os.pread(self._file.fileno(), self._row_bytes, self._start + token * self._row_bytes)
