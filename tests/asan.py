@@ -1,12 +1,17 @@
 """AddressSanitizer in the native kernels of a process of its own."""
 
-import os
 import subprocess
 from pathlib import Path
+
+from pipeline.kernels.library import compiler
 
 FLAGS = "-fsanitize=address -fno-omit-frame-pointer -g1"
 LIBRARIES = ("libasan.so", "libstdc++.so")
 """Both have to be there before Python is: the first takes the second's functions over."""
+
+
+class AsanAbsentError(Exception):
+    """The compiler has no such library; the message says how to get it."""
 
 
 def with_asan(*options: str) -> dict[str, str]:
@@ -16,13 +21,13 @@ def with_asan(*options: str) -> dict[str, str]:
         options: of its own, beside our one; Python's leaks aren't looked for.
 
     Raises:
-        FileNotFoundError: the compiler has no such library.
+        AsanAbsentError: the compiler has no such library.
+        BuildError: there is no compiler.
     """
-    compiler = os.environ.get("CXX", "g++")
-    asked = [[compiler, f"-print-file-name={name}"] for name in LIBRARIES]
+    asked = [[compiler(), f"-print-file-name={name}"] for name in LIBRARIES]
     paths = [Path(subprocess.check_output(each, text=True).strip()) for each in asked]
     if absent := [path.name for path in paths if not path.is_file()]:
-        raise FileNotFoundError(
+        raise AsanAbsentError(
             f"no {absent[0]}; install one, such as: apt-get install libgcc-12-dev"
         )
     return {

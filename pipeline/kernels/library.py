@@ -30,15 +30,24 @@ def built() -> Path:
     Raises:
         BuildError: there is no compiler, or it failed.
     """
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
-    if compiler is None:
-        raise BuildError("no C++ compiler; install one, such as: apt-get install g++")
-    command = [compiler, *LINK, *flags()]
+    command = [compiler(), *LINK, *flags()]
     path = _folder() / f"multilora-{_key(command)}.so"
     if not path.is_file():
         with whole_file(path) as draft:
             _compile(command, draft)
     return path
+
+
+def compiler() -> str:
+    """The user's, or the system's.
+
+    Raises:
+        BuildError: there is none.
+    """
+    found = os.environ.get("CXX") or shutil.which("g++") or shutil.which("c++")
+    if found is None:
+        raise BuildError("no C++ compiler; install one, such as: apt-get install g++")
+    return found
 
 
 def flags() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.kernels.library import SOURCES
-from tests.asan import with_asan
+from tests.asan import AsanAbsentError, with_asan
 
 HERE = Path(__file__).parent
 TESTS = [str(HERE / "test_kernels.py"), str(HERE.parent / "engines/multilora/test_lora.py")]
@@ -37,6 +37,6 @@ def test_an_instruction_set_is_one_file():
 def test_the_kernels_touch_no_foreign_memory():
     try:
         variables = with_asan()
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    except AsanAbsentError as error:
+        pytest.skip(f"not without AddressSanitizer: {error}")
     run(**variables)
