@@ -12,14 +12,16 @@ from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError, shown
 from pipeline.files.regular import MEBIBYTE
 from pipeline.models.files import read_object
-from pipeline.models.finite import EXPONENTS, is_finite
-from pipeline.models.safetensors_file import stored_tensors
-from pipeline.models.weights import StoredWeights
+from pipeline.models.finite import is_finite
+from pipeline.models.safetensors_file import NUMPY, stored_tensors
+from pipeline.models.weights import OpenWeights, StoredWeights
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
 PREFIX = "base_model.model."
 PEFT_DEFAULT = 8
 """Rank, and alpha, of a configuration that doesn't say."""
+AGAIN = "save the adapter again"
+"""What to do about a broken file."""
 MAX_CONFIG_BYTES = 4 * MEBIBYTE
 """Bytes of a configuration; one that lists every module of a large model has a tenth."""
 
@@ -56,22 +58,30 @@ class LoraFile:
                     f"save the adapter as {WEIGHTS}"
                 )
             raise UsageError(f"{folder}: no {WEIGHTS}; name a folder that PEFT saved")
-        config = read_object(folder / CONFIG, "save the adapter again", MAX_CONFIG_BYTES)
+        config = read_object(folder / CONFIG, AGAIN, MAX_CONFIG_BYTES)
         if config.get("peft_type") != "LORA":
             raise UsageError(f"{folder}: peft_type {shown(config.get('peft_type'))} isn't LORA")
         check_config(config, str(folder / CONFIG))
-        tensors = stored_tensors(folder / WEIGHTS)
+        tensors = stored_tensors(folder / WEIGHTS, AGAIN)
         for each in tensors.values():
-            if each.dtype not in EXPONENTS:
+            if each.dtype not in NUMPY:
                 raise UsageError(
                     f"{each.path}: {each.name} is stored as {each.dtype}; save the adapter as one "
-                    f"of {', '.join(EXPONENTS)}"
+                    f"of {', '.join(NUMPY)}"
                 )
         return cls(folder, config, {name: each.shape for name, each in tensors.items()})
 
+    def open(self) -> OpenWeights:
+        """Its file opened, for whoever reads numbers; to be entered by `with`.
+
+        Raises:
+            UsageError: it isn't safetensors any more, or was cut short.
+        """
+        return StoredWeights.read([self.folder / WEIGHTS], AGAIN).open()
+
     def not_finite(self) -> str | None:
         """Name of a tensor that holds NaN or infinity; reads the whole file."""
-        with StoredWeights.read([self.folder / WEIGHTS]).open() as opened:
+        with self.open() as opened:
             return next((each.name for each in opened if not is_finite(each, opened.read)), None)
 
     def targets(self, module: str) -> bool:

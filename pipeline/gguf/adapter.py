@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+from pipeline.adapters.lora_file import PREFIX
 from pipeline.errors import UsageError
 from pipeline.files.atomic import whole_file
 from pipeline.gguf.layout import TensorNames, gguf_architecture, interleave, rotated_heads
 from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_file import as_float32
-from pipeline.models.weights import StoredWeights
 
 FORMAT = 1
 """Of the files written here; another number makes them anew."""
@@ -81,7 +80,7 @@ def _tensors(adapter: Adapter, model: ModelConfig) -> Iterator[tuple[str, NDArra
     that, under rsLoRA or an alpha pattern, is multiplied into B.
     """
     names = TensorNames(model)
-    with StoredWeights.read([adapter.folder / WEIGHTS]).open() as opened:
+    with adapter.lora.open() as opened:
         for module in filter(adapter.lora.targets, model.modules()):
             stored = (opened[f"{PREFIX}{module}.lora_{part}.weight"] for part in "AB")
             a, b = (as_float32(opened.read(each)) for each in stored)

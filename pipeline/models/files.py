@@ -13,9 +13,10 @@ from pipeline.files.regular import MEBIBYTE, check_regular, read_regular
 MAX_JSON_BYTES = 16 * MEBIBYTE
 """Bytes of a file: indices of a thousand shards and configurations have less."""
 AGAIN = "fetch the checkpoint again"
+"""What to do about a broken file, unless it is another's than a checkpoint's."""
 
 
-def is_there(path: Path, remedy: str = AGAIN) -> bool:
+def is_there(path: Path) -> bool:
     """Whether a file is there.
 
     Raises:
@@ -26,7 +27,7 @@ def is_there(path: Path, remedy: str = AGAIN) -> bool:
     try:
         check_regular(path)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error
+        raise UsageError(f"{path}: {error.strerror}; {AGAIN}") from error
     return True
 
 

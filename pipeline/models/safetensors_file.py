@@ -81,7 +81,7 @@ class SafetensorsFile:
         while left.nbytes:
             count = os.preadv(self.fileno(), [left], at)
             if not count:
-                raise EOFError(f"{self.path} was cut short; {AGAIN}")
+                raise EOFError(f"{self.path} was cut short")
             left, at = left[count:], at + count
         return found
 
@@ -121,8 +121,12 @@ def as_tensor(numbers: NDArray[Any]) -> "Tensor":
     return tensor.view(torch.bfloat16) if numbers.dtype == NUMPY["BF16"] else tensor
 
 
-def stored_tensors(path: Path) -> dict[str, StoredTensor]:
+def stored_tensors(path: Path, remedy: str = AGAIN) -> dict[str, StoredTensor]:
     """What a file says of each of its tensors, by name; the tensors themselves aren't read.
+
+    Args:
+        path: the file.
+        remedy: what to do if it is broken, for the error.
 
     Raises:
         UsageError: the file isn't there, is no regular file, isn't safetensors, or was cut short.
@@ -131,6 +135,6 @@ def stored_tensors(path: Path) -> dict[str, StoredTensor]:
         with SafetensorsFile(path) as file:
             return file.tensors
     except ValueError as error:
-        raise UsageError(f"{path}: not whole ({error}); {AGAIN}") from error
+        raise UsageError(f"{path}: not whole ({error}); {remedy}") from error
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; {AGAIN}") from error
+        raise UsageError(f"{path}: {error.strerror}; {remedy}") from error

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
+from pipeline.models.files import AGAIN
+from pipeline.models.safetensors_file import NUMPY
 from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import StoredWeights
 
 Shapes = dict[str, tuple[int, ...]]
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-TYPES = ("F64", "F32", "F16", "BF16")
-"""How numbers may be stored, by safetensors' names."""
 DERIVED = re.compile(r"rotary_emb\.inv_freq$")
 """Tensors of old checkpoints that are computed from `config.json`, and passed over."""
 
@@ -46,10 +46,10 @@ def check_tensors(weights: StoredWeights, model: ModelConfig) -> None:
     known = expected(model)
     stored = {name: each for name, each in weights.tensors.items() if not DERIVED.search(name)}
     for each in stored.values():
-        if each.dtype not in TYPES:
+        if each.dtype not in NUMPY:
             raise UsageError(
                 f"{each.path}: {each.name} is stored as {each.dtype}: quantised weights can't be "
-                f"served; name the original model, stored as {', '.join(TYPES)}"
+                f"served; name the original model, stored as {', '.join(NUMPY)}"
             )
     _nothing_missing(known, stored, weights, model)
     for name, each in stored.items():
@@ -73,7 +73,7 @@ def _nothing_missing(
     if missing:
         raise UsageError(
             f"{weights.files[0]}: no tensor {missing[0]} ({len(missing)} are missing), which "
-            "config.json asks for; fetch the checkpoint again"
+            f"config.json asks for; {AGAIN}"
         )
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint's tensors, in one file or in shards."""
+"""The tensors of a checkpoint, in one file or in shards, or of an adapter."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -23,25 +23,28 @@ PIECE = 1 << 24
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """What is known of the tensors of a checkpoint without reading one.
+    """What is known of tensors without reading one.
 
     Attributes:
         files: that hold them.
         tensors: where each lies, and its shape and type, by name.
+        remedy: what to do about a broken file, for errors.
     """
 
     files: tuple[Path, ...]
     tensors: Mapping[str, StoredTensor] = field(repr=False)
+    remedy: str = AGAIN
 
     @classmethod
-    def read(cls, files: Iterable[Path]) -> Self:
+    def read(cls, files: Iterable[Path], remedy: str = AGAIN) -> Self:
         """What the files' headers say; of two tensors of one name, the later file's counts.
 
         Raises:
             UsageError: a file isn't safetensors, or was cut short.
         """
         found = tuple(files)
-        return cls(found, {k: each for path in found for k, each in stored_tensors(path).items()})
+        headers = (stored_tensors(path, remedy).items() for path in found)
+        return cls(found, {name: each for stored in headers for name, each in stored}, remedy)
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
@@ -65,14 +68,14 @@ class StoredWeights:
 
 
 class OpenWeights:
-    """The files of a checkpoint, each opened once; what is mapped outlives their closing."""
+    """The files of `StoredWeights`, each opened once; what is mapped outlives their closing."""
 
     def __init__(self, weights: StoredWeights) -> None:
-        self._tensors = weights.tensors
+        self._tensors, self._remedy = weights.tensors, weights.remedy
         self._files: dict[Path, SafetensorsFile] = {}
         with ExitStack() as opened:
             for path in weights.files:
-                self._files[path] = opened.enter_context(_opened(path, weights.tensors))
+                self._files[path] = opened.enter_context(_opened(path, weights))
             self._closing = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -104,7 +107,7 @@ class OpenWeights:
         try:
             return self._files[tensor.path].read(tensor)
         except EOFError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(f"{error}; {self._remedy}") from error
 
     def map(self, tensor: StoredTensor) -> NDArray[Any]:
         """A tensor, or rows of one, mapped; see `SafetensorsFile.map`."""
@@ -115,12 +118,13 @@ class OpenWeights:
         return as_tensor(self.map(tensor))
 
 
-def _opened(path: Path, known: Mapping[str, StoredTensor]) -> SafetensorsFile:
+def _opened(path: Path, weights: StoredWeights) -> SafetensorsFile:
     try:
         file = SafetensorsFile(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}; {AGAIN}") from error
-    if any(file.tensors.get(each.name) != each for each in known.values() if each.path == path):
+        raise UsageError(f"{path}: {error}; {weights.remedy}") from error
+    known = (each for each in weights.tensors.values() if each.path == path)
+    if any(file.tensors.get(each.name) != each for each in known):
         file.close()
         raise UsageError(f"{path}: isn't what it was when its header was read; start again")
     return file

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+from pipeline.adapters.lora_file import PREFIX
 from pipeline.models.safetensors_file import as_tensor
-from pipeline.models.weights import StoredWeights
 
 Factors = dict[str, tuple[Tensor, Tensor, float]]
 """Per module path: A (rank, in), B (out, rank) and the scaling."""
@@ -17,7 +16,7 @@ Factors = dict[str, tuple[Tensor, Tensor, float]]
 def read_factors(adapter: Adapter) -> Factors:
     """The adapter's matrices, fp32."""
     suffix, factors = ".lora_A.weight", {}
-    with StoredWeights.read([adapter.folder / WEIGHTS]).open() as opened:
+    with adapter.lora.open() as opened:
         for name in (each.name for each in opened if each.name.endswith(suffix)):
             stem = name.removesuffix(suffix)
             a, b = (as_tensor(opened.read(opened[f"{stem}.lora_{part}.weight"])) for part in "AB")
