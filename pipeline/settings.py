@@ -1,6 +1,6 @@
 """How settings dataclasses are checked, which of their settings count, and how they lie flat."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, field
 from math import isfinite
 from typing import Annotated, Any, Protocol, runtime_checkable
@@ -45,15 +45,27 @@ def named(values: Any, name: str) -> Any:
     return values
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The settings below a value that stands under `name`, by their dotted names."""
+    if isinstance(value, Mapping) and value:
+        for key, own in value.items():
+            yield from leaves(f"{name}.{key}" if name else str(key), own)
+    else:
+        yield name, value
+
+
+def flatten(config: Mapping[str, Any]) -> dict[str, Any]:
     """The leaves of a configuration by their dotted names; what JSON lacks becomes text."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = plain(value)
-    return flat
+    found = leaves("", config)
+    return {name: plain(value) for name, value in found if not isinstance(value, Mapping)}
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[str]:
+    """Names to which two flat configurations give different values.
+
+    One of the two may be of a time when there wasn't that setting: it was as good as null.
+    """
+    return {name for name in {*one, *other} if one.get(name) != other.get(name)}
 
 
 def plain(value: Any) -> Any:

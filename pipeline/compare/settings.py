@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.compare.labels import printable
 from pipeline.compare.numbers import MISSING
-from pipeline.settings import plain
+from pipeline.settings import differing, plain
 
 GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "experiment"})
 """Config groups chosen by name: `engine=noop` sets `engine.name`."""
@@ -70,8 +70,7 @@ def varying(several: Sequence[Settings]) -> list[str]:
 
 def alike(settings: Settings, others: Settings) -> bool:
     """Whether two runs were asked to measure the same thing."""
-    keys = {*settings, *others}
-    return all(settings.get(key) == others.get(key) for key in keys if _matters(key))
+    return not any(map(_matters, differing(settings, others)))
 
 
 def _matters(key: str) -> bool:

@@ -11,7 +11,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
 from pipeline.errors import UsageError, shortened
-from pipeline.launch.grammar import leaves
+from pipeline.settings import leaves
 
 EXPERIMENTS = "experiment/"
 TOGETHER = "arm"

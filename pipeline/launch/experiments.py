@@ -17,7 +17,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
 from pipeline.launch.choices import EXPERIMENTS, TOGETHER, Choice, Choices, groups, place, plain
-from pipeline.launch.grammar import leaves
+from pipeline.settings import leaves
 
 
 class FittedExperiments(CachingConfigRepository):  # type: ignore[misc]

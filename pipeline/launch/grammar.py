@@ -5,7 +5,7 @@ all overrides together what it expected, and not of which.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import UsageError, shortened
+from pipeline.settings import leaves
 
 SPECIAL = "=()[]{}'\"\\$:,%"
 """What isn't plain text within a value, or not at every place."""
@@ -120,12 +121,3 @@ def _value(override: Override) -> Any:
     """As text where it stands for several, or for a removal."""
     plain = not override.is_sweep_override() and not override.is_delete()
     return override.value() if plain else override.input_line
-
-
-def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The settings below a value that is to be given to `name`, by their dotted names."""
-    if isinstance(value, Mapping) and value:
-        for key, own in value.items():
-            yield from leaves(f"{name}.{key}" if name else str(key), own)
-    else:
-        yield name, value

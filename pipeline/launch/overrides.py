@@ -9,11 +9,11 @@ from omegaconf import DictConfig
 
 from pipeline.config.load import load, resolve, written
 from pipeline.errors import UsageError
-from pipeline.launch.grammar import leaves, parsed
+from pipeline.launch.grammar import parsed
 from pipeline.launch.job import Job
 from pipeline.launch.unused_settings import unused_settings, used_values
 from pipeline.launch.vocabulary import either
-from pipeline.settings import named
+from pipeline.settings import leaves, named
 from pipeline.tracking.run_directory import RunDirectory
 
 NO_CHOICES = (".", "experiment", "arm")
@@ -51,8 +51,8 @@ def unused_overrides(
     found: dict[str, str] = {}
     for override in overrides:
         those = _set_by(override, values)
-        reasons = [why for each in those for why in _reasons(each, unused)[:1]]
-        if len(reasons) == len(those):
+        reasons = [_reason(each, unused) for each in those]
+        if reasons[0] is not None and None not in reasons:
             found[override] = reasons[0]
     return found
 
@@ -127,9 +127,9 @@ def _nobody(name: str, conf: Path) -> str:
     return f"nothing here takes it over; {those} would, unless given a value of its own"
 
 
-def _reasons(name: str, unused: Mapping[str, str]) -> list[str]:
-    """Why a setting is not read, or something above it."""
-    return [why for each, why in unused.items() if f"{name}.".startswith(f"{each}.")]
+def _reason(name: str, unused: Mapping[str, str]) -> str | None:
+    """Why a setting is not read, or something above it; None if it is."""
+    return next((why for each, why in unused.items() if f"{name}.".startswith(f"{each}.")), None)
 
 
 def _set_by(override: str, values: Any) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.config.renamed import current
 from pipeline.errors import Unreadable, UsageError
 from pipeline.launch.job import Job
+from pipeline.settings import differing, flatten
 from pipeline.tracking.run_directory import CONFIG, RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_run, is_sweep
 
@@ -87,15 +88,8 @@ def _listed(sweep: Path | None) -> list[Path]:
 
 
 def _same(known: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    deciding = {*known, *values} - {*BESIDE}
-    return all(_said(known.get(key)) == _said(values.get(key)) for key in deciding)
-
-
-def _said(value: Any) -> Any:
-    """Without what says nothing: a setting that there wasn't yet was as good as null."""
-    if not isinstance(value, Mapping):
-        return value
-    return {key: _said(each) for key, each in value.items() if each is not None} or None
+    names = differing(flatten(known), flatten(values))
+    return all(name.partition(".")[0] in BESIDE for name in names)
 
 
 def _free(sweep: Path, taken: set[Path]) -> Path:
