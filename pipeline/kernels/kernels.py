@@ -2,10 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,79 +12,8 @@ from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
-from pipeline.kernels.memory import held
+from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.token_batch import TokenBatch
-
-
-@dataclass(frozen=True)
-class Heads:
-    """How attention divides its vectors.
-
-    Attributes:
-        queries: query heads.
-        keys: key and value heads.
-        width: of one head.
-    """
-
-    queries: int
-    keys: int
-    width: int
-
-
-@dataclass(frozen=True, eq=False)
-class HeadNorms:
-    """RMS norms of single heads before they are turned (Qwen3).
-
-    Attributes:
-        query: weight, fp32 (head width,).
-        key: the same for keys.
-        epsilon: added to the mean square.
-    """
-
-    query: Tensor
-    key: Tensor
-    epsilon: float
-
-    def __post_init__(self) -> None:
-        """Once, for all the steps that will use them.
-
-        Raises:
-            ValueError: they aren't fp32, or of one width.
-        """
-        for each in (self.query, self.key):
-            held(each, torch.float32, (self.query.numel(),))
-
-
-@dataclass(frozen=True, eq=False)
-class Activations:
-    """The input of a matrix, for a whole batch: as it is, and as the matrix wants it.
-
-    Attributes:
-        format: of the matrices it meets.
-        values: fp32 (M, K).
-        packed: uint8, laid out by the kernels, or empty.
-    """
-
-    format: WeightFormat
-    values: Tensor
-    packed: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class ForwardPass:
-    """What every layer of one forward pass shares.
-
-    Attributes:
-        batch: the tokens.
-        cosines: fp32 (M, head width / 2).
-        sines: the same shape.
-        pool: keys and values.
-    """
-
-    batch: TokenBatch
-    cosines: Tensor
-    sines: Tensor
-    pool: KvPool
 
 
 class Kernels(ABC):

@@ -1,9 +1,7 @@
 """The kernels of this machine."""
 
-import ctypes
 from collections.abc import Iterable
-from ctypes import c_void_p
-from dataclasses import dataclass
+from ctypes import byref, c_void_p
 from typing import Any
 
 import torch
@@ -12,39 +10,22 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, widest
 from pipeline.kernels import layout
-from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import WeightFormat
-from pipeline.kernels.kernels import Activations, ForwardPass, HeadNorms, Heads, Kernels
+from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.library import flags, source_hash
 from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
 from pipeline.kernels.memory import held, huge_bytes
-from pipeline.kernels.token_batch import TokenBatch
-
-_INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS = (
-    ABI.structures[name]
-    for name in ("Input", "Forward", "LoraSegment", "HeadShape", "HeadNormWeights")
+from pipeline.kernels.native_operands import (
+    NativeActivations,
+    NativeForwardPass,
+    native_heads,
+    native_norms,
 )
-
-
-@dataclass(frozen=True, eq=False)
-class NativeActivations(Activations):
-    """With what C sees of them."""
-
-    native: ctypes.Structure
-    address: int
-
-
-@dataclass(frozen=True, eq=False)
-class NativeForwardPass(ForwardPass):
-    """With what C sees of it; the tensors that it points to are kept here."""
-
-    native: ctypes.Structure
-    address: int
-    segments: Any
-    kept: tuple[Tensor, ...]
+from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.token_batch import TokenBatch
 
 
 class NativeKernels(Kernels):
@@ -64,7 +45,6 @@ class NativeKernels(Kernels):
         self._pool = c_void_p(self._library.pool_new(threads))
         if not self._pool:
             raise RuntimeError(f"can't start new thread: {threads} were asked for")
-        self._heads: dict[Heads, ctypes.Structure] = {}
 
     def __del__(self) -> None:
         if hasattr(self, "_pool"):
@@ -93,7 +73,7 @@ class NativeKernels(Kernels):
             left, count = data[done:], len(piece)
             self._library.kernel_pack(
                 *(self._pool, format.number, piece.data_ptr(), count, columns),
-                *(left.data_ptr(), left.numel()),
+                *_numbers(left),
             )
             done += layout.panels(count)
         return data
@@ -110,44 +90,18 @@ class NativeKernels(Kernels):
 
     def activations(self, rows: int, columns: int, format: WeightFormat) -> NativeActivations:
         """Values, and room for them as the matrices want them."""
-        values = torch.zeros(rows, columns)
-        size = self._library.packed_input_bytes(format.number, rows, columns)
-        packed = torch.zeros(size, dtype=torch.uint8)
-        native = _INPUT(
-            *(format.number, values.data_ptr(), packed.data_ptr(), rows, columns),
-            *(values.numel(), size),
-        )
-        return NativeActivations(format, values, packed, native, ctypes.addressof(native))
+        return NativeActivations.of(rows, columns, format)
 
     def begin(
         self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool
     ) -> NativeForwardPass:
         """Addresses of everything that the layers share."""
-        tensors = (batch.positions, batch.sequences, batch.block_table, cosines, sines)
-        kept = tuple(each.contiguous() for each in tensors)
-        for each in kept[:3]:
-            held(each, torch.int32, tuple(each.shape))
-        for each in kept[3:]:
-            held(each, torch.float32, tuple(cosines.shape))
-        native = _FORWARD(
-            *(each.data_ptr() for each in kept),
-            pool.keys.data_ptr(),
-            pool.values.data_ptr(),
-            len(batch.tokens),
-            batch.block_table.shape[1],
-            *(pool.blocks, len(batch.block_table), len(pool.keys)),
-            *(kept[3].numel(), pool.keys.numel(), pool.values.numel()),
-        )
-        found = [(each, each.adapter) for each in batch.segments if each.adapter]
-        segments = (_SEGMENT * len(found))()
-        for to, (segment, packed) in zip(segments, found, strict=True):
-            to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
-            to.format = packed.format.number
-            to.start, to.stop = segment.start, segment.stop
-            to.size, to.count = packed.data.numel(), len(packed.sites)
-        address = ctypes.addressof(native)
-        self._library.forward_fault(address)
-        return NativeForwardPass(batch, cosines, sines, pool, native, address, segments, kept)
+        return NativeForwardPass.of(batch, cosines, sines, pool)
+
+    def fill(self, out: Activations, values: Tensor) -> None:
+        """A copy, packed."""
+        out.values.copy_(values)
+        self._library.kernel_pack_input(self._pool, _seen(out))
 
     def norm(
         self,
@@ -158,21 +112,13 @@ class NativeKernels(Kernels):
         out: Activations,
     ) -> None:
         """Token by token; the norm is packed where it is made."""
-        self._library.kernel_norm(
-            self._pool,
-            *(residual.data_ptr(), residual.numel()),
-            None if delta is None else delta.data_ptr(),
-            0 if delta is None else delta.shape[1],
-            0 if delta is None else delta.numel(),
-            *(weight.data_ptr(), weight.numel()),
-            epsilon,
-            _address(out),
-        )
+        added = (None, 0, 0) if delta is None else _rows(delta)
+        stream, by = _numbers(residual), _numbers(weight)
+        self._library.kernel_norm(self._pool, *stream, *added, *by, epsilon, _seen(out))
 
     def gate(self, gate_up: Tensor, out: Activations) -> None:
         """Some columns of a token at a time."""
-        width, size = gate_up.shape[1], gate_up.numel()
-        self._library.kernel_gate(self._pool, gate_up.data_ptr(), width, size, _address(out))
+        self._library.kernel_gate(self._pool, *_rows(gate_up), _seen(out))
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """A panel of the matrix at a time, read once for all tokens."""
@@ -180,43 +126,25 @@ class NativeKernels(Kernels):
         if x.format != matrix.format:
             raise ValueError(f"{x.format.name} activations for {matrix.format.name} weights")
         self._library.kernel_linear(
-            *(self._pool, _address(x), matrix.data.data_ptr(), bias, matrix.rows, matrix.columns),
-            *(out.data_ptr(), out.numel()),
+            *(self._pool, _seen(x), matrix.data.data_ptr(), bias, matrix.rows, matrix.columns),
+            *_numbers(out),
         )
 
     def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
         """All segments in one call."""
         assert isinstance(step, NativeForwardPass)
-        if step.segments:
+        if count := len(step.segments):
             self._library.kernel_add_lora(
-                self._pool,
-                _address(x),
-                ctypes.addressof(step.segments),
-                len(step.segments),
-                site,
-                out.data_ptr(),
-                out.shape[1],
-                out.numel(),
+                *(self._pool, _seen(x), step.segments, count, site), *_rows(out)
             )
 
     def rotate_and_store(
         self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
     ) -> None:
         """Token by token."""
-        assert isinstance(step, NativeForwardPass)
-        native = _HEAD_NORMS(None, None, 0.0, 0)
-        if norms is not None:
-            query, key = norms.query.data_ptr(), norms.key.data_ptr()
-            native = _HEAD_NORMS(query, key, norms.epsilon, norms.query.numel())
         self._library.kernel_rotate_and_store(
-            self._pool,
-            qkv.data_ptr(),
-            qkv.shape[1],
-            qkv.numel(),
-            step.address,
-            layer,
-            self._heads_address(heads),
-            ctypes.addressof(native),
+            *(self._pool, *_rows(qkv), _seen(step), layer),
+            *(byref(native_heads(heads)), byref(native_norms(norms))),
         )
 
     def attend(
@@ -229,30 +157,23 @@ class NativeKernels(Kernels):
         out: Activations,
     ) -> None:
         """A token and a key head at a time; query heads that share it read it together."""
-        assert isinstance(step, NativeForwardPass)
         self._library.kernel_attend(
-            self._pool,
-            qkv.data_ptr(),
-            qkv.shape[1],
-            qkv.numel(),
-            step.address,
-            layer,
-            self._heads_address(heads),
-            window or 0,
-            _address(out),
+            *(self._pool, *_rows(qkv), _seen(step), layer),
+            *(byref(native_heads(heads)), window or 0, _seen(out)),
         )
 
-    def fill(self, out: Activations, values: Tensor) -> None:
-        """Pack values that no other kernel made."""
-        out.values.copy_(values)
-        self._library.kernel_pack_input(self._pool, _address(out))
 
-    def _heads_address(self, heads: Heads) -> int:
-        if heads not in self._heads:
-            self._heads[heads] = _HEADS(heads.queries, heads.keys, heads.width)
-        return ctypes.addressof(self._heads[heads])
+def _seen(operand: Activations | ForwardPass) -> Any:
+    """By C."""
+    assert isinstance(operand, NativeActivations | NativeForwardPass)
+    return byref(operand.native)
 
 
-def _address(activations: Activations) -> int:
-    assert isinstance(activations, NativeActivations)
-    return activations.address
+def _numbers(tensor: Tensor) -> tuple[int, int]:
+    """Where they are, and how many."""
+    return tensor.data_ptr(), tensor.numel()
+
+
+def _rows(tensor: Tensor) -> tuple[int, int, int]:
+    """Where they are, their width, and how many numbers they are."""
+    return tensor.data_ptr(), tensor.shape[1], tensor.numel()

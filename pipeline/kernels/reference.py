@@ -11,11 +11,12 @@ from torch import Tensor
 from pipeline.inference.backend import Backend, torch_backend
 from pipeline.kernels import layout
 from pipeline.kernels.formats import WeightFormat
-from pipeline.kernels.kernels import Activations, ForwardPass, HeadNorms, Heads, Kernels
+from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter, pack_tensors
 from pipeline.kernels.lora_source import tensors
+from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.quantise import quantised_activations
 from pipeline.kernels.token_batch import TokenBatch
 

@@ -11,11 +11,11 @@ import torch
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
-from pipeline.kernels.kernels import HeadNorms, Heads
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraPart, LoraShape, pack_adapter
 from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.operands import HeadNorms, Heads
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
 KERNELS = NativeKernels(1)

@@ -10,9 +10,10 @@ from pipeline.engines.multilora.packing import PackedLayer, PackedModel, pack_ch
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
 from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
-from pipeline.kernels.kernels import Activations, ForwardPass, Heads, Kernels
+from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import panels
+from pipeline.kernels.operands import Activations, ForwardPass, Heads
 from pipeline.kernels.token_batch import TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig

@@ -10,9 +10,10 @@ from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
 from pipeline.kernels.formats import FORMATS, HEAD_PRECISION, PANEL, Precision, WeightFormat
-from pipeline.kernels.kernels import HeadNorms, Kernels
+from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.memory import lazy_bytes
+from pipeline.kernels.operands import HeadNorms
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig, module
 from pipeline.models.safetensors_header import StoredTensor

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from pipeline.kernels.formats import PANEL, WeightFormat
-from pipeline.kernels.kernels import Activations, Kernels
+from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.layout import panels
+from pipeline.kernels.operands import Activations
 from pipeline.models.config import ModelConfig
 
 
