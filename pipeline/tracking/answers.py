@@ -8,10 +8,6 @@ from pipeline.files.documents import reading
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 
-MOST = 8
-"""Adapters that are shown, those that are asked for first."""
-LENGTH = 72
-"""Characters of a prompt and of an answer that are shown."""
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -30,10 +26,8 @@ class ShownAnswer:
     text: str
 
 
-def answers(
-    run: RunDirectory, adapters: int = MOST, length: int = LENGTH
-) -> tuple[ShownAnswer, ...]:
-    """The first answer of each of a run's first `adapters` adapters.
+def answers(run: RunDirectory, adapters: int, length: int) -> tuple[ShownAnswer, ...]:
+    """The first answer of each of a run's first `adapters` adapters, in at most `length` letters.
 
     Empty when nothing was served, or as ids alone (`workload.text=false`).
 

@@ -38,22 +38,24 @@ def test_what_failed_or_has_no_text_is_no_answer() -> None:
 
 def test_prompts_come_from_the_trace(make_run: MakeRun) -> None:
     run = make_run()
-    assert answers(run) == (ShownAnswer("a", "", "abc"),), "the trace is gone, the answer isn't"
+    assert answers(run, 8, 72) == (ShownAnswer("a", "", "abc"),), (
+        "the trace is gone, the answer isn't"
+    )
     lines = [json.dumps({"id": id_, "prompt": f"question {id_}\n"}) for id_ in range(4)]
     run.trace.write_text("\n".join(lines) + "\n")
-    assert answers(run) == (ShownAnswer("a", r"question 0\n", "abc"),)
-    assert answers(run, length=5) == (ShownAnswer("a", "ques" + ELLIPSIS, "abc"),)
+    assert answers(run, 8, 72) == (ShownAnswer("a", r"question 0\n", "abc"),)
+    assert answers(run, 8, 5) == (ShownAnswer("a", "ques" + ELLIPSIS, "abc"),)
 
 
 def test_a_damaged_trace_is_named(make_run: MakeRun) -> None:
     run = make_run()
     run.trace.write_text("{}\n")
     with pytest.raises(Unreadable, match=r"trace\.jsonl: can't be read"):
-        answers(run)
+        answers(run, 8, 72)
 
 
 def test_a_run_that_served_nothing_has_no_answers(tmp_path) -> None:
-    assert answers(RunDirectory(tmp_path)) == ()
+    assert answers(RunDirectory(tmp_path), 8, 72) == ()
 
 
 @given(st.text(max_size=60), st.integers(min_value=1, max_value=40))
