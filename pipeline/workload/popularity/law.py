@@ -42,6 +42,18 @@ class Popularity(ABC):
         """Raise UsageError if the law can't serve such groups with `n` adapters."""
 
 
+class Independent(Popularity):
+    """Laws whose requests draw an adapter each, whatever the others drew."""
+
+    @abstractmethod
+    def probabilities(self, n: int) -> tuple[float, ...]:
+        """Probability of each of `n` adapters."""
+
+    def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
+        """Independent draws."""
+        return draw_independently(self.probabilities(n), sum(groups), rng)
+
+
 def draw_independently(probabilities: Sequence[float], count: int, rng: Random) -> list[int]:
     """`count` independent draws, by inversion of the cumulative distribution."""
     cumulative = list(accumulate(probabilities))

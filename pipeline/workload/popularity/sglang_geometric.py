@@ -1,20 +1,18 @@
 """p_i ∝ alpha^-i: SGLang's `skewed`, which calls itself Zipf and is geometric."""
 
 import math
-from collections.abc import Sequence
-from random import Random
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.popularity.law import Popularity, draw_independently
+from pipeline.workload.popularity.law import Independent
 from pipeline.workload.randomness import power
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class SglangGeometric(Popularity):
+class SglangGeometric(Independent):
     """Settings of `workload/popularity=sglang_geometric`."""
 
     name: str
@@ -25,7 +23,3 @@ class SglangGeometric(Popularity):
         weights = [power(self.alpha, -i) for i in range(n)]
         total = math.fsum(weights)
         return tuple(weight / total for weight in weights)
-
-    def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
-        """Independent draws."""
-        return draw_independently(self.probabilities(n), sum(groups), rng)

@@ -1,19 +1,17 @@
 """Zipf's law: p_i ∝ i^-alpha, so alpha = 0 is uniform."""
 
 import math
-from collections.abc import Sequence
-from random import Random
 
 from pydantic import NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
 from pipeline.settings import STRICT
-from pipeline.workload.popularity.law import Popularity, draw_independently
+from pipeline.workload.popularity.law import Independent
 from pipeline.workload.randomness import power
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Zipf(Popularity):
+class Zipf(Independent):
     """Settings of `workload/popularity=zipf`."""
 
     name: str
@@ -24,7 +22,3 @@ class Zipf(Popularity):
         weights = [power(rank, -self.alpha) for rank in range(1, n + 1)]
         total = math.fsum(weights)
         return tuple(weight / total for weight in weights)
-
-    def draw(self, groups: Sequence[int], n: int, rng: Random) -> list[int]:
-        """Independent draws."""
-        return draw_independently(self.probabilities(n), sum(groups), rng)
