@@ -11,11 +11,10 @@ from pipeline.adapters.pattern_trial import try_patterns
 from pipeline.adapters.tensor_check import check_tensors
 from pipeline.adapters.variants import obstacle
 from pipeline.errors import UsageError
+from pipeline.metrics.per_adapter import BASE
 from pipeline.models.config import ModelConfig
 from pipeline.models.files import fingerprint
 
-BASE = "base"
-"""What the base model is called where adapters are listed; no adapter may have this name."""
 MAX_NAME_LENGTH = 160
 """Characters of a name, so that names of metrics that hold it aren't cut."""
 MAX_FLOAT32 = 3.4028234e38

@@ -11,7 +11,7 @@ from pipeline.metrics.throughput import counts, throughput
 from pipeline.metrics.timeline import RequestRecord
 
 BASE = "base"
-"""Where requests for the base model are shown, among the adapters."""
+"""What the base model is called among the adapters, so that none of them may have this name."""
 
 PARTS = 10
 
