@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from pipeline.compare.load import load
-from pipeline.compare.run import NEVER_RAN, UNREADABLE, Run
+from pipeline.compare.run import NEVER_RAN, Run
 from pipeline.errors import UsageError
 from pipeline.metrics.latency import LATENCIES, latencies
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import UNREADABLE
 
 FIELDS = [each.name for each in fields(RequestRecord)]
 TIMES = [name for name in LATENCIES if name != "itl_s"]

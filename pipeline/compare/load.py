@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.compare.query import fetch, is_query
-from pipeline.compare.run import UNREADABLE, Run, read_run
+from pipeline.compare.run import Run, read_run
 from pipeline.compare.settings import overridden, shared
 from pipeline.errors import Unreadable, UsageError
-from pipeline.files.documents import read_json, reading
 from pipeline.tracking.folders import subfolders
-from pipeline.tracking.sweep_directory import MANIFEST
+from pipeline.tracking.status import UNREADABLE
+from pipeline.tracking.sweep_directory import MANIFEST, SweepDirectory
 
 PARTS = {"model": ("model",), "adapters": ("model", "adapters")}
 """What is hashed, and the settings that decide it."""
@@ -57,16 +57,13 @@ def _sweep(path: Path) -> Iterator[Run]:
     The jobs' directories need no list to be read.
     """
     try:
-        sheet = read_json(path / MANIFEST)
-        with reading(path / MANIFEST):
-            jobs = [(path / job["path"], job["overrides"]) for job in sheet["jobs"]]
-            command = sheet.get("command")
+        sweep = SweepDirectory.read(path)
     except Unreadable as error:
         yield Run(path, UNREADABLE, cause=str(error), complete=False)
         for child in subfolders(path):
             yield from _found(child)
         return
-    runs = [(read_run(folder), overrides) for folder, overrides in jobs]
+    runs = [(read_run(path / folder), overrides) for folder, overrides in sweep.jobs.items()]
     common = shared([run.settings for run, _ in runs if run.settings])
     yield from _marked(
         [
@@ -74,7 +71,7 @@ def _sweep(path: Path) -> Iterator[Run]:
                 run,
                 settings=run.settings or dict(common) | overridden(overrides),
                 complete=bool(run.settings),
-                command=command,
+                command=sweep.command,
             )
             for run, overrides in runs
         ]

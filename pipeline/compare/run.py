@@ -12,11 +12,10 @@ from pipeline.errors import Unreadable, UsageError
 from pipeline.files.documents import reading
 from pipeline.settings import flatten
 from pipeline.tracking.run_directory import RunDirectory
-from pipeline.tracking.status import FORMAT, State
+from pipeline.tracking.status import FORMAT, UNREADABLE, State
 from pipeline.workload.shared import as_drawn
 
 NEVER_RAN = "NEVER RAN"
-UNREADABLE = "UNREADABLE"
 
 UNEXPLAINED = {
     "RUNNING": "it has not ended yet",

@@ -14,6 +14,10 @@ FORMAT = 2
 """Of a run directory's files. Format 1 had no number; its trace's hash covered no arrivals."""
 
 
+UNREADABLE = "UNREADABLE"
+"""What is said in a state's place of a job whose files are damaged."""
+
+
 class State(StrEnum):
     """A job's state; all but RUNNING are final."""
 

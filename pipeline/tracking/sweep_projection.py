@@ -6,11 +6,8 @@ from pipeline.errors import Unreadable
 from pipeline.files.documents import read_json
 from pipeline.tracking.projection import Projection, milliseconds, origin
 from pipeline.tracking.run_directory import RunDirectory
-from pipeline.tracking.status import State, Status
+from pipeline.tracking.status import UNREADABLE, State, Status
 from pipeline.tracking.sweep_directory import SweepDirectory
-
-UNREADABLE = "UNREADABLE"
-"""What a sweep's description says of a job whose status is damaged."""
 
 
 def of_sweep(sweep: SweepDirectory) -> Projection:
