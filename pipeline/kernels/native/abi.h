@@ -5,8 +5,6 @@
 #pragma once
 #include <cstdint>
 
-constexpr int ABI_VERSION = 1;
-
 constexpr int UNIT = 16;          // rows whose weights lie side by side
 constexpr int PANEL = 64;         // rows that a thread takes at a time
 constexpr int BLOCK_GROUPS = 8;   // groups of columns whose activations share a scale
@@ -105,21 +103,21 @@ class ThreadPool;
 
 extern "C" {
 Fault kernel_pack(
-    ThreadPool* pool, int format, const float* rows, int64_t count, int64_t columns, uint8_t*
-    out, int64_t size);
+    ThreadPool* pool, int format, const float* rows, int64_t count, int64_t columns,
+    uint8_t* out, int64_t size);
 Fault kernel_linear(
     ThreadPool* pool, const Input* x, const uint8_t* weights, const float* bias, int64_t rows,
     int64_t columns, float* out, int64_t size);
 Fault kernel_norm(
     ThreadPool* pool, float* residual, int64_t size, const float* delta, int64_t delta_width,
-    int64_t delta_size, const float* weight, int64_t weight_size, float epsilon, const Input*
-    out);
+    int64_t delta_size, const float* weight, int64_t weight_size, float epsilon,
+    const Input* out);
 Fault kernel_gate(
     ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, const Input* out);
 Fault kernel_pack_input(ThreadPool* pool, const Input* input);
 Fault kernel_rotate_and_store(
-    ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward, int64_t
-    layer, const HeadShape* heads, const HeadNormWeights* norms);
+    ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward,
+    int64_t layer, const HeadShape* heads, const HeadNormWeights* norms);
 Fault kernel_attend(
     ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Forward* forward,
     int64_t layer, const HeadShape* heads, int64_t window, const Input* out);
@@ -128,8 +126,8 @@ Fault kernel_add_lora(
     float* out, int64_t width, int64_t size);
 Fault forward_fault(const Forward* forward);
 Fault adapter_read(
-    int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out, int64_t
-    size);
+    int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out,
+    int64_t size);
 
 ThreadPool* pool_new(int threads);
 void pool_free(ThreadPool* pool);

@@ -97,27 +97,24 @@ void add_lora(
     ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width) {
     thread_local std::vector<float> shrunk;
-    thread_local std::vector<int64_t> offsets;
     thread_local std::vector<std::pair<Shrink, int64_t>> shrinks;
     thread_local std::vector<std::pair<Expand, int64_t>> expands;
     shrinks.clear();
     expands.clear();
-    offsets.clear();
     int64_t size = 0;
-    for (int64_t i = 0; i < count; ++i) {
-        offsets.push_back(size);
+    for (int64_t i = 0; i < count; ++i)
         size += segments[i].sites[site].ranks * (segments[i].stop - segments[i].start);
-    }
     shrunk.resize(size);
+    float* mine = shrunk.data();
     for (int64_t i = 0; i < count; ++i) {
         const LoraSegment& segment = segments[i];
         const LoraSite& here = segment.sites[site];
-        float* mine = shrunk.data() + offsets[i];
         for (int64_t rank = 0; rank < here.ranks; rank += UNIT)
             shrinks.push_back({Shrink{segment, here, x, mine}, rank});
         for (int p = 0; p < here.parts; ++p)
             for (int64_t row = 0; row < here.part[p].columns; row += ROWS_AT_ONCE)
                 expands.push_back({Expand{segment, here, here.part[p], mine, out, width}, row});
+        mine += here.ranks * (segment.stop - segment.start);
     }
     const auto* shrink = shrinks.data();
     pool.run(shrinks.size(), [=](uint32_t i) { run_unit(shrink[i].first, shrink[i].second); });

@@ -21,8 +21,6 @@ public:
         run(chunks, [](const void* self, uint32_t chunk) { (*(const Body*)self)(chunk); }, &body);
     }
 
-    int threads() const { return (int)workers_.size() + 1; }
-
 private:
     using Function = void (*)(const void*, uint32_t);
 
