@@ -11,8 +11,9 @@ from pipeline.inference.backend import Backend
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
+from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import TokenBatch
 
 

@@ -1,21 +1,19 @@
-"""Where each number of an adapter lies, in plain PyTorch.
+"""Where each number of an adapter lies.
 
 As in the fp32 matrices a vector runs over outputs: A is (units of 16 ranks, in, 16), the ranks of
 all projections of a site one after another; B is (units of 16 rows, rank, 16), one a projection.
 int8 numbers have an fp32 scale for each row, before the units.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipeline.kernels.abi import ABI
-from pipeline.kernels.formats import UNIT, AdapterFormat, highest_level
+from pipeline.kernels.formats import UNIT, AdapterFormat
 
 SITE = np.dtype(ABI.structures["LoraSite"])
 """A row of the table of sites: offsets into the data, as the native kernels read them."""
@@ -48,27 +46,6 @@ class LoraShape:
 
 
 @dataclass(frozen=True, eq=False)
-class LoraPart:
-    """What an adapter adds to one projection of a site.
-
-    Attributes:
-        column: first output column of the projection in the site.
-        a: (rank, in).
-        b: (out, rank), the scaling folded in.
-    """
-
-    column: int
-    a: Tensor
-    b: Tensor
-
-    @property
-    def shape(self) -> LoraShape:
-        """Its dimensions."""
-        rank, inputs = self.a.shape
-        return LoraShape(self.column, rank, inputs, len(self.b))
-
-
-@dataclass(frozen=True, eq=False)
 class AdapterLayout:
     """Where the numbers of one adapter go; follows from the shapes of its tensors alone.
 
@@ -91,14 +68,14 @@ class AdapterLayout:
         places: list[tuple[int, ...]] = []
         size = 0
         for shapes in sites:
-            ranks = _padded(sum(shape.rank for shape in shapes))
+            ranks = padded_rows(sum(shape.rank for shape in shapes))
             a, first, parts = size, 0, []
             if shapes:
                 size += packed_bytes(ranks, shapes[0].inputs, format)
             for shape in shapes:
                 parts.append((size, shape.rank, first, shape.column, shape.outputs))
                 places.append((a, first, shape.rank, shape.inputs, ranks))
-                places.append((size, 0, shape.outputs, shape.rank, _padded(shape.outputs)))
+                places.append((size, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
                 size += packed_bytes(shape.outputs, shape.rank, format)
                 first += shape.rank
             parts += [(0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
@@ -111,98 +88,17 @@ class AdapterLayout:
         return self.size + self.sites.nbytes
 
 
-@dataclass(frozen=True, eq=False)
-class PackedAdapter:
-    """All sites of an adapter.
-
-    Attributes:
-        layout: what lies where.
-        data: the bytes, uint8.
-    """
-
-    layout: AdapterLayout
-    data: Tensor
-
-    @property
-    def format(self) -> AdapterFormat:
-        """How its numbers are stored."""
-        return self.layout.format
-
-    @property
-    def sites(self) -> NDArray[Any]:
-        """One row of `SITE` a site."""
-        return self.layout.sites
-
-    @property
-    def bytes(self) -> int:
-        """Memory it takes."""
-        return self.layout.bytes
-
-    def parts(self, site: int, columns: int) -> Iterator[LoraPart]:
-        """What the packed numbers of a site of so many inputs stand for, fp32."""
-        row = self.sites[site]
-        if not row["parts"]:
-            return
-        a = _unpacked(self.data, int(row["a"]), int(row["ranks"]), columns, self.format)
-        for part in row["part"][: row["parts"]]:
-            rank, first = int(part["rank"]), int(part["first"])
-            b = _unpacked(self.data, int(part["b"]), int(part["columns"]), rank, self.format)
-            yield LoraPart(int(part["column"]), a[first : first + rank], b)
-
-
-def pack_adapter(sites: Sequence[Sequence[LoraPart]], format: AdapterFormat) -> PackedAdapter:
-    """Pack what is in memory, site by site."""
-    layout = AdapterLayout.of([[part.shape for part in parts] for parts in sites], format)
-    tensors = [tensor for parts in sites for part in parts for tensor in (part.a, part.b)]
-    return pack_tensors(layout, (tensor.float().numpy() for tensor in tensors))
-
-
-def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:
-    """Put each tensor into its place; they come in the order of `AdapterLayout.places`."""
-    data = np.zeros(layout.size, np.uint8)
-    for place, tensor in zip(layout.places, tensors, strict=True):
-        _put(data, place, tensor, layout.format)
-    return PackedAdapter(layout, torch.from_numpy(data))
-
-
 def packed_bytes(rows: int, columns: int, format: AdapterFormat) -> int:
     """Bytes of a matrix once packed."""
-    padded = _padded(rows)
-    return padded * columns * format.bits // 8 + _scale_bytes(padded, format)
+    padded = padded_rows(rows)
+    return padded * columns * format.bits // 8 + scale_bytes(padded, format)
 
 
-def _padded(rows: int) -> int:
+def padded_rows(rows: int) -> int:
+    """Filled up to whole units."""
     return -(-rows // UNIT) * UNIT
 
 
-def _scale_bytes(padded: int, format: AdapterFormat) -> int:
+def scale_bytes(padded: int, format: AdapterFormat) -> int:
+    """Of a packed matrix, before its units."""
     return padded * format.scale_bits // 8
-
-
-def _views(
-    data: NDArray[np.uint8], at: int, padded: int, columns: int, format: AdapterFormat
-) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Scales, or none, and units of a packed matrix."""
-    head, size = _scale_bytes(padded, format), packed_bytes(padded, columns, format)
-    units = data[at + head : at + size].view(format.numpy).reshape(-1, columns, UNIT)
-    return data[at : at + head].view(np.float32), units
-
-
-def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: AdapterFormat) -> None:
-    at, first, count, columns, padded = (int(place[name]) for name in PLACE.names or ())
-    scales, units = _views(data, at, padded, columns, format)
-    index = first + np.arange(count)
-    if format.scale_bits:
-        scale = np.abs(rows).max(1) / np.float32(highest_level(format.bits))
-        inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
-        scales[index], rows = scale, np.rint(rows * inverse[:, None])
-    units[index // UNIT, :, index % UNIT] = rows
-
-
-def _unpacked(data: Tensor, at: int, rows: int, columns: int, format: AdapterFormat) -> Tensor:
-    padded = _padded(rows)
-    scales, units = _views(data.numpy(), at, padded, columns, format)
-    matrix = units.transpose(0, 2, 1).reshape(padded, columns).astype(np.float32)
-    if format.scale_bits:
-        matrix *= scales[:, None]
-    return torch.from_numpy(matrix)[:rows]

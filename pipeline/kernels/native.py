@@ -16,7 +16,7 @@ from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.library import flags, source_hash
-from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter
+from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.memory import held, huge_bytes
 from pipeline.kernels.native_operands import (
     NativeActivations,
@@ -25,6 +25,7 @@ from pipeline.kernels.native_operands import (
     native_norms,
 )
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import TokenBatch
 
 

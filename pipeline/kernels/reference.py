@@ -14,9 +14,10 @@ from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import AdapterLayout, PackedAdapter, pack_tensors
+from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.lora_source import tensors
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.packed_adapter import PackedAdapter, pack_tensors
 from pipeline.kernels.quantise import quantised_activations
 from pipeline.kernels.token_batch import TokenBatch
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.kernels.lora_layout import PackedAdapter
+from pipeline.kernels.packed_adapter import PackedAdapter
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,10 +13,12 @@ from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraPart, LoraShape, pack_adapter
+from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraShape
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.operands import HeadNorms, Heads
+from pipeline.kernels.packed_adapter import LoraPart
 from pipeline.kernels.token_batch import Segment, TokenBatch
+from tests.kernels.adapters import pack_adapter
 
 KERNELS = NativeKernels(1)
 HEADS = Heads(4, 2, 8)
@@ -223,11 +225,7 @@ def test_a_file_that_ends_too_early(tmp_path):
     table["source"] = 1 << 60
     (tmp_path / "file").write_bytes(b"")
     with (tmp_path / "file").open("rb") as file, pytest.raises(EOFError, match="cut short"):
-        KERNELS.read_adapter(
-            file.fileno(),
-            table,
-            AdapterLayout.of([[LoraShape(0, 5, 32, 64)]], ADAPTER_FORMATS["fp32"]),
-        )
+        KERNELS.read_adapter(file.fileno(), table, layout_of("fp32"))
 
 
 def test_the_interface_itself_takes_no_null():

@@ -9,11 +9,12 @@ from pipeline.kernels import layout
 from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, PANEL
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix, panels
-from pipeline.kernels.lora_layout import LoraPart, pack_adapter
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.operands import HeadNorms, Heads
+from pipeline.kernels.packed_adapter import LoraPart
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.kernels.token_batch import Segment, TokenBatch
+from tests.kernels.adapters import pack_adapter
 
 NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()

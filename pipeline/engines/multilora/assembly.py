@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.sequence import Chunk
-from pipeline.kernels.lora_layout import PackedAdapter
+from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
 Chunks = Rows[Chunk[PackedAdapter]]

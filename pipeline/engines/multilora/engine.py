@@ -28,7 +28,7 @@ from pipeline.inference.request import Request
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
 from pipeline.kernels.choice import kernels_for
-from pipeline.kernels.lora_layout import PackedAdapter
+from pipeline.kernels.packed_adapter import PackedAdapter
 
 if TYPE_CHECKING:
     import numpy as np

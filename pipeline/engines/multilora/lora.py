@@ -13,8 +13,9 @@ from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.engines.multilora.sites import SITES, columns_of
 from pipeline.kernels.formats import ADAPTER_FORMATS, AdapterDtype
 from pipeline.kernels.kernels import Kernels
-from pipeline.kernels.lora_layout import AdapterLayout, LoraShape, PackedAdapter
+from pipeline.kernels.lora_layout import AdapterLayout, LoraShape
 from pipeline.kernels.lora_source import sources
+from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.models.config import ModelConfig, module
 from pipeline.models.safetensors_file import SafetensorsFile
 

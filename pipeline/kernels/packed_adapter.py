@@ -1,0 +1,110 @@
+"""A loaded adapter; its numbers put into their places and read from them, in plain NumPy."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.kernels.formats import UNIT, AdapterFormat, highest_level
+from pipeline.kernels.lora_layout import (
+    PLACE,
+    AdapterLayout,
+    packed_bytes,
+    padded_rows,
+    scale_bytes,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class LoraPart:
+    """What an adapter adds to one projection of a site.
+
+    Attributes:
+        column: first output column of the projection in the site.
+        a: (rank, in).
+        b: (out, rank), the scaling folded in.
+    """
+
+    column: int
+    a: Tensor
+    b: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PackedAdapter:
+    """All sites of an adapter.
+
+    Attributes:
+        layout: what lies where.
+        data: the bytes, uint8.
+    """
+
+    layout: AdapterLayout
+    data: Tensor
+
+    @property
+    def format(self) -> AdapterFormat:
+        """How its numbers are stored."""
+        return self.layout.format
+
+    @property
+    def sites(self) -> NDArray[Any]:
+        """One row of `SITE` a site."""
+        return self.layout.sites
+
+    @property
+    def bytes(self) -> int:
+        """Memory it takes."""
+        return self.layout.bytes
+
+    def parts(self, site: int, columns: int) -> Iterator[LoraPart]:
+        """What the packed numbers of a site of so many inputs stand for, fp32."""
+        row = self.sites[site]
+        if not row["parts"]:
+            return
+        a = _unpacked(self.data, int(row["a"]), int(row["ranks"]), columns, self.format)
+        for part in row["part"][: row["parts"]]:
+            rank, first = int(part["rank"]), int(part["first"])
+            b = _unpacked(self.data, int(part["b"]), int(part["columns"]), rank, self.format)
+            yield LoraPart(int(part["column"]), a[first : first + rank], b)
+
+
+def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:
+    """Put each tensor into its place; they come in the order of `AdapterLayout.places`."""
+    data = np.zeros(layout.size, np.uint8)
+    for place, tensor in zip(layout.places, tensors, strict=True):
+        _put(data, place, tensor, layout.format)
+    return PackedAdapter(layout, torch.from_numpy(data))
+
+
+def _views(
+    data: NDArray[np.uint8], at: int, padded: int, columns: int, format: AdapterFormat
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Scales, or none, and units of a packed matrix."""
+    head, size = scale_bytes(padded, format), packed_bytes(padded, columns, format)
+    units = data[at + head : at + size].view(format.numpy).reshape(-1, columns, UNIT)
+    return data[at : at + head].view(np.float32), units
+
+
+def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: AdapterFormat) -> None:
+    at, first, count, columns, padded = (int(place[name]) for name in PLACE.names or ())
+    scales, units = _views(data, at, padded, columns, format)
+    index = first + np.arange(count)
+    if format.scale_bits:
+        scale = np.abs(rows).max(1) / np.float32(highest_level(format.bits))
+        inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)
+        scales[index], rows = scale, np.rint(rows * inverse[:, None])
+    units[index // UNIT, :, index % UNIT] = rows
+
+
+def _unpacked(data: Tensor, at: int, rows: int, columns: int, format: AdapterFormat) -> Tensor:
+    padded = padded_rows(rows)
+    scales, units = _views(data.numpy(), at, padded, columns, format)
+    matrix = units.transpose(0, 2, 1).reshape(padded, columns).astype(np.float32)
+    if format.scale_bits:
+        matrix *= scales[:, None]
+    return torch.from_numpy(matrix)[:rows]
