@@ -1,59 +1,33 @@
-"""Adapters in memory, for every engine: within a budget, least recently wanted out first."""
+"""Adapters in memory, for every engine, and the claims of requests to them."""
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any, Generic
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, wait
 
-from pipeline.engines.batching.adapter_registry import AdapterGeneration, AdapterRegistry, S, T
+from pipeline.engines.batching.adapter_memory import AdapterMemory, Readiness
+from pipeline.engines.batching.adapter_registry import (
+    AdapterGeneration,
+    AdapterRegistry,
+    Lease,
+    S,
+    T,
+)
 from pipeline.errors import UsageError
 from pipeline.inference.adapter_counts import AdapterCounts
 
 _log = logging.getLogger(__name__)
 
 
-class Readiness(Enum):
-    """What stands between a request and its adapter."""
+class AdapterCache(AdapterMemory[S, T]):
+    """Adapters in memory, and who was promised them; other threads may fill the registry meanwhile.
 
-    READY = auto()
-    LOADING = auto()
-    NO_ROOM = auto()
+    Adapters of running requests are pinned. One that its name stands for no more is freed once
+    nobody is left who was promised it.
 
-
-@dataclass(slots=True, eq=False)
-class Lease(Generic[T]):
-    """A request's claim to the adapter that its name stood for when it came.
-
-    Attributes:
-        adapter: which; None for the base model.
-        pinned: whether the request runs, so that the adapter stays in memory.
-    """
-
-    adapter: AdapterGeneration[Any, T] | None = None
-    pinned: bool = False
-
-    @property
-    def weights(self) -> T | None:
-        """The adapter's, while it is pinned; None for the base model."""
-        return self.adapter.weights if self.adapter and self.pinned else None
-
-
-class AdapterCache(Generic[S, T]):
-    """Which adapters are in memory; for the thread that steps, while others may fill the registry.
-
-    Room is made before a load begins, so the budget holds at every moment, loads in flight
-    included. Adapters of running requests are pinned and never leave. Of the others the one goes
-    that was wanted longest ago, by a waiting or a running request.
-
-    Whatever raises, nothing stays held: a lease is released as often as one likes, a load that
-    fails leaves nothing, and what can't be freed is still there and goes another time.
+    Whatever raises, nothing stays held: a lease is released as often as one likes.
 
     Attributes:
         registry: which adapters requests may name.
-        peak_used: of the budget, what was used when most was.
     """
 
     def __init__(
@@ -78,33 +52,15 @@ class AdapterCache(Generic[S, T]):
             free: gives back what `load` took, where dropping it isn't enough.
             wake: called whenever a load has ended, from the loader's thread.
         """
+        super().__init__(load, size, budget, loader, free, wake)
         self.registry = registry
-        self._load, self._size, self._budget, self._loader = load, size, budget, loader
-        self._free, self._wake = free, wake
-        self._resident: OrderedDict[AdapterGeneration[S, T], None] = OrderedDict()
-        self._loading: dict[AdapterGeneration[S, T], Future[T]] = {}
         self._retired: list[AdapterGeneration[S, T]] = []
-        self._loads = self._evictions = self._hits = self._lookups = 0
-        self.peak_used = 0
+        self._hits = self._lookups = 0
 
     @property
     def counts(self) -> AdapterCounts:
         """The totals so far; what is in effect, and so switches, is none of the cache's concern."""
         return AdapterCounts(0, self._loads, self._evictions, self._hits, self._lookups)
-
-    @property
-    def loading(self) -> bool:
-        """Whether a load is in flight."""
-        return bool(self._loading)
-
-    @property
-    def used(self) -> int:
-        """Of the budget, by what is in memory and what is being loaded."""
-        return sum(self._size(each.source) for each in (*self._resident, *self._loading))
-
-    def holds(self, adapter: AdapterGeneration[S, T] | None) -> bool:
-        """Whether a request for it needs no load; the base model, None, never does."""
-        return adapter is None or adapter in self._resident
 
     def lease(self, name: str | None) -> Lease[T]:
         """A request comes; it will be served by what the name stands for now.
@@ -130,30 +86,6 @@ class AdapterCache(Generic[S, T]):
                 return
             self._keep(adapter, self._load(adapter.source))
             self.peak_used = used
-
-    def prefetch(
-        self,
-        adapter: AdapterGeneration[S, T] | None,
-        keep: Collection[AdapterGeneration[S, T] | None],
-    ) -> Readiness:
-        """Begin to load an adapter unless it is here or on its way.
-
-        Args:
-            adapter: which; None, the base model, is always ready.
-            keep: adapters that mustn't leave for it.
-        """
-        if adapter is None:
-            return Readiness.READY
-        if adapter in self._resident:
-            self._resident.move_to_end(adapter)
-            return Readiness.READY
-        if adapter not in self._loading:
-            if not self._make_room(self._size(adapter.source), keep):
-                return Readiness.NO_ROOM
-            future = self._loading[adapter] = self._loader.submit(self._load, adapter.source)
-            future.add_done_callback(lambda _: self._wake())
-            self.peak_used = max(self.peak_used, self.used)
-        return Readiness.LOADING
 
     def require(self, leases: Iterable[Lease[T]]) -> None:
         """Have the adapters of all those in memory at once; returns when they are.
@@ -259,59 +191,18 @@ class AdapterCache(Generic[S, T]):
         adapter = self.registry[name]
         return self._load(adapter.source) if adapter.weights is None else adapter.weights
 
-    def close(self) -> None:
-        """Free all that is in memory, once what is being loaded has come to its end."""
-        self._loader.shutdown(cancel_futures=True)
-        for adapter, future in [*self._loading.items()]:
-            if future.done() and not (future.cancelled() or future.exception()):
-                self._land(adapter)
-        for adapter in [*self._resident]:
-            self._drop(adapter)
-
-    def _land(self, adapter: AdapterGeneration[S, T]) -> None:
-        """Of a load that has ended; raises what it raised."""
-        weights = self._loading.pop(adapter).result()
-        self._keep(adapter, weights)
-        if not (adapter.current or adapter.leases):
-            self._retired.append(adapter)
-
-    def _keep(self, adapter: AdapterGeneration[S, T], weights: T) -> None:
-        adapter.weights = weights
-        self._resident[adapter] = None
-        adapter.loads += 1
-        self._loads += 1
-
-    def _make_room(self, needed: int, keep: Collection[AdapterGeneration[S, T] | None]) -> bool:
-        if self._budget is None:
-            return True
-        excess = self.used + needed - self._budget
-        victims = []
-        for adapter in self._resident:
-            if excess <= 0:
-                break
-            if not adapter.pins and adapter not in keep:
-                victims.append(adapter)
-                excess -= self._size(adapter.source)
-        if excess > 0:
-            return False
-        for adapter in victims:
-            self._drop(adapter)
-            self._evictions += 1
-        return True
-
     def _sweep(self) -> None:
-        """Free those of the retired that nobody was promised; what fails is tried another time."""
+        """Free those of the retired that nobody was promised.
+
+        What is still being loaded, or can't be freed, is tried another time.
+        """
         retired, self._retired = self._retired, []
         for adapter in retired:
-            if adapter in self._resident and not adapter.leases:
+            if adapter in self._loading:
+                self._retired.append(adapter)
+            elif adapter in self._resident and not adapter.leases:
                 try:
                     self._drop(adapter)
                 except Exception:
                     _log.exception("adapter %s can't be freed", adapter.name)
                     self._retired.append(adapter)
-
-    def _drop(self, adapter: AdapterGeneration[S, T]) -> None:
-        if adapter.weights is not None:
-            self._free(adapter.weights)
-        del self._resident[adapter]
-        adapter.weights = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 S = TypeVar("S")
 """Where an adapter is loaded from."""
@@ -35,6 +35,24 @@ class AdapterGeneration(Generic[S, T]):
     pins: int = 0
     loads: int = 0
     weights: T | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Lease(Generic[T]):
+    """A request's claim to the adapter that its name stood for when it came.
+
+    Attributes:
+        adapter: which; None for the base model.
+        pinned: whether the request runs, so that the adapter stays in memory.
+    """
+
+    adapter: AdapterGeneration[Any, T] | None = None
+    pinned: bool = False
+
+    @property
+    def weights(self) -> T | None:
+        """The adapter's, while it is pinned; None for the base model."""
+        return self.adapter.weights if self.adapter and self.pinned else None
 
 
 class AdapterRegistry(Mapping[str, AdapterGeneration[S, T]]):

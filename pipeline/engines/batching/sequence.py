@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.engines.batching.adapter_cache import Lease
+from pipeline.engines.batching.adapter_registry import Lease
 from pipeline.inference.answer import Answer
 from pipeline.inference.request import Request
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence as Rows
 from enum import StrEnum
 from typing import Any, Generic
 
-from pipeline.engines.batching.adapter_cache import AdapterCache, Readiness
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_memory import Readiness
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, T
 from pipeline.engines.batching.scheduler import Scheduler
 from pipeline.engines.multilora.kv_cache import BlockAllocator

@@ -1,7 +1,8 @@
 import pytest
 
 from pipeline.engines.batching.active_adapter import ActiveAdapter
-from pipeline.engines.batching.adapter_cache import AdapterCache, Readiness
+from pipeline.engines.batching.adapter_cache import AdapterCache
+from pipeline.engines.batching.adapter_memory import Readiness
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.errors import UsageError
 

@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.engines.batching.adapter_cache import AdapterCache, Readiness
+from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_loaders import StepLoader
+from pipeline.engines.batching.adapter_memory import Readiness
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.errors import UsageError
 from tests.engines.conftest import ManualExecutor

@@ -4,8 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engines.batching.adapter_cache import Lease
-from pipeline.engines.batching.adapter_registry import AdapterGeneration
+from pipeline.engines.batching.adapter_registry import AdapterGeneration, Lease
 from pipeline.engines.multilora.assembly import assemble, by_adapter
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.inference.request import Request
