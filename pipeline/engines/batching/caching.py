@@ -1,4 +1,4 @@
-"""An engine that batches requests and keeps adapters in memory."""
+"""An engine that batches requests, keeps adapters in memory and chooses tokens."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -13,10 +13,14 @@ from pipeline.engines.batching.engine import BatchingEngine
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError, shown
+from pipeline.inference.teacher import Teacher
+from pipeline.inference.token_sampler import TokenSampler
 
 
 class CachingEngine(BatchingEngine):
     """Adds, removes and takes in adapters; a subclass loads them, and puts them to use.
+
+    A model is behind its answers, whose logits are for `_sampler` to choose from.
 
     Attributes:
         adapters: which adapters requests may name.
@@ -28,6 +32,7 @@ class CachingEngine(BatchingEngine):
 
     def __init__(self, settings: EngineSettings, serving: Serving) -> None:
         super().__init__(settings.capabilities, serving)
+        self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         self._serves, self._opened, self._adding = settings.check, {**serving.adapters}, Lock()
 
     @abstractmethod
@@ -53,6 +58,11 @@ class CachingEngine(BatchingEngine):
             self.adapters.remove(name)
             del self._opened[name]
         self.inbox.wake()
+
+    def teach(self, teacher: Teacher | None) -> bool:
+        """Through the sampler."""
+        self._sampler.teacher = teacher
+        return True
 
     def wait(self, seconds: float | None = None) -> bool:
         """As every engine does; of requests in flight only loads can be waited for.

@@ -30,8 +30,6 @@ from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.logprobs import chosen_logprobs
 from pipeline.inference.request import Request
-from pipeline.inference.teacher import Teacher
-from pipeline.inference.token_sampler import TokenSampler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +51,6 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         beyond = f"engine.context and the model have {limit}"
         self.adapters = AdapterRegistry(self._files.adapters)
         self.intake = Intake(serving.checkpoint, self.adapters, limit, beyond)
-        self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         log.capture()
         model, places = Model(self._files.base), settings.max_batch_size
         context = Context(model, serving.threads, places, settings.context, settings.exact)
@@ -118,11 +115,6 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         if np.isnan(scores).any():
             self._wipe()
         return scores
-
-    def teach(self, teacher: Teacher | None) -> bool:
-        """Through the sampler."""
-        self._sampler.teacher = teacher
-        return True
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
         self.scheduler.add(SlotSequence(request, prompt))

@@ -25,8 +25,6 @@ from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.logprobs import chosen_logprobs
 from pipeline.inference.request import Request
-from pipeline.inference.teacher import Teacher
-from pipeline.inference.token_sampler import TokenSampler
 from pipeline.kernels.choice import kernels_for
 from pipeline.kernels.packed_adapter import PackedAdapter
 
@@ -53,7 +51,6 @@ class Multilora(ContinuousEngine, CachingEngine):
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
         torch.set_num_threads(serving.threads)
-        self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         kernels = kernels_for(serving.threads, settings.kernels)
         self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
         model, places = serving.checkpoint.config, settings.max_batch_size
@@ -122,11 +119,6 @@ class Multilora(ContinuousEngine, CachingEngine):
         """By one forward pass over prompt and continuation, in a pool of its own."""
         weights = None if adapter is None else self.cache.read(adapter)
         return score(self._decoder, weights, prompt_ids, continuation_ids)
-
-    def teach(self, teacher: Teacher | None) -> bool:
-        """Through the sampler."""
-        self._sampler.teacher = teacher
-        return True
 
     def _source(self, adapter: Adapter) -> AdapterFile:
         return AdapterFile(adapter, self.serving.checkpoint.config, self.settings.adapter_dtype)

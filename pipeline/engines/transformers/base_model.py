@@ -38,10 +38,22 @@ class BaseModel:
     """The base model and `generate`, tapped for stamps and stages.
 
     Attributes:
-        sampler: chooses tokens where plain greedy decoding isn't all that is asked for.
+        model: transformers' own.
+        bytes: of the model, as it is stored.
+        weight_bytes: of the weights that a decode step reads.
     """
 
-    def __init__(self, serving: Serving, precision: str, clock: StageClock) -> None:
+    def __init__(
+        self, serving: Serving, precision: str, clock: StageClock, sampler: TokenSampler
+    ) -> None:
+        """Load it.
+
+        Args:
+            serving: the base model, and how its weights are stored.
+            precision: of weights and activations, of `DTYPES`.
+            clock: is told where the time goes.
+            sampler: chooses tokens where plain greedy decoding isn't all that is asked for.
+        """
         disable_progress_bar()
         torch.set_num_threads(serving.threads)
         folder = str(serving.checkpoint.folder)
@@ -57,7 +69,7 @@ class BaseModel:
         self.bytes = stored_bytes(self.model)
         self.weight_bytes = _read_bytes(self.model)
         self.model.generation_config = GenerationConfig()
-        self.sampler = TokenSampler(serving.checkpoint.config.end_ids)
+        self._sampler = sampler
         self._tap = _Tap(self.model, clock)
 
     @torch.inference_mode()
@@ -116,9 +128,9 @@ class BaseModel:
             each.is_greedy and not (each.has_penalties or each.min_tokens) and each.logprobs is None
             for each in asked
         )
-        if plain and self.sampler.teacher is None:
+        if plain and self._sampler.teacher is None:
             return []
-        return [ChosenLogits(self.sampler, batch)]
+        return [ChosenLogits(self._sampler, batch)]
 
     def _pad(self, prompts: Rows[Rows[int]]) -> tuple[Tensor, Tensor]:
         width = max(len(prompt) for prompt in prompts)

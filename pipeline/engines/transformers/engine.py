@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.transformers.static_batch import Output, StaticBatchEngine
 from pipeline.inference.backend import Backend, torch_backend
-from pipeline.inference.teacher import Teacher
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,11 +57,6 @@ class TransformersEngine(StaticBatchEngine):
             self.cache.release(lease)
         array: NDArray[np.float32] = scores.numpy()
         return array
-
-    def teach(self, teacher: Teacher | None) -> bool:
-        """Through the sampler."""
-        self.base.sampler.teacher = teacher
-        return True
 
     @property
     def backend(self) -> Backend:

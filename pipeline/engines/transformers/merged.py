@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.engine import TransformersEngine
-from pipeline.engines.transformers.static_batch import StaticSettings
+from pipeline.engines.transformers.settings import StaticSettings
 from pipeline.inference.engine import Engine
 from pipeline.settings import STRICT
 
@@ -33,7 +33,8 @@ class Merged(TransformersEngine):
         from pipeline.engines.transformers.base_model import BaseModel
         from pipeline.engines.transformers.lora_delta import FoldedWeights
 
-        self.base = BaseModel(self.serving, self.settings.precision, self.clock)
+        precision = self.settings.precision
+        self.base = BaseModel(self.serving, precision, self.clock, self._sampler)
         self._weights: FoldedWeights = FoldedWeights(self.base.model)
         self.cache.preload(self.adapters)
         return self

@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.transformers.engine import TransformersEngine
-from pipeline.engines.transformers.static_batch import StaticSettings
+from pipeline.engines.transformers.settings import StaticSettings
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
@@ -30,7 +30,8 @@ class PeftEngine(TransformersEngine):
         from pipeline.engines.transformers.base_model import BaseModel
         from pipeline.engines.transformers.peft_model import PeftAdapters
 
-        self.base = BaseModel(self.serving, self.settings.precision, self.clock)
+        precision = self.settings.precision
+        self.base = BaseModel(self.serving, precision, self.clock, self._sampler)
         self.peft = PeftAdapters(self.base)
         self.cache.preload(self.adapters)
         return self
