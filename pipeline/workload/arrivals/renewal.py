@@ -11,14 +11,21 @@ from pipeline.workload.randomness import exponential, gamma
 from pipeline.workload.ranges import Count, Rate, Variation
 
 
+@dataclass(frozen=True, config=STRICT, kw_only=True)
 class Renewal(OpenLoop):
     """An open loop of such gaps.
 
     Attributes:
+        name: what the user typed.
         rate: requests a second.
+        requests: how many come.
+        rescale: stretch the timeline so that it lasts exactly requests / rate.
     """
 
-    rate: float
+    name: str
+    rate: Rate
+    requests: Count
+    rescale: bool = False
 
     def seconds(self, expected: float) -> float:
         """At a constant rate."""
@@ -28,11 +35,6 @@ class Renewal(OpenLoop):
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class Constant(Renewal):
     """Settings of `workload/arrivals=constant`: a request every 1/rate seconds."""
-
-    name: str
-    rate: Rate
-    requests: Count
-    rescale: bool = False
 
     def idle(self) -> Mapping[str, str]:
         """They last requests / rate already."""
@@ -53,11 +55,6 @@ class Constant(Renewal):
 class Poisson(Renewal):
     """Settings of `workload/arrivals=poisson`: exponential gaps of mean 1/rate."""
 
-    name: str
-    rate: Rate
-    requests: Count
-    rescale: bool = False
-
     def gaps(self, rng: Random) -> list[float]:
         """Independent and exponential."""
         return [exponential(rng) for _ in range(self.requests)]
@@ -70,18 +67,10 @@ class Gamma(Renewal):
     Bursty where cv > 1, a Poisson process at cv = 1, steadier below.
 
     Attributes:
-        name: what the user typed.
-        rate: requests a second.
         cv: coefficient of variation of the gaps; vLLM's burstiness b is cv = 1/√b.
-        requests: how many come.
-        rescale: stretch the timeline so that it lasts exactly requests / rate.
     """
 
-    name: str
-    rate: Rate
     cv: Variation
-    requests: Count
-    rescale: bool = False
 
     def gaps(self, rng: Random) -> list[float]:
         """Independent, of mean 1 and standard deviation cv."""
