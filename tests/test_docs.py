@@ -36,6 +36,12 @@ def test_every_command_is_made_small_somehow():
     assert [rule.match for rule in rules if id(rule) not in used] == []
 
 
+def test_the_files_that_make_a_command_small_exist():
+    given = [value for rule in reductions()[1] for value in rule.environment.values()]
+    named = [word for value in given for word in value.split() if word.startswith("tests/")]
+    assert named and [word for word in named if not (ROOT / word).exists()] == []
+
+
 def test_what_makes_a_command_small_replaces_what_was_typed():
     command = Command("page", "python -m pipeline -m repeat=0,1,2 'adapters.ranks=[8]'")
     words = reduced(command, Reduction("", set=("repeat=0", "workload.iterations=1")))
