@@ -1,5 +1,7 @@
 """What is wrong with a request, and what can't be read."""
 
+from collections.abc import Iterator
+
 LONGEST = 2000
 """Characters of a message; of longer ones the middle is left out."""
 REPEATED = 120
@@ -37,6 +39,13 @@ def escaped(text: str) -> str:
 def in_a_line(error: BaseException) -> str:
     """What kind of error it is and what it says, without its line breaks."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it came from, each from the next."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def shortened(text: str, most: int = REPEATED) -> str:

@@ -9,7 +9,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 
 from pipeline.config.run_config import RunConfig
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, causes
 
 
 def resolve(config: DictConfig) -> dict[str, Any]:
@@ -53,13 +53,11 @@ def load(values: dict[str, Any]) -> RunConfig:
 
 
 def _explain(error: InstantiationException) -> UsageError:
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, UsageError):
             return cause
         if isinstance(cause, ValidationError):
             return UsageError(_fault(cause, error))
-        cause = cause.__cause__ or cause.__context__
     return UsageError(" ".join(str(error).split()))
 
 

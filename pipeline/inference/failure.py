@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterable
 from time import perf_counter
 
-from pipeline.errors import UsageError, in_a_line
+from pipeline.errors import UsageError, causes, in_a_line
 from pipeline.inference.events import Finished
 from pipeline.inference.request import Request
 
@@ -62,9 +62,7 @@ def out_of_memory(error: BaseException) -> bool:
         *("can't allocate memory", "Cannot allocate memory", "bad_alloc"),
         *("failed to map segment", "can't start new thread"),
     )
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, MemoryError) or any(each in str(cause) for each in said):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+    return any(
+        isinstance(cause, MemoryError) or any(each in str(cause) for each in said)
+        for cause in causes(error)
+    )

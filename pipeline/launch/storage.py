@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
+
+from pipeline.errors import causes
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -18,7 +19,7 @@ def remedy(error: BaseException, within: Path | None = None) -> str | None:
         error: what was raised.
         within: the directory to name where the error names no file.
     """
-    for each in _chain(error):
+    for each in causes(error):
         number = each.errno if isinstance(each, OSError) else None
         if number in FULL or NO_SPACE in str(each):
             said = os.strerror(number) if number else NO_SPACE
@@ -51,12 +52,6 @@ def _can_be_written(folder: Path) -> bool:
     """Whether it is a folder to write in, or could be made."""
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _place(error: BaseException, within: Path | None) -> str:

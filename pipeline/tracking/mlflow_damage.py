@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import causes
+
 CIRCUMSTANCES = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -50,12 +52,8 @@ def move_away(path: Path) -> str:
 
 def cause(error: BaseException) -> BaseException:
     """The innermost error of SQLite or of the system beneath `error`, else itself."""
-    found, inner = error, error.__cause__ or error.__context__
-    while inner is not None:
-        if isinstance(inner, OSError | sqlite3.Error | MemoryError):
-            found = inner
-        inner = inner.__cause__ or inner.__context__
-    return found
+    own = OSError | sqlite3.Error | MemoryError
+    return [error, *(each for each in causes(error) if isinstance(each, own))][-1]
 
 
 def _of_circumstances(found: BaseException) -> bool:
