@@ -70,7 +70,7 @@ def _executed(directory: RunDirectory, redo: Redo) -> State:
         id_ = identity(directory) or new_identity(directory)
         if job.config.capacity is not None:
             return search(job, id_, Console()).state
-        directory.write_status(begin(job, id_))
+        begin(job, id_)
         return execute_alone(directory).state
 
 

@@ -39,21 +39,23 @@ def finished(directory: RunDirectory, redo: str = "unfinished") -> bool:
 
 def attempt(job: Job, id_: str, lock: int) -> Status:
     """Run a job in its directory, which is held by `lock`; how it ended."""
-    job.directory.write_status(begin(job, id_))
+    begin(job, id_)
     if job.config.isolation == "inline":
         return execute(job.directory, job.number, job.total)
     return supervise(job, lock)
 
 
 def begin(job: Job, id_: str, stays: Collection[str] = STAYS) -> Status:
-    """Make the job's directory ready and keep its configuration there; the status to begin with.
+    """Make the job's directory ready: its configuration, and its first status, which is returned.
 
-    With the status written, the job can be executed from its directory alone. Files of an earlier
-    attempt are moved into `earlier/`, but for those in `stays`.
+    From then on the job can be executed from its directory alone. Files of an earlier attempt are
+    moved into `earlier/`, but for those in `stays`.
     """
     number = _set_aside(job.directory, stays)
     job.directory.write_config(yaml.safe_dump(job.values, sort_keys=False, allow_unicode=True))
-    return Status(id_, State.RUNNING, now(), attempt=number)
+    status = Status(id_, State.RUNNING, now(), attempt=number)
+    job.directory.write_status(status)
+    return status
 
 
 def identity(directory: RunDirectory) -> str | None:

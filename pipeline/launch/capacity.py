@@ -41,7 +41,6 @@ def search(job: Job, id_: str, console: Console) -> Status:
     """
     anew = job.config.redo != "unfinished" and _is_whole(job)
     status = begin(job, id_, STAYS if anew else (*STAYS, PROBES))
-    job.directory.write_status(status)
     return recorded(job.directory, status, partial(_searched, job, id_, console))
 
 

@@ -29,7 +29,6 @@ def measure(job: Job) -> None:
     """What an attempt leaves that is killed while it measures."""
     with claimed(job.directory.path):
         status = begin(job, "id")
-        job.directory.write_status(status)
         for name in ROWS:
             with (job.directory.path / name).open("a") as file:
                 file.write(f'"attempt {status.attempt}"\n')

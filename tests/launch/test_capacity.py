@@ -43,7 +43,6 @@ def imitated(monkeypatch):
 
         def attempt(run, id_, lock):
             status = begin(run, id_)
-            run.directory.write_status(status)
             asked.append(run)
             rate = run.config.workload.arrivals.rate
             waits = 0.01 if rate <= edge else 9.0
