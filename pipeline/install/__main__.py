@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from pipeline.install.command import Failed
-from pipeline.install.interpreters import Interpreter, found
+from pipeline.install.interpreters import WANTED, Interpreter, found
 from pipeline.install.packages import Pip, pinned
 from pipeline.install.progress import clock
 from pipeline.install.torch_build import INDEX, Build, cpu_build
@@ -53,7 +53,7 @@ def _all() -> list[Interpreter]:
     """Those there are, newest first."""
     good, bad = found("", os.environ["PATH"])
     if not good:
-        raise Failed(f"no Python 3.11, 3.12 or 3.13 that can be used: {'; '.join(bad)}")
+        raise Failed(f"no Python {WANTED} that can be used: {'; '.join(bad)}")
     return good
 
 

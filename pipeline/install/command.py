@@ -31,17 +31,10 @@ def follow(
     Raises:
         Failed: it ended with another exit code than 0.
     """
+    error = ""
     with log.open("a", encoding="utf-8") as file:
         print("$", *command, file=file, flush=True)
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=environment,
-        ) as process:
-            error = ""
+        with _started(command, environment) as process:
             for line in _lines(process):
                 file.write(line)
                 watch(line)
@@ -49,6 +42,19 @@ def follow(
     if process.returncode:
         why = " ".join(error.split()) or f"exit code {process.returncode}"
         raise Failed(f"{why[:400]}; the whole log: {log}")
+
+
+def _started(
+    command: Sequence[str], environment: Mapping[str, str] | None
+) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+    )
 
 
 def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:

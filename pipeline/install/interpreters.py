@@ -9,6 +9,9 @@ from pathlib import Path
 VERSIONS = ((3, 13), (3, 12), (3, 11))
 """Those the pinned packages are for, the one to take first first."""
 
+WANTED = "3.11, 3.12 or 3.13"
+"""The same for messages."""
+
 NAMES = (*(f"python{major}.{minor}" for major, minor in VERSIONS), "python3", "python")
 PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:3])"
 LONGEST_S = 20
@@ -77,7 +80,7 @@ def found(named: str, path: str) -> tuple[list[Interpreter], list[str]]:
         if interpreter.fits:
             good.setdefault((each.resolve(), interpreter.version), interpreter)
         else:
-            bad.append(f"{interpreter}: 3.11, 3.12 or 3.13 is wanted")
+            bad.append(f"{interpreter}: {WANTED} is wanted")
     return sorted(good.values(), key=lambda each: each.version[:2], reverse=True), bad
 
 

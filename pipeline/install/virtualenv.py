@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.install.command import Failed
-from pipeline.install.interpreters import Interpreter, Unfit, probe
+from pipeline.install.interpreters import WANTED, Interpreter, Unfit, probe
 
 AGAIN = "make clean removes it, then the same command makes another"
 
@@ -45,7 +45,7 @@ class Virtualenv:
             cause = f"its Python was moved, upgraded or removed ({why})"
             raise Unusable(f"{self.folder} doesn't run: {cause}; {AGAIN}") from why
         if not found.fits:
-            raise Unusable(f"{self.folder} is of {found}; 3.11, 3.12 or 3.13 is wanted: {AGAIN}")
+            raise Unusable(f"{self.folder} is of {found}; {WANTED} is wanted: {AGAIN}")
         packages = {each.name for each in self.folder.glob("lib/python*/site-packages/*")}
         if not any(name.endswith(".dist-info") for name in packages):
             return None  # Its making was interrupted.
