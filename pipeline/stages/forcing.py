@@ -111,19 +111,24 @@ def lesson(
     given = {id_: pupil.given for id_, pupil in pupils.items()}
     if not engine.teach(Teacher(given, lambda id_, place, row: pupils[id_].see(place, row))):
         return None
-    requests = [*(pupil.request for pupil in pupils.values()), *_company(answers, trace)]
     try:
-        _, records = Replay(engine, requests, None).run(0)
+        _serve(pupils, _company(answers, trace), engine)
     finally:
         engine.teach(None)
-    for record in records:
-        if record.id in pupils:
-            pupils[record.id].end(record)
     return Lesson(
         {each.request.id: each.judged for each in own if not each.fault},
         dict(_pairs(first, bare)),
         tuple(f"{each.name}: {each.fault}" for each in pupils.values() if each.fault),
     )
+
+
+def _serve(
+    pupils: Mapping[Hashable, _Pupil], company: Sequence[TraceRequest], engine: Engine
+) -> None:
+    requests = [*(pupil.request for pupil in pupils.values()), *company]
+    for record in Replay(engine, requests, None).run(0)[1]:
+        if record.id in pupils:
+            pupils[record.id].end(record)
 
 
 def _first(pupils: Sequence[_Pupil]) -> dict[str | None, _Pupil]:
@@ -147,7 +152,7 @@ def _company(
     judged = {each.request.id for each in answers}
     others = [request for request in trace if request.id not in judged]
     return [
-        replace(each, scheduled_s=0.0, max_new_tokens=min(each.max_new_tokens, COMPANY_TOKENS))
+        replace(each.capped(COMPANY_TOKENS), scheduled_s=0.0)
         for each in others[: max(0, TOGETHER - len(answers))]
     ]
 

@@ -17,7 +17,6 @@ from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool, ToolUna
 from pipeline.stages.decoding import decoding
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
-from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -92,10 +91,5 @@ class _Timed:
 
 
 def _serve(engine: Engine, trace: Trace, excerpt: Excerpt) -> None:
-    requests = [_cut(each, excerpt) for each in trace.iterations[0][: excerpt.requests]]
-    Replay(engine, requests, trace.max_in_flight).run(0)
-
-
-def _cut(request: TraceRequest, excerpt: Excerpt) -> TraceRequest:
-    tokens = min(request.max_new_tokens, excerpt.tokens or request.max_new_tokens)
-    return replace(request, max_new_tokens=tokens)
+    first = trace.iterations[0][: excerpt.requests]
+    Replay(engine, [each.capped(excerpt.tokens) for each in first], trace.max_in_flight).run(0)

@@ -1,6 +1,5 @@
 """Warm up: every adapter and every shape once, so that measuring meets nothing new."""
 
-import sys
 from dataclasses import replace
 from time import perf_counter
 
@@ -27,7 +26,7 @@ def warmup(config: RunConfig, trace: Trace, engine: Engine) -> float:
     if not config.workload.warmup_iterations:
         return 0.0
     Replay(engine, _one_of_each(trace), trace.max_in_flight).run(0)
-    first = [_capped(each, config.workload.warmup_tokens) for each in _opening(trace)]
+    first = [each.capped(config.workload.warmup_tokens) for each in _opening(trace)]
     for _ in range(config.workload.warmup_iterations):
         Replay(engine, first, trace.max_in_flight).run(0)
     return perf_counter() - started
@@ -45,8 +44,4 @@ def _one_of_each(trace: Trace) -> list[TraceRequest]:
         known = longest.get(request.adapter)
         if known is None or len(request.prompt_ids) > len(known.prompt_ids):
             longest[request.adapter] = request
-    return [_capped(replace(each, scheduled_s=0.0), 2) for each in longest.values()]
-
-
-def _capped(request: TraceRequest, tokens: int | None) -> TraceRequest:
-    return replace(request, max_new_tokens=min(request.max_new_tokens, tokens or sys.maxsize))
+    return [replace(each.capped(2), scheduled_s=0.0) for each in longest.values()]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
@@ -48,6 +48,12 @@ class TraceRequest:
             return Request(self.id, self.adapter, prompt=self.prompt, sampling=sampling)
         return Request(self.id, self.adapter, prompt_ids=self.prompt_ids, sampling=sampling)
 
+    def capped(self, tokens: int | None) -> Self:
+        """The same, asking for so many tokens at most; None for no other bound than its own."""
+        if tokens is None:
+            return self
+        return replace(self, max_new_tokens=min(self.max_new_tokens, tokens))
+
 
 def excerpt(
     requests: Sequence[TraceRequest], adapters: int, per_adapter: int, max_tokens: int
@@ -69,5 +75,5 @@ def excerpt(
         if (not known and len(counts) == adapters) or counts.get(request.adapter, 0) == per_adapter:
             continue
         counts[request.adapter] = counts.get(request.adapter, 0) + 1
-        chosen.append(replace(request, max_new_tokens=min(request.max_new_tokens, max_tokens)))
+        chosen.append(request.capped(max_tokens))
     return tuple(chosen)
