@@ -1,7 +1,7 @@
 """Fidelity: did the engine serve what the reference would have?"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config.run_config import RunConfig
@@ -49,19 +49,15 @@ def examine(
     """
     if reference.trouble:
         return Findings(notes=(reference.trouble,), reference=reference.identity)
-    sampling = config.sampling
-    unjudged = [] if sampling.is_plain else [DRAWN if sampling.do_sample else SHAPED]
+    unjudged = [] if config.sampling.is_plain else [DRAWN if config.sampling.do_sample else SHAPED]
     led = lesson(reference.answers, trace, engine)
     learnt = led or Lesson()
     found = list(_compared(reference.answers, learnt, None if unjudged else timeline))
     excused, plain = _excused(config, found), alone(reference.answers, engine)
     effects, errors = _effects(learnt.pairs, plain), _path_errors(learnt.pairs, plain)
     return Findings(
-        overall=_figures(found, excused) | _largest(errors.values()),
-        adapters={
-            name: _figures(own, excused) | _largest([errors[name]] if name in errors else [])
-            for name, own in _by_adapter(found).items()
-        },
+        overall=_figures(found, excused, errors),
+        adapters={name: _figures(own, excused, errors) for name, own in _by_adapter(found).items()},
         effects=effects,
         notes=(*unjudged, *[SCORELESS.format(config.engine.name)] * (led is None)),
         faults=(*learnt.faults, *_ineffective(effects)),
@@ -121,13 +117,18 @@ def _excused(config: RunConfig, found: Sequence[_Compared]) -> float:
     return min(most, max(measured, default=most))
 
 
-def _figures(found: Sequence[_Compared], excused: float) -> dict[str, float]:
-    """Of some of the answers, as far as there is something to compare."""
+def _figures(
+    found: Sequence[_Compared], excused: float, errors: Mapping[str | None, float]
+) -> dict[str, float]:
+    """Of some of the answers and their adapters, as far as there is something to compare."""
     figures = pooled(
         [each.forced for each in found if each.forced], [each.free for each in found if each.free]
     )
     agreement = served_agreement([each.served for each in found if each.served], excused)
-    return figures if agreement is None else {NAME: agreement} | figures
+    if agreement is not None:
+        figures = {NAME: agreement} | figures
+    own = [errors[each.adapter] for each in found if each.adapter in errors]
+    return figures | {"path_error": max(own)} if own else figures
 
 
 Pairs = Mapping[str | None, Pair]
@@ -145,10 +146,6 @@ def _effects(served: Pairs, plain: Pairs) -> dict[str, float]:
 def _path_errors(served: Pairs, plain: Pairs) -> dict[str | None, float]:
     """By adapter, where the engine can be led as well as asked for one request alone."""
     return {name: plain[name].path_error(pair) for name, pair in served.items() if name in plain}
-
-
-def _largest(errors: Collection[float]) -> dict[str, float]:
-    return {"path_error": max(errors)} if errors else {}
 
 
 def _ineffective(effects: Mapping[str, float]) -> Iterator[str]:

@@ -16,8 +16,8 @@ def record(
     figures: Mapping[str, Value],
     profiles: Mapping[str, Profile],
     directory: RunDirectory,
-) -> Mapping[str, Value]:
-    """Write `metrics.json`, and what the profilers say of their artifacts; the metrics.
+) -> None:
+    """Write `metrics.json`, and what the profilers say of their artifacts.
 
     Args:
         config: of the run.
@@ -34,4 +34,3 @@ def record(
     said = {name: each.to_json() for name, each in profiles.items() if each.artifacts or each.notes}
     if said:
         directory.write_json("profile/README.json", said)
-    return metrics
