@@ -11,7 +11,6 @@ from transformers import (
     LogitsProcessorList,
     StoppingCriteriaList,
 )
-from transformers.generation.streamers import BaseStreamer
 from transformers.utils.logging import disable_progress_bar
 
 from pipeline.engines.batching.sequence import Sequence
@@ -19,8 +18,9 @@ from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.chosen_logits import ChosenLogits
 from pipeline.engines.transformers.ended_rows import AnsweredRows, CancelledRows
 from pipeline.engines.transformers.sound_rows import SoundRows
+from pipeline.engines.transformers.stage_tap import StageTap
 from pipeline.engines.transformers.static_batch import Output
-from pipeline.engines.transformers.stored_weights import loading, stored_bytes
+from pipeline.engines.transformers.stored_weights import loading, read_bytes, stored_bytes
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.token_sampler import TokenSampler
 
@@ -67,10 +67,10 @@ class BaseModel:
             **loading(serving.quantization, dtype),
         ).eval()
         self.bytes = stored_bytes(self.model)
-        self.weight_bytes = _read_bytes(self.model)
+        self.weight_bytes = read_bytes(self.model)
         self.model.generation_config = GenerationConfig()
         self._sampler = sampler
-        self._tap = _Tap(self.model, clock)
+        self._tap = StageTap(self.model, clock)
 
     @torch.inference_mode()
     def generate(
@@ -147,40 +147,3 @@ class BaseModel:
             do_sample=False,
             pad_token_id=PAD,
         )
-
-
-def _read_bytes(model: Any) -> int:
-    """Bytes of the weights that a decode step reads: an embedding is only looked up."""
-    rows, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    looked_up = 0 if rows is head else int(rows.nbytes)
-    return sum(int(each.nbytes) for each in model.parameters()) - looked_up
-
-
-class _Tap(BaseStreamer):  # type: ignore[misc]
-    """Stamps every token and tells the clock which stage `generate` is in."""
-
-    def __init__(self, model: Any, clock: StageClock) -> None:
-        self.stamps: list[float] = []
-        self._clock, self._prompt_seen = clock, False
-        model.register_forward_pre_hook(self._forward_begins)
-        model.register_forward_hook(self._forward_ends)
-
-    def begin(self) -> None:
-        """A new batch begins."""
-        self.stamps, self._prompt_seen = [], False
-        self._clock.enter("prefill")
-
-    def put(self, value: Tensor) -> None:
-        """`generate` hands over the prompt first, then one token a row."""
-        if self._prompt_seen:
-            self.stamps.append(self._clock.enter("decode"))
-        self._prompt_seen = True
-
-    def end(self) -> None:
-        """Nothing was held back."""
-
-    def _forward_begins(self, *_: Any) -> None:
-        self._clock.enter("decode" if self.stamps else "prefill")
-
-    def _forward_ends(self, *_: Any) -> None:
-        self._clock.enter("sample")

@@ -48,6 +48,13 @@ def stored_bytes(model: Any) -> int:
     return sum(storages.values())
 
 
+def read_bytes(model: Any) -> int:
+    """Bytes of the weights that a decode step reads: an embedding is only looked up."""
+    rows, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    looked_up = 0 if rows is head else int(rows.nbytes)
+    return sum(int(each.nbytes) for each in model.parameters()) - looked_up
+
+
 def _parts(parameter: Tensor) -> Iterator[Tensor]:
     """The tensor, and what bitsandbytes hangs on it: scales by row (int8) or by block (nf4)."""
     yield parameter.data
