@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.errors import UsageError
-from pipeline.models.config_check import are_ids, check_values, refuse_quantised
+from pipeline.models.config_check import check_ids, check_values, heads_in
 from pipeline.models.config_types import check_types
+from pipeline.models.dimensions import Dimensions
 from pipeline.models.families import FAMILIES
-from pipeline.models.family import FEED_FORWARD, PLAIN, PROJECTIONS, Family, Scales
+from pipeline.models.family import PLAIN, Family, Scales
 from pipeline.models.files import is_there, read_object
+from pipeline.models.quantization import refuse_quantised
 from pipeline.models.rope import RopeConfig
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
@@ -23,17 +25,10 @@ DECISIVE = (
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Dimensions):
     """The one description of a decoder; no engine reads `config.json` for itself.
 
-    Attributes:
-        family: its entry among the families, which has what no `config.json` says.
-        hidden: width of the residual stream.
-        intermediate: width inside the feed-forward block.
-        layers: number of decoder layers.
-        heads: query heads.
-        kv_heads: key and value heads.
-        head_dim: width of one head.
+    Attributes, beside its dimensions:
         vocabulary: number of token ids.
         positions: longest sequence.
         tied: the output layer is the embedding, unless the checkpoint stores two that differ.
@@ -48,13 +43,6 @@ class ModelConfig:
         weights: the file that the `config.json` names for the weights; None for the usual ones.
     """
 
-    family: Family
-    hidden: int
-    intermediate: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
     vocabulary: int
     positions: int
     tied: bool = False
@@ -82,8 +70,9 @@ class ModelConfig:
         if not is_there(generation):
             return config
         # It alone counts where there is one, even if it names none.
-        ids = _end_ids(read_object(generation), str(generation))
-        return replace(config, end_ids=ids)
+        said = read_object(generation)
+        check_ids(said, ("eos_token_id",), str(generation))
+        return replace(config, end_ids=_end_ids(said))
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], where: str) -> Self:
@@ -111,15 +100,14 @@ class ModelConfig:
 
     @classmethod
     def _of(cls, family: Family, full: Mapping[str, Any], where: str) -> Self:
-        heads, hidden = full["num_attention_heads"], full["hidden_size"]
-        head_dim = full.get("head_dim") or hidden // heads
+        heads, kv_heads, head_dim = heads_in(full)
         return cls(
             family=family,
-            hidden=hidden,
+            hidden=full["hidden_size"],
             intermediate=full["intermediate_size"],
             layers=full["num_hidden_layers"],
             heads=heads,
-            kv_heads=full.get("num_key_value_heads") or heads,
+            kv_heads=kv_heads,
             head_dim=head_dim,
             vocabulary=full["vocab_size"],
             positions=full["max_position_embeddings"],
@@ -130,55 +118,15 @@ class ModelConfig:
             windows=family.windows_in(full),
             rope=RopeConfig.from_config(full, head_dim, where),
             scales=family.scales_in(full, where),
-            end_ids=_end_ids(full, where),
+            end_ids=_end_ids(full),
             special_ids={kind: full.get(f"{kind}_token_id") for kind in SPECIAL},
             weights=full.get("transformers_weights"),
         )
 
     @property
-    def head_norms(self) -> bool:
-        """Whether queries and keys are normalised head by head."""
-        return bool(self.family.norms.heads)
-
-    @property
     def seen(self) -> int:
         """The longest sequence in which every token sees all before it, in every layer."""
         return min([self.positions, *(each for each in self.windows if each is not None)])
-
-    def projection_shape(self, name: str) -> tuple[int, int]:
-        """(out, in) features of one of the seven `PROJECTIONS`."""
-        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        return {
-            "q_proj": (queries, self.hidden),
-            "k_proj": (keys, self.hidden),
-            "v_proj": (keys, self.hidden),
-            "o_proj": (self.hidden, queries),
-            "gate_proj": (self.intermediate, self.hidden),
-            "up_proj": (self.intermediate, self.hidden),
-            "down_proj": (self.hidden, self.intermediate),
-        }[name]
-
-    def modules(self) -> dict[str, tuple[int, int]]:
-        """(out, in) features of every projection, by its path inside the model."""
-        return {
-            module(layer, name): self.projection_shape(name)
-            for layer in range(self.layers)
-            for name in PROJECTIONS
-        }
-
-    def other_modules(self) -> tuple[str, ...]:
-        """Paths of all that isn't one of the seven projections."""
-        norms = self.family.norms
-        inside = ["", ".self_attn", ".mlp", *(f".{each}" for each in norms.layer)]
-        inside += [".mlp.act_fn", *(f".self_attn.{each}" for each in norms.heads)]
-        layers = [f"model.layers.{layer}" for layer in range(self.layers)]
-        outside = ["model", "model.embed_tokens", "model.layers", "model.norm", "lm_head"]
-        outside += ["model.rotary_emb"]
-        return (*outside, *(f"{layer}{part}" for layer in layers for part in inside))
-
-    def every_module(self) -> tuple[str, ...]:
-        """Paths of all, the projections first."""
-        return (*self.modules(), *self.other_modules())
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -193,19 +141,10 @@ class ModelConfig:
 
     @property
     def recipe_line(self) -> str:
-        """The same in a line."""
+        """The same in a line, with the word before it with which adapters' cached files began."""
         return f"Architecture({', '.join(f'{key}={each!r}' for key, each in self.recipe.items())})"
 
 
-def module(layer: int, projection: str) -> str:
-    """Path of a projection inside the model."""
-    block = "mlp" if projection in FEED_FORWARD else "self_attn"
-    return f"model.layers.{layer}.{block}.{projection}"
-
-
-def _end_ids(said: Mapping[str, Any], where: str) -> frozenset[int]:
+def _end_ids(said: Mapping[str, Any]) -> frozenset[int]:
     given = said.get("eos_token_id")
-    ids = given if isinstance(given, list) else [] if given is None else [given]
-    if not are_ids(ids):
-        raise UsageError(f"{where}: eos_token_id is {given!r:.80}, not a token id; correct it")
-    return frozenset(ids)
+    return frozenset(given if isinstance(given, list) else [] if given is None else [given])

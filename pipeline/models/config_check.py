@@ -51,10 +51,7 @@ def check_values(config: Mapping[str, Any], where: str) -> None:
         UsageError: a value is impossible; with the key.
     """
     _check_counts(config, where)
-    for key in IDS:
-        given = config.get(key)
-        if given is not None and not are_ids(given if isinstance(given, list) else [given]):
-            raise UsageError(f"{where}: {key} is {given!r:.80}, not a token's id; correct it")
+    check_ids(config, IDS, where)
     for key, (values, why) in ONLY.items():
         if key in config and not any(_same(config[key], value) for value in values):
             raise UsageError(f"{where}: {key} is {config[key]!r:.80}: {why}; take it out")
@@ -74,24 +71,24 @@ def check_values(config: Mapping[str, Any], where: str) -> None:
     _check_layers(config, where)
 
 
-def refuse_quantised(config: Mapping[str, Any], where: str) -> None:
-    """Refuse a model whose weights are said to be stored as something else than numbers.
+def check_ids(said: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
+    """Refuse what can be no token's id; below zero is how some files say that there is none.
 
     Raises:
-        UsageError: they are; the message says by which method.
+        UsageError: with the key and its value.
     """
-    for key in ("quantization_config", "compression_config"):
-        if (said := config.get(key)) is not None:
-            kind = said.get("quant_method", "unknown") if isinstance(said, dict) else said
-            raise UsageError(
-                f"{where}: {key} says that the weights are quantised already ({kind}), which no "
-                "engine here serves as it is; name the original model"
-            )
+    for key in keys:
+        given = said.get(key)
+        ids = given if isinstance(given, list) else [] if given is None else [given]
+        if not all(type(each) is int and abs(each) <= MAX_COUNT for each in ids):
+            raise UsageError(f"{where}: {key} is {given!r:.80}, not a token's id; correct it")
 
 
-def are_ids(values: Iterable[Any]) -> bool:
-    """Whether all can be tokens' ids; below zero is how some files say that there is none."""
-    return all(type(each) is int and abs(each) <= MAX_COUNT for each in values)
+def heads_in(config: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Query heads, key and value heads and the width of one, as transformers fills them in."""
+    heads: int = config["num_attention_heads"]
+    width = config.get("head_dim") or config["hidden_size"] // heads
+    return heads, config.get("num_key_value_heads") or heads, width
 
 
 def _check_counts(config: Mapping[str, Any], where: str) -> None:
@@ -116,9 +113,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _check_heads(config: Mapping[str, Any], where: str) -> None:
-    heads, hidden = config["num_attention_heads"], config["hidden_size"]
-    shared = config.get("num_key_value_heads") or heads
-    width: int = config.get("head_dim") or hidden // heads
+    (heads, shared, width), hidden = heads_in(config), config["hidden_size"]
     if heads % shared or width % 2 or not width:
         raise UsageError(
             f"{where}: {heads} heads of {width} can't share {shared} key and value heads; correct "

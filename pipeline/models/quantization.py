@@ -1,7 +1,9 @@
-"""How a base model's weights are stored while transformers serves it."""
+"""Quantised weights: those that are made as transformers serves a model, and none that were."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from importlib.util import find_spec
+from typing import Any
 
 from pipeline.errors import UsageError
 
@@ -30,4 +32,19 @@ class Quantization(StrEnum):
             raise UsageError(
                 f"model.quantization={self} needs bitsandbytes: "
                 f"python -m pip install {REQUIREMENT} accelerate"
+            )
+
+
+def refuse_quantised(config: Mapping[str, Any], where: str) -> None:
+    """Refuse a model whose weights are said to be stored as something else than numbers.
+
+    Raises:
+        UsageError: they are; the message says by which method.
+    """
+    for key in ("quantization_config", "compression_config"):
+        if (said := config.get(key)) is not None:
+            kind = said.get("quant_method", "unknown") if isinstance(said, dict) else said
+            raise UsageError(
+                f"{where}: {key} says that the weights are quantised already ({kind}), which no "
+                "engine here serves as it is; name the original model"
             )

@@ -44,16 +44,13 @@ def read_tokenizer(path: Path) -> Tokenizer:
 def check_tokenizer(folder: Path) -> None:
     """See that `tokenizer.json` is there and whole, and that nothing is to be added to it.
 
-    transformers gives tokens that only `tokenizer_config.json` names new ids, which a reader of
-    `tokenizer.json` doesn't know.
-
     Raises:
         UsageError: it isn't there, or isn't one, or lacks a token.
     """
-    path = folder / TOKENIZER
+    path, config = folder / TOKENIZER, folder / TOKENIZER_CONFIG
     if not is_there(path):
         raise UsageError(f"{folder}: no {TOKENIZER}; save the fast tokenizer beside it")
-    document, config = read_object(path, max_bytes=MAX_TOKENIZER_BYTES), folder / TOKENIZER_CONFIG
+    document = read_object(path, max_bytes=MAX_TOKENIZER_BYTES)
     try:
         vocabulary = document["model"]["vocab"]  # Unigram's is a list of pairs
         known = {each if isinstance(each, str) else each[0] for each in vocabulary}
@@ -61,8 +58,15 @@ def check_tokenizer(folder: Path) -> None:
     except (KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a fast tokenizer's file; save the tokenizer anew") from error
     _check_merges(document["model"], known, path)
-    if not is_there(config):
-        return
+    if is_there(config):
+        _check_beside(config, known)
+
+
+def _check_beside(config: Path, known: Collection[str]) -> None:
+    """See that `tokenizer_config.json` names no token that `tokenizer.json` lacks.
+
+    transformers gives it a new id, which a reader of `tokenizer.json` doesn't know.
+    """
     said = read_object(config)
     if said.get("split_special_tokens"):
         raise UsageError(

@@ -16,7 +16,8 @@ from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape
 from pipeline.kernels.lora_source import sources
 from pipeline.kernels.packed_adapter import PackedAdapter
-from pipeline.models.config import ModelConfig, module
+from pipeline.models.config import ModelConfig
+from pipeline.models.dimensions import module
 from pipeline.models.safetensors_file import SafetensorsFile
 
 

@@ -15,7 +15,8 @@ from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.memory import lazy_bytes
 from pipeline.kernels.operands import HeadNorms
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.config import ModelConfig, module
+from pipeline.models.config import ModelConfig
+from pipeline.models.dimensions import module
 from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import OpenWeights
 
