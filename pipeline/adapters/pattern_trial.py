@@ -19,9 +19,15 @@ SECONDS = 0.25
 """Processor time that all of a configuration's expressions may take together; most take 1 ms."""
 PATIENCE_S = 120
 """Until a trial is given up that gets no processor time."""
-MAX_PLAIN, MAX_PLAIN_LENGTH = 512, 256
-MAX_NAMES = 4096
-_FEW, _FEW_IN_ALL = 2, 16
+_LENGTH = 256
+"""Characters of an expression; a longer one is tried, whatever it is."""
+_NAMES, _PLAIN_ONES = 4096, 512
+"""So many names, and plain expressions beside them, may go untried: each is matched with every
+module."""
+_REPETITIONS, _REPETITIONS_IN_ALL = 2, 16
+"""Of a plain expression, and of all of them."""
+_GROUPS = 20
+"""Of a plain expression."""
 _NAME = re.compile(r"(?:[\w-]|\\?\.)*")
 """The name of a module, escaped or not: it takes no longer than reading the names, and a
 configuration may give one for every module of a large model."""
@@ -52,6 +58,8 @@ print("all", flush=True)
 def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str) -> None:
     """Refuse what is no regular expression, or doesn't come to an end.
 
+    Names are passed over, plain expressions compiled, and all the others tried.
+
     Args:
         patterns: of one configuration.
         names: of all modules that they will be tried on.
@@ -60,7 +68,7 @@ def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str
     Raises:
         UsageError: naming the key and the expression.
     """
-    if len(patterns) <= MAX_NAMES:
+    if len(patterns) <= _NAMES:
         patterns = [each for each in patterns if not _is_name(each.given)]
     if _are_plain(patterns):
         for each in patterns:
@@ -76,18 +84,18 @@ def try_patterns(patterns: Sequence[Pattern], names: Collection[str], where: str
 
 
 def _is_name(given: str) -> bool:
-    return len(given) <= MAX_PLAIN_LENGTH and _NAME.fullmatch(given) is not None
+    return len(given) <= _LENGTH and _NAME.fullmatch(given) is not None
 
 
 def _are_plain(patterns: Sequence[Pattern]) -> bool:
     repeated = sum(_repetitions(each.given) for each in patterns)
-    few = len(patterns) <= MAX_PLAIN and repeated <= _FEW_IN_ALL
+    few = len(patterns) <= _PLAIN_ONES and repeated <= _REPETITIONS_IN_ALL
     return few and all(_is_plain(each.given) for each in patterns)
 
 
 def _is_plain(given: str) -> bool:
-    short = len(given) <= MAX_PLAIN_LENGTH and given.count("(") < 20
-    return short and _repetitions(given) <= _FEW and _PLAIN.fullmatch(given) is not None
+    short = len(given) <= _LENGTH and given.count("(") < _GROUPS
+    return short and _repetitions(given) <= _REPETITIONS and _PLAIN.fullmatch(given) is not None
 
 
 def _repetitions(given: str) -> int:

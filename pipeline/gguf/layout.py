@@ -42,7 +42,7 @@ _ENTRIES = (
     GgufArchitecture("qwen3"),
 )
 ARCHITECTURES = {each.name: each for each in _ENTRIES}
-"""By the name that `pipeline.models.families.Family.gguf` gives."""
+"""By the name that `Family.gguf` gives."""
 
 
 def check_family(model: ModelConfig, where: str) -> None:

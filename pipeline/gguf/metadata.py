@@ -71,8 +71,7 @@ def check_rope(model: ModelConfig) -> None:
 
 
 def _write_rope(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
-    """Write what llama.cpp needs to rotate as transformers does."""
-    check_rope(model)
+    """What llama.cpp needs to rotate as transformers does, where `check_rope` found that it can."""
     kind, rope = model.rope.kind, model.rope.parameters
     writer.add_rope_dimension_count(model.head_dim)
     writer.add_rope_freq_base(model.rope.base)

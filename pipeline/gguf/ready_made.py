@@ -40,9 +40,9 @@ def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:
     file.expect("general.architecture", gguf_architecture(model).name)
     file.expect("adapter.type", "lora")
     shapes = {names[f"{module}.weight"]: size for module, size in model.modules().items()}
-    if not file.shapes:
+    if not file.tensors:
         raise UsageError(f"{path}: no tensors; an adapter that changes nothing")
-    for name in file.shapes:
+    for name in file.tensors:
         _check_pair(file, name, shapes)
     return path
 
@@ -61,9 +61,9 @@ def _check_pair(file: GgufFile, name: str, shapes: dict[str, tuple[int, int]]) -
     target = name.removesuffix(_A).removesuffix(_B)
     if target == name or target not in shapes:
         raise UsageError(f"{file.path}: {name} isn't LoRA for one of the model's seven projections")
-    a, b = (file.shapes.get(f"{target}{part}") for part in (_A, _B))
-    if a is None or b is None:
+    if not {f"{target}{_A}", f"{target}{_B}"} <= file.tensors.keys():
         raise UsageError(f"{file.path}: {name} stands alone; A and B come in pairs")
+    a, b = (file.tensors[f"{target}{part}"].shape for part in (_A, _B))
     out, in_ = shapes[target]
     if a[1:] != (in_,) or b[:1] != (out,) or a[0] != b[-1]:
         raise UsageError(

@@ -58,9 +58,7 @@ def list_tokens(
     known = own | added
     if max(known) >= size:
         raise UsageError(f"{where}: id {max(known)} is beyond the model's {size} ids")
-    unused = {id_: (f"[PAD{id_}]", TokenType.UNUSED) for id_ in range(size)}
-    named = unused | known
-    rows = [named[id_] for id_ in range(size)]
+    rows = [known.get(id_, (f"[PAD{id_}]", TokenType.UNUSED)) for id_ in range(size)]
     tokens = [text for text, _ in rows]
     if len({*tokens}) < size:
         twice = next(text for text in tokens if tokens.count(text) > 1)
