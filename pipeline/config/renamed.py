@@ -66,10 +66,10 @@ def spelled_today(override: str) -> str:
     found = _OVERRIDE.fullmatch(override)
     if found is None:
         return override
-    return f"{found['sign']}{GROUPS[found['group']]}{choices_of_today(found['value'] or '')}"
+    return f"{found['sign']}{GROUPS[found['group']]}{_choices_of_today(found['value'] or '')}"
 
 
-def choices_of_today(names: str) -> str:
+def _choices_of_today(names: str) -> str:
     """Names of arms, or a sweep over them, as they are called today."""
     return re.sub(r"\w+", lambda name: ARMS.get(name[0], name[0]), names)
 

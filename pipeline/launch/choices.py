@@ -72,7 +72,7 @@ class Choices:
             if group == TOGETHER:
                 yield from self._arm(Choice(group, name), str(override.input_line))
             elif f"{group}/" != EXPERIMENTS:
-                yield override.package or group.replace("/", "."), Choice(group, name)
+                yield _named(override), Choice(group, name)
 
     def _arm(self, choice: Choice, typed: str) -> Iterator[tuple[str, Choice]]:
         """What one file chooses and sets, held against the rest of the command line."""
@@ -83,8 +83,7 @@ class Choices:
         self.together = dict(leaves("", plain(file)))
         says = {where: each.name for where, each in chosen.items()} | self.together
         for override in self._overrides:
-            name = override.package or str(override.key_or_group).replace("/", ".")
-            for leaf, value in leaves(name, override.value()):
+            for leaf, value in leaves(_named(override), override.value()):
                 if leaf in says and says[leaf] != value:
                     other = shortened(str(override.input_line))
                     raise UsageError(
@@ -116,6 +115,11 @@ def plain(file: ConfigResult) -> dict[str, Any]:
 def groups(file: ConfigResult) -> Iterable[GroupDefault]:
     """What a file's list of defaults chooses."""
     return [each for each in file.defaults_list or () if isinstance(each, GroupDefault)]
+
+
+def _named(override: Override) -> str:
+    """Where in the configuration an override sets or chooses something."""
+    return str(override.package or str(override.key_or_group).replace("/", "."))
 
 
 def place(default: GroupDefault) -> str:

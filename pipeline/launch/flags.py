@@ -10,10 +10,7 @@ from hydra._internal.utils import get_args_parser
 from pipeline.errors import UsageError, shortened
 from pipeline.launch.vocabulary import meant
 
-ALONE = {"cfg": "--cfg", "multirun": "--multirun", "run": "--run"} | {
-    "info": "--info",
-    "shell_completion": "--shell-completion",
-}
+ALONE = ("cfg", "multirun", "run", "info", "shell-completion")
 """Flags of which each asks for something else."""
 
 
@@ -49,7 +46,8 @@ def _refuse_unknown(parser: argparse.ArgumentParser, arguments: Sequence[str]) -
 
 
 def _refuse_combinations(given: argparse.Namespace) -> None:
-    asked = [flag for name, flag in ALONE.items() if getattr(given, name) not in (None, False)]
+    values = {f"--{each}": getattr(given, each.replace("-", "_")) for each in ALONE}
+    asked = [flag for flag, value in values.items() if value not in (None, False)]
     if "--cfg" in asked and "--multirun" in asked:
         raise UsageError(
             "--cfg shows one configuration: leave --multirun (-m) out, and sweep nothing"

@@ -102,7 +102,7 @@ class Refusals:
         name, _, value = typed.partition("=")
         return (
             f"{shortened(typed)}: several values make a sweep, with -m; "
-            f"a list is {shortened(f'{name!s}=[{value}]')!r}, and text {shortened(as_text(typed))}"
+            f"a list is {shortened(f'{name}=[{value}]')!r}, and text {shortened(as_text(typed))}"
         )
 
     def _a_sweep(self, typed: str) -> str:
