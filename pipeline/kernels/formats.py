@@ -118,9 +118,8 @@ HEAD_PRECISION: Mapping[Precision, Precision] = {"fp32": "fp32", "int8": "int8",
 never kept in 4 bits."""
 
 ADAPTER_FORMATS: Mapping[str, AdapterFormat] = {
-    name.removeprefix("LORA_").lower(): AdapterFormat(
-        name.removeprefix("LORA_").lower(), number, **ABI.values[name]
-    )
+    short: AdapterFormat(short, number, **ABI.values[name])
     for number, name in enumerate(ABI.lists["ADAPTER_FORMATS"])
+    for short in [name.removeprefix("LORA_").lower()]
 }
 """By what users type as `engine.adapter_precision`."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 HUGE = 2 << 20
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+"""Shared memory, Python's default, gets no huge pages."""
 
 
 def huge_bytes(size: int) -> Tensor:
@@ -37,13 +39,8 @@ def lazy_bytes(size: int) -> Tensor:
 
 
 def _mapped(size: int) -> tuple[mmap.mmap, Tensor]:
-    private = {} if not hasattr(mmap, "MAP_PRIVATE") else {"flags": _PRIVATE}
-    memory = mmap.mmap(-1, max(1, size), **private)
+    memory = mmap.mmap(-1, max(1, size), **_PRIVATE)
     return memory, torch.frombuffer(memory, dtype=torch.uint8)
-
-
-_PRIVATE = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0)
-"""Shared memory, Python's default, gets no huge pages."""
 
 
 def held(tensor: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:

@@ -73,8 +73,7 @@ class NativeKernels(Kernels):
             held(piece, torch.float32, (len(piece), columns))
             left, count = data[done:], len(piece)
             self._library.kernel_pack(
-                *(self._pool, format.number, piece.data_ptr(), count, columns),
-                *_numbers(left),
+                *(self._pool, format.number, piece.data_ptr(), count, columns), *_numbers(left)
             )
             done += layout.panels(count)
         return data

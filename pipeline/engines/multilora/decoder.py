@@ -32,11 +32,7 @@ class Decoder:
     """
 
     def __init__(
-        self,
-        shape: ModelConfig,
-        model: PackedModel,
-        format: WeightFormat,
-        kernels: Kernels,
+        self, shape: ModelConfig, model: PackedModel, format: WeightFormat, kernels: Kernels
     ) -> None:
         self.config, self.kernels = shape, kernels
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
@@ -133,7 +129,7 @@ class Decoder:
         model, shape = self._model, self.config
         rows, delta = space.residual[outputs], space.delta[outputs]
         normed = self.kernels.activations(len(outputs), shape.hidden, model.head.format)
-        self.kernels.norm(rows, delta, model.final_norm, self.config.epsilon, normed)
+        self.kernels.norm(rows, delta, model.final_norm, shape.epsilon, normed)
         logits = torch.zeros(len(outputs), panels(shape.vocabulary) * PANEL)
         self.kernels.linear(normed, model.head, logits)
         _multiply_by(1 / shape.scales.logits, logits)
