@@ -1,7 +1,7 @@
 """Settings of our own engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -17,7 +17,13 @@ from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.choice import KernelChoice
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, HEAD_PRECISION
+from pipeline.kernels.formats import (
+    ADAPTER_FORMATS,
+    FORMATS,
+    HEAD_PRECISION,
+    AdapterDtype,
+    Precision,
+)
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
@@ -56,8 +62,8 @@ class MultiloraSettings(EngineSettings):
     """
 
     name: str
-    precision: Literal["fp32", "int8", "int4"] = "fp32"
-    adapter_precision: Literal["fp32", "fp16", "int8"] | None = None
+    precision: Precision = "fp32"
+    adapter_precision: AdapterDtype | None = None
     kernels: KernelChoice = "native"
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
@@ -81,7 +87,7 @@ class MultiloraSettings(EngineSettings):
         return {"patience": "nobody overtakes under fcfs; engine.policy=adapter_aware would"}
 
     @property
-    def adapter_dtype(self) -> Literal["fp32", "fp16", "int8"]:
+    def adapter_dtype(self) -> AdapterDtype:
         """The adapters' precision, the default resolved."""
         return self.adapter_precision or ("fp32" if self.precision == "fp32" else "fp16")
 
