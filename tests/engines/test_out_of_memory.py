@@ -1,5 +1,6 @@
 """Memory runs out in the midst of serving: nothing stays held, and the next requests are served."""
 
+import inspect
 from collections import Counter
 
 import pytest
@@ -108,7 +109,7 @@ def planted(monkeypatch, place, served, at):
     else:
         owner, name = place
     calls = Counter()
-    static = isinstance(owner, type) and isinstance(vars(owner)[name], classmethod)
+    static = isinstance(inspect.getattr_static(owner, name), classmethod)
     right = getattr(owner, name)
 
     def wrong(*given, **named):
