@@ -14,7 +14,7 @@ run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
 
 test: ready ## the whole test suite
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 fuzz: ready ## the property tests alone, on examples nobody has tried
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=default
