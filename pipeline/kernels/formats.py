@@ -9,12 +9,15 @@ from pipeline.kernels.abi import ABI
 Precision = Literal["fp32", "int8", "int4"]
 """Names of the base model's weight formats."""
 
+ActivationDtype = Literal["int8", "int16"]
+"""What int8 weights are multiplied by."""
+
 AdapterDtype = Literal["fp32", "fp16", "int8"]
 """Names of the formats of an adapter's matrices."""
 
 UNIT, PANEL, BLOCK_GROUPS = (ABI.constants[each] for each in ("UNIT", "PANEL", "BLOCK_GROUPS"))
-"""Rows whose weights lie side by side; rows that a thread takes; groups whose activations share a
-scale."""
+"""Rows whose weights lie side by side; rows that a thread takes; groups of a unit
+that lie together."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class WeightFormat:
         block_scale_bits: of a row's scale for a block of groups, 0 for none. Where there is one, a
             group's scale is a sub-scale: a whole share of it.
         zero_point: added to each weight before it is stored.
+        activation_groups: groups whose activations share a scale; divides `BLOCK_GROUPS`.
     """
 
     name: str
@@ -44,6 +48,7 @@ class WeightFormat:
     scale_bits: int
     block_scale_bits: int
     zero_point: int
+    activation_groups: int
 
     @property
     def highest_level(self) -> int:
@@ -111,7 +116,14 @@ FORMATS: Mapping[str, WeightFormat] = {
     name.lower(): WeightFormat(name.lower(), number, **ABI.values[name])
     for number, name in enumerate(ABI.lists["WEIGHT_FORMATS"])
 }
-"""By what users type as `engine.precision`."""
+"""All of them, by name; that of a precision says `weight_format`."""
+
+
+def weight_format(precision: Precision, activations: ActivationDtype) -> WeightFormat:
+    """What stores weights of a precision, for activations of that type where there is a choice."""
+    short = precision == "int8" and activations == "int8"
+    return FORMATS["int8_a8" if short else precision]
+
 
 HEAD_PRECISION: Mapping[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
 """Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.kernels.formats import BLOCK_GROUPS, WeightFormat, blocks, highest_level
+from pipeline.kernels.formats import BLOCK_GROUPS, WeightFormat, highest_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,9 @@ class QuantisedWeights:
             return self.levels
         scales = self.scales
         if self.block_scales is not None:
-            scales = _scale_of_share(scales, _of_each_group(self.block_scales, scales), format)
+            scales = _scale_of_share(
+                scales, _of_each_group(self.block_scales, scales, BLOCK_GROUPS), format
+            )
         return self.levels * scales[..., None]
 
 
@@ -45,11 +47,13 @@ def quantised_weights(rows: Tensor, format: WeightFormat) -> QuantisedWeights:
 def quantised_activations(values: Tensor, format: WeightFormat) -> tuple[Tensor, Tensor]:
     """Integers (M, groups, group) and fp32 scales (M, groups) of activations.
 
-    The scale is the block's largest magnitude over the highest level, so nothing is clipped.
+    The scale is the largest magnitude of the groups that share it over the highest level, so
+    nothing is clipped.
     """
     groups = grouped(values, format)
     largest = groups.abs().amax(-1)
-    scales = _of_each_group(_largest_of_block(largest), largest)
+    count = format.activation_groups
+    scales = _of_each_group(_largest_of(largest, count), largest, count)
     scales = scales / highest_level(format.activation_bits)
     inverse = torch.where(scales > 0, 1 / scales, 0.0)
     return (groups * inverse[..., None]).round(), scales
@@ -78,8 +82,11 @@ def _by_sub_scales(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
     fits = [_fit(groups, extreme / (format.lowest_level + above), format) for above in CANDIDATES]
     scales, errors = (torch.stack(each) for each in zip(*fits, strict=True))
     wanted = scales.gather(0, errors.argmin(0, keepdim=True))[0]
-    block_scales = _half(_largest_of_block(wanted.abs()))
-    largest, parts = _of_each_group(block_scales, wanted), highest_level(format.scale_bits)
+    block_scales = _half(_largest_of(wanted.abs(), BLOCK_GROUPS))
+    largest, parts = (
+        _of_each_group(block_scales, wanted, BLOCK_GROUPS),
+        highest_level(format.scale_bits),
+    )
     shares = wanted * torch.where(largest > 0, 1 / largest, 0.0) * parts
     shares = shares.round().clamp(-parts, parts)
     levels = _levels(groups, _scale_of_share(shares, largest, format), format)
@@ -105,16 +112,15 @@ def _levels(groups: Tensor, scales: Tensor, format: WeightFormat) -> Tensor:
     return levels.clamp(format.lowest_level, format.highest_level)
 
 
-def _largest_of_block(groups: Tensor) -> Tensor:
-    """(R, groups) ≥ 0 → (R, blocks)."""
-    count = groups.shape[1]
-    padded = torch.nn.functional.pad(groups, (0, -count % BLOCK_GROUPS))
-    return padded.reshape(len(groups), blocks(count), BLOCK_GROUPS).amax(-1)
+def _largest_of(groups: Tensor, count: int) -> Tensor:
+    """(R, groups) ≥ 0 → (R, groups / count), rounded up: of so many neighbours each."""
+    padded = torch.nn.functional.pad(groups, (0, -groups.shape[1] % count))
+    return padded.reshape(len(groups), padded.shape[1] // count, count).amax(-1)
 
 
-def _of_each_group(of_blocks: Tensor, groups: Tensor) -> Tensor:
-    """(R, blocks) → (R, groups): each as often as its block has groups."""
-    return of_blocks.repeat_interleave(BLOCK_GROUPS, 1)[:, : groups.shape[1]]
+def _of_each_group(of_neighbours: Tensor, groups: Tensor, count: int) -> Tensor:
+    """(R, groups / count) → (R, groups): each as often as it has groups."""
+    return of_neighbours.repeat_interleave(count, 1)[:, : groups.shape[1]]
 
 
 def _scale_of_share(shares: Tensor, largest: Tensor, format: WeightFormat) -> Tensor:

@@ -18,8 +18,8 @@ from tests.kernels.adapters import pack_adapter
 
 NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()
-FP32, INT8, INT4 = (FORMATS[name] for name in ("fp32", "int8", "int4"))
-WEIGHT_FORMATS = st.sampled_from([FP32, INT8, INT4])
+FP32, INT8, INT4, INT8_A8 = FORMATS.values()
+WEIGHT_FORMATS = st.sampled_from([*FORMATS.values()])
 TOKENS = st.integers(0, 14)
 SEEDS = st.integers(0, 2**31)
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
@@ -50,7 +50,7 @@ def test_pack(format, rows, columns, seed):
     assert same > 0.95 and errors[0] <= errors[1] * (1 + 1e-5) + 1e-6
 
 
-@pytest.mark.parametrize("format", [FP32, INT8, INT4], ids=lambda each: each.name)
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 def test_zero_weights_and_zero_activations_give_zero(format):
     data = NATIVE.pack([torch.zeros(5, 70)], 5, 70, format)
     out = output(2, 5)
@@ -62,6 +62,7 @@ def test_zero_weights_and_zero_activations_give_zero(format):
 @given(WEIGHT_FORMATS, TOKENS, st.integers(1, 200), st.integers(1, 1300), st.booleans(), SEEDS)
 @example(INT4, 14, 200, 1300, True, 0)
 @example(INT8, 14, 200, 1300, True, 0)
+@example(INT8_A8, 14, 200, 1300, True, 0)
 @example(INT4, 60, 130, 768, False, 0)
 def test_linear(format, tokens, rows, columns, biased, seed):
     generator = torch.manual_seed(seed)
@@ -78,6 +79,17 @@ def test_linear(format, tokens, rows, columns, biased, seed):
         alone = output(1, rows)
         NATIVE.linear(filled(NATIVE, values[token : token + 1], format), matrix, alone)
         assert torch.equal(alone[0], results[0][token])
+
+
+@pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_hold_the_largest_numbers(format, sign):
+    weights = sign * torch.ones(16, 512)
+    matrix = Matrix(format, 16, 512, NATIVE.pack([weights], 16, 512, format))
+    values, out = torch.stack([torch.ones(512), -torch.ones(512)]), output(2, 16)
+    NATIVE.linear(filled(NATIVE, values, format), matrix, out)
+    expected = values @ layout.unpack(matrix).T
+    torch.testing.assert_close(out[:, :16], expected, rtol=1e-5, atol=0)
 
 
 @several

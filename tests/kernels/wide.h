@@ -6,7 +6,8 @@ namespace isa {
 
 constexpr const char* NAME = "none";
 constexpr int LANES = 16;
-constexpr int FP32_TOKENS = 2, INT8_TOKENS = 3, INT4_TOKENS = 5, LORA_TOKENS = 3, QUERY_HEADS = 2;
+constexpr int FP32_TOKENS = 2, INT8_TOKENS = 3, INT8_A8_TOKENS = 4, INT4_TOKENS = 5;
+constexpr int LORA_TOKENS = 3, QUERY_HEADS = 2;
 
 using Floats = Vector<float, LANES>;
 using Ints = Vector<int32_t, LANES>;
@@ -34,7 +35,13 @@ ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) 
 }
 
 using QuadSums = Ints;
-ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return 2 * (int16_t)start + QuadSums{}; }
+ALWAYS_INLINE int32_t quad_start(int32_t offset) { return offset; }
+ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return start + QuadSums{}; }
+
+using ByteWeights = Bytes;
+ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) { return stored; }
+ALWAYS_INLINE int32_t byte_start(int32_t offset) { return offset; }
+// Both of 4 and of 8 bits.
 ALWAYS_INLINE void accumulate(QuadSums& sum, Bytes weights, const int8_t (*x)[4]) {
     for (int i = 0; i < 4 * LANES; ++i) sum[i / 4] += weights[i] * (*x)[i % 4];
 }

@@ -7,7 +7,7 @@
 
 constexpr int UNIT = 16;          // rows whose weights lie side by side
 constexpr int PANEL = 64;         // rows that a thread takes at a time
-constexpr int BLOCK_GROUPS = 8;   // groups of columns whose activations share a scale
+constexpr int BLOCK_GROUPS = 8;   // groups of columns of a unit that lie together
 constexpr int KV_BLOCK = 16;      // positions of a block of keys and values
 constexpr int GATE_CHUNK = 512;   // columns of a token that are gated at a time
 constexpr int MAX_CHUNKS = 1048576;  // of a loop, see thread_pool.h
@@ -23,11 +23,13 @@ struct WeightFormat {
     int scale_bits;        // of a row's scale for a group; 0 for none
     int block_scale_bits;  // of a row's scale for a block; 0 for none
     int zero_point;        // added to each weight
+    int activation_groups;  // whose activations share a scale; divides BLOCK_GROUPS
 };
-constexpr WeightFormat FP32 = {32, 32, 64, 1, 0, 0, 0};
-constexpr WeightFormat INT8 = {8, 16, 64, 2, 16, 0, 0};
-constexpr WeightFormat INT4 = {4, 8, 32, 8, 8, 16, 8};
-constexpr WeightFormat WEIGHT_FORMATS[] = {FP32, INT8, INT4};
+constexpr WeightFormat FP32 = {32, 32, 64, 1, 0, 0, 0, 8};
+constexpr WeightFormat INT8 = {8, 16, 64, 2, 16, 0, 0, 8};
+constexpr WeightFormat INT4 = {4, 8, 32, 8, 8, 16, 8, 8};
+constexpr WeightFormat INT8_A8 = {8, 8, 32, 4, 16, 0, 128, 1};
+constexpr WeightFormat WEIGHT_FORMATS[] = {FP32, INT8, INT4, INT8_A8};
 
 // How an adapter's numbers are stored; those with scales have one for each row of A and of B.
 struct AdapterFormat {

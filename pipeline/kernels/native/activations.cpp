@@ -19,29 +19,39 @@ int32_t quantise(const float* from, float inverse_scale, Value* to) {
     return sum_of(sum);
 }
 
-// Largest magnitude of a block over the highest level is its scale.
+// From a sum of activations, what takes off their products with the zero point.
 template <WeightFormat F>
-void quantise_block(
-    const Activations<F>& to, const float* from, int64_t groups, int64_t block, int64_t token) {
-    const float scale =
-        largest_magnitude(from, groups * F.group) / highest_level(F.activation_bits);
-    to.scale(block, token) = scale;
-    for (int64_t i = 0; i < groups; ++i, from += F.group) {
-        const int64_t group = block * BLOCK_GROUPS + i;
+int32_t start_of(int32_t sum) {
+    const int32_t offset = -F.zero_point * sum;
+    return F.weight_bits == 4 ? isa::quad_start(offset) : isa::byte_start(offset);
+}
+
+// Groups that share a scale: their largest magnitude over the highest level.
+template <WeightFormat F>
+void quantise_groups(
+    const Activations<F>& to, const float* from, int64_t first, int64_t last, int64_t token) {
+    const float largest = largest_magnitude(from, (last - first) * F.group);
+    const float scale = largest / highest_level(F.activation_bits);
+    to.scale(first, token) = scale;
+    for (int64_t group = first; group < last; ++group, from += F.group) {
         const int32_t sum =
             quantise<F.group>(from, scale > 0 ? 1 / scale : 0, to.at(group, token));
-        if (F.zero_point) to.start(group, token) = (uint16_t)(-F.zero_point / 2 * sum) * 0x10001u;
+        if (F.zero_point) to.start(group, token) = start_of<F>(sum);
     }
 }
 
 template <WeightFormat F>
 void pack_block(
     const Activations<F>& to, const float* from, int64_t groups, int64_t block, int64_t token) {
+    const int64_t begin = block * BLOCK_GROUPS, end = begin + groups;
     if constexpr (F.scale_bits)
-        quantise_block(to, from, groups, block, token);
+        for (int64_t group = begin; group < end; group += F.activation_groups) {
+            const int64_t next = std::min<int64_t>(group + F.activation_groups, end);
+            quantise_groups(to, from + (group - begin) * F.group, group, next, token);
+        }
     else
-        for (int64_t i = 0; i < groups; ++i, from += F.group)
-            std::copy_n(from, F.group, to.at(block * BLOCK_GROUPS + i, token));
+        for (int64_t group = begin; group < end; ++group, from += F.group)
+            std::copy_n(from, F.group, to.at(group, token));
 }
 
 // Block by block, the last one filled up to whole groups with zeros.

@@ -2,7 +2,7 @@
 // group:
 //
 //     values  [groups][tokens][columns of a group]   fp32 | int16 | int8
-//     scales  [blocks][tokens]                        of the integers
+//     scales  [groups / activation_groups][tokens]    of the integers
 //     starts  [groups][tokens]                        where the weights have a zero point
 //
 // so that a tile's tokens lie together, and never at a distance that is a power of two.
@@ -14,20 +14,22 @@ struct Activations {
     using Value = Number<F.activation_bits>;
     Value* values;
     float* scales;
-    int32_t* starts;  // take off what the zero point will bring in: half of it in 16 bits, twice
+    int32_t* starts;  // take off what the zero point will bring in, as the instruction set wants it
     int64_t tokens;
 
     Activations(const void* data, int64_t tokens, int64_t columns)
         : values((Value*)data), tokens(tokens) {
         const int64_t groups = pieces_of(columns, F.group);
         scales = (float*)(values + groups * tokens * F.group);
-        starts = (int32_t*)(scales + pieces_of(groups, BLOCK_GROUPS) * tokens);
+        starts = (int32_t*)(scales + pieces_of(groups, F.activation_groups) * tokens);
     }
 
     Value* at(int64_t group, int64_t token) const {
         return values + (group * tokens + token) * F.group;
     }
-    float& scale(int64_t block, int64_t token) const { return scales[block * tokens + token]; }
+    float& scale(int64_t group, int64_t token) const {
+        return scales[group / F.activation_groups * tokens + token];
+    }
     int32_t& start(int64_t group, int64_t token) const { return starts[group * tokens + token]; }
 };
 

@@ -1,6 +1,7 @@
 #include "gemm_fp32.h"
 #include "gemm_int4.h"
 #include "gemm_int8.h"
+#include "gemm_int8_a8.h"
 #include "kernels.h"
 
 void multiply(ThreadPool& pool, int format, const Gemm& gemm) {

@@ -38,7 +38,7 @@ struct GemmKernel<INT4> {
     static ALWAYS_INLINE void add_block(
         const Block<INT4>& block, int row, const Activations<INT4>& input, int64_t token,
         const Sum* sums, float* out) {
-        const float scale = input.scale(block.first / BLOCK_GROUPS, token);
+        const float scale = input.scale(block.first, token);
         const Floats largest =
             isa::load_floats((const _Float16*)block.block_scale(row)) * (scale / SHARES);
         store(out, isa::multiply_add(to_floats(load<Ints>(sums)), largest, load<Floats>(out)));

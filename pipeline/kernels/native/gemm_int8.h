@@ -30,7 +30,7 @@ struct GemmKernel<INT8> {
     static ALWAYS_INLINE void add_block(
         const Block<INT8>& block, int, const Activations<INT8>& input, int64_t token,
         const Sum* sums, float* out) {
-        const Floats scale = broadcast(input.scale(block.first / BLOCK_GROUPS, token));
+        const Floats scale = broadcast(input.scale(block.first, token));
         store(out, isa::multiply_add(load<Floats>(sums), scale, load<Floats>(out)));
     }
 };

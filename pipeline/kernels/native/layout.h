@@ -51,9 +51,9 @@ constexpr int64_t matrix_bytes(WeightFormat format, int64_t rows, int64_t column
 // Of activations packed for a format's matrices, see activations.h.
 constexpr int64_t input_bytes(WeightFormat format, int64_t tokens, int64_t columns) {
     const int64_t groups = pieces_of(columns, format.group);
-    const int64_t blocks = pieces_of(groups, BLOCK_GROUPS);
+    const int64_t scaled = pieces_of(groups, format.activation_groups);
     const int64_t values = groups * format.group * (format.activation_bits / 8);
-    const int64_t scales = format.scale_bits ? blocks * sizeof(float) : 0;
+    const int64_t scales = format.scale_bits ? scaled * sizeof(float) : 0;
     const int64_t starts = format.zero_point ? groups * sizeof(int32_t) : 0;
     return tokens * (values + scales + starts);
 }

@@ -6,7 +6,8 @@ namespace isa {
 
 constexpr const char* NAME = "AVX2";
 constexpr int LANES = 8;
-constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT4_TOKENS = 12, LORA_TOKENS = 4, QUERY_HEADS = 5;
+constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT8_A8_TOKENS = 12, INT4_TOKENS = 12;
+constexpr int LORA_TOKENS = 4, QUERY_HEADS = 5;
 
 using Floats = Vector<float, LANES>;
 using Ints = Vector<int32_t, LANES>;
@@ -46,7 +47,30 @@ ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) 
         : "x"(weights), "m"(*x));
 }
 
+// Products of a signed and an unsigned byte: a weight's sign goes to the activation. Two of them fit
+// 16 bits, as no activation is beyond 127.
+struct ByteWeights {
+    Bytes value, magnitude;
+};
+ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) {
+    const __m256i value = (__m256i)(stored ^ 0x80);
+    return {(Bytes)value, (Bytes)_mm256_abs_epi8(value)};
+}
+ALWAYS_INLINE int32_t byte_start(int32_t) { return 0; }
+ALWAYS_INLINE void accumulate(Ints& sum, ByteWeights weights, const int8_t (*x)[4]) {
+    const Shorts ones = Shorts{} + 1;
+    Bytes value;
+    asm("vpbroadcastd %5, %1\n\t"
+        "vpsignb %2, %1, %1\n\t"
+        "vpmaddubsw %1, %3, %1\n\t"
+        "vpmaddwd %4, %1, %1\n\t"
+        "vpaddd %1, %0, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights.value), "x"(weights.magnitude), "x"(ones), "m"(*x));
+}
+
 using QuadSums = Shorts;
+ALWAYS_INLINE int32_t quad_start(int32_t offset) { return (uint16_t)(offset / 2) * 0x10001u; }
 ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return (QuadSums)(start + Ints{}); }
 ALWAYS_INLINE void accumulate(QuadSums& sum, Bytes weights, const int8_t (*x)[4]) {
     Bytes value;

@@ -19,7 +19,8 @@ constexpr const char* NAME = "none";
 
 // Rows of a matrix side by side, and tokens (of attention: query heads) whose sums are kept in registers.
 constexpr int LANES = 8;
-constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT4_TOKENS = 12, LORA_TOKENS = 4, QUERY_HEADS = 5;
+constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT8_A8_TOKENS = 12, INT4_TOKENS = 12;
+constexpr int LORA_TOKENS = 4, QUERY_HEADS = 5;
 
 using Floats = Vector<float, LANES>;
 using Ints = Vector<int32_t, LANES>;
@@ -45,7 +46,7 @@ ALWAYS_INLINE Shorts load_shorts(const int8_t* from) {
     return __builtin_convertvector(load<Vector<int8_t, 2 * LANES>>(from), Shorts);
 }
 
-// The three steps that the matrix kernels spend their time in: the number(s) at `x` times vectors of
+// The four steps that the matrix kernels spend their time in: the number(s) at `x` times vectors of
 // weights, added to as many sums. fp32 weights of a unit:
 ALWAYS_INLINE void accumulate(Unit& sum, Unit weights, const float* x) {
     sum.low += weights.low * *x;
@@ -57,10 +58,23 @@ ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) 
     for (int i = 0; i < 2 * LANES; ++i) sum[i / 2] += weights[i] * (*x)[i % 2];
 }
 
-// Unsigned bytes of at most 4 bits, four columns of a row in a 32-bit lane. The sums are what suits the
-// processor: here two of 16 bits a lane, which hold the products of a group of 32 columns if each
-// begins with half of what the weights' zero point brings in: `start` has that half in 16 bits, twice.
+// Unsigned bytes, four columns of a row in a 32-bit lane. `byte_weights` is what the processor makes of
+// them once for all tokens. A lane's products, plus what byte_start makes of `offset` (−128 times the
+// sum of the activations), are those of the bytes less 128: a processor that multiplies signed bytes
+// takes 128 off in byte_weights, and starts with 0.
+using ByteWeights = Bytes;
+ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) { return stored; }
+ALWAYS_INLINE int32_t byte_start(int32_t offset) { return offset; }
+ALWAYS_INLINE void accumulate(Ints& sum, ByteWeights weights, const int8_t (*x)[4]) {
+    for (int i = 0; i < 4 * LANES; ++i) sum[i / 4] += weights[i] * (*x)[i % 4];
+}
+
+// The same of at most 4 bits. The sums are what suits the processor: here two of 16 bits a lane, which
+// hold the products of a group of 32 columns if each begins with half of `offset` (−8 times the sum of
+// the group's activations). quad_start makes of it what is kept beside the activations, once;
+// quad_sums what the sums of a lane begin with. Where they are `Ints`, one function can be both steps.
 using QuadSums = Shorts;
+ALWAYS_INLINE int32_t quad_start(int32_t offset) { return (uint16_t)(offset / 2) * 0x10001u; }
 ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return (QuadSums)(start + Ints{}); }
 ALWAYS_INLINE void accumulate(QuadSums& sum, Bytes weights, const int8_t (*x)[4]) {
     for (int i = 0; i < 4 * LANES; ++i) sum[i / 2] += weights[i] * (*x)[i % 4];
