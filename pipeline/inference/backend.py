@@ -4,18 +4,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ALIASES = {
+    "AVX512_VNNI": "AVX-512 VNNI",
     "AVX512": "AVX-512",
     "AVX512F": "AVX-512",
+    "AVX_VNNI": "AVX-VNNI",
     "AVX2": "AVX2",
     "AVX": "AVX",
     "SVE": "SVE",
+    "MATMUL_INT8": "NEON i8mm",
+    "DOTPROD": "NEON dotprod",
     "NEON": "NEON",
     "ASIMD": "NEON",
     "SSE4_2": "SSE4.2",
     "SSSE3": "SSSE3",
     "SSE3": "SSE3",
 }
-"""Names that libraries give to instruction sets, widest vectors first, and ours for them."""
+"""Names that libraries give to instruction sets, and ours for them: the widest vectors first, and
+those with dot products of integers before others as wide."""
 
 PORTABLE = "portable"
 """Of kernels that use no vectors beyond what every such processor has."""

@@ -23,6 +23,7 @@ def bound() -> ctypes.CDLL:
 
     Raises:
         BuildError: there is no compiler, or it failed.
+        UsageError: the user asks for an instruction set that isn't there.
         AbiError: the library has other sizes than the header.
     """
     library = ctypes.CDLL(str(built()))

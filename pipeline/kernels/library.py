@@ -1,7 +1,7 @@
 """The native kernels: compiled for this machine on first use, then kept.
 
-`CXX` names another compiler, and `MULTILORA_CXXFLAGS` further flags, which win over ours: such as
-`-march=x86-64` for a processor without AVX2, or a sanitizer.
+`MULTILORA_ISA` names another instruction set than the processor's best, `CXX` another compiler, and
+`MULTILORA_CXXFLAGS` further flags, which win over ours: such as a sanitizer's.
 """
 
 import hashlib
@@ -13,10 +13,11 @@ from pathlib import Path
 
 from pipeline.files.atomic import whole_file
 from pipeline.kernels.abi import HEADER, Abi
+from pipeline.kernels.instruction_sets import chosen
 from pipeline.machine.processor import name_of, processor
 
 SOURCES = Path(__file__).parent / "native"
-FLAGS = ("-O2", "-march=native", "-std=c++20", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")
+FLAGS = ("-O2", "-std=c++20", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")
 LINK = ("-shared", "-fPIC", "-pthread")
 
 
@@ -29,6 +30,7 @@ def built() -> Path:
 
     Raises:
         BuildError: there is no compiler, or it failed.
+        UsageError: the user asks for an instruction set that isn't there.
     """
     command = [compiler(), *LINK, *flags()]
     path = _folder() / f"multilora-{_key(command)}.so"
@@ -51,8 +53,13 @@ def compiler() -> str:
 
 
 def flags() -> list[str]:
-    """Those that decide how fast the kernels are, the user's last."""
-    return [*FLAGS, *os.environ.get("MULTILORA_CXXFLAGS", "").split()]
+    """Those that decide how fast the kernels are, the user's last.
+
+    Raises:
+        UsageError: the user asks for an instruction set that isn't there.
+    """
+    isa, users = chosen(), os.environ.get("MULTILORA_CXXFLAGS", "").split()
+    return [*FLAGS, *isa.flags, isa.definition, *users]
 
 
 def source_hash() -> str:

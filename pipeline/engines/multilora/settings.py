@@ -24,6 +24,7 @@ from pipeline.kernels.formats import (
     AdapterDtype,
     Precision,
 )
+from pipeline.kernels.instruction_sets import chosen
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
@@ -115,9 +116,11 @@ class MultiloraSettings(EngineSettings):
         """Only plain LoRA is served, on models that the decoder computes.
 
         Raises:
-            UsageError: the model or an adapter is of another kind, or an adapter alone is larger
-                than the budget.
+            UsageError: the model or an adapter is of another kind, an adapter alone is larger than
+                the budget, or `MULTILORA_ISA` names an instruction set that isn't there.
         """
+        if self.kernels == "native":
+            chosen()
         check_model(checkpoint.config, str(checkpoint.folder))
         self._check_steps(checkpoint.config)
         super().check(checkpoint, adapters)

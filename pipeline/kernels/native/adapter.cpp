@@ -77,7 +77,7 @@ struct Stored {
     void (*put)(const AdapterTensor& tensor, int64_t format, const void* source, uint8_t* matrix);
 };
 constexpr Stored STORED[] = {
-    {4, put<float>}, {2, put<_Float16>}, {2, put<BFloat16>}, {8, put<double>}};
+    {4, put<float>}, {2, put<Half>}, {2, put<BFloat16>}, {8, put<double>}};
 static_assert(TYPE_F32 == 0 && TYPE_F16 == 1 && TYPE_BF16 == 2 && TYPE_F64 == 3);
 
 // Whether a tensor's rows lie within their matrix, and that within the adapter's `size` bytes.

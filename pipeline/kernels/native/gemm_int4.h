@@ -40,7 +40,7 @@ struct GemmKernel<INT4> {
         const Sum* sums, float* out) {
         const float scale = input.scale(block.first, token);
         const Floats largest =
-            isa::load_floats((const _Float16*)block.block_scale(row)) * (scale / SHARES);
+            isa::load_floats((const Half*)block.block_scale(row)) * (scale / SHARES);
         store(out, isa::multiply_add(to_floats(load<Ints>(sums)), largest, load<Floats>(out)));
     }
 

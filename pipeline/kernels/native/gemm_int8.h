@@ -20,7 +20,7 @@ struct GemmKernel<INT8> {
 #pragma GCC unroll 4
         for (int pair = 0; pair < PAIRS; ++pair, weights += 2 * UNIT)
             accumulators.add(isa::load_shorts(weights), x + pair, PAIRS);
-        const Floats scale = isa::load_floats((const _Float16*)block.scale(group, row));
+        const Floats scale = isa::load_floats((const Half*)block.scale(group, row));
         accumulators.each([&](int t, Ints sum) {
             Sum* its = to + t * UNIT;
             store(its, isa::multiply_add(to_floats(sum), scale, load<Floats>(its)));

@@ -1,14 +1,11 @@
-// The one place where an instruction set is chosen, when the library is built: the widest that the
-// compiler may use, or the file that -DKERNELS_ISA names. portable.h tells what such a file defines.
+// The one place where an instruction set's file is included. KERNELS_ISA names it, see
+// instruction_sets.py; portable.h tells what such a file defines.
 #pragma once
 #include "isa/types.h"
 
-#if defined(KERNELS_ISA)
-#include KERNELS_ISA
-#elif defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-#include "isa/avx2.h"
-#else
-#include "isa/portable.h"
+#ifndef KERNELS_ISA
+#define KERNELS_ISA "isa/portable.h"
 #endif
+#include KERNELS_ISA
 
 using isa::LANES, isa::Floats, isa::Ints, isa::Unit;

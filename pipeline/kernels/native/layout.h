@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "abi.h"
+#include "isa/types.h"
 
 constexpr int64_t pieces_of(int64_t count, int64_t piece) { return (count + piece - 1) / piece; }
 
@@ -16,7 +17,7 @@ using Number = std::conditional_t<
 // An adapter's.
 template <AdapterFormat F>
 using AdapterNumber = std::conditional_t<
-    F.bits == 32, float, std::conditional_t<F.bits == 16, _Float16, int8_t>>;
+    F.bits == 32, float, std::conditional_t<F.bits == 16, Half, int8_t>>;
 
 // Levels that so many bits tell apart, symmetric unless a zero point shifts them.
 constexpr int highest_level(int bits) { return (1 << (bits - 1)) - 1; }

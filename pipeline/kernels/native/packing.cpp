@@ -8,7 +8,7 @@
 
 namespace {
 
-float as_half(float value) { return (float)(_Float16)value; }
+float as_half(float value) { return (float)(Half)value; }
 
 float inverse_of(float scale) { return scale != 0 ? 1 / scale : 0; }
 
@@ -73,7 +73,7 @@ void quantise_by_group(const float* w, int groups, int row, uint8_t* scales, int
     for (int group = 0; group < groups; ++group, w += F.group, levels += F.group) {
         const float scale =
             as_half(largest_magnitude(w, F.group) / highest_level(F.weight_bits));
-        store(scales + 2 * (group * UNIT + row), (_Float16)scale);
+        store(scales + 2 * (group * UNIT + row), (Half)scale);
         set_levels<F>(w, scale, levels);
     }
 }
@@ -88,7 +88,7 @@ void quantise_by_sub_scales(
         largest = std::max(largest, std::fabs(wanted[group]));
     }
     largest = as_half(largest);
-    store(scales + 2 * row, (_Float16)largest);
+    store(scales + 2 * row, (Half)largest);
     for (int group = 0; group < groups; ++group, w += F.group, levels += F.group) {
         const float share = std::nearbyint(wanted[group] * inverse_of(largest) * SHARES);
         const float kept = std::min(SHARES, std::max(-SHARES, share));

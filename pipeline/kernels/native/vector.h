@@ -14,7 +14,7 @@ ALWAYS_INLINE Floats to_floats(Ints value) { return __builtin_convertvector(valu
 
 // The numbers of a unit's rows, whatever their type, as floats.
 ALWAYS_INLINE Floats as_floats(const float* from) { return load<Floats>(from); }
-ALWAYS_INLINE Floats as_floats(const _Float16* from) { return isa::load_floats(from); }
+ALWAYS_INLINE Floats as_floats(const Half* from) { return isa::load_floats(from); }
 ALWAYS_INLINE Floats as_floats(const int8_t* from) { return to_floats(isa::load_ints(from)); }
 ALWAYS_INLINE Unit load_unit(const auto* from) {
     return Unit::of([&](int row) { return as_floats(from + row); });

@@ -17,7 +17,7 @@ using Unit = TwoVectors<Floats>;
 
 ALWAYS_INLINE Floats multiply_add(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
 
-ALWAYS_INLINE Floats load_floats(const _Float16* from) {
+ALWAYS_INLINE Floats load_floats(const Half* from) {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
 }
 ALWAYS_INLINE Ints load_ints(const int8_t* from) {

@@ -32,7 +32,7 @@ using Unit = TwoVectors<Floats>;
 ALWAYS_INLINE Floats multiply_add(Floats a, Floats b, Floats c) { return a * b + c; }
 
 // LANES fp16 numbers as floats, signed bytes as 32-bit integers; 2 · LANES signed bytes as 16-bit ones.
-ALWAYS_INLINE Floats load_floats(const _Float16* from) {
+ALWAYS_INLINE Floats load_floats(const Half* from) {
     Floats value;
     for (int lane = 0; lane < LANES; ++lane) value[lane] = (float)from[lane];
     return value;

@@ -6,6 +6,13 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
+// Half a float: its name in C++, which compilers for Arm know only of late.
+#ifdef __ARM_FP16_FORMAT_IEEE
+using Half = __fp16;
+#else
+using Half = _Float16;
+#endif
+
 template <class Number, int COUNT>
 struct VectorOf {
     typedef Number type __attribute__((vector_size(COUNT * sizeof(Number))));
