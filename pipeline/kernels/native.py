@@ -1,7 +1,7 @@
 """The kernels of this machine."""
 
 from collections.abc import Iterable
-from ctypes import byref, c_void_p
+from ctypes import byref
 from typing import Any
 
 import torch
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, widest
 from pipeline.kernels import layout
-from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
@@ -24,6 +23,7 @@ from pipeline.kernels.native_operands import (
     native_heads,
     native_norms,
 )
+from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import TokenBatch
@@ -42,14 +42,8 @@ class NativeKernels(Kernels):
             BuildError: there is no compiler, or it failed.
             RuntimeError: the system doesn't start so many threads.
         """
-        self._library = bound()
-        self._pool = c_void_p(self._library.pool_new(threads))
-        if not self._pool:
-            raise RuntimeError(f"can't start new thread: {threads} were asked for")
-
-    def __del__(self) -> None:
-        if hasattr(self, "_pool"):
-            self._library.pool_free(self._pool)
+        self._threads = NativePool(threads)
+        self._library, self._pool = self._threads.library, self._threads.handle
 
     @property
     def backend(self) -> Backend:

@@ -291,8 +291,17 @@ DEFINITIONS: Mapping[str, Definition] = {
         shown="%",
         scale=100,
     ),
+    "prefill_roofline_fraction": Definition(
+        "",
+        "The same of prefill, where no other request decoded meanwhile",
+        "higher",
+        title="  of prefill",
+        short="prefill roofline",
+        shown="%",
+        scale=100,
+    ),
     "roofline": Definition(
-        "", "The mean decode step, its lower bounds, and the measured peaks of the machine"
+        "", "The mean step, its lower bounds, and the measured peaks of the machine"
     ),
     "stage_clock_overhead": Definition(
         "", "Marks of the stage clock x the cost of one ÷ wall time of an iteration", "lower"

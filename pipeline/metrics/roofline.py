@@ -1,11 +1,12 @@
-"""The lower bound of a decode step's time, from what it must read and compute.
+"""The lower bound of a step's time, from what it must read and compute.
 
 After Williams, Waterman and Patterson (2009): a step takes at least as long as its bytes need at
 the machine's read bandwidth, and at least as long as its operations need at its peak.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -15,14 +16,15 @@ from pipeline.metrics.timeline import RequestRecord
 
 @dataclass(frozen=True)
 class Step:
-    """One decode step that was executed: an entry a sequence in it.
+    """One forward pass that was executed: an entry a sequence in it.
 
     Attributes:
-        contexts: positions each token attends to, its own included.
+        contexts: by sequence, how many positions each of its tokens attends to, its own included;
+            one number in decoding, as many as there are tokens to compute in prefill.
         adapters: each sequence's adapter; None for the base model.
     """
 
-    contexts: tuple[int, ...]
+    contexts: tuple[range, ...]
     adapters: tuple[str | None, ...]
 
 
@@ -31,18 +33,24 @@ class Costs:
     """What a step needs, as plain numbers.
 
     Attributes:
-        parameters: weights that each token is multiplied by.
+        projections: weights that each token is multiplied by.
+        head: weights that the last token of each sequence is multiplied by.
         weight_bytes: bytes of the weights a step reads, as the engine keeps them.
-        kv_bytes: bytes of keys and values a position.
-        attention_operations: operations of attention a position of the context.
+        weight_bits: of the numbers that are multiplied: 32, 16, or 8 of quantised weights.
+        kv_bytes: bytes of keys and values a position and layer.
+        attention_operations: operations of attention a position of the context and layer.
+        windows: how many layers see that many positions back; under None all of them.
         adapters: parameters of each adapter.
         adapter_bytes: bytes of one parameter of an adapter.
     """
 
-    parameters: int
+    projections: int
+    head: int
     weight_bytes: int
+    weight_bits: int
     kv_bytes: int
     attention_operations: int
+    windows: Mapping[int | None, int]
     adapters: Mapping[str, int]
     adapter_bytes: int
 
@@ -53,7 +61,7 @@ class Costs:
         """
         several = set(step.adapters) if len(set(step.adapters)) > 1 else set()
         mixed = sum(self.adapters[name] for name in several if name is not None)
-        cached = sum(step.contexts) * self.kv_bytes
+        cached = sum(self._seen(contexts[-1:]) for contexts in step.contexts) * self.kv_bytes
         return self.weight_bytes + mixed * self.adapter_bytes + cached
 
     def operations(self, step: Step) -> int:
@@ -61,20 +69,34 @@ class Costs:
 
         Adapters are left out, as they could have been folded in; they are one in a hundred.
         """
-        products = 2 * self.parameters * len(step.contexts)
-        return products + sum(step.contexts) * self.attention_operations
+        products = self.projections * sum(map(len, step.contexts)) + self.head * len(step.contexts)
+        return 2 * products + sum(map(self._seen, step.contexts)) * self.attention_operations
+
+    def _seen(self, contexts: range) -> int:
+        """Positions that tokens of such contexts attend to, over all layers."""
+        return sum(layers * _within(contexts, window) for window, layers in self.windows.items())
+
+
+def _within(contexts: range, window: int | None) -> int:
+    """The sum of the contexts, none counted beyond the window."""
+    if window is None or not contexts or contexts[-1] <= window:
+        return sum(contexts)
+    near = range(contexts.start, min(contexts.stop, window + 1))
+    return sum(near) + (len(contexts) - len(near)) * window
 
 
 @dataclass(frozen=True)
-class Decoding:
-    """The decode steps of a run.
+class Passes:
+    """The forward passes of a kind in a run.
 
     Attributes:
+        kind: as notes and figures name it.
         steps: all that were executed.
         seconds: what they took together.
         costs: what they need.
     """
 
+    kind: Literal["decode", "prefill"]
     steps: tuple[Step, ...]
     seconds: float
     costs: Costs
@@ -82,15 +104,20 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Peaks:
-    """What a machine can do, as measured."""
+    """What a machine can do, as measured.
+
+    Attributes:
+        read_bytes_per_s: from memory.
+        operations_per_s: multiplications and additions of numbers, by their bits.
+    """
 
     read_bytes_per_s: float
-    operations_per_s: float
+    operations_per_s: Mapping[int, float]
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """The mean decode step against its lower bound.
+    """The mean step against its lower bound.
 
     Attributes:
         steps: how many there were.
@@ -127,28 +154,57 @@ def decode_steps(requests: Iterable[RequestRecord]) -> tuple[Step, ...]:
     Tokens of one step become available together and share a stamp; first tokens are prefill's.
     Rows that an engine computed and threw away leave no stamp, so the work is never overstated.
     """
-    found: dict[tuple[int, float], list[tuple[int, str | None]]] = defaultdict(list)
+    found: _Rows = defaultdict(list)
     for each in requests:
         for index, at in enumerate(each.tokens[1:], start=1):
-            found[each.iteration, at].append((each.prompt_tokens + index, each.adapter))
+            context = each.prompt_tokens + index
+            found[each.iteration, at].append((range(context, context + 1), each.adapter))
+    return _steps(found)
+
+
+def prefill_steps(requests: Collection[RequestRecord]) -> tuple[Step, ...]:
+    """The prefills that an engine executed, told by its stamps; none if it decoded meanwhile.
+
+    Prompts whose first tokens share a stamp were at best computed in one pass. Where some other
+    request got a token between a request's admission and its first token, steps did both, and
+    which part of their time was prefill's nobody can tell.
+    """
+    found: _Rows = defaultdict(list)
+    decoded = sorted((each.iteration, at) for each in requests for at in each.tokens[1:])
+    for each in requests:
+        if not each.tokens:
+            continue
+        began = each.submitted if each.admitted is None else each.admitted
+        first = (each.iteration, each.tokens[0])
+        if bisect_right(decoded, (each.iteration, began)) < bisect_right(decoded, first):
+            return ()
+        found[first].append((range(1, each.prompt_tokens + 1), each.adapter))
+    return _steps(found)
+
+
+_Rows = defaultdict[tuple[int, float], list[tuple[range, str | None]]]
+
+
+def _steps(found: _Rows) -> tuple[Step, ...]:
     return tuple(Step(*map(tuple, zip(*rows, strict=True))) for _, rows in sorted(found.items()))
 
 
-def roofline(decoding: Decoding, peaks: Peaks) -> Roofline:
+def roofline(passes: Passes, peaks: Peaks) -> Roofline:
     """Measure against the bound.
 
     Raises:
         ValueError: there was no step, or it took no time.
     """
-    if not decoding.steps or not decoding.seconds > 0:
-        raise ValueError("no roofline: no decode step was measured")
-    read = [decoding.costs.bytes(step) for step in decoding.steps]
-    computed = [decoding.costs.operations(step) for step in decoding.steps]
+    if not passes.steps or not passes.seconds > 0:
+        raise ValueError(f"no roofline: no {passes.kind} step was measured")
+    costs, peak = passes.costs, peaks.operations_per_s[passes.costs.weight_bits]
+    read = [costs.bytes(step) for step in passes.steps]
+    computed = [costs.operations(step) for step in passes.steps]
     memory = [each / peaks.read_bytes_per_s for each in read]
-    compute = [each / peaks.operations_per_s for each in computed]
+    compute = [each / peak for each in computed]
     return Roofline(
-        steps=len(decoding.steps),
-        step_s=decoding.seconds / len(decoding.steps),
+        steps=len(passes.steps),
+        step_s=passes.seconds / len(passes.steps),
         bound_s=fmean(map(max, memory, compute)),
         memory_s=fmean(memory),
         compute_s=fmean(compute),

@@ -27,6 +27,7 @@ SUMMARY = (
     "steal_share",
     "load_average",
     "roofline_fraction",
+    "prefill_roofline_fraction",
     "goodput_rps",
     "slo_attainment",
     "capacity_rps",
@@ -152,6 +153,7 @@ COLUMNS = (
     _column(2, "cpu_utilisation"),
     _column(2, "steal_share"),
     _column(5, "roofline_fraction"),
+    _column(8, "prefill_roofline_fraction"),
 )
 """In the order they are shown; one that no run has a figure for is left out, the first two not."""
 

@@ -1,28 +1,23 @@
-"""What this machine can do: read bandwidth and arithmetic peak, measured once and kept."""
+"""What this machine can do: read bandwidth and arithmetic peaks, measured once and kept."""
 
 import json
-import mmap
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING
 
 import psutil
 
 from pipeline.files.documents import write_json
+from pipeline.kernels.native_pool import NativePool
+from pipeline.kernels.peaks import BITS, bytes_per_s, products_per_s
+from pipeline.machine.contention import Meter
 from pipeline.metrics.roofline import Peaks
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 BUFFER_BYTES = 2**30
 """Far more than any last-level cache holds."""
-WIDTH = 4096
-SIDE = 2048
-REPEATS = 7
+
+MAX_STEAL = 0.02
+"""Above this share of the processors' time given to others, the machine isn't quiet."""
 
 
 def is_busy() -> bool:
@@ -40,70 +35,39 @@ def machine_peaks(cache: Path, cpu: str, threads: int, busy: bool = False) -> Pe
         cpu: the processor's name.
         threads: compute threads.
         busy: whether something else runs.
+
+    Raises:
+        BuildError: there is no compiler, or it failed.
     """
-    kept = cache / "peaks" / f"{re.sub(r'[^A-Za-z0-9]+', '-', cpu).strip('-')}-{threads}.json"
+    pool = NativePool(threads)
+    name = f"{cpu} {pool.library.kernels_instruction_set().decode()}"
+    kept = cache / "peaks" / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}-{threads}.json"
     known = json.loads(kept.read_text("utf-8")) if kept.is_file() else {"settled": False}
     if not known["settled"]:
-        known = _better(known, threads) | {"settled": not busy}
+        meter = Meter()
+        best = _better(known, measured(pool))
+        known = best | {"settled": not busy and not _stolen(meter)}
         write_json(kept, known)
-    return Peaks(known["read_bytes_per_s"], known["operations_per_s"])
+    products = {bits: 2 * known[_products(bits)] for bits in BITS}
+    return Peaks(known["read_bytes_per_s"], products)
 
 
-def _better(known: dict[str, float], threads: int) -> dict[str, float]:
+def measured(pool: NativePool) -> dict[str, float]:
+    """What this machine does now."""
+    size = min(BUFFER_BYTES, psutil.virtual_memory().available // 4)
+    products = {_products(bits): products_per_s(pool, bits) for bits in BITS}
+    return {"read_bytes_per_s": bytes_per_s(pool, size), **products}
+
+
+def _better(known: dict[str, float], now: dict[str, float]) -> dict[str, float]:
     """What is measured now, or what was, whichever is more: disturbances only ever slow down."""
-    with _torch_threads(threads):
-        now = {"read_bytes_per_s": read_bandwidth(), "operations_per_s": gemm_peak()}
     return {name: max(value, known.get(name, 0.0)) for name, value in now.items()}
 
 
-def read_bandwidth(size: int = BUFFER_BYTES) -> float:
-    """Bytes a second that come from memory: the better of a sum and a matrix-vector product."""
-    import torch
-
-    size = min(size, psutil.virtual_memory().available // 4)
-    buffer = _in_huge_pages(size // 4 // WIDTH * WIDTH).view(-1, WIDTH)
-    vector = torch.ones(WIDTH)
-    best = min(_seconds(buffer.sum), _seconds(lambda: torch.mv(buffer, vector)))
-    return buffer.nbytes / best
+def _stolen(meter: Meter) -> bool:
+    found = meter.read()
+    return (found.stolen_s or 0.0) > MAX_STEAL * (found.offered_s or 1.0)
 
 
-def _in_huge_pages(numbers: int) -> "Tensor":
-    """Ones in huge pages where the system has them: without, it is addresses that take the time."""
-    import torch
-
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return torch.ones(numbers)
-    memory = mmap.mmap(-1, 4 * numbers, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(mmap.MADV_HUGEPAGE)
-    return torch.frombuffer(memory, dtype=torch.float32).fill_(1)
-
-
-def gemm_peak(side: int = SIDE) -> float:
-    """Operations a second of a product of two square fp32 matrices."""
-    import torch
-
-    matrix = torch.rand(side, side)
-    return 2 * side**3 / _seconds(lambda: torch.mm(matrix, matrix))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """The best of some tries."""
-    work()
-    tries = []
-    for _ in range(REPEATS):
-        started = perf_counter()
-        work()
-        tries.append(perf_counter() - started)
-    return min(tries)
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _products(bits: int) -> str:
+    return f"products_per_s_{bits}_bits"

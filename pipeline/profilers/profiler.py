@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass as settings
 
-from pipeline.metrics.roofline import Decoding
+from pipeline.metrics.roofline import Passes
 from pipeline.settings import STRICT
 
 
@@ -52,7 +52,7 @@ class Subject:
         cache: where facts about the machine are kept between runs.
         cpu: the processor's name.
         threads: compute threads of the engine.
-        decoding: the decode steps of the timed run; None where they can't be told.
+        passes: the forward passes of the timed run by kind, as far as they can be told.
     """
 
     replay: Callable[[], None]
@@ -61,7 +61,7 @@ class Subject:
     cache: Path
     cpu: str
     threads: int
-    decoding: Decoding | None = None
+    passes: tuple[Passes, ...] = ()
 
 
 @dataclass(frozen=True)

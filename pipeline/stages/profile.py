@@ -14,7 +14,7 @@ from pipeline.inference.stage_clock import mark_cost_s
 from pipeline.machine.processor import name_of, processor
 from pipeline.metrics.timeline import Timeline
 from pipeline.profilers.profiler import Excerpt, Profile, Subject, Tool, ToolUnavailable
-from pipeline.stages.decoding import decoding
+from pipeline.stages.passes import passes
 from pipeline.stages.prepare import Prepared
 from pipeline.stages.replay import Replay
 from pipeline.workload.trace import Trace
@@ -41,7 +41,7 @@ def profile(
         cache=Path(config.paths.cache),
         cpu=str(name_of(processor())),
         threads=timeline.threads,
-        decoding=decoding(prepared, timeline, engine),
+        passes=passes(prepared, timeline, engine),
     )
     for tool in tools:
         serve = partial(_serve, engine, prepared.trace, tool.excerpt)

@@ -82,6 +82,7 @@ BY_HAND = {
 
 PROFILERS = {
     "roofline_fraction",
+    "prefill_roofline_fraction",
     "roofline",
     "stage_clock_overhead",
     "profiler_slowdown",

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.inference.stage_clock import StageClock
-from pipeline.metrics.roofline import Costs, Decoding, Peaks, Step
+from pipeline.kernels import peaks
+from pipeline.kernels.native_pool import NativePool
+from pipeline.metrics.roofline import Costs, Passes, Peaks, Step
 from pipeline.profilers import machine_peaks as peaks_module
 from pipeline.profilers import roofline as roofline_module
 from pipeline.profilers.machine_peaks import machine_peaks
@@ -21,9 +23,18 @@ from pipeline.profilers.programs import find
 from pipeline.profilers.py_spy_stacks import PySpyStacks
 from pipeline.profilers.roofline import RooflineTool
 
-DECODING = Decoding(
-    (Step((10,), (None,)),), 1.0, Costs(1_000, 4_000, 16, 8, adapters={}, adapter_bytes=4)
+COSTS = Costs(
+    projections=900,
+    head=100,
+    weight_bytes=4_000,
+    weight_bits=32,
+    kv_bytes=16,
+    attention_operations=8,
+    windows={None: 1},
+    adapters={},
+    adapter_bytes=4,
 )
+DECODING = Passes("decode", (Step((range(10, 11),), (None,)),), 1.0, COSTS)
 
 
 @pytest.fixture
@@ -36,7 +47,7 @@ def subject(tmp_path):
         cache=tmp_path / "cache",
         cpu="Some CPU (tm) 9000",
         threads=1,
-        decoding=DECODING,
+        passes=(DECODING,),
     )
 
 
@@ -155,7 +166,7 @@ def test_a_kernel_without_counters(subject, program, monkeypatch):
 
 
 def test_an_engine_without_decode_steps(subject, tmp_path):
-    blind = Subject(lambda: None, StageClock(), tmp_path, tmp_path, "x", 1, decoding=None)
+    blind = Subject(lambda: None, StageClock(), tmp_path, tmp_path, "x", 1)
     assert "no roofline" in why(RooflineTool(name="roofline"), blind)
 
 
@@ -164,17 +175,18 @@ def small(monkeypatch):
     """A machine is measured in milliseconds."""
     made = []
     monkeypatch.setattr(peaks_module, "BUFFER_BYTES", 2**22)
+    monkeypatch.setattr(peaks, "TRIES", 2)
 
-    def bandwidth() -> float:
+    def measured(pool):
         made.append(1)
-        return REAL(2**22)
+        return MEASURED(pool)
 
-    monkeypatch.setattr(peaks_module, "read_bandwidth", bandwidth)
-    monkeypatch.setattr(peaks_module, "gemm_peak", lambda: GEMM(64))
+    monkeypatch.setattr(peaks_module, "measured", measured)
+    monkeypatch.setattr(peaks_module, "MAX_STEAL", 1.0)
     return made
 
 
-REAL, GEMM = peaks_module.read_bandwidth, peaks_module.gemm_peak
+MEASURED = peaks_module.measured
 
 
 def test_the_machine_is_measured_once_for_each_number_of_threads(tmp_path, small):
@@ -184,38 +196,36 @@ def test_the_machine_is_measured_once_for_each_number_of_threads(tmp_path, small
     machine_peaks(tmp_path, "Some CPU (tm) 9000", 2)
     assert len(small) == 2
     names = {path.name for path in (tmp_path / "peaks").iterdir()}
-    assert names == {"Some-CPU-tm-9000-1.json", "Some-CPU-tm-9000-2.json"}
+    isa = NativePool(1).library.kernels_instruction_set().decode().replace("_", "-")
+    assert names == {f"Some-CPU-tm-9000-{isa}-{threads}.json" for threads in (1, 2)}
     assert first.read_bytes_per_s > 0
-    assert first.operations_per_s > 0
+    assert set(first.operations_per_s) == {8, 16, 32}
+    assert min(first.operations_per_s.values()) > 0
 
 
 def test_a_busy_machine_is_measured_again_until_it_is_quiet_and_the_best_is_kept(
     tmp_path, monkeypatch
 ):
     speeds = iter((2.0, 5.0, 3.0))
-    monkeypatch.setattr(peaks_module, "read_bandwidth", lambda: next(speeds))
-    monkeypatch.setattr(peaks_module, "gemm_peak", lambda: 7.0)
-    found = [machine_peaks(tmp_path, "x", 1, busy).read_bytes_per_s for busy in (True, True, False)]
+    products = {f"products_per_s_{bits}_bits": 7.0 for bits in (8, 16, 32)}
+    now = lambda pool: {"read_bytes_per_s": next(speeds), **products}  # noqa: E731
+    monkeypatch.setattr(peaks_module, "measured", now)
+    stolen = iter((True, False))
+    monkeypatch.setattr(peaks_module, "_stolen", lambda meter: next(stolen))
+    turns = (True, False, False)
+    found = [machine_peaks(tmp_path, "x", 1, busy).read_bytes_per_s for busy in turns]
     assert found == [2.0, 5.0, 5.0]
     assert machine_peaks(tmp_path, "x", 1).read_bytes_per_s == 5.0
     assert next(speeds, None) is None
 
 
-def test_measuring_leaves_torch_as_it_was(tmp_path, small):
-    import torch
-
-    before = torch.get_num_threads()
-    machine_peaks(tmp_path, "x", before + 1)
-    assert torch.get_num_threads() == before
-
-
 @pytest.mark.parametrize(
     ("peaks", "said"),
     [
-        (Peaks(4_160, 1e9), "bound by memory bandwidth"),
-        (Peaks(1e9, 2_080), "bound by arithmetic"),
-        (Peaks(1e9, 1e9), "bound by overhead or kernels"),
-        (Peaks(2_000, 1e9), "faster than memory bandwidth seemed to allow"),
+        (Peaks(4_160, {32: 1e9}), "bound by memory bandwidth"),
+        (Peaks(1e9, {32: 2_080}), "bound by arithmetic"),
+        (Peaks(1e9, {32: 1e9}), "bound by overhead or kernels"),
+        (Peaks(2_000, {32: 1e9}), "faster than memory bandwidth seemed to allow"),
     ],
 )
 def test_what_bounds_a_run(peaks, said, subject, monkeypatch):

@@ -131,6 +131,10 @@ Fault adapter_read(
     int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out,
     int64_t size);
 
+int64_t peak_multiply(ThreadPool* pool, int bits, int64_t pieces, int64_t rounds);
+Fault peak_read(
+    ThreadPool* pool, const uint8_t* data, int64_t size, int64_t pieces, int ask_ahead);
+
 ThreadPool* pool_new(int threads);
 void pool_free(ThreadPool* pool);
 int64_t packed_input_bytes(int format, int64_t tokens, int64_t columns);

@@ -32,6 +32,20 @@ int64_t packed_input_bytes(int format, int64_t tokens, int64_t columns) {
         format, [&]<WeightFormat F>() { return input_bytes(F, tokens, columns); });
 }
 
+// Products made; −1 where nothing was asked for, or of numbers of another width.
+int64_t peak_multiply(ThreadPool* pool, int bits, int64_t pieces, int64_t rounds) {
+    if (!is_count(pieces, MAX_CHUNKS) || rounds < 0) return -1;
+    return multiply_only(*pool, bits, pieces, rounds);
+}
+
+Fault peak_read(
+    ThreadPool* pool, const uint8_t* data, int64_t size, int64_t pieces, int ask_ahead) {
+    if (pieces < 1 || !is_count(pieces, MAX_CHUNKS)) return "no pieces to read";
+    if (!data || size < 0) return "nothing to read";
+    read_only(*pool, data, size, pieces, ask_ahead);
+    return nullptr;
+}
+
 Fault forward_fault(const Forward* forward) { return fault_of(forward); }
 
 Fault kernel_pack(

@@ -29,3 +29,9 @@ void attend(
 void add_lora(
     ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width);
+
+// Numbers of so many bits multiplied and added, or −1 if there are none of that width; `pieces` of the
+// data, which are read each by one thread.
+int64_t multiply_only(ThreadPool& pool, int bits, int64_t pieces, int64_t rounds);
+void read_only(
+    ThreadPool& pool, const uint8_t* data, int64_t size, int64_t pieces, bool ask_ahead);
