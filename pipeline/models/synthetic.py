@@ -13,9 +13,14 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
+from pipeline.models.weight_files import SINGLE
 from pipeline.settings import STRICT, Seed
 
-_LLAMA = {"model_type": "llama", "rms_norm_eps": 1e-5}
+_LLAMA = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "rms_norm_eps": 1e-5,
+}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "llama-160m": _LLAMA
     | {
@@ -38,6 +43,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     },
     "qwen2-0.5b": {
         "model_type": "qwen2",
+        "architectures": ["Qwen2ForCausalLM"],
         "rms_norm_eps": 1e-6,
         "hidden_size": 896,
         "intermediate_size": 4864,
@@ -48,8 +54,29 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 32768,
         "tie_word_embeddings": True,
     },
+    "llama-3.1-8b": _LLAMA
+    | {
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+        "max_position_embeddings": 131072,
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 500000.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        },
+    },
 }
 """Published dimensions, as in each model's own `config.json`."""
+
+LAW = 2
+"""By which a seed gives the weights; another number makes the checkpoints anew."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -100,19 +127,20 @@ class SyntheticModel(ModelSource):
         return self.tokenizer
 
     def _folder(self) -> Path:
-        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, self._config().recipe])
+        recipe = json.dumps([ARCHITECTURES[self.shape], self.seed, self._config().recipe, LAW])
         key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
         return self.cache / "models" / f"{self.shape}-{key}"
 
     def _make(self, folder: Path) -> None:
-        import torch
-        from transformers import AutoConfig, AutoModelForCausalLM
+        from transformers import AutoConfig, GenerationConfig
 
-        torch.manual_seed(self.seed)
-        values = dict(ARCHITECTURES[self.shape])
+        from pipeline.models.random_weights import write_random
+
+        values = {"dtype": "float16", **ARCHITECTURES[self.shape]}
         config = AutoConfig.for_model(values.pop("model_type"), **values)
-        model = AutoModelForCausalLM.from_config(config).to(torch.float16)
-        model.save_pretrained(folder)
+        config.save_pretrained(folder)
+        GenerationConfig.from_model_config(config).save_pretrained(folder)
+        write_random(folder / SINGLE, self._config(), self.seed)
         widen(self.tokenizer, folder, config.vocab_size)
 
 

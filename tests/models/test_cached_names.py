@@ -8,9 +8,10 @@ from pipeline.models.synthetic import ARCHITECTURES, SyntheticModel
 from tests.models.edited import BASE
 
 FOLDERS = {
-    "llama-160m": "llama-160m-f3a65591a4b9",
-    "tinyllama-1.1b": "tinyllama-1.1b-eaa6ef4a7e3f",
-    "qwen2-0.5b": "qwen2-0.5b-57bd6db9ad18",
+    "llama-160m": "llama-160m-7022df0b4197",
+    "tinyllama-1.1b": "tinyllama-1.1b-13593d8bacaf",
+    "qwen2-0.5b": "qwen2-0.5b-1c419d3dc948",
+    "llama-3.1-8b": "llama-3.1-8b-56d9700c71ce",
 }
 
 
