@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.inference.backend import Backend
-from pipeline.kernels.formats import WeightFormat
+from pipeline.kernels.formats import ActivationDtype, WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout
@@ -28,6 +28,11 @@ class Kernels(ABC):
     @abstractmethod
     def backend(self) -> Backend:
         """What these are and how they were built."""
+
+    @property
+    @abstractmethod
+    def activation_dtype(self) -> ActivationDtype:
+        """What int8 weights are best multiplied by."""
 
     @abstractmethod
     def pack(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, widest
 from pipeline.kernels import layout
-from pipeline.kernels.formats import WeightFormat
+from pipeline.kernels.formats import ActivationDtype, WeightFormat
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
@@ -55,6 +55,11 @@ class NativeKernels(Kernels):
             flags=" ".join(flags()),
             source=source_hash(),
         )
+
+    @property
+    def activation_dtype(self) -> ActivationDtype:
+        """int8 where the instruction set has dot products of bytes."""
+        return "int8" if self._library.kernels_activation_bits() == 8 else "int16"
 
     def pack(
         self, pieces: Iterable[Tensor], rows: int, columns: int, format: WeightFormat

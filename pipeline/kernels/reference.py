@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, torch_backend
 from pipeline.kernels import layout
-from pipeline.kernels.formats import WeightFormat
+from pipeline.kernels.formats import ActivationDtype, WeightFormat
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
@@ -37,6 +37,11 @@ class ReferenceKernels(Kernels):
     def backend(self) -> Backend:
         """PyTorch's, under our own name."""
         return replace(torch_backend(), kernels="reference", fallback=self._fallback)
+
+    @property
+    def activation_dtype(self) -> ActivationDtype:
+        """The finest."""
+        return "int16"
 
     def pack(
         self, pieces: Iterable[Tensor], rows: int, columns: int, format: WeightFormat

@@ -8,6 +8,7 @@ constexpr const char* NAME = "none";
 constexpr int LANES = 16;
 constexpr int FP32_TOKENS = 2, INT8_TOKENS = 3, INT8_A8_TOKENS = 4, INT4_TOKENS = 5;
 constexpr int LORA_TOKENS = 3, QUERY_HEADS = 2;
+constexpr int ACTIVATION_BITS = 8;
 
 using Floats = Vector<float, LANES>;
 using Ints = Vector<int32_t, LANES>;

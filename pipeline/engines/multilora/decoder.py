@@ -9,7 +9,13 @@ from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.packing import PackedLayer, PackedModel, pack_checkpoint
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.workspace import Workspace
-from pipeline.kernels.formats import FORMATS, PANEL, Precision, WeightFormat
+from pipeline.kernels.formats import (
+    PANEL,
+    ActivationDtype,
+    Precision,
+    WeightFormat,
+    weight_format,
+)
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import panels
@@ -44,20 +50,28 @@ class Decoder:
         self._space = self._no_space = Workspace.of(0, shape, format, kernels)
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> Self:
+    def load(
+        cls,
+        checkpoint: Checkpoint,
+        precision: Precision,
+        kernels: Kernels,
+        activations: ActivationDtype | None = None,
+    ) -> Self:
         """Read and pack a checkpoint.
 
         Args:
             checkpoint: the base model.
             precision: how the weights are stored.
             kernels: what computes.
+            activations: what int8 weights are multiplied by; None takes what suits the kernels.
 
         Raises:
             UsageError: the model has something that this decoder doesn't compute.
         """
         check_model(checkpoint.config, str(checkpoint.folder))
-        model = pack_checkpoint(checkpoint, precision, kernels)
-        return cls(checkpoint.config, model, FORMATS[precision], kernels)
+        activations = activations or kernels.activation_dtype
+        model = pack_checkpoint(checkpoint, precision, kernels, activations)
+        return cls(checkpoint.config, model, weight_format(precision, activations), kernels)
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""

@@ -52,7 +52,9 @@ class Multilora(ContinuousEngine, CachingEngine):
         settings, serving = self.settings, self.serving
         torch.set_num_threads(serving.threads)
         kernels = kernels_for(serving.threads, settings.kernels)
-        self._decoder = Decoder.load(serving.checkpoint, settings.precision, kernels)
+        self._decoder = Decoder.load(
+            serving.checkpoint, settings.precision, kernels, settings.activations
+        )
         model, places = serving.checkpoint.config, settings.max_batch_size
         self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))
         self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)

@@ -9,7 +9,14 @@ from torch import Tensor
 from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.sites import SITES
 from pipeline.errors import UsageError
-from pipeline.kernels.formats import FORMATS, HEAD_PRECISION, PANEL, Precision, WeightFormat
+from pipeline.kernels.formats import (
+    HEAD_PRECISION,
+    PANEL,
+    ActivationDtype,
+    Precision,
+    WeightFormat,
+    weight_format,
+)
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.memory import lazy_bytes
@@ -69,23 +76,29 @@ class PackedModel:
         return self.bytes + self.embedding.nbytes
 
 
-def pack_checkpoint(checkpoint: Checkpoint, precision: Precision, kernels: Kernels) -> PackedModel:
+def pack_checkpoint(
+    checkpoint: Checkpoint,
+    precision: Precision,
+    kernels: Kernels,
+    activations: ActivationDtype = "int16",
+) -> PackedModel:
     """Read and pack, a thousand rows at a time.
 
     Args:
         checkpoint: whose tensors are known to be those of its config.
         precision: of all but the output layer.
         kernels: that will read what is packed.
+        activations: what int8 weights will be multiplied by.
     """
     model = checkpoint.config
     with checkpoint.weights.open() as opened:
-        packer = _Packer(opened, FORMATS[precision], kernels)
-        head_packer = replace(packer, format=FORMATS[HEAD_PRECISION[precision]])
+        packer = _Packer(opened, weight_format(precision, activations), kernels)
+        head = weight_format(HEAD_PRECISION[precision], activations)
         return PackedModel(
             embedding=Embedding.open(opened[checkpoint.embedding]),
             layers=tuple(_layer(packer, each, model) for each in range(model.layers)),
             final_norm=packer.vector("model.norm.weight"),
-            head=head_packer.matrix([checkpoint.head]),
+            head=replace(packer, format=head).matrix([checkpoint.head]),
         )
 
 

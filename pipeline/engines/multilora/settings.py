@@ -21,6 +21,7 @@ from pipeline.kernels.formats import (
     ADAPTER_FORMATS,
     FORMATS,
     HEAD_PRECISION,
+    ActivationDtype,
     AdapterDtype,
     Precision,
 )
@@ -46,6 +47,9 @@ class MultiloraSettings(EngineSettings):
     Attributes:
         name: what the user typed.
         precision: of the base model's weights; keys and values are always fp32.
+        activations: what int8 weights are multiplied by, those of int4's output layer too. None
+            takes int8 where the processor has dot products of bytes, elsewhere int16, which loses
+            nothing and is as fast there.
         adapter_precision: of the adapters in memory; None takes fp32 beside fp32, else fp16, which
             loses nothing of adapters that were saved in fp16.
         kernels: `native`, compiled for this machine, or `reference`, each kernel in plain PyTorch,
@@ -64,6 +68,7 @@ class MultiloraSettings(EngineSettings):
 
     name: str
     precision: Precision = "fp32"
+    activations: ActivationDtype | None = None
     adapter_precision: AdapterDtype | None = None
     kernels: KernelChoice = "native"
     max_batch_size: PositiveInt = 32
@@ -82,10 +87,13 @@ class MultiloraSettings(EngineSettings):
     )
 
     def idle(self) -> Mapping[str, str]:
-        """Where nobody overtakes, nobody is patient."""
-        if self.policy is QueuePolicy.ADAPTER_AWARE:
-            return {}
-        return {"patience": "nobody overtakes under fcfs; engine.policy=adapter_aware would"}
+        """Where nobody overtakes, nobody is patient; fp32 weights leave activations as they are."""
+        found = {}
+        if self.policy is not QueuePolicy.ADAPTER_AWARE:
+            found["patience"] = "nobody overtakes under fcfs; engine.policy=adapter_aware would"
+        if self.precision == "fp32":
+            found["activations"] = "fp32 weights are multiplied by fp32; engine.precision=int8 asks"
+        return found
 
     @property
     def adapter_dtype(self) -> AdapterDtype:

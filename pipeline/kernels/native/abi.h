@@ -140,4 +140,5 @@ void pool_free(ThreadPool* pool);
 int64_t packed_input_bytes(int format, int64_t tokens, int64_t columns);
 const char* kernels_instruction_set();
 const char* kernels_compiler();
+int kernels_activation_bits();
 }

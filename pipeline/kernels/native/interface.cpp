@@ -14,6 +14,7 @@ extern "C" {
 
 const char* kernels_instruction_set() { return isa::NAME; }
 const char* kernels_compiler() { return COMPILER; }
+int kernels_activation_bits() { return isa::ACTIVATION_BITS; }
 
 // Null where the system doesn't start so many threads.
 ThreadPool* pool_new(int threads) {

@@ -63,9 +63,18 @@ def mixed(trace, spare=1):
     ]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
-def test_a_request_gets_the_same_tokens_alone_as_in_any_batch(precision, serve):
-    engine, trace = serve(*DISTINCT, f"engine.precision={precision}", "engine.prefill_tokens=37")
+@pytest.mark.parametrize(
+    "arithmetic",
+    [
+        "precision=fp32",
+        "precision=int8 activations=int8",
+        "precision=int8 activations=int16",
+        "precision=int4",
+    ],
+)
+def test_a_request_gets_the_same_tokens_alone_as_in_any_batch(arithmetic, serve):
+    overrides = [f"engine.{each}" for each in arithmetic.split()]
+    engine, trace = serve(*DISTINCT, *overrides, "engine.prefill_tokens=37")
     batch = mixed(trace, spare=2)
     _, together = run(engine, batch)
     assert all(len(together[each.id].output_ids) == each.max_new_tokens for each in batch)

@@ -22,6 +22,9 @@ constexpr int LANES = 8;
 constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT8_A8_TOKENS = 12, INT4_TOKENS = 12;
 constexpr int LORA_TOKENS = 4, QUERY_HEADS = 5;
 
+// Of the activations that int8 weights are multiplied by fastest.
+constexpr int ACTIVATION_BITS = 16;
+
 using Floats = Vector<float, LANES>;
 using Ints = Vector<int32_t, LANES>;
 using Shorts = Vector<int16_t, 2 * LANES>;
