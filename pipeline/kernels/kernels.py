@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.inference.backend import Backend
+from pipeline.kernels.executable import Executable
 from pipeline.kernels.formats import ActivationDtype, WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.packed_adapter import PackedAdapter
+from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
 
 
@@ -67,8 +69,19 @@ class Kernels(ABC):
         """A buffer for the input of matrices of that format."""
 
     @abstractmethod
+    def prepare(self, program: Program, tokens: int) -> Executable:
+        """Make a program ready for steps of so many tokens at most, as a rule."""
+
+    @abstractmethod
     def begin(self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> ForwardPass:
-        """What every layer of a forward pass shares."""
+        """What every layer of a forward pass shares.
+
+        Args:
+            batch: the tokens.
+            cosines: of each position's angles, fp32 (positions, head width / 2).
+            sines: the same shape.
+            pool: keys and values.
+        """
 
     @abstractmethod
     def fill(self, out: Activations, values: Tensor) -> None:

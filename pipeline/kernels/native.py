@@ -24,8 +24,10 @@ from pipeline.kernels.native_operands import (
     native_norms,
 )
 from pipeline.kernels.native_pool import NativePool
+from pipeline.kernels.native_program import NativeProgram
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.packed_adapter import PackedAdapter
+from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
 
 
@@ -90,6 +92,10 @@ class NativeKernels(Kernels):
     def activations(self, rows: int, columns: int, format: WeightFormat) -> NativeActivations:
         """Values, and room for them as the matrices want them."""
         return NativeActivations.of(rows, columns, format)
+
+    def prepare(self, program: Program, tokens: int) -> NativeProgram:
+        """Recorded once, with buffers for so many tokens."""
+        return NativeProgram(program, tokens, self._threads)
 
     def begin(
         self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool

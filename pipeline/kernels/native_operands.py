@@ -52,17 +52,18 @@ class NativeForwardPass(ForwardPass):
     @classmethod
     def of(cls, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Self:
         """Addresses of everything that the layers share; whether it fits is seen here, once."""
-        tensors = (batch.positions, batch.sequences, batch.block_table, cosines, sines)
-        kept = tuple(each.contiguous() for each in tensors)
-        for each in kept[:3]:
+        tables = (batch.positions, batch.sequences, batch.block_table, batch.outputs)
+        kept = tuple(each.contiguous() for each in (*tables, cosines, sines))
+        for each in kept[:4]:
             held(each, torch.int32, tuple(each.shape))
-        for each in kept[3:]:
+        for each in kept[4:]:
             held(each, torch.float32, tuple(cosines.shape))
         native = _FORWARD(
             *(each.data_ptr() for each in (*kept, pool.keys, pool.values)),
             *(len(batch.tokens), batch.block_table.shape[1]),
             *(pool.blocks, len(batch.block_table), len(pool.keys)),
-            *(each.numel() for each in (kept[3], pool.keys, pool.values)),
+            *(len(cosines), len(batch.outputs)),
+            *(each.numel() for each in (cosines, pool.keys, pool.values)),
         )
         bound().forward_fault(ctypes.byref(native))
         return cls(batch, cosines, sines, pool, native, _segments(batch.segments), kept)

@@ -71,7 +71,7 @@ class ForwardPass:
 
     Attributes:
         batch: the tokens.
-        cosines: fp32 (M, head width / 2).
+        cosines: of each position's angles, fp32 (positions, head width / 2).
         sines: the same shape.
         pool: keys and values.
     """

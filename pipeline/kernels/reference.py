@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.inference.backend import Backend, torch_backend
 from pipeline.kernels import layout
 from pipeline.kernels.formats import ActivationDtype, WeightFormat
+from pipeline.kernels.interpreter import InterpretedProgram
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
@@ -18,6 +19,7 @@ from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.lora_source import tensors
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.packed_adapter import PackedAdapter, pack_tensors
+from pipeline.kernels.program import Program
 from pipeline.kernels.quantise import quantised_activations
 from pipeline.kernels.token_batch import TokenBatch
 
@@ -64,6 +66,10 @@ class ReferenceKernels(Kernels):
     def activations(self, rows: int, columns: int, format: WeightFormat) -> Activations:
         """Values alone: what is to be quantised is quantised where it is used."""
         return Activations(format, torch.zeros(rows, columns), torch.empty(0, dtype=torch.uint8))
+
+    def prepare(self, program: Program, tokens: int) -> InterpretedProgram:
+        """Operation by operation."""
+        return InterpretedProgram(program, self)
 
     def begin(self, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> ForwardPass:
         """Nothing but the parts."""
@@ -121,8 +127,9 @@ class ReferenceKernels(Kernels):
         if norms is not None:
             queries.copy_(_rms_norm(queries, norms.query, norms.epsilon))
             keys.copy_(_rms_norm(keys, norms.key, norms.epsilon))
+        cosines, sines = (each[step.batch.positions, None] for each in (step.cosines, step.sines))
         for vectors in (queries, keys):
-            vectors.copy_(_rotated(vectors, step.cosines[:, None], step.sines[:, None]))
+            vectors.copy_(_rotated(vectors, cosines, sines))
         block, offset = _places(step)
         step.pool.keys[layer, block, :, :, offset] = keys
         step.pool.values[layer, block, :, offset, : heads.width] = values
@@ -164,7 +171,7 @@ def _rotated(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 def _split(qkv: Tensor, heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
     """Views (M, heads, width) of queries, keys and values."""
     sizes = [heads.queries, heads.keys, heads.keys]
-    whole = qkv[:, : sum(sizes) * heads.width].view(len(qkv), -1, heads.width)
+    whole = qkv[:, : sum(sizes) * heads.width].view(len(qkv), sum(sizes), heads.width)
     queries, keys, values = torch.split(whole, sizes, dim=1)
     return queries, keys, values
 

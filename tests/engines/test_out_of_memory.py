@@ -9,9 +9,8 @@ from peft import PeftModel
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
-from pipeline.engines.multilora import decoder, engine, kv_cache, lora
+from pipeline.engines.multilora import embedding, engine, kv_cache, lora
 from pipeline.engines.multilora.settings import MultiloraSettings
-from pipeline.engines.multilora.workspace import Workspace
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers import lora_delta
 from pipeline.engines.transformers.merged import MergedSettings
@@ -19,7 +18,7 @@ from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.inference.events import Finished, FinishReason
 from pipeline.inference.token_sampler import TokenSampler
-from pipeline.kernels import native
+from pipeline.kernels import native, native_program
 
 NAMES = ["sql", "verse", None, "json", "sql", "csv"]
 TIGHT = {"kv_tokens": 512, "max_batch_size": 3, "prefill_tokens": 16, "adapter_memory_mb": 1.6}
@@ -41,12 +40,9 @@ PLACES = {
         "prefetch": (AdapterCache, "prefetch"),
         "adapter": (lora.LoadPlan, "load"),
         "batch": (engine, "assemble"),
-        "workspace": (Workspace, "of"),
         "begin": (native.NativeKernels, "begin"),
-        "linear": (native.NativeKernels, "linear"),
-        "attend": (native.NativeKernels, "attend"),
-        "add_lora": (native.NativeKernels, "add_lora"),
-        "logits": (decoder.Decoder, "_logits"),
+        "embedding": (embedding.Embedding, "__getitem__"),
+        "step": (native_program.NativeProgram, "run"),
         "sample": (TokenSampler, "sample"),
         "detokenize": (Intake, "text"),
     },

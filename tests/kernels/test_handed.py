@@ -239,6 +239,7 @@ def test_the_interface_itself_takes_no_null():
         ("kernel_attend", (None, None, 1, 1, None, 0, None, 0, None)),
         ("kernel_add_lora", (None, None, None, 1, 0, None, 1, 1)),
         ("adapter_read", (0, None, 1, 1, None, 8)),
+        ("kernel_step", (None, None, None, None, 0)),
     ):
         with pytest.raises(ValueError, match=name):
             getattr(library, name)(*arguments)

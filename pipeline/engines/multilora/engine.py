@@ -52,8 +52,9 @@ class Multilora(ContinuousEngine, CachingEngine):
         settings, serving = self.settings, self.serving
         torch.set_num_threads(serving.threads)
         kernels = kernels_for(serving.threads, settings.kernels)
+        tokens = settings.prefill_tokens + settings.max_batch_size
         self._decoder = Decoder.load(
-            serving.checkpoint, settings.precision, kernels, settings.activations
+            serving.checkpoint, settings.precision, kernels, settings.activations, tokens
         )
         model, places = serving.checkpoint.config, settings.max_batch_size
         self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))

@@ -12,6 +12,7 @@ constexpr int KV_BLOCK = 16;      // positions of a block of keys and values
 constexpr int GATE_CHUNK = 512;   // columns of a token that are gated at a time
 constexpr int MAX_CHUNKS = 1048576;  // of a loop, see thread_pool.h
 constexpr int MAX_PARTS = 3;      // projections of a site
+constexpr int MAX_BUFFERS = 32;   // of a program
 
 // How the weights of a matrix are stored, and what becomes of the activations that meet them. Where
 // `block_scale_bits` isn't 0 a group's scale is a sub-scale: a whole share, in 127ths, of the block's.
@@ -63,10 +64,12 @@ struct HeadNormWeights {
 // What every layer of a forward pass shares.
 struct Forward {
     const int32_t *positions, *sequences, *block_table;
-    const float *cosines, *sines;
-    float *keys, *values;  // the pool
+    const int32_t* outputs;        // tokens whose logits are wanted
+    const float *cosines, *sines;  // of each position's angles
+    float *keys, *values;          // the pool
     int64_t tokens, table_width, blocks;
     int64_t rows, layers;                    // of the table, of the pool
+    int64_t turned, wanted;                  // positions that have angles, outputs
     int64_t angles, keys_size, values_size;  // numbers in the buffers
 };
 
@@ -85,6 +88,43 @@ struct LoraSegment {
     const LoraSite* sites;
     int64_t format, start, stop;  // its number among ADAPTER_FORMATS; tokens of the batch
     int64_t size, count;          // bytes of the data, rows of the table of sites
+};
+
+// What the operations of a program read and write, for as many rows as a step has tokens, or outputs.
+struct Buffer {
+    Input input;     // `tokens` is set for each step; `packed` is null where no matrix reads it
+    int of_outputs;  // 1 for a row for each output, 0 for one for each token
+};
+
+// An operation of a program; `x`, `added` and `out` are numbers of buffers. program.py tells what each
+// kind does, program.cpp which of the fields it uses.
+struct Operation {
+    int kind, x, added, out;
+    int64_t place;          // the layer; of an adapter's product the site, counted through the layers
+    int64_t rows, columns;  // of a matrix
+    const void* weights;    // of a matrix, or of a norm
+    int64_t size;           // their bytes, or numbers
+    const float* bias;      // of whole panels, or null
+    int64_t window;         // positions that attention sees, 0 for all
+    float number;           // epsilon, or factor, or cap
+    HeadShape heads;
+    HeadNormWeights norms;
+};
+constexpr int OP_NORM = 0;
+constexpr int OP_LINEAR = 1;
+constexpr int OP_ADD_LORA = 2;
+constexpr int OP_ROTATE_AND_STORE = 3;
+constexpr int OP_ATTEND = 4;
+constexpr int OP_GATE = 5;
+constexpr int OP_SCALE = 6;
+constexpr int OP_CAP = 7;
+constexpr int OP_TAKE_OUTPUTS = 8;
+
+// What a step computes, recorded once a model.
+struct Program {
+    const Buffer* buffers;
+    const Operation* operations;
+    int64_t buffer_count, count;
 };
 
 // An adapter's tensor: where it lies in its file, and where its rows go. `first` counts rows of the
@@ -127,6 +167,9 @@ Fault kernel_add_lora(
     ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width, int64_t size);
 Fault forward_fault(const Forward* forward);
+Fault kernel_step(
+    ThreadPool* pool, const Program* program, const Forward* forward, const LoraSegment* segments,
+    int64_t count);
 Fault adapter_read(
     int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out,
     int64_t size);

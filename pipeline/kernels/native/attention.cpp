@@ -143,8 +143,9 @@ void rotate_and_store(
     const HeadShape& heads, const HeadNormWeights& norms) {
     pool.run(forward.tokens, [&](uint32_t token) {
         float* head = qkv + token * width;
-        const float* cosines = forward.cosines + token * (heads.width / 2);
-        const float* sines = forward.sines + token * (heads.width / 2);
+        const int64_t position = forward.positions[token], at = position % KV_BLOCK;
+        const float* cosines = forward.cosines + position * (heads.width / 2);
+        const float* sines = forward.sines + position * (heads.width / 2);
         for (int64_t h = 0; h < heads.queries + heads.keys; ++h, head += heads.width) {
             const float* weight = h < heads.queries ? norms.query : norms.key;
             if (weight) rms_norm(head, weight, norms.epsilon, heads.width, head);
@@ -152,7 +153,6 @@ void rotate_and_store(
         }
         const float* keys = head - heads.keys * heads.width;
         const float* values = head;
-        const int64_t position = forward.positions[token], at = position % KV_BLOCK;
         for (int64_t h = 0; h < heads.keys; ++h) {
             const Place to = block_of(forward, layer, block_of_token(forward, token, position), heads, h);
             for (int64_t i = 0; i < heads.width; ++i)

@@ -64,3 +64,19 @@ void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& ou
         pack_input(out, token, first, last);
     });
 }
+
+void scale(float* x, float factor, int64_t columns) {
+    int64_t i = 0;
+    for (; i + LANES <= columns; i += LANES) store(x + i, load<Floats>(x + i) * factor);
+    for (; i < columns; ++i) x[i] *= factor;
+}
+
+// limit · tanh(x / limit): 1 − 2 / (e²ˣ + 1) is within 10⁻⁷ of tanh.
+void cap(float* x, float limit, int64_t columns) {
+    auto capped = [=](Floats v) {
+        return limit - 2 * limit / (exponential(v * (2 / limit)) + 1.0f);
+    };
+    int64_t i = 0;
+    for (; i + LANES <= columns; i += LANES) store(x + i, capped(load<Floats>(x + i)));
+    for (; i < columns; ++i) x[i] = capped(broadcast(x[i]))[0];
+}

@@ -50,8 +50,12 @@ inline Fault fault_of(const Forward* forward) {
     if (!forward) return "no step";
     if (!is_count(forward->tokens, MAX_CHUNKS - 1) || !is_count(forward->table_width, MAX_CHUNKS) ||
         !is_count(forward->rows, MAX_CHUNKS) || !is_count(forward->layers, MAX_CHUNKS) ||
-        !is_count(forward->blocks))
+        !is_count(forward->blocks) || !is_count(forward->turned) || !is_count(forward->wanted, MAX_CHUNKS - 1))
         return "a step of impossible size";
+    if (forward->wanted && !forward->outputs) return "a step without its outputs";
+    for (int64_t i = 0; i < forward->wanted; ++i)
+        if (forward->outputs[i] < 0 || forward->outputs[i] >= forward->tokens)
+            return "an output beyond the tokens";
     if (forward->tokens == 0) return nullptr;
     if (!forward->positions || !forward->sequences || !forward->block_table || !forward->cosines || !forward->sines)
         return "a step without its tables";
@@ -59,6 +63,7 @@ inline Fault fault_of(const Forward* forward) {
         const int64_t row = forward->sequences[token], position = forward->positions[token];
         if (row < 0 || row >= forward->rows || position < 0 || position / KV_BLOCK >= forward->table_width)
             return "a token beyond the table of blocks";
+        if (position >= forward->turned) return "a token beyond the angles";
     }
     for (int64_t i = 0; i < forward->rows * forward->table_width; ++i)
         if (forward->block_table[i] < 0 || forward->block_table[i] >= forward->blocks)
@@ -76,7 +81,7 @@ inline Fault attention_fault(
     if (!is_count(width) || width < (heads->queries + 2 * heads->keys) * heads->width ||
         !holds(qkv, size, forward->tokens * width))
         return "queries, keys and values of another size than their heads'";
-    if (forward->angles != forward->tokens * (heads->width / 2)) return "angles for other heads";
+    if (forward->angles != forward->turned * (heads->width / 2)) return "angles for other heads";
     const int64_t vectors = forward->layers * forward->blocks * heads->keys * KV_BLOCK;
     if (forward->tokens && (!forward->keys || !forward->values)) return "no pool of keys and values";
     if (forward->keys_size != vectors * heads->width || forward->values_size != vectors * padded_width(*heads))

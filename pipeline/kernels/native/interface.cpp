@@ -1,14 +1,40 @@
 // The kernels as plain C functions, as abi.h declares them: each looks at what it was handed first.
 #include <exception>
 
-#include "handed.h"
 #include "isa.h"
+#include "operations.h"
 
 #if defined(__clang__)
 #define COMPILER __VERSION__
 #else
 #define COMPILER "GCC " __VERSION__
 #endif
+
+namespace {
+
+// One operation by itself, or a step of them.
+template <class Operands>
+Fault perform(ThreadPool* pool, const Operands& operands) {
+    if (Fault fault = operands.fault()) return fault;
+    try {
+        operands.run(*pool);
+    } catch (const std::bad_alloc&) {
+        return OUT_OF_MEMORY;
+    }
+    return nullptr;
+}
+
+struct WholeStep {
+    const Program* program;
+    const Forward* forward;
+    const LoraSegment* segments;
+    int64_t count;
+
+    Fault fault() const { return step_fault(program, forward, segments, count); }
+    void run(ThreadPool& pool) const { run_step(pool, *program, *forward, segments, count); }
+};
+
+}  // namespace
 
 extern "C" {
 
@@ -61,84 +87,46 @@ Fault kernel_pack(
 Fault kernel_linear(
     ThreadPool* pool, const Input* x, const uint8_t* weights, const float* bias, int64_t rows,
     int64_t columns, float* out, int64_t size) {
-    if (Fault fault = fault_of(x)) return fault;
-    if (columns != x->columns) return "activations for a matrix of another width";
-    if (!weights || !is_count(rows, PANEL * MAX_CHUNKS)) return "no matrix";
-    const Gemm gemm{weights, bias, x->packed, out, x->tokens, rows, columns};
-    if (!holds(out, size, x->tokens * gemm.width())) return "an output of fewer than whole panels";
-    multiply(*pool, x->format, gemm);
-    return nullptr;
+    return perform(pool, Linear{x, weights, bias, rows, columns, out, size});
 }
 
 Fault kernel_norm(
     ThreadPool* pool, float* residual, int64_t size, const float* delta, int64_t delta_width,
     int64_t delta_size, const float* weight, int64_t weight_size, float epsilon, const Input* out) {
-    if (Fault fault = fault_of(out)) return fault;
-    if (!holds(residual, size, out->tokens * out->columns)) return "a residual of another size";
-    if (delta && (delta_width < out->columns || !is_count(delta_width) ||
-                  !holds(delta, delta_size, out->tokens * delta_width)))
-        return "what is added to the residual is of another size";
-    if (weight_size != out->columns || !holds(weight, weight_size, out->columns))
-        return "a norm of another width";
-    norm(*pool, residual, delta, delta_width, weight, epsilon, *out);
-    return nullptr;
+    return perform(
+        pool, Norm{residual, size, delta, delta_width, delta_size, weight, weight_size, epsilon, out});
 }
 
 Fault kernel_gate(
     ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, const Input* out) {
-    if (Fault fault = fault_of(out)) return fault;
-    if (!is_count(width) || width < 2 * out->columns || !holds(gate_up, size, out->tokens * width))
-        return "gate and up of another width";
-    if (out->tokens * (out->columns / GATE_CHUNK + 1) >= MAX_CHUNKS) return "too many tokens to gate";
-    gate(*pool, gate_up, width, *out);
-    return nullptr;
+    return perform(pool, Gate{gate_up, width, size, out});
 }
 
 Fault kernel_pack_input(ThreadPool* pool, const Input* input) {
-    if (Fault fault = fault_of(input)) return fault;
-    pool->run(input->tokens, [&](uint32_t token) { pack_input(*input, token); });
-    return nullptr;
+    return perform(pool, PackInput{input});
 }
 
 Fault kernel_rotate_and_store(
     ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward, int64_t layer,
     const HeadShape* heads, const HeadNormWeights* norms) {
-    if (Fault fault = attention_fault(forward, layer, heads, qkv, width, size)) return fault;
-    if (!norms || ((norms->query || norms->key) && norms->width != heads->width))
-        return "norms for heads of another width";
-    rotate_and_store(*pool, qkv, width, *forward, layer, *heads, *norms);
-    return nullptr;
+    return perform(pool, RotateAndStore{qkv, width, size, forward, layer, heads, norms});
 }
 
 Fault kernel_attend(
     ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Forward* forward,
     int64_t layer, const HeadShape* heads, int64_t window, const Input* out) {
-    if (Fault fault = attention_fault(forward, layer, heads, qkv, width, size)) return fault;
-    if (Fault fault = fault_of(out)) return fault;
-    if (out->tokens != forward->tokens || out->columns != heads->queries * heads->width)
-        return "an output for other heads";
-    if (window < 0) return "a window that sees nothing";
-    attend(*pool, qkv, width, *forward, layer, *heads, window, *out);
-    return nullptr;
+    return perform(pool, Attend{qkv, width, size, forward, layer, heads, window, out});
 }
 
 Fault kernel_add_lora(
     ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width, int64_t size) {
-    if (Fault fault = fault_of(x)) return fault;
-    if (!is_count(count) || (count && !segments)) return "no segments";
-    if (!is_count(width) || !holds(out, size, x->tokens * width)) return "an output of another size";
-    for (int64_t i = 0; i < count; ++i) {
-        const LoraSegment& each = segments[i];
-        if (each.start < 0 || each.start > each.stop || each.stop > x->tokens)
-            return "a segment beyond the tokens";
-        if (Fault fault = segment_fault(each, site, x->columns, width)) return fault;
-    }
-    try {
-        add_lora(*pool, *x, segments, count, site, out, width);
-    } catch (const std::bad_alloc&) {
-        return OUT_OF_MEMORY;
-    }
-    return nullptr;
+    return perform(pool, AddLora{x, segments, count, site, out, width, size});
+}
+
+Fault kernel_step(
+    ThreadPool* pool, const Program* program, const Forward* forward, const LoraSegment* segments,
+    int64_t count) {
+    return perform(pool, WholeStep{program, forward, segments, count});
 }
 }

@@ -16,6 +16,9 @@ void norm(
     const float* weight, float epsilon, const Input& out);
 void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& out);
 
+void scale(float* x, float factor, int64_t columns);
+void cap(float* x, float limit, int64_t columns);
+
 // Width of a head in the pool of values.
 inline int64_t padded_width(const HeadShape& heads) { return pieces_of(heads.width, UNIT) * UNIT; }
 
@@ -35,3 +38,9 @@ void add_lora(
 int64_t multiply_only(ThreadPool& pool, int bits, int64_t pieces, int64_t rounds);
 void read_only(
     ThreadPool& pool, const uint8_t* data, int64_t size, int64_t pieces, bool ask_ahead);
+
+Fault step_fault(
+    const Program* program, const Forward* forward, const LoraSegment* segments, int64_t count);
+void run_step(
+    ThreadPool& pool, const Program& program, const Forward& forward, const LoraSegment* segments,
+    int64_t count);

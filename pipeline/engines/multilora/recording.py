@@ -1,0 +1,110 @@
+"""What a step of a Llama-like decoder computes, as a list of operations.
+
+What another family computes beyond that is an operation more here, where its configuration says
+so: see docs/families.md.
+"""
+
+from collections.abc import Iterator
+
+from pipeline.engines.multilora.packing import PackedLayer, PackedModel
+from pipeline.engines.multilora.sites import SITES
+from pipeline.kernels.formats import PANEL
+from pipeline.kernels.layout import panels
+from pipeline.kernels.operands import Heads
+from pipeline.kernels.program import (
+    AddLora,
+    Attend,
+    Buffer,
+    Cap,
+    Gate,
+    Linear,
+    Norm,
+    Operation,
+    Program,
+    RotateAndStore,
+    Scale,
+    TakeOutputs,
+)
+from pipeline.models.config import ModelConfig
+
+QKV, OUTPUT, GATE_UP, DOWN = range(len(SITES))
+
+
+def record(shape: ModelConfig, model: PackedModel) -> Program:
+    """The program of a model: all its layers, then the logits of the outputs."""
+    return Program(
+        buffers=_buffers(shape, model),
+        operations=[
+            *(each for index in range(shape.layers) for each in _layer(index, shape, model)),
+            *_head(shape, model),
+        ],
+        given="residual",
+        result="logits",
+    )
+
+
+def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
+    queries = shape.heads * shape.head_dim
+    matrices = model.layers[0].matrices
+
+    def read_by(site: int, columns: int) -> Buffer:
+        return Buffer(columns, matrices[site].format)
+
+    def written_by(columns: int) -> Buffer:
+        return Buffer(panels(columns) * PANEL)
+
+    return {
+        "residual": Buffer(shape.hidden),
+        "normed": read_by(QKV, shape.hidden),
+        "qkv": written_by(matrices[QKV].rows),
+        "attended": read_by(OUTPUT, queries),
+        "gate_up": written_by(2 * shape.intermediate),
+        "gated": read_by(DOWN, shape.intermediate),
+        "delta": written_by(shape.hidden),
+        "last": Buffer(shape.hidden, of_outputs=True),
+        "last_delta": Buffer(shape.hidden, of_outputs=True),
+        "last_normed": Buffer(shape.hidden, model.head.format, of_outputs=True),
+        "logits": Buffer(panels(shape.vocabulary) * PANEL, of_outputs=True),
+    }
+
+
+def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
+    layer, scales = model.layers[index], shape.scales
+    heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
+    before = None if index == 0 else "delta"
+    yield Norm("residual", before, layer.attention_norm, shape.epsilon, "normed")
+    yield from _multiply(index, QKV, layer, "normed", "qkv")
+    if scales.attention is not None:
+        factor = scales.attention * shape.head_dim**0.5
+        yield from _scale("qkv", shape.heads * shape.head_dim, factor)
+    yield RotateAndStore("qkv", index, heads, layer.head_norms)
+    yield Attend("qkv", index, heads, shape.windows[index], "attended")
+    yield from _multiply(index, OUTPUT, layer, "attended", "delta")
+    yield from _scale("delta", shape.hidden, scales.residual)
+    yield Norm("residual", "delta", layer.feed_forward_norm, shape.epsilon, "normed")
+    yield from _multiply(index, GATE_UP, layer, "normed", "gate_up")
+    yield Gate("gate_up", "gated")
+    yield from _multiply(index, DOWN, layer, "gated", "delta")
+    yield from _scale("delta", shape.hidden, scales.residual)
+
+
+def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
+    """Of the wanted rows alone; the last block's output is still to be added to them."""
+    yield TakeOutputs("residual", "last")
+    yield TakeOutputs("delta", "last_delta")
+    yield Norm("last", "last_delta", model.final_norm, shape.epsilon, "last_normed")
+    yield Linear("last_normed", model.head, "logits")
+    yield from _scale("logits", shape.vocabulary, 1 / shape.scales.logits)
+    if (cap := shape.scales.logits_cap) is not None:
+        yield Cap("logits", shape.vocabulary, cap)
+
+
+def _multiply(index: int, site: int, layer: PackedLayer, x: str, out: str) -> Iterator[Operation]:
+    yield Linear(x, layer.matrices[site], out)
+    yield AddLora(x, index * len(SITES) + site, out)
+
+
+def _scale(out: str, columns: int, factor: float) -> Iterator[Operation]:
+    """In the families that have such a scale."""
+    if factor != 1.0:
+        yield Scale(out, columns, factor)

@@ -1,0 +1,72 @@
+"""A program executed operation by operation, on buffers that are made for the step."""
+
+import torch
+from torch import Tensor
+
+from pipeline.kernels import program as operations
+from pipeline.kernels.executable import Executable
+from pipeline.kernels.kernels import Kernels
+from pipeline.kernels.operands import Activations, ForwardPass
+from pipeline.kernels.program import Buffer, Operation, Program
+
+
+class InterpretedProgram(Executable):
+    """Slow, and says what a program means."""
+
+    def __init__(self, program: Program, kernels: Kernels) -> None:
+        """Ready at once.
+
+        Args:
+            program: what a step computes.
+            kernels: of which each operation is one call.
+        """
+        self._program, self._kernels = program, kernels
+
+    def run(self, step: ForwardPass, given: Tensor) -> Tensor:
+        """Each operation in turn."""
+        buffers = {name: self._buffer(each, step) for name, each in self._program.buffers.items()}
+        values = {
+            name: each.values if isinstance(each, Activations) else each
+            for name, each in buffers.items()
+        }
+        inputs = {name: each for name, each in buffers.items() if isinstance(each, Activations)}
+        values[self._program.given].copy_(given)
+        for operation in self._program.operations:
+            self._perform(operation, step, inputs, values)
+        return values[self._program.result]
+
+    def _buffer(self, buffer: Buffer, step: ForwardPass) -> Activations | Tensor:
+        rows = len(step.batch.outputs if buffer.of_outputs else step.batch.tokens)
+        if buffer.format is None:
+            return torch.zeros(rows, buffer.columns)
+        return self._kernels.activations(rows, buffer.columns, buffer.format)
+
+    def _perform(
+        self,
+        operation: Operation,
+        step: ForwardPass,
+        inputs: dict[str, Activations],
+        values: dict[str, Tensor],
+    ) -> None:
+        """One operation; `inputs` are the buffers that matrices read, `values` all of them."""
+        kernels = self._kernels
+        match operation:
+            case operations.Norm(x, added, weight, epsilon, out):
+                delta = None if added is None else values[added]
+                kernels.norm(values[x], delta, weight, epsilon, inputs[out])
+            case operations.Linear(x, matrix, out):
+                kernels.linear(inputs[x], matrix, values[out])
+            case operations.AddLora(x, site, out):
+                kernels.add_lora(inputs[x], step, site, values[out])
+            case operations.RotateAndStore(x, layer, heads, norms):
+                kernels.rotate_and_store(values[x], step, layer, heads, norms)
+            case operations.Attend(x, layer, heads, window, out):
+                kernels.attend(values[x], step, layer, heads, window, inputs[out])
+            case operations.Gate(x, out):
+                kernels.gate(values[x], inputs[out])
+            case operations.Scale(out, columns, factor):
+                values[out][:, :columns] *= factor
+            case operations.Cap(out, columns, limit):
+                values[out][:, :columns].div_(limit).tanh_().mul_(limit)
+            case operations.TakeOutputs(x, out):
+                values[out].copy_(values[x][step.batch.outputs])

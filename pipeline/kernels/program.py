@@ -1,0 +1,139 @@
+"""What a step computes, as data: operations in their order, and the buffers between them.
+
+A program is recorded once a model. Every kind of kernels executes the same list: the native ones
+in one call a step, the reference operation by operation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pipeline.kernels.formats import WeightFormat
+from pipeline.kernels.layout import Matrix
+from pipeline.kernels.operands import HeadNorms, Heads
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """What operations read and write: a row for each token of a step, or for each output.
+
+    Attributes:
+        columns: fp32 numbers of a row; whole panels where a matrix writes it.
+        format: of the matrices that read it; None where none does.
+        of_outputs: whether it has a row for each output.
+    """
+
+    columns: int
+    format: WeightFormat | None = None
+    of_outputs: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Norm:
+    """Adds `added`, if any, to `x`; `out` becomes its RMS norm."""
+
+    x: str
+    added: str | None
+    weight: Tensor
+    epsilon: float
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """`out` becomes `x` times the matrix, plus its bias."""
+
+    x: str
+    matrix: Matrix
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class AddLora:
+    """Adds to `out` what each token's adapter makes of `x`.
+
+    `site` counts the sites of all layers.
+    """
+
+    x: str
+    site: int
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class RotateAndStore:
+    """Turns the queries and keys of `x` by their positions; puts keys and values into the pool."""
+
+    x: str
+    layer: int
+    heads: Heads
+    norms: HeadNorms | None
+
+
+@dataclass(frozen=True, eq=False)
+class Attend:
+    """`out` becomes each token's attention over its sequence, or over a window of it.
+
+    `x` has its queries.
+    """
+
+    x: str
+    layer: int
+    heads: Heads
+    window: int | None
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """`out` becomes silu of the first columns of `x` times as many that follow."""
+
+    x: str
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Multiplies the first `columns` of `out`."""
+
+    out: str
+    columns: int
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Cap:
+    """`out` becomes limit · tanh(out / limit), in its first `columns`."""
+
+    out: str
+    columns: int
+    limit: float
+
+
+@dataclass(frozen=True, eq=False)
+class TakeOutputs:
+    """`out` becomes the rows of `x` that are outputs of the step."""
+
+    x: str
+    out: str
+
+
+Operation = Norm | Linear | AddLora | RotateAndStore | Attend | Gate | Scale | Cap | TakeOutputs
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What one step computes.
+
+    Attributes:
+        buffers: by the name that operations use.
+        operations: in the order of computation.
+        given: the buffer that is filled before the first of them.
+        result: the buffer that is read after the last, which has a row for each output.
+    """
+
+    buffers: Mapping[str, Buffer]
+    operations: Sequence[Operation]
+    given: str
+    result: str
