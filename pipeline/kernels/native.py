@@ -161,7 +161,7 @@ class NativeKernels(Kernels):
         window: int | None,
         out: Activations,
     ) -> None:
-        """A token and a key head at a time; query heads that share it read it together."""
+        """By tiles of neighbouring tokens; query heads that share a key head read it together."""
         self._library.kernel_attend(
             *(self._pool, *_rows(qkv), _seen(step), layer),
             *(byref(native_heads(heads)), window or 0, _seen(out)),

@@ -170,9 +170,10 @@ def step_of(tokens, segments):
 def test_attention_over_the_pool(data):
     keys, group = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 9))
     heads = Heads(keys * group, keys, 2 * data.draw(st.integers(1, 40)))
-    lengths = data.draw(st.lists(st.integers(1, 70), min_size=1, max_size=4))
-    chunks = [data.draw(st.integers(1, min(length, 9))) for length in lengths]
-    window = data.draw(st.one_of(st.none(), st.integers(1, 40)))
+    length = st.one_of(st.integers(1, 70), st.integers(250, 1400))
+    lengths = data.draw(st.lists(length, min_size=1, max_size=4))
+    chunks = [data.draw(st.integers(1, min(length, 20))) for length in lengths]
+    window = data.draw(st.one_of(st.none(), st.integers(1, 40), st.integers(200, 700)))
     normed = data.draw(st.booleans())
     generator = torch.manual_seed(data.draw(SEEDS))
     blocks = [-(-length // 16) for length in lengths]

@@ -1,183 +1,109 @@
-// Attention over the paged pool of keys and values, (layers, blocks, kv heads, ...) each: keys
-// transposed, (head width, 16 positions), so that 16 scores of a head are a unit's vectors; values
-// (16 positions, padded head width), so that 16 outputs are. Query heads of a group are a tile's tokens.
-#include <algorithm>
+// Attention over the paged pool: the tokens of a tile read keys and values together.
 #include <cmath>
-#include <limits>
 #include <vector>
 
+#include "attention_span.h"
+#include "attention_work.h"
 #include "kernels.h"
-#include "tiles.h"
 
 namespace {
 
-struct Place {
-    float *keys, *values;
-};
+constexpr int64_t TILE_ROWS = 64;
 
-static_assert(KV_BLOCK == UNIT);
+class Attention {
+public:
+    // `qkv` has rows of `stride` numbers.
+    Attention(
+        const float* qkv, int64_t stride, const KvLayer& pool, int64_t window, const Input& out)
+        : qkv_(qkv), stride_(stride), pool_(pool), heads_(pool.heads), out_(out),
+          group_(heads_.queries / heads_.keys), width_(padded_width(heads_)),
+          works_(pool.forward, heads_, TILE_ROWS, window),
+          partials_(works_.partials() * Partial::size(group_, width_)) {}
 
-int64_t block_of_token(const Forward& forward, int64_t token, int64_t position) {
-    return forward.block_table[forward.sequences[token] * forward.table_width + position / KV_BLOCK];
-}
+    int64_t items() const { return works_.items(); }
 
-Place block_of(const Forward& forward, int64_t layer, int64_t block, const HeadShape& heads, int64_t head) {
-    const int64_t at = (layer * forward.blocks + block) * heads.keys + head;
-    return {
-        forward.keys + at * heads.width * KV_BLOCK, forward.values + at * padded_width(heads) * KV_BLOCK};
-}
-
-void rotate(float* head, int64_t width, const float* cosines, const float* sines) {
-    const int64_t half = width / 2;
-    int64_t i = 0;
-    for (; i + LANES <= half; i += LANES) {
-        const Floats a = load<Floats>(head + i), b = load<Floats>(head + half + i);
-        const Floats cosine = load<Floats>(cosines + i), sine = load<Floats>(sines + i);
-        store(head + i, a * cosine - b * sine);
-        store(head + half + i, b * cosine + a * sine);
-    }
-    for (; i < half; ++i) {
-        const float a = head[i], b = head[half + i];
-        head[i] = a * cosines[i] - b * sines[i];
-        head[half + i] = b * cosines[i] + a * sines[i];
-    }
-}
-
-// One token's query heads that share a key head, over the positions it sees.
-struct Query {
-    const Forward& forward;
-    const HeadShape& heads;
-    int64_t layer, token, key_head, first, last;  // first and last position, inclusive
-    const float* queries;                         // (group, width)
-
-    int64_t first_block() const { return first / KV_BLOCK; }
-    int64_t blocks() const { return last / KV_BLOCK - first_block() + 1; }
-    Place block(int64_t number) const {
-        const int64_t position = (first_block() + number) * KV_BLOCK;
-        return block_of(forward, layer, block_of_token(forward, token, position), heads, key_head);
-    }
-
-    // Apart from its caller, which would take registers from the loops.
-    template <int T>
-    __attribute__((noinline)) void run(float* scores, float* out) const {
-        const int64_t length = blocks() * KV_BLOCK;
-        score<T>(scores, length);
-        float inverse[T];
-        for (int t = 0; t < T; ++t) inverse[t] = softmax(scores + t * length, length);
-        for (int64_t column = 0; column < heads.width; column += UNIT)
-            mix<T>(scores, length, inverse, column, out);
-    }
-
-    template <int T>
-    void score(float* scores, int64_t length) const {
-        const Floats scale = broadcast(1 / std::sqrt((float)heads.width));
-        for (int64_t number = 0; number < blocks(); ++number, scores += KV_BLOCK) {
-            const float* keys = block(number).keys;
-            Accumulators<Unit, T> accumulators;
-            for (int64_t i = 0; i < heads.width; ++i, keys += KV_BLOCK)
-                accumulators.add(load_unit(keys), queries + i, heads.width);
-            accumulators.each([&](int t, Unit sum) {
-                sum.each([&](int at, Floats part) {
-                    store(scores + t * length + at, part * scale);
-                });
-            });
+    void compute(int64_t item) {
+        const Work& work = works_.of_item(item);
+        const int64_t key_head = (item - work.first_item) / work.pieces;
+        const int64_t first = (item - work.first_item) % work.pieces * work.run;
+        const int64_t rows = work.tile.tokens * group_;
+        thread_local std::vector<float> scratch;
+        const int64_t size = Partial::size(rows, width_);
+        const int64_t wanted = rows * (heads_.width + SpanAttention::STRIDE) + 2 * size;
+        if ((int64_t)scratch.size() < wanted) scratch.resize(wanted);
+        float* scores = scratch.data() + rows * heads_.width;
+        float* results = scores + rows * SpanAttention::STRIDE;
+        scale_queries(work.tile, key_head, scratch.data());
+        const Partial whole = Partial::at(results, rows, width_);
+        const Partial next = Partial::at(results + size, rows, width_);
+        for (int64_t span = first; span < std::min(first + work.run, work.tile.spans()); ++span) {
+            const SpanAttention attention(
+                pool_, work.tile, key_head, group_, (work.tile.first_span() + span) * SPAN, scratch.data(), scores);
+            if (work.is_cut()) {
+                attention.run(partial(work, key_head, span));
+            } else {
+                attention.run(span ? next : whole);
+                for (int64_t row = 0; span && row < rows; ++row) whole.merge(row, next);
+            }
         }
-        hide<T>(scores - length, length);
+        if (!work.is_cut())
+            for (int64_t token = 0; token < work.tile.tokens; ++token)
+                finish(whole, token * group_, work.tile.token + token, key_head);
     }
 
-    // Positions of the outer blocks that the token doesn't see.
-    template <int T>
-    void hide(float* scores, int64_t length) const {
-        const int64_t start = first_block() * KV_BLOCK;
-        for (int t = 0; t < T; ++t, scores += length) {
-            std::fill(scores, scores + (first - start), -std::numeric_limits<float>::infinity());
-            std::fill(
-                scores + (last + 1 - start), scores + length,
-                -std::numeric_limits<float>::infinity());
+    // Of a token whose spans were shared out, in their order.
+    void merge(int64_t token) {
+        const Work& work = works_.of_token(token);
+        for (int64_t key_head = 0; work.is_cut() && key_head < heads_.keys; ++key_head) {
+            const Partial whole = partial(work, key_head, 0);
+            for (int64_t span = 1; span < work.tile.spans(); ++span)
+                for (int64_t row = 0; row < group_; ++row) whole.merge(row, partial(work, key_head, span));
+            finish(whole, 0, token, key_head);
         }
     }
 
-    // Leaves exponentials, zeros where hidden; returns one over their sum.
-    static float softmax(float* scores, int64_t length) {
-        Floats largest = load<Floats>(scores);
-        for (int64_t i = LANES; i < length; i += LANES) largest = maximum(largest, load<Floats>(scores + i));
-        const Floats shift = broadcast(maximum_of(largest));
-        Floats sum{};
-        for (int64_t i = 0; i < length; i += LANES) {
-            const Floats weight = exponential(load<Floats>(scores + i) - shift);
-            store(scores + i, weight);
-            sum += weight;
-        }
-        return 1 / sum_of(sum);
+private:
+    Partial partial(const Work& work, int64_t key_head, int64_t span) {
+        const int64_t number = work.first_partial + key_head * work.tile.spans() + span;
+        return Partial::at(partials_.data() + number * Partial::size(group_, width_), group_, width_);
     }
 
-    // Only of the positions that the token sees: zero times what a former owner left in a block is no
-    // zero if that was infinite.
-    template <int T>
-    void mix(
-        const float* weights, int64_t length, const float* inverse, int64_t column,
-        float* out) const {
-        Accumulators<Unit, T> accumulators;
-        const int64_t padded = padded_width(heads);
-        for (int64_t number = 0; number < blocks(); ++number) {
-            const int64_t start = (first_block() + number) * KV_BLOCK;
-            const int64_t begin = std::max<int64_t>(0, first - start);
-            const int64_t end = std::min<int64_t>(KV_BLOCK, last + 1 - start);
-            const float* values = block(number).values + begin * padded + column;
-            for (int64_t at = begin; at < end; ++at, values += padded)
-                accumulators.add(load_unit(values), weights + number * KV_BLOCK + at, length);
+    void scale_queries(const Tile& tile, int64_t key_head, float* to) const {
+        const float scale = 1 / std::sqrt((float)heads_.width);
+        for (int64_t token = 0; token < tile.tokens; ++token) {
+            const float* from = qkv_ + (tile.token + token) * stride_ + key_head * group_ * heads_.width;
+            for (int64_t i = 0; i < group_ * heads_.width; ++i) *to++ = from[i] * scale;
         }
-        const int64_t count = std::min<int64_t>(UNIT, heads.width - column);
-        accumulators.each([&](int t, Unit sum) {
-            float result[UNIT];
-            sum.each([&](int row, Floats part) { store(result + row, part * inverse[t]); });
-            std::copy_n(result, count, out + t * heads.width + column);
-        });
     }
+
+    // A token's rows, from the first on, go to their place in the output.
+    void finish(const Partial& from, int64_t first, int64_t token, int64_t key_head) const {
+        float* to = row_of(out_, token) + key_head * group_ * heads_.width;
+        for (int64_t row = first; row < first + group_; ++row, to += heads_.width) {
+            const float inverse = 1 / from.sums[row];
+            for (int64_t i = 0; i < heads_.width; ++i) to[i] = from.row(row)[i] * inverse;
+        }
+    }
+
+    const float* qkv_;
+    const int64_t stride_;
+    const KvLayer pool_;
+    const HeadShape& heads_;
+    const Input& out_;
+    const int64_t group_, width_;  // query heads of a key head, and their width in the pool
+    const WorkList works_;
+    std::vector<float> partials_;
 };
 
 }  // namespace
 
-void rotate_and_store(
-    ThreadPool& pool, float* qkv, int64_t width, const Forward& forward, int64_t layer,
-    const HeadShape& heads, const HeadNormWeights& norms) {
-    pool.run(forward.tokens, [&](uint32_t token) {
-        float* head = qkv + token * width;
-        const int64_t position = forward.positions[token], at = position % KV_BLOCK;
-        const float* cosines = forward.cosines + position * (heads.width / 2);
-        const float* sines = forward.sines + position * (heads.width / 2);
-        for (int64_t h = 0; h < heads.queries + heads.keys; ++h, head += heads.width) {
-            const float* weight = h < heads.queries ? norms.query : norms.key;
-            if (weight) rms_norm(head, weight, norms.epsilon, heads.width, head);
-            rotate(head, heads.width, cosines, sines);
-        }
-        const float* keys = head - heads.keys * heads.width;
-        const float* values = head;
-        for (int64_t h = 0; h < heads.keys; ++h) {
-            const Place to = block_of(forward, layer, block_of_token(forward, token, position), heads, h);
-            for (int64_t i = 0; i < heads.width; ++i)
-                to.keys[i * KV_BLOCK + at] = keys[h * heads.width + i];
-            std::copy_n(values + h * heads.width, heads.width, to.values + at * padded_width(heads));
-        }
-    });
-}
-
 void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
     const HeadShape& heads, int64_t window, const Input& out) {
-    const int64_t group = heads.queries / heads.keys;
-    pool.run(forward.tokens * heads.keys, [&](uint32_t item) {
-        thread_local std::vector<float> scores;
-        const int64_t token = item / heads.keys, key_head = item % heads.keys;
-        const int64_t last = forward.positions[token];
-        const int64_t first = window > 0 ? std::max<int64_t>(0, last - window + 1) : 0;
-        for_tiles<isa::QUERY_HEADS>(group, [&]<int T>(int64_t head) {
-            const int64_t column = (key_head * group + head) * heads.width;
-            const Query query{forward, heads, layer, token, key_head, first, last,
-                              qkv + token * width + column};
-            scores.resize(T * query.blocks() * KV_BLOCK);
-            query.run<T>(scores.data(), row_of(out, token) + column);
-        });
+    Attention attention(qkv, width, KvLayer{forward, layer, heads}, window, out);
+    pool.run(attention.items(), [&](uint32_t item) { attention.compute(item); });
+    pool.run(forward.tokens, [&](uint32_t token) {
+        attention.merge(token);
+        pack_input(out, token);
     });
-    pool.run(forward.tokens, [&](uint32_t token) { pack_input(out, token); });
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "activations.h"
 #include "gemm.h"
+#include "kv_pool.h"
 #include "thread_pool.h"
 
 // Fills whole panels of a packed matrix from `count` fp32 rows.
@@ -18,9 +19,6 @@ void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& ou
 
 void scale(float* x, float factor, int64_t columns);
 void cap(float* x, float limit, int64_t columns);
-
-// Width of a head in the pool of values.
-inline int64_t padded_width(const HeadShape& heads) { return pieces_of(heads.width, UNIT) * UNIT; }
 
 void rotate_and_store(
     ThreadPool& pool, float* qkv, int64_t width, const Forward& forward, int64_t layer,
