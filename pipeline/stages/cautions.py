@@ -10,7 +10,12 @@ def cautions(environment: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         environment: the record of the circumstances.
     """
-    return (*_crowded(environment), *_spread(environment), *_stored_otherwise(environment))
+    return (
+        *_crowded(environment),
+        *_spread(environment),
+        *_stored_otherwise(environment),
+        *_compiled_for_less(environment),
+    )
 
 
 def _crowded(environment: Mapping[str, Any]) -> Iterator[str]:
@@ -37,3 +42,14 @@ def _stored_otherwise(environment: Mapping[str, Any]) -> Iterator[str]:
     """Weights of another type than the precision's."""
     if said := environment.get("backend", {}).get("stand_ins"):
         yield said
+
+
+def _compiled_for_less(environment: Mapping[str, Any]) -> Iterator[str]:
+    """Kernels without AVX-512 on a processor that has it."""
+    backend = environment.get("backend", {})
+    used = backend.get("instruction_set")
+    if "avx512f" in environment["cpu"].get("flags", ()) and used in ("AVX2", "AVX"):
+        yield (
+            f"{backend['kernels']} computes with {used} on a processor that has AVX-512: compiled "
+            "for it, or told to use it, it may be faster"
+        )

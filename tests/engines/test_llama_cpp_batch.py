@@ -4,6 +4,7 @@ import ctypes
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llama_cpp import llama_batch
 
 from pipeline.engines.llama_cpp.batch import Batch, Flat, SlotChunk
 
@@ -25,7 +26,7 @@ CHUNKS = st.lists(
 @settings(deadline=None)
 @given(CHUNKS)
 def test_llama_cpp_reads_what_was_asked(chunks):
-    batch = Batch(64)
+    batch = Batch(64, llama_batch)
     batch.fill(Flat.of(chunks))
     rows = [
         (token, chunk.start + i, chunk.slot, i >= len(chunk.tokens) - chunk.outputs)

@@ -117,8 +117,9 @@ def test_a_context_without_a_place_for_each_request_is_refused(context, batch):
 def test_an_assertion_that_fails_goes_into_the_log_and_calls_no_debugger(tmp_path):
     program = (
         "import logging; logging.basicConfig(filename='log.txt')\n"
-        "from pipeline.engines.llama_cpp import log; log.capture()\n"
-        "log.libggml.ggml_abort(b'file.c', 3, b'GGML_ASSERT(it) failed')\n"
+        "from pipeline.engines.llama_cpp import log, mainline\n"
+        "log.LibraryLog(mainline.Mainline())\n"
+        "mainline.libggml.ggml_abort(b'file.c', 3, b'GGML_ASSERT(it) failed')\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", program],

@@ -289,3 +289,13 @@ def test_interrupted_writing_leaves_no_file(tiny, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         gguf_adapter_of(trained("csv", tiny), tiny.config, tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_ranks_filled_up_with_zeros_change_nothing(make, tiny, tmp_path):
+    adapter = make(rank_pattern={"q_proj": 20}, use_rslora=True)
+    path = gguf_adapter_of(adapter, tiny.config, tmp_path, rank_multiple=16)
+    assert_same_deltas(path, expected_deltas(adapter))
+    stored = gguf.GGUFReader(path).tensors
+    ranks = {each.data.shape[0] for each in stored if each.name.endswith("lora_a")}
+    assert ranks == {16, 32}
+    assert path != gguf_adapter_of(adapter, tiny.config, tmp_path)

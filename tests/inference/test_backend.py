@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.engines.llama_cpp.build import backend, instruction_set
+from pipeline.engines.llama_cpp.mainline import Mainline
 from pipeline.inference.backend import PORTABLE, torch_backend, widest
 
 
@@ -24,7 +25,8 @@ def test_llama_cpps_system_info_is_read_by_what_is_on() -> None:
     info = "CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | AVX512 = {} | LLAMAFILE = 1 | "
     assert instruction_set(info.format(0)) == "AVX2"
     assert instruction_set(info.format(1)) == "AVX-512"
-    assert backend().kernels == "llama.cpp" and "CPU" in str(backend().built)
+    found = backend(Mainline())
+    assert found.kernels == "llama.cpp" and "CPU" in str(found.built)
 
 
 def test_torch_names_its_version() -> None:

@@ -33,5 +33,12 @@ def test_weights_of_another_type_than_the_precisions_are_named() -> None:
     assert cautions(environment() | {"backend": {"stand_ins": None}}) == ()
 
 
+def test_kernels_compiled_for_less_than_the_processor_has_are_named() -> None:
+    found = environment() | {"backend": {"kernels": "ik_llama.cpp", "instruction_set": "AVX2"}}
+    assert cautions(found) == ()
+    found["cpu"]["flags"] = ["avx2", "avx512f"]
+    assert cautions(found)[0].startswith("ik_llama.cpp computes with AVX2 on")
+
+
 def test_says_nothing_of_an_ordinary_machine() -> None:
     assert cautions(environment()) == ()

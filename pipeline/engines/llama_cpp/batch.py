@@ -3,8 +3,8 @@
 import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,12 +60,13 @@ class Flat:
 class Batch:
     """A `llama_batch` over arrays of our own: filled without a loop over tokens."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, layout: type[ctypes.Structure]) -> None:
+        """Empty, with room for so many tokens, in the library's own layout."""
         self._tokens, self._positions, self._slots = (np.zeros(size, np.int32) for _ in range(3))
         self._counts, self._wanted = np.ones(size, np.int32), np.zeros(size, np.int8)
         address = self._slots.ctypes.data
         self._rows = address + self._slots.itemsize * np.arange(size, dtype=np.uintp)
-        self.struct = llama_cpp.llama_batch(
+        self.struct: Any = layout(
             n_tokens=0,
             token=_pointer(self._tokens, ctypes.c_int32),
             embd=None,

@@ -1,17 +1,15 @@
-"""What the installed llama.cpp was compiled to use."""
+"""What a library of llama.cpp's kind was compiled to use."""
 
 import re
 
-import llama_cpp
-
+from pipeline.engines.llama_cpp.library import Library
 from pipeline.inference.backend import Backend, widest
 
 
-def backend() -> Backend:
-    """From llama.cpp's own `system_info`."""
-    said = llama_cpp.llama_print_system_info().decode(errors="replace")
-    built = f"llama-cpp-python {llama_cpp.__version__}, {said.strip(' |')}"
-    return Backend("llama.cpp", instruction_set(said), built)
+def backend(library: Library) -> Backend:
+    """From the library's own `system_info`."""
+    said = library.system_info()
+    return Backend(library.name, instruction_set(said), f"{library.version}, {said.strip(' |')}")
 
 
 def instruction_set(system_info: str) -> str:

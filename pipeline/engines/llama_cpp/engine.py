@@ -1,5 +1,6 @@
-"""`engine=llama_cpp`: one model, one context, one adapter in effect at a time."""
+"""`engine=llama_cpp` and its kin: one model, one context, one adapter in effect at a time."""
 
+from collections.abc import Callable
 from collections.abc import Sequence as Rows
 from dataclasses import replace
 from functools import partial
@@ -16,11 +17,12 @@ from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.sequence import Sequence
-from pipeline.engines.llama_cpp import log
 from pipeline.engines.llama_cpp.batch import SlotChunk
 from pipeline.engines.llama_cpp.build import backend
 from pipeline.engines.llama_cpp.context import Context
 from pipeline.engines.llama_cpp.files import Origin, adapter_file_of, files_of
+from pipeline.engines.llama_cpp.library import Library, Room
+from pipeline.engines.llama_cpp.log import LibraryLog
 from pipeline.engines.llama_cpp.model import Model
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import SlotLimits, SlotScheduler, SlotSequence, groups
@@ -38,11 +40,25 @@ if TYPE_CHECKING:
 class LlamaCpp(ContinuousEngine, CachingEngine):
     """Lets requests join by its policy; then every adapter group takes a decode a step."""
 
-    def __init__(self, settings: LlamaCppSettings, serving: Serving) -> None:
+    def __init__(
+        self, settings: LlamaCppSettings, serving: Serving, library: Callable[[], Library]
+    ) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            settings: what is to be served, and how.
+            serving: the model and the adapters.
+            library: loads what computes, once the engine is entered.
+        """
         super().__init__(settings, serving)
-        self.settings = settings
-        ready = settings.adapters_gguf or {}
-        self._origin = Origin(settings.precision, settings.gguf, ready, settings.cache)
+        self.settings, self._load_library = settings, library
+        self._origin = Origin(
+            settings.precision,
+            settings.gguf,
+            settings.adapters_gguf or {},
+            settings.cache,
+            settings.rank_multiple,
+        )
 
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
@@ -51,9 +67,11 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
         beyond = f"engine.context and the model have {limit}"
         self.adapters = AdapterRegistry(self._files.adapters)
         self.intake = Intake(serving.checkpoint, self.adapters, limit, beyond)
-        log.capture()
-        model, places = Model(self._files.base), settings.max_batch_size
-        context = Context(model, serving.threads, places, settings.context, settings.exact)
+        self._library, places = self._load_library(), settings.max_batch_size
+        log, model = LibraryLog(self._library), Model(self._library, self._files.base)
+        adapts = bool(serving.adapters) or settings.capabilities.adds_adapters
+        room = Room(serving.threads, places, settings.context, settings.exact, adapts)
+        context = Context(model, room)
         self._runner = Runner(model, context, self.clock)
         self.cache = AdapterCache(
             self.adapters,
@@ -84,7 +102,7 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
     @property
     def backend(self) -> Backend:
         """As the library was compiled, and what the file holds."""
-        return replace(backend(), stand_ins=self._files.stand_ins)
+        return replace(backend(self._library), stand_ins=self._files.stand_ins)
 
     @property
     def weight_bytes(self) -> int:

@@ -19,12 +19,14 @@ class Origin:
         base: a ready-made one for it; None writes one from the checkpoint.
         adapters: ready-made ones by the adapter's name; the others' are written.
         cache: where written files are kept.
+        rank_multiple: what the ranks of written adapters are a whole number of.
     """
 
     precision: str
     base: Path | None
     adapters: Mapping[str, Path]
     cache: Path
+    rank_multiple: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,4 +93,4 @@ def _adapter_file(origin: Origin, adapter: Adapter, model: ModelConfig) -> Path:
 
     if ready := origin.adapters.get(adapter.name):
         return check_adapter_gguf(ready, model)
-    return gguf_adapter_of(adapter, model, origin.cache)
+    return gguf_adapter_of(adapter, model, origin.cache, origin.rank_multiple)

@@ -10,12 +10,13 @@ from pipeline.engines.batching.active_adapter import ActiveAdapter
 from pipeline.engines.batching.adapter_registry import AdapterGeneration
 from pipeline.engines.llama_cpp.batch import SlotChunk
 from pipeline.engines.llama_cpp.context import Context
-from pipeline.engines.llama_cpp.model import AdapterHandle, Model
+from pipeline.engines.llama_cpp.library import Handle
+from pipeline.engines.llama_cpp.model import Model
 from pipeline.inference.stage_clock import StageClock
 
 
 class Runner:
-    """What the engine needs of llama.cpp.
+    """What the engine needs of the library.
 
     Attributes:
         active: which adapter is in effect.
@@ -26,16 +27,16 @@ class Runner:
         self._model, self._context, self._clock = model, context, clock
         self.active = ActiveAdapter()
 
-    def load(self, path: Path) -> AdapterHandle:
+    def load(self, path: Path) -> Handle:
         """Read an adapter from disk."""
         return self._model.load_adapter(path)
 
-    def free(self, adapter: AdapterHandle) -> None:
+    def free(self, adapter: Handle) -> None:
         """Free an adapter."""
         self._context.withdraw(adapter)
         self._model.free_adapter(adapter)
 
-    def switch(self, adapter: AdapterGeneration[Path, AdapterHandle] | None) -> None:
+    def switch(self, adapter: AdapterGeneration[Path, Handle] | None) -> None:
         """Put an adapter that is in memory, or the bare base model, into effect."""
         self._clock.enter("adapter_switch")
         if self.active.activate(adapter):
@@ -55,7 +56,7 @@ class Runner:
 
     def score(
         self,
-        adapter: AdapterGeneration[Path, AdapterHandle] | None,
+        adapter: AdapterGeneration[Path, Handle] | None,
         slot: int,
         prompt: Sequence[int],
         continuation: Sequence[int],

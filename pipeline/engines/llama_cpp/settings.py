@@ -1,4 +1,4 @@
-"""Settings of `engine=llama_cpp`."""
+"""Settings of `engine=llama_cpp`, and what its kin share."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -37,6 +37,9 @@ class LlamaCppSettings(EngineSettings):
     """Which weights, which policy, and how much room.
 
     Attributes:
+        package: what has to be installed, as Python imports it.
+        install: what is to be installed, and by which command.
+        rank_multiple: what the ranks of adapters are filled up with zeros to a whole number of.
         name: what the user typed.
         precision: of the weights in the GGUF file; with f32 the KV cache is in f32 too, else in
             f16. `file` takes a ready-made file as it is.
@@ -50,6 +53,9 @@ class LlamaCppSettings(EngineSettings):
         cache: where written files are kept.
     """
 
+    package: ClassVar[str] = "llama_cpp"
+    install: ClassVar[str] = f"llama-cpp-python; install it: {INSTALL}"
+    rank_multiple: ClassVar[int] = 1
     name: str
     cache: Path
     precision: Literal["f32", "f16", "q8_0", "q4_0", "q4_k_m", "file"] = "f16"
@@ -83,8 +89,9 @@ class LlamaCppSettings(EngineSettings):
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
         from pipeline.engines.llama_cpp.engine import LlamaCpp
+        from pipeline.engines.llama_cpp.mainline import Mainline
 
-        return LlamaCpp(self, serving)
+        return LlamaCpp(self, serving, Mainline)
 
     def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
         """llama.cpp applies plain LoRA alone, and has to be installed; the files have to fit.
@@ -93,8 +100,8 @@ class LlamaCppSettings(EngineSettings):
             UsageError: something of model, adapters or ready-made files can't be served.
         """
         ready = self.adapters_gguf or {}
-        if find_spec("llama_cpp") is None:
-            raise UsageError(f"engine=llama_cpp needs llama-cpp-python; install it: {INSTALL}")
+        if find_spec(self.package) is None:
+            raise UsageError(f"engine={self.name} needs {self.install}")
         if unknown := sorted(ready.keys() - adapters.keys()):
             raise UsageError(
                 f"engine.adapters_gguf: no adapter is called {unknown[0]}; "
@@ -117,7 +124,7 @@ class LlamaCppSettings(EngineSettings):
             )
         if positions > model.seen:
             raise UsageError(
-                f"engine=llama_cpp: the longest request needs {positions} positions, and the "
+                f"engine={self.name}: the longest request needs {positions} positions, and the "
                 f"model's sliding window has {model.seen}, which llama.cpp doesn't keep to "
                 "in this family; use engine=multilora or a PEFT engine"
             )
