@@ -8,7 +8,7 @@ from pipeline.config.run_config import RunConfig
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.metrics.validity import starved, strained
 from pipeline.stages.build import build
-from pipeline.stages.cautions import cautions
+from pipeline.stages.cautions import cautions, found_computed
 from pipeline.stages.check import check
 from pipeline.stages.fidelity import examine, judge
 from pipeline.stages.measure import measure
@@ -111,7 +111,7 @@ def _result(
     """All that is to be said of the run but how faithful it was."""
     early, counted = config.sampling.ends_early, timeline.measured()
     reasons = check(trace, written_sha256, timeline, kept, circumstances, early)
-    strain = strained(counted, config.validity)
+    strain = (*strained(counted, config.validity), *found_computed(counted.iterations))
     return Result(
         reasons=(*reasons, *starved(counted, config.validity)),
         cautions=(*cautions(circumstances), *strain, *trace.notes),

@@ -11,6 +11,7 @@ from pipeline.inference.backend import Backend
 from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.events import Event
 from pipeline.inference.inbox import Inbox
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.request import Request
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
@@ -125,6 +126,20 @@ class Engine(ABC):
     @abstractmethod
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
+
+    @property
+    def kv_counts(self) -> KvCounts | None:
+        """What was found of prompts, and who was preempted, since the engine was entered.
+
+        None where it neither keeps the beginnings of prompts nor preempts.
+        """
+        return None
+
+    def forget_prefixes(self) -> None:  # noqa: B027
+        """From now on what was computed of earlier prompts is computed anew.
+
+        Called between runs, so that a run's prompts aren't found because a warm-up read them.
+        """
 
     @property
     @abstractmethod

@@ -205,6 +205,22 @@ DEFINITIONS: Mapping[str, Definition] = {
         title="adapter hit rate",
         short="hit rate",
     ),
+    "prefix_cache_hit_rate": Definition(
+        "",
+        "Share of the prompts' tokens that were found computed, and so weren't computed again",
+        "higher",
+        title="prefix cache hit rate",
+        short="prefix hits",
+        shown="%",
+        scale=100,
+    ),
+    "preemptions": Definition(
+        "",
+        "Times that a running request gave back its keys and values for want of room, to be "
+        "computed anew",
+        "lower",
+        title="preemptions",
+    ),
     "jain_index": Definition(
         "",
         "Jain's index over the speeds users see, output tokens ÷ seconds from arrival to end: 1 is "

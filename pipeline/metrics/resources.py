@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.definitions import NOT_MEASURED, Value
 from pipeline.metrics.throughput import output_tokens
@@ -50,6 +51,22 @@ def residency(iterations: Iterable[Iteration]) -> dict[str, Value]:
         "adapter_evictions": total.evictions,
         "adapter_hit_rate": total.hits / total.lookups if total.lookups else NOT_MEASURED,
     }
+
+
+def kv_cache(iterations: Iterable[Iteration]) -> dict[str, Value]:
+    """`preemptions` and `prefix_cache_hit_rate`, each where the engine has such a thing.
+
+    The hit rate is in tokens: those of the prompts that were found computed ÷ all those of the
+    prompts. What is computed anew after a preemption is neither looked up nor found.
+    """
+    counted = [each.kv for each in iterations if each.kv is not None]
+    if not counted:
+        return {}
+    total = sum(counted, start=KvCounts())
+    found: dict[str, Value] = {"preemptions": total.preemptions}
+    if total.prompt_tokens:
+        found["prefix_cache_hit_rate"] = total.cached_tokens / total.prompt_tokens
+    return found
 
 
 def resources(timeline: Timeline) -> dict[str, Value]:

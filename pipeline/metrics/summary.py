@@ -12,6 +12,7 @@ from pipeline.metrics.per_adapter import deciles, per_adapter
 from pipeline.metrics.resources import (
     decode_throughput,
     harness,
+    kv_cache,
     residency,
     resources,
     stage_seconds,
@@ -51,6 +52,7 @@ def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
         **dispatch(requests),
         **harness(timeline),
         **residency(iterations),
+        **kv_cache(iterations),
         **stage_seconds(iterations),
         **resources(timeline),
         **contention(timeline),

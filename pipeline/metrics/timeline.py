@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.machine.contention import Contention
 
 
@@ -78,6 +79,7 @@ class Iteration:
         run_in: whether it is the run-in, or a part of it. An open run is then parted in two where
             the first request is handed over that doesn't belong to the run-in.
         contention: what others took of the processors; None in rows of before it was recorded.
+        kv: what was found of prompts, and who was preempted; None where the engine does neither.
     """
 
     index: int
@@ -89,6 +91,7 @@ class Iteration:
     harness_seconds: float = 0.0
     run_in: bool = False
     contention: Contention | None = None
+    kv: KvCounts | None = None
 
     @property
     def wall_s(self) -> float:
@@ -98,10 +101,11 @@ class Iteration:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """The iteration that `to_json` wrote."""
-        shared = row.get("contention")
+        shared, counted = row.get("contention"), row.get("kv")
         contention = None if shared is None else Contention(**shared)
         adapters = AdapterCounts(**row["adapters"])
-        return cls(**dict(row) | {"adapters": adapters, "contention": contention})
+        kv = None if counted is None else KvCounts(**counted)
+        return cls(**dict(row) | {"adapters": adapters, "contention": contention, "kv": kv})
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""

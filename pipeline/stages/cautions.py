@@ -1,7 +1,10 @@
 """What a reader should know of the circumstances before believing a run's figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from pipeline.metrics.resources import kv_cache
+from pipeline.metrics.timeline import Iteration
 
 
 def cautions(environment: Mapping[str, Any]) -> tuple[str, ...]:
@@ -16,6 +19,16 @@ def cautions(environment: Mapping[str, Any]) -> tuple[str, ...]:
         *_stored_otherwise(environment),
         *_compiled_for_less(environment),
     )
+
+
+def found_computed(iterations: Iterable[Iteration]) -> Iterator[str]:
+    """Prompts that weren't computed whole, as they are by engines without a prefix cache."""
+    share = kv_cache(iterations).get("prefix_cache_hit_rate", 0.0)
+    if isinstance(share, float) and share:
+        yield (
+            f"{share:.0%} of the prompts' tokens were found in the prefix cache, not computed: "
+            "TTFT, prefill and tokens/s are no measure of computing them"
+        )
 
 
 def _crowded(environment: Mapping[str, Any]) -> Iterator[str]:

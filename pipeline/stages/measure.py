@@ -23,7 +23,12 @@ def measure(
     warmup_s: float,
     threads: int,
 ) -> Timeline:
-    """Replay all iterations; the run-in is told apart, and part of the timeline."""
+    """Replay all iterations; the run-in is told apart, and part of the timeline.
+
+    What a warm-up has read of the prompts is forgotten, so that none is found which this run didn't
+    read itself.
+    """
+    engine.forget_prefixes()
     iterations: list[Iteration] = []
     requests: list[RequestRecord] = []
     for index, batch in enumerate(trace.iterations):

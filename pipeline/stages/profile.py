@@ -91,5 +91,6 @@ class _Timed:
 
 
 def _serve(engine: Engine, trace: Trace, excerpt: Excerpt) -> None:
+    engine.forget_prefixes()
     first = trace.iterations[0][: excerpt.requests]
     Replay(engine, [each.capped(excerpt.tokens) for each in first], trace.max_in_flight).run(0)

@@ -6,6 +6,7 @@ from time import perf_counter, process_time, sleep
 
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Admitted, Event, Finished, Token
+from pipeline.inference.kv_counts import since
 from pipeline.machine.contention import Meter
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.stages.open_request import OpenRequest
@@ -83,6 +84,7 @@ class Replay:
     def _begin(self) -> float:
         self._meter = Meter()
         self._counts, self._cpu_s = self._engine.adapter_counts, process_time()
+        self._kv_counts = self._engine.kv_counts
         self._elsewhere_s = 0.0
         self._started = self._engine.clock.restart()
         return self._started
@@ -100,6 +102,7 @@ class Replay:
                 harness_seconds=ended - self._started - self._elsewhere_s,
                 run_in=self._run_in,
                 contention=self._meter.read(),
+                kv=since(self._kv_counts, self._engine.kv_counts),
             )
         )
 

@@ -139,7 +139,7 @@ def assert_nothing_is_held(served):
     assert not served.busy
     assert not any(each.pins or each.leases for each in served.adapters.values())
     if isinstance(served, engine.Multilora):
-        assert served._blocks.free == served._blocks.blocks
+        assert served._blocks.free == served._allocator.blocks
         assert not served.scheduler.open
     elif isinstance(served.settings, LlamaCppSettings):
         assert sorted(served.scheduler.free_slots) == list(range(served.settings.max_batch_size))

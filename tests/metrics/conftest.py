@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 Make = Callable[..., RequestRecord]
@@ -89,9 +90,10 @@ def iterations() -> tuple[Iteration, ...]:
         "other": 0.125,
     }
     second = {"prefill": 0.5, "decode": 1.25, "sample": 0.25}
+    found, more = KvCounts(1, 16, 30), KvCounts(0, 8, 10)
     return (
-        Iteration(0, 100.0, 104.0, first, AdapterCounts(2, 2, 1, 1, 2), 6.0, 0.25),
-        Iteration(1, 200.0, 202.0, second, AdapterCounts(0, 0, 0, 1, 1), 2.0, 0.125),
+        Iteration(0, 100.0, 104.0, first, AdapterCounts(2, 2, 1, 1, 2), 6.0, 0.25, kv=found),
+        Iteration(1, 200.0, 202.0, second, AdapterCounts(0, 0, 0, 1, 1), 2.0, 0.125, kv=more),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.metrics.definitions import (
     DEFINITIONS,
     N_TOO_SMALL,
@@ -65,6 +66,8 @@ BY_HAND = {
     "adapter_loads": 2,
     "adapter_evictions": 1,
     "adapter_hit_rate": 2 / 3,
+    "prefix_cache_hit_rate": 24 / 40,
+    "preemptions": 1,
     "stage_seconds/tokenize": 0.25,
     "stage_seconds/adapter_load": 0.5,
     "stage_seconds/adapter_switch": 0.25,
@@ -160,6 +163,14 @@ def test_the_base_model_alone_has_no_hit_rate(requests: Sequence[RequestRecord])
     iteration = Iteration(0, 200.0, 202.0, {"decode": 2.0}, AdapterCounts(), 2.0)
     found = summarise(Timeline((requests[3],), (iteration,)), Slo())
     assert found["adapter_hit_rate"] == NOT_MEASURED
+    assert found.keys().isdisjoint({"preemptions", "prefix_cache_hit_rate"})
+
+
+def test_a_prefix_cache_that_is_off_has_no_hit_rate(timeline: Timeline) -> None:
+    off = tuple(replace(each, kv=KvCounts(2)) for each in timeline.iterations)
+    found = summarise(replace(timeline, iterations=off), Slo())
+    assert found["preemptions"] == 4
+    assert "prefix_cache_hit_rate" not in found
 
 
 @pytest.mark.parametrize(

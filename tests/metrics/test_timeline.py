@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.timeline import Iteration, RequestRecord
 
@@ -38,6 +39,7 @@ iterations = st.builds(
     stage_seconds=st.dictionaries(st.sampled_from(STAGES), stamp),
     adapters=st.builds(AdapterCounts, count, count, count, count, count),
     cpu_seconds=stamp,
+    kv=st.none() | st.builds(KvCounts, count, count, count),
 )
 
 

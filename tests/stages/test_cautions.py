@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.stages.cautions import cautions
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
+from pipeline.metrics.timeline import Iteration
+from pipeline.stages.cautions import cautions, found_computed
 
 
 def environment(
@@ -42,3 +45,12 @@ def test_kernels_compiled_for_less_than_the_processor_has_are_named() -> None:
 
 def test_says_nothing_of_an_ordinary_machine() -> None:
     assert cautions(environment()) == ()
+
+
+def test_prompts_that_were_found_computed_are_told_of():
+    def said(kv):
+        return (*found_computed([Iteration(0, 0.0, 1.0, {}, AdapterCounts(), 1.0, kv=kv)]),)
+
+    assert said(None) == said(KvCounts()) == said(KvCounts(prompt_tokens=9)) == ()
+    (caution,) = said(KvCounts(cached_tokens=30, prompt_tokens=40))
+    assert caution.startswith("75% of the prompts' tokens were found in the prefix cache")

@@ -117,12 +117,21 @@ class AdapterCache(AdapterMemory[S, T]):
         Raises:
             KeyError: it isn't in memory.
         """
+        self.pin(lease)
+        if lease.adapter is not None:
+            self._lookups += 1
+            self._hits += not missed
+
+    def pin(self, lease: Lease[T]) -> None:
+        """The same for a request that was counted before.
+
+        Raises:
+            KeyError: it isn't in memory.
+        """
         if lease.adapter is None:
             return
         if lease.adapter not in self._resident:
             raise KeyError(lease.adapter.name)
-        self._lookups += 1
-        self._hits += not missed
         lease.adapter.pins += 1
         lease.pinned = True
 

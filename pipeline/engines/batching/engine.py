@@ -99,7 +99,11 @@ class BatchingEngine(Engine):
         self._cancelled = []
 
     def _admitted(self, sequences: Iterable[Sequence]) -> None:
-        self._events += [Admitted(each.id, perf_counter()) for each in sequences]
+        """Work on them begins; told once, however often it begins anew."""
+        for each in sequences:
+            if not each.admitted:
+                self._events.append(Admitted(each.id, perf_counter()))
+                each.admitted = True
 
     def _give(
         self,

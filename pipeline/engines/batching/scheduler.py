@@ -14,8 +14,6 @@ Q = TypeVar("Q", bound=Sequence)
 class Scheduler(ABC, Generic[Q]):
     """What waits and what runs, each in order; a subclass says who may join, and what it holds.
 
-    What runs is never preempted: what it holds is its own until it has ended.
-
     Attributes:
         waiting: in order of arrival.
         running: in order of admission.

@@ -19,6 +19,7 @@ class Sequence:
         output: ids generated so far.
         lease: its claim to its adapter.
         answer: what they come to; None before the first.
+        admitted: it was told that work on it has begun.
     """
 
     request: Request
@@ -26,6 +27,7 @@ class Sequence:
     output: list[int] = field(default_factory=list)
     lease: Lease[Any] = field(default_factory=Lease)
     answer: Answer | None = None
+    admitted: bool = False
 
     @property
     def id(self) -> Hashable:

@@ -13,9 +13,11 @@ from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.multilora.assembly import assemble, by_adapter, score
+from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
 from pipeline.engines.multilora.lora import AdapterFile
+from pipeline.engines.multilora.prefix_cache import PrefixCache
 from pipeline.engines.multilora.scheduler import PagedScheduler
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.engines.multilora.settings import MultiloraSettings
@@ -23,6 +25,7 @@ from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.logprobs import chosen_logprobs
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import kernels_for
@@ -58,8 +61,10 @@ class Multilora(ContinuousEngine, CachingEngine):
         )
         model, places = serving.checkpoint.config, settings.max_batch_size
         self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))
-        self._blocks = BlockAllocator(self._pool.blocks, self._pool.block_size)
-        capacity = self._blocks.capacity
+        self._allocator = BlockAllocator(self._pool.blocks, self._pool.block_size)
+        tables = PrefixCache if settings.prefix_cache else BlockTables
+        self._blocks = tables(self._allocator)
+        capacity = self._allocator.capacity
         beyond = f"the pool has {capacity}; raise engine.kv_tokens"
         self.intake = Intake(serving.checkpoint, self.adapters, capacity, beyond)
         self.cache = AdapterCache(
@@ -104,7 +109,7 @@ class Multilora(ContinuousEngine, CachingEngine):
     @property
     def kv_bytes(self) -> int:
         """Of the blocks that were held; the rest of the pool has never been touched."""
-        return self._blocks.peak_blocks * self._pool.block_bytes
+        return self._allocator.peak_blocks * self._pool.block_bytes
 
     @property
     def adapter_bytes(self) -> int:
@@ -115,6 +120,16 @@ class Multilora(ContinuousEngine, CachingEngine):
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went; a hit had its adapter in memory when first looked at."""
         return self.cache.counts
+
+    @property
+    def kv_counts(self) -> KvCounts:
+        """Nothing is looked up where `engine.prefix_cache` is off."""
+        blocks = self._blocks
+        return KvCounts(self.scheduler.preemptions, blocks.cached_tokens, blocks.prompt_tokens)
+
+    def forget_prefixes(self) -> None:
+        """The blocks that are kept for nobody are free."""
+        self._blocks.forget()
 
     def score(
         self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
@@ -144,6 +159,5 @@ class Multilora(ContinuousEngine, CachingEngine):
         ids = self._sampler.sample(rows, sequences)
         logprobs = chosen_logprobs(rows, sequences, ids)
         at = self.clock.enter("other")
-        for chunk in step:
-            chunk.sequence.computed += chunk.count
+        self.scheduler.advance(step)
         self._give(sequences, ids, at, logprobs)

@@ -28,11 +28,10 @@ def bytes_per_token(model: ModelConfig) -> int:
 
 
 class BlockAllocator:
-    """Hands out the blocks of a pool of fixed size; nothing is ever moved or taken back by force.
+    """Hands out the blocks of a pool of fixed size; nothing is ever moved.
 
-    A sequence gets all the blocks it can ever need when it is admitted, so what runs always runs
-    to its end. Blocks rather than one stretch a sequence: none is lost to fragmentation. None is
-    lost to an error either: what is free is the bottom of a stack that never grows.
+    Blocks rather than one stretch a sequence: none is lost to fragmentation. None is lost to an
+    error either: what is free is the bottom of a stack that never grows.
 
     Attributes:
         blocks: blocks of the pool.
@@ -55,9 +54,13 @@ class BlockAllocator:
         """Positions in the whole pool."""
         return self.blocks * self.block_size
 
+    def blocks_for(self, tokens: int) -> int:
+        """Blocks that so many positions take."""
+        return -(-tokens // self.block_size)
+
     def can_allocate(self, tokens: int) -> bool:
         """Whether that many positions are free now."""
-        return self._needed(tokens) <= self._free
+        return self.blocks_for(tokens) <= self._free
 
     def allocate(self, tokens: int) -> tuple[int, ...]:
         """Blocks that hold so many positions, in the order of the positions.
@@ -65,7 +68,7 @@ class BlockAllocator:
         Raises:
             ValueError: fewer are free.
         """
-        needed = self._needed(tokens)
+        needed = self.blocks_for(tokens)
         if needed > self._free:
             raise ValueError(f"{needed} blocks asked for, {self._free} free")
         left = self._free - needed
@@ -79,6 +82,3 @@ class BlockAllocator:
         for block in blocks:
             self._stack[self._free] = block
             self._free += 1
-
-    def _needed(self, tokens: int) -> int:
-        return -(-tokens // self.block_size)

@@ -9,7 +9,7 @@ from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_memory import Readiness
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, T
 from pipeline.engines.batching.scheduler import Scheduler
-from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 
 
@@ -23,19 +23,25 @@ class QueuePolicy(StrEnum):
 class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
     """Who may join, and what each step computes.
 
-    A request is admitted when a place in the batch, blocks for all its positions and its adapter
-    are there. What runs is never preempted: its blocks are its own and its adapter is pinned.
+    A request is admitted when a place in the batch, blocks for the tokens that are known of it and
+    its adapter are there, and a block would be left for everyone who runs. It gets more blocks as
+    its answer grows. When there are none left, whoever was admitted last is preempted: it gives
+    back what it holds and waits again, before all others, for its tokens to be computed anew.
 
-    Nobody starves. A request is overtaken only while its adapter is being loaded, which ends; by
-    requests for the base model while there is no room for its adapter, which those don't take; and
-    under ADAPTER_AWARE also by up to `patience` requests whose adapters are in memory. Past that
-    nobody is admitted before it: what runs comes to its end and leaves blocks, a place and room
-    for its adapter.
+    Nobody starves. What was admitted first is never preempted for another's sake, and fits the pool
+    alone, so it comes to its end, and so does the next. A request is overtaken only while its
+    adapter is being loaded, which ends; by requests for the base model while there is no room for
+    its adapter, which those don't take; and under ADAPTER_AWARE also by up to `patience` requests
+    whose adapters are in memory. Past that nobody is admitted before it: what runs comes to its
+    end and leaves blocks, a place and room for its adapter.
+
+    Attributes:
+        preemptions: how often one had to give way.
     """
 
     def __init__(
         self,
-        kv: BlockAllocator,
+        blocks: BlockTables,
         adapters: AdapterCache[Any, T],
         *,
         max_batch_size: int,
@@ -46,7 +52,7 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         """Nothing waits and nothing runs.
 
         Args:
-            kv: the blocks to be reserved.
+            blocks: gives sequences their blocks.
             adapters: the adapters to be pinned.
             max_batch_size: most sequences that run together.
             prefill_tokens: most prompt tokens in a step, beside the decodes.
@@ -54,9 +60,10 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
             patience: requests that may overtake one for their adapter's sake.
         """
         super().__init__()
-        self._kv, self._adapters = kv, adapters
+        self._blocks, self._adapters = blocks, adapters
         self._max_batch_size, self._prefill_tokens = max_batch_size, prefill_tokens
         self._policy, self._patience = policy, patience
+        self.preemptions = 0
 
     def add(self, sequence: PagedSequence[T]) -> None:
         """Put it at the end of the queue; it must fit the pool, and its adapter the budget.
@@ -105,13 +112,40 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
 
     def plan(self) -> list[Chunk[T]]:
         """The next step: a token of every output, then prompts in order of admission."""
-        decodes = [Chunk(each, 1) for each in self.running if each.output]
-        prefills, budget = [], self._prefill_tokens
+        self._grow()
+        decodes, prefills, budget = [], [], self._prefill_tokens
         for each in self.running:
-            if budget and not each.output:
+            if each.output and each.pending == 1:
+                decodes.append(Chunk(each, 1))
+            elif budget:
+                self._blocks.share(each)
                 prefills.append(Chunk(each, min(each.pending, budget)))
                 budget -= prefills[-1].count
         return decodes + prefills
+
+    def advance(self, step: Rows[Chunk[T]]) -> None:
+        """A step has been computed."""
+        for chunk in step:
+            sequence, reads = chunk.sequence, not chunk.is_decode
+            sequence.computed += chunk.count
+            if reads:
+                self._blocks.keep(sequence)
+
+    def _grow(self) -> None:
+        """See that everyone who runs has a block for what comes next, the earliest first."""
+        for each in [*self.running]:
+            while each.blocks and not self._blocks.extend(each):
+                self._preempt(self.running[-1])
+
+    def _preempt(self, sequence: PagedSequence[T]) -> None:
+        """Back to the head of the queue; it keeps its claim to its adapter, and its output."""
+        self.waiting.insert(0, sequence)
+        self.running.remove(sequence)
+        sequence.preempted = True
+        self.preemptions += 1
+        self._blocks.release(sequence)
+        self._adapters.touch(sequence.lease)
+        self._adapters.unpin(sequence.lease)
 
     def _queue(self) -> Iterable[PagedSequence[T]]:
         if self._policy is QueuePolicy.ADAPTER_AWARE:
@@ -123,27 +157,25 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         return patient, patient and not self._adapters.holds(sequence.lease.adapter)
 
     def _has_place(self, sequence: PagedSequence[T]) -> bool:
-        return len(self.running) < self._max_batch_size and self._kv.can_allocate(
-            sequence.positions
-        )
+        running = len(self.running)
+        return running < self._max_batch_size and self._blocks.fits(sequence, spare=running)
 
     def _hold(self, group: Rows[PagedSequence[T]]) -> None:
         (sequence,) = group
-        sequence.blocks = self._kv.allocate(sequence.positions)
+        self._blocks.open(sequence)
         try:
-            self._adapters.acquire(sequence.lease, missed=sequence.missed)
+            if sequence.preempted:
+                self._adapters.pin(sequence.lease)
+            else:
+                self._adapters.acquire(sequence.lease, missed=sequence.missed)
         except BaseException:
-            self._give_blocks_back(sequence)
+            self._blocks.release(sequence)
             raise
         for earlier in self.waiting[: self.waiting.index(sequence)]:
             earlier.overtaken += 1
 
     def _release(self, sequence: PagedSequence[T]) -> None:
         if sequence.blocks:
-            self._give_blocks_back(sequence)
+            self._blocks.release(sequence)
             self._adapters.touch(sequence.lease)
         self._adapters.release(sequence.lease)
-
-    def _give_blocks_back(self, sequence: PagedSequence[T]) -> None:
-        self._kv.release(sequence.blocks)
-        sequence.blocks = ()

@@ -5,6 +5,7 @@ from typing import Generic
 
 from pipeline.engines.batching.adapter_registry import T
 from pipeline.engines.batching.sequence import Sequence
+from pipeline.engines.multilora.prefix_tree import CachedBlock
 
 
 @dataclass(slots=True, eq=False)
@@ -13,13 +14,18 @@ class PagedSequence(Sequence, Generic[T]):
 
     Attributes:
         computed: leading tokens whose keys and values are in the pool.
-        blocks: blocks of the pool that it holds, in order; none before it is admitted.
+        blocks: blocks of the pool that it holds, in order; none while it waits.
+        cached: the last of those that it shares through the prefix cache, which are its first;
+            None where there is no such cache.
+        preempted: it ran before and had to give back what it held.
         missed: its adapter wasn't in memory when the scheduler first looked.
         overtaken: later requests that were admitted before it.
     """
 
     computed: int = 0
     blocks: tuple[int, ...] = ()
+    cached: CachedBlock | None = None
+    preempted: bool = False
     missed: bool = False
     overtaken: int = 0
 
@@ -29,15 +35,27 @@ class PagedSequence(Sequence, Generic[T]):
         return self.lease.weights
 
     @property
+    def known(self) -> int:
+        """Tokens of the prompt, and those it was given."""
+        return len(self.prompt) + len(self.output)
+
+    @property
     def pending(self) -> int:
-        """Known tokens that haven't been through the model: of the prompt, or the newest one."""
+        """Known tokens whose keys and values aren't in the pool: the newest one, or more."""
         return len(self.prompt) + len(self.output) - self.computed
 
     def next_tokens(self, count: int) -> list[int]:
         """The first `count` pending ones."""
-        if self.output:
+        if self.output and self.pending == 1:
             return self.output[-1:]
-        return self.prompt[self.computed : self.computed + count]
+        return self.tokens(self.computed, self.computed + count)
+
+    def tokens(self, start: int, stop: int) -> list[int]:
+        """Those known tokens, counted from the beginning of the prompt."""
+        prompt = len(self.prompt)
+        if stop <= prompt:
+            return self.prompt[start:stop]
+        return self.prompt[start:] + self.output[max(0, start - prompt) : stop - prompt]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +72,8 @@ class Chunk(Generic[T]):
 
     @property
     def is_decode(self) -> bool:
-        """Whether it continues an output; else it reads a prompt."""
-        return bool(self.sequence.output)
+        """Whether it continues an output; else it reads a prompt, or again what was preempted."""
+        return bool(self.sequence.output) and self.sequence.pending == 1
 
     @property
     def yields(self) -> bool:

@@ -61,6 +61,9 @@ class MultiloraSettings(EngineSettings):
         kv_tokens: positions in the KV pool; None takes what `max_batch_size` sequences of 1024
             need, and at least one sequence of the model's full length, within a quarter of the
             free memory.
+        prefix_cache: find the beginnings of prompts that were computed before, and don't compute
+            them again. Off, every prompt is computed whole, as it is by engines without such a
+            cache.
         policy: `fcfs`, or `adapter_aware`: those first whose adapter is in memory.
         patience: most requests that may overtake one for their adapter's sake.
         adapter_memory_mb: most memory for adapters, in 10⁶ bytes; None keeps all.
@@ -74,6 +77,7 @@ class MultiloraSettings(EngineSettings):
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
     kv_tokens: PositiveInt | None = None
+    prefix_cache: bool = False
     policy: QueuePolicy = QueuePolicy.FCFS
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None

@@ -151,8 +151,7 @@ def test_cancelling_frees_blocks_and_pins(serve):
     assert ended == {(first.id, "cancelled"): 2, (third.id, "cancelled"): 1, (second.id, None): 1}
     assert not engine.cancel(second.id)
     assert not engine.busy
-    blocks = engine.scheduler._kv
-    assert blocks.free == blocks.blocks
+    assert engine._blocks.free == engine._allocator.blocks
     assert outputs(events)[second.id] == list(run(engine, [second])[1][second.id].output_ids)
 
 
@@ -322,7 +321,7 @@ def test_memory_is_reported_by_what_holds_it(serve):
     assert engine.adapter_bytes == sum(each.source.plan.bytes for each in engine.adapters.values())
     first, *_ = trace.iterations[0]
     run(engine, [first])
-    blocks = -(-(len(first.prompt_ids) + first.max_new_tokens) // 16)
+    blocks = -(-(len(first.prompt_ids) + first.max_new_tokens - 1) // 16)
     shape = engine.serving.checkpoint.config
     assert engine.kv_bytes == blocks * 16 * bytes_per_token(shape)
     assert engine.model_bytes > engine.weight_bytes > 0

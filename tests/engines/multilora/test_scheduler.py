@@ -2,6 +2,7 @@ import pytest
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
+from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
 from tests.engines.multilora.conftest import admit
@@ -15,7 +16,7 @@ def scheduler_of(executor):
         registry = AdapterRegistry({name: name for name in "ab"})
         adapters = AdapterCache(registry, str.upper, lambda name: 1, budget, executor)
         limits = {"max_batch_size": 4, "prefill_tokens": 8} | settings
-        return PagedScheduler(BlockAllocator(blocks, 4), adapters, **limits), adapters
+        return PagedScheduler(BlockTables(BlockAllocator(blocks, 4)), adapters, **limits), adapters
 
     return make
 
@@ -60,18 +61,64 @@ def test_a_long_prompt_is_read_in_chunks(scheduler_of, sequence_of):
     assert read == list(range(20))
 
 
-def test_all_positions_are_reserved_at_admission(scheduler_of, sequence_of):
-    scheduler, _ = scheduler_of(blocks=5)
-    one, two = add(scheduler, sequence_of(new_tokens=9), sequence_of(new_tokens=6))
-    assert admit(scheduler) == [one]
-    assert len(one.blocks) == 3
+def compute(scheduler):
+    """A step of a model that always says 9; who took part."""
+    step = scheduler.plan()
+    yielding = [chunk.sequence for chunk in step if chunk.yields]
+    scheduler.advance(step)
+    for sequence in yielding:
+        sequence.output.append(9)
+    return [chunk.sequence for chunk in step]
+
+
+def test_blocks_come_as_tokens_do(scheduler_of, sequence_of):
+    scheduler, _ = scheduler_of(blocks=6)
+    one, two = add(scheduler, sequence_of(new_tokens=9), sequence_of(new_tokens=9))
+    assert admit(scheduler) == [one, two]
+    taken = []
+    for _ in range(7):
+        compute(scheduler)
+        taken.append((len(one.blocks), len(two.blocks)))
+    assert taken == [(1, 1)] * 2 + [(2, 2)] * 4 + [(3, 3)]
+
+
+def test_whoever_was_admitted_last_gives_way_and_comes_back_first(scheduler_of, sequence_of):
+    scheduler, adapters = scheduler_of(blocks=5)
+    adapters.preload("ab")
+    one, two, new = add(scheduler, *(sequence_of(each, new_tokens=12) for each in ("a", "b", "a")))
+    assert admit(scheduler) == [one, two, new]
+    while not scheduler.preemptions:
+        compute(scheduler)
+    assert (scheduler.running, scheduler.waiting) == ([one, two], [new])
+    assert new.preempted
+    assert (new.blocks, new.computed, len(new.output)) == ((), 0, 2)
+    assert new.weights is None
     scheduler.drop(one)
-    assert admit(scheduler) == [two]
+    assert admit(scheduler) == [new]
+    assert new.next_tokens(new.pending) == [5, 6, 7, 9, 9]
+    assert compute(scheduler) == [two, new]
+    assert len(new.output) == 3
+    assert adapters.counts.lookups == 3
+
+
+def test_one_that_needs_a_block_and_was_admitted_last_gives_way_itself(scheduler_of, sequence_of):
+    scheduler, _ = scheduler_of(blocks=3)
+    one, two = add(scheduler, sequence_of(ids=range(6)), sequence_of(ids=range(4)))
+    admit(scheduler)
+    assert scheduler.running == [one]
+    scheduler.drop(one)
+    scheduler.add(one := sequence_of(ids=range(3)))
+    assert admit(scheduler) == [two, one]
+    for _ in range(3):
+        compute(scheduler)
+    assert scheduler.running == [two]
+    assert scheduler.waiting == [one]
+    assert len(two.output) == 3
 
 
 def test_nobody_overtakes_who_waits_for_blocks(scheduler_of, sequence_of):
     scheduler, _ = scheduler_of(blocks=5)
-    one, *_ = add(scheduler, *(sequence_of(new_tokens=tokens) for tokens in (9, 9, 1)))
+    one, *_ = add(scheduler, *(sequence_of(ids=range(length)) for length in (9, 9, 1)))
     assert admit(scheduler) == [one]
     assert admit(scheduler) == []
 
@@ -168,11 +215,11 @@ def test_adapter_aware_serves_resident_ones_first_but_for_so_long(scheduler_of, 
 def test_dropping_frees_blocks_and_pins(scheduler_of, sequence_of):
     scheduler, adapters = scheduler_of(budget=1, blocks=4)
     adapters.preload("a")
-    running, waiting = add(scheduler, *(sequence_of("a", new_tokens=12) for _ in range(2)))
+    running, waiting = add(scheduler, *(sequence_of("a", ids=range(12)) for _ in range(2)))
     admit(scheduler)
     scheduler.drop(waiting)
     scheduler.drop(running)
-    (after,) = add(scheduler, sequence_of("b", new_tokens=12))
+    (after,) = add(scheduler, sequence_of("b", ids=range(12)))
     admit(scheduler)
     assert adapters.loading
     assert not scheduler.running

@@ -14,7 +14,9 @@ from hypothesis.stateful import (
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
+from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.multilora.prefix_cache import PrefixCache
 from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
 from pipeline.engines.multilora.sequence import PagedSequence
 from pipeline.inference.request import Request
@@ -43,7 +45,10 @@ def alone(request):
 
 
 class Serving(RuleBasedStateMachine):
-    """Random arrivals, cancellations, loads that end late or fail, and evictions."""
+    """Random arrivals, cancellations, loads that end late or fail, evictions and preemptions.
+
+    The pool holds at each place whose token it is and all tokens up to it, as keys and values do.
+    """
 
     @initialize(
         policy=st.sampled_from(QueuePolicy),
@@ -52,8 +57,9 @@ class Serving(RuleBasedStateMachine):
         prefill=st.integers(1, 9),
         blocks=st.integers(4, 12),
         budget=st.integers(4, 8) | st.none(),
+        tables=st.sampled_from([BlockTables, PrefixCache]),
     )
-    def begin(self, policy, patience, batch, prefill, blocks, budget):
+    def begin(self, policy, patience, batch, prefill, blocks, budget, tables):
         self.executor, self.budget, self.policy, self.patience = (
             ManualExecutor(),
             budget,
@@ -61,10 +67,11 @@ class Serving(RuleBasedStateMachine):
             patience,
         )
         self.kv, self.batch, self.prefill = BlockAllocator(blocks, 4), batch, prefill
+        self.tables = tables(self.kv)
         registry = AdapterRegistry({name: name for name in SIZES})
         self.adapters = AdapterCache(registry, str.upper, SIZES.__getitem__, budget, self.executor)
         self.scheduler = PagedScheduler(
-            self.kv,
+            self.tables,
             self.adapters,
             max_batch_size=batch,
             prefill_tokens=prefill,
@@ -75,7 +82,7 @@ class Serving(RuleBasedStateMachine):
 
     @rule(
         adapter=st.sampled_from([None, *SIZES]),
-        prompt=st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=9),
+        prompt=st.lists(st.sampled_from([1, 1, 1, 2]), min_size=1, max_size=9),
         new=st.integers(1, 7),
     )
     def arrive(self, adapter, prompt, new):
@@ -89,6 +96,15 @@ class Serving(RuleBasedStateMachine):
         self.asked[request.id] = request
         self.scheduler.add(PagedSequence(request, prompt))
 
+    @rule(name=st.sampled_from([*SIZES]))
+    def another_adapter_comes_under_a_name(self, name):
+        self.adapters.registry.add(name, name)
+        self.adapters.collect()
+
+    @rule()
+    def what_is_kept_is_forgotten(self):
+        self.tables.forget()
+
     @rule()
     def step(self):
         """One step of an engine whose model is `next_token`."""
@@ -96,11 +112,16 @@ class Serving(RuleBasedStateMachine):
         plan = self.scheduler.plan()
         assert sum(chunk.count for chunk in plan if not chunk.is_decode) <= self.prefill
         assert Counter(chunk.sequence for chunk in plan if chunk.is_decode) == Counter(
-            each for each in self.scheduler.running if each.output
+            each for each in self.scheduler.running if each.output and each.pending == 1
         )
+        assert not self.scheduler.running or plan
+        given = {chunk.sequence: self._compute(chunk) for chunk in plan if chunk.yields}
         for chunk in plan:
-            self._compute(chunk)
-        for sequence in [chunk.sequence for chunk in plan]:
+            if not chunk.yields:
+                self._compute(chunk)
+        self.scheduler.advance(plan)
+        for sequence, token in given.items():
+            sequence.output.append(token)
             if len(sequence.output) == sequence.request.max_new_tokens:
                 self.scheduler.drop(sequence)
                 self._end(sequence)
@@ -111,10 +132,11 @@ class Serving(RuleBasedStateMachine):
     def a_load_ends(self, data, broken):
         index = data.draw(st.integers(0, len(self.executor.pending) - 1))
         if broken:
-            future, _, (name,) = self.executor.pending.pop(index)
+            future, _, _ = self.executor.pending.pop(index)
+            (adapter,) = [e for e, load in self.adapters._loading.items() if load is future]
             future.set_exception(OSError("gone"))
-            assert self.adapters.collect() == {self.adapters.registry[name]: "gone"}
-            for sequence in [e for e in self.scheduler.waiting if e.adapter == name]:
+            assert self.adapters.collect() == {adapter: "gone"}
+            for sequence in [e for e in self.scheduler.waiting if e.lease.adapter is adapter]:
                 self.scheduler.drop(sequence)
                 self._end(sequence)
         else:
@@ -130,12 +152,27 @@ class Serving(RuleBasedStateMachine):
         self._end(sequence)
 
     @invariant()
-    def blocks_are_never_over_booked(self):
+    def every_block_is_held_for_somebody_or_kept_or_free(self):
         held = [block for each in self.scheduler.running for block in each.blocks]
-        assert len(held) == len(set(held)) == self.kv.blocks - self.kv.free
+        kept = self.tables.free - self.kv.free
+        assert len(set(held)) + kept == self.kv.blocks - self.kv.free
+        own = Counter(
+            block
+            for each in self.scheduler.running
+            for block in each.blocks[each.cached.depth if each.cached else 0 :]
+        )
+        assert all(held.count(block) == 1 for block in own)
+        assert all(each.blocks == () for each in self.scheduler.waiting)
         for each in self.scheduler.running:
-            assert len(each.blocks) * self.kv.block_size >= each.positions
-            assert each.computed <= each.positions
+            assert len(each.blocks) * self.kv.block_size >= each.computed
+
+    @invariant()
+    def what_counts_as_computed_is_there(self):
+        for each in self.scheduler.running:
+            known = each.prompt + each.output
+            assert each.computed < len(known)
+            for place in range(each.computed):
+                assert self._at(each, place) == (each.lease.adapter, known[: place + 1])
 
     @invariant()
     def the_budget_holds_and_what_runs_has_its_adapter(self):
@@ -162,40 +199,48 @@ class Serving(RuleBasedStateMachine):
             self.step()
         assert not self.scheduler.waiting
         assert not self.scheduler.running
+        assert self.tables.free == self.kv.blocks
+        self.tables.forget()
         assert self.kv.free == self.kv.blocks
+        assert self.tables.cached_tokens <= self.tables.prompt_tokens
         for id_, output in self.answered.items():
             assert output == alone(self.asked[id_])
 
     def _end(self, sequence):
         self.ended[sequence.id] += 1
-        self.pool = {key: value for key, value in self.pool.items() if key[0] != sequence.id}
+
+    def _at(self, sequence, place):
+        block, offset = divmod(place, self.kv.block_size)
+        return self.pool[sequence.blocks[block], offset]
 
     def _compute(self, chunk):
-        sequence = chunk.sequence
+        """Writes what the chunk's tokens come to; the next token, if it yields one."""
+        sequence, size = chunk.sequence, self.kv.block_size
+        seen = [self._at(sequence, place)[1][-1] for place in range(sequence.computed)]
+        shared = sequence.cached.depth * size if sequence.cached else 0
         for token in sequence.next_tokens(chunk.count):
-            assert (sequence.id, sequence.computed) not in self.pool
-            self.pool[sequence.id, sequence.computed] = token
-            sequence.computed += 1
-        if not sequence.pending:
-            seen = [self.pool[sequence.id, place] for place in range(sequence.computed)]
-            sequence.output.append(next_token(seen))
+            block, offset = divmod(len(seen), size)
+            assert len(seen) >= shared
+            seen.append(token)
+            self.pool[sequence.blocks[block], offset] = sequence.lease.adapter, [*seen]
+        return next_token(seen)
 
     def _admit(self):
         queue = list(self.scheduler.waiting)
         patient = {each for each in queue if each.overtaken < self.patience}
         held = {each for each in queue if self.adapters.holds(each.lease.adapter)}
         admitted = admit(self.scheduler)
-        loading = {name for _, _, (name,) in self.executor.pending}
+        loading = {*self.adapters._loading}
         absent = {
             each
             for each in self.scheduler.waiting
-            if not self.adapters.holds(each.lease.adapter) and each.adapter not in loading
+            if not self.adapters.holds(each.lease.adapter) and each.lease.adapter not in loading
         }
         for later in admitted:
             if later.adapter is None and absent.intersection(queue[: queue.index(later)]):
                 continue
             for earlier in queue[: queue.index(later)]:
-                if earlier in admitted or earlier.adapter in loading:
+                if earlier in admitted or earlier.lease.adapter in loading:
                     continue
                 assert self.policy is QueuePolicy.ADAPTER_AWARE
                 assert later not in patient or (earlier in patient and earlier not in held)
