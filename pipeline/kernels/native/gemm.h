@@ -35,77 +35,85 @@ struct Block {
                (group * UNIT + row) * (F.scale_bits / 8);
     }
 
-    // Few tokens use weights faster than the hardware foresees: they ask for what comes this much
-    // later. More tokens would only be held up by asking.
-    static constexpr int AHEAD = 4096, FEW = 6;
+    // The tile that comes first uses weights faster than the hardware foresees: it asks for what comes
+    // this much later.
+    static constexpr int AHEAD = 4096;
 
-    template <int T>
     ALWAYS_INLINE void fetch_ahead(int group) const {
         const uint8_t* from = weights(group) + AHEAD;
-        for (int line = 0; T <= FEW && line < group_bytes(F); line += 64)
-            __builtin_prefetch(from + line);
+        for (int line = 0; line < group_bytes(F); line += 64) __builtin_prefetch(from + line);
     }
 };
 
 // What a format is multiplied by: TOKENS and ROWS of a tile, the type of its sums, add_group, which adds
-// to the sums what a group of such rows makes of T tokens, and add_block, which adds to the output what
-// LANES of a block's sums amount to. A sum depends on its own row and token alone, whatever T is.
+// to the sums what a group of such rows makes of T tokens, and add_block, which adds to the output, a
+// panel's row for each token, what LANES of a block's sums amount to. A sum depends on its own row and token alone, whatever T is.
 template <WeightFormat F>
 struct GemmKernel;
 
 namespace {  // so that nobody outside could put other functions in their place, and calls are direct
 
+// A thread takes a panel for a strip of tokens: block by block, and in a block tile by tile, so that a
+// tile's activations and a block's weights stay in the innermost cache, and the strip's sums near it.
 template <WeightFormat F>
 struct Multiply {
     using Kernel = GemmKernel<F>;
+    static constexpr int STRIP = 64;
 
     static void run(ThreadPool& pool, const Gemm& gemm) {
-        pool.run(gemm.panels(), [&](uint32_t panel) { multiply_panel(gemm, panel); });
-    }
-
-    static void multiply_panel(const Gemm& gemm, int64_t panel) {
-        const int64_t groups = pieces_of(gemm.columns, F.group);
-        const uint8_t* weights = gemm.weights + panel * panel_bytes(F, groups);
-        float* out = gemm.out + panel * PANEL;
-        begin(gemm, panel, out);
-        for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
-            const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
-            for (int unit = 0; unit < PANEL / UNIT; ++unit) {
-                multiply_unit(gemm, Block<F>{weights, group, here}, out + unit * UNIT);
-                weights += block_bytes(F, here);
-            }
-        }
-    }
-
-    static void begin(const Gemm& gemm, int64_t panel, float* out) {
-        for (int64_t token = 0; token < gemm.tokens; ++token, out += gemm.width())
-            for (int row = 0; row < PANEL; ++row)
-                out[row] = gemm.bias ? gemm.bias[panel * PANEL + row] : 0.0f;
-    }
-
-    static void multiply_unit(const Gemm& gemm, const Block<F>& block, float* out) {
-        const Activations<F> input(gemm.activations, gemm.tokens, gemm.columns);
-        const int64_t width = gemm.width();
-        for_tiles<Kernel::TOKENS>(gemm.tokens, [&]<int T>(int64_t token) {
-            multiply_tile<T>(block, input, token, out + token * width, width);
+        pool.run(gemm.panels(), [&](uint32_t panel) {
+            for (int64_t token = 0; token < gemm.tokens; token += STRIP)
+                multiply_strip(gemm, panel, token, std::min<int64_t>(STRIP, gemm.tokens - token));
         });
     }
 
-    // The sums lie side by side meanwhile, as rows of the output may lie at distances that all fall
-    // into one set of the cache.
+    static void multiply_strip(const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens) {
+        const int64_t groups = pieces_of(gemm.columns, F.group);
+        const uint8_t* weights = gemm.weights + panel * panel_bytes(F, groups);
+        const Activations<F> input(gemm.activations, gemm.tokens, gemm.columns);
+        alignas(64) float sums[STRIP][PANEL];
+        begin(gemm, panel, tokens, sums);
+        for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
+            const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
+            for_tiles<Kernel::TOKENS>(tokens, [&]<int T>(int64_t token) {
+                multiply_tile<T>({weights, group, here}, input, first + token, sums[token]);
+            });
+            weights += PANEL / UNIT * block_bytes(F, here);
+        }
+        float* out = gemm.out + first * gemm.width() + panel * PANEL;
+        for (int64_t token = 0; token < tokens; ++token, out += gemm.width())
+            std::copy_n(sums[token], PANEL, out);
+    }
+
+    static void begin(const Gemm& gemm, int64_t panel, int64_t tokens, float (*sums)[PANEL]) {
+        for (int64_t token = 0; token < tokens; ++token)
+            if (gemm.bias)
+                std::copy_n(gemm.bias + panel * PANEL, PANEL, sums[token]);
+            else
+                std::fill_n(sums[token], PANEL, 0.0f);
+    }
+
+    // All units of a panel's block against T tokens, whose sums begin at `to`.
     template <int T>
     static void multiply_tile(
-        const Block<F> block, const Activations<F> input, int64_t token, float* out,
-        int64_t width) {
+        Block<F> block, const Activations<F> input, int64_t token, float* to) {
+        for (int unit = 0; unit < PANEL / UNIT; ++unit, to += UNIT) {
+            multiply_unit<T>(block, input, token, to);
+            block.scales += block_bytes(F, block.groups);
+        }
+    }
+
+    template <int T>
+    static ALWAYS_INLINE void multiply_unit(
+        const Block<F>& block, const Activations<F>& input, int64_t token, float* to) {
         alignas(64) typename Kernel::Sum sums[T][UNIT] = {};
         for (int group = 0; group < block.groups; ++group) {
-            if (token == 0) block.template fetch_ahead<T>(group);
+            if (token == 0) block.fetch_ahead(group);
             for (int row = 0; row < UNIT; row += Kernel::ROWS)
                 Kernel::template add_group<T>(block, group, row, input, token, sums[0] + row);
         }
-        for (int t = 0; t < T; ++t, out += width)
-            for (int row = 0; row < UNIT; row += LANES)
-                Kernel::add_block(block, row, input, token + t, sums[t] + row, out + row);
+        for (int row = 0; row < UNIT; row += LANES)
+            Kernel::template add_block<T>(block, row, input, token, sums[0] + row, to + row);
     }
 };
 

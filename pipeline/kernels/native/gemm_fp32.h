@@ -25,8 +25,10 @@ struct GemmKernel<FP32> {
         });
     }
 
+    template <int T>
     static ALWAYS_INLINE void add_block(
         const Block<FP32>&, int, const Activations<FP32>&, int64_t, const Sum* sums, float* out) {
-        store(out, load<Floats>(out) + load<Floats>(sums));
+        for (int t = 0; t < T; ++t, sums += UNIT, out += PANEL)
+            store(out, load<Floats>(out) + load<Floats>(sums));
     }
 };

@@ -35,13 +35,17 @@ struct GemmKernel<INT4> {
         });
     }
 
+    template <int T>
     static ALWAYS_INLINE void add_block(
         const Block<INT4>& block, int row, const Activations<INT4>& input, int64_t token,
         const Sum* sums, float* out) {
-        const float scale = input.scale(block.first, token);
-        const Floats largest =
-            isa::load_floats((const Half*)block.block_scale(row)) * (scale / SHARES);
-        store(out, isa::multiply_add(to_floats(load<Ints>(sums)), largest, load<Floats>(out)));
+        const float* scales = &input.scale(block.first, token);
+        const Floats share =
+            isa::load_floats((const Half*)block.block_scale(row)) * (1.0f / SHARES);
+        for (int t = 0; t < T; ++t, sums += UNIT, out += PANEL) {
+            const Floats whole = to_floats(load<Ints>(sums));
+            store(out, isa::multiply_add(whole, share * scales[t], load<Floats>(out)));
+        }
     }
 
     static constexpr int SHARES = highest_level(INT4.scale_bits);

@@ -27,10 +27,14 @@ struct GemmKernel<INT8> {
         });
     }
 
+    template <int T>
     static ALWAYS_INLINE void add_block(
         const Block<INT8>& block, int, const Activations<INT8>& input, int64_t token,
         const Sum* sums, float* out) {
-        const Floats scale = broadcast(input.scale(block.first, token));
-        store(out, isa::multiply_add(load<Floats>(sums), scale, load<Floats>(out)));
+        const float* scales = &input.scale(block.first, token);
+        for (int t = 0; t < T; ++t, sums += UNIT, out += PANEL) {
+            const Floats scale = broadcast(scales[t]);
+            store(out, isa::multiply_add(load<Floats>(sums), scale, load<Floats>(out)));
+        }
     }
 };

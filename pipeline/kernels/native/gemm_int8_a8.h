@@ -32,9 +32,11 @@ struct GemmKernel<INT8_A8> {
         });
     }
 
+    template <int T>
     static ALWAYS_INLINE void add_block(
         const Block<INT8_A8>&, int, const Activations<INT8_A8>&, int64_t, const Sum* sums,
         float* out) {
-        store(out, load<Floats>(out) + load<Floats>(sums));
+        for (int t = 0; t < T; ++t, sums += UNIT, out += PANEL)
+            store(out, load<Floats>(out) + load<Floats>(sums));
     }
 };
