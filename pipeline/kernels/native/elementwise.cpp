@@ -51,7 +51,7 @@ void norm(
         if (delta) add_to(x, delta + token * delta_width, out.columns);
         rms_norm(x, weight, epsilon, out.columns, row_of(out, token));
         pack_input(out, token);
-    });
+    }, out.columns * 0.5);
 }
 
 void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& out) {
@@ -62,7 +62,7 @@ void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& ou
         const float* row = gate_up + token * width;
         gate_columns(row + first, row + out.columns + first, row_of(out, token) + first, last - first);
         pack_input(out, token, first, last);
-    });
+    }, GATE_CHUNK);
 }
 
 void scale(float* x, float factor, int64_t columns) {

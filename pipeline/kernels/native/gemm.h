@@ -64,7 +64,12 @@ struct Multiply {
         pool.run(gemm.panels(), [&](uint32_t panel) {
             for (int64_t token = 0; token < gemm.tokens; token += STRIP)
                 multiply_strip(gemm, panel, token, std::min<int64_t>(STRIP, gemm.tokens - token));
-        });
+        }, nanoseconds(gemm));
+    }
+
+    // Of a panel, on a processor of our days.
+    static double nanoseconds(const Gemm& gemm) {
+        return (F.weight_bits / 128.0 + gemm.tokens / 32.0) * PANEL * gemm.columns;
     }
 
     static void multiply_strip(const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens) {

@@ -117,11 +117,14 @@ void add_lora(
         mine += here.ranks * (segment.stop - segment.start);
     }
     const auto* shrink = shrinks.data();
-    pool.run(shrinks.size(), [=](uint32_t i) { run_unit(shrink[i].first, shrink[i].second); });
+    const double each = (double)x.tokens / std::max<int64_t>(1, count);  // tokens of a segment
+    pool.run(
+        shrinks.size(), [=](uint32_t i) { run_unit(shrink[i].first, shrink[i].second); },
+        each * x.columns);
     const auto* expand = expands.data();
     pool.run(expands.size(), [=](uint32_t i) {
         const auto& [task, first] = expand[i];
         const int64_t last = std::min<int64_t>(first + ROWS_AT_ONCE, task.part.columns);
         for (int64_t row = first; row < last; row += UNIT) run_unit(task, row);
-    });
+    }, each * ROWS_AT_ONCE);
 }

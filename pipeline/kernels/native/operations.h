@@ -67,7 +67,9 @@ struct PackInput {
 
     Fault fault() const { return fault_of(input); }
     void run(ThreadPool& pool) const {
-        pool.run(input->tokens, [&](uint32_t token) { pack_input(*input, token); });
+        pool.run(
+            input->tokens, [&](uint32_t token) { pack_input(*input, token); },
+            input->columns * 0.25);
     }
 };
 
@@ -145,7 +147,7 @@ struct Rows {
     }
     template <class Use>
     void each(ThreadPool& pool, const Use& use) const {
-        pool.run(count, [&](uint32_t row) { use(values + row * width, row); });
+        pool.run(count, [&](uint32_t row) { use(values + row * width, row); }, columns * 0.25);
     }
 };
 

@@ -1,22 +1,52 @@
 #include "thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
+
+#ifdef __linux__
+#include <sched.h>
+#endif
 
 namespace {
 
-constexpr auto SPIN = std::chrono::microseconds(100);
+// A loop shorter than the first is over before another thread has taken anything from it, one shorter
+// than the second before a sleeper is awake.
+constexpr double ALONE = 3000, WAKES = 20000;
+constexpr auto SPIN = std::chrono::microseconds(50);
 
 void relax() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
-#else
-    std::this_thread::yield();
+#elif defined(__aarch64__)
+    asm volatile("yield");
 #endif
+}
+
+// Whether it came true before the time was up.
+template <class Condition>
+bool spin(const Condition& condition) {
+    using Clock = std::chrono::steady_clock;
+    for (auto end = Clock::now() + SPIN; Clock::now() < end;)
+        for (int turn = 0; turn < 32; ++turn) {
+            if (condition()) return true;
+            relax();
+        }
+    return false;
+}
+
+int processors() {
+#ifdef __linux__
+    cpu_set_t mine;
+    if (sched_getaffinity(0, sizeof mine, &mine) == 0) return CPU_COUNT(&mine);
+#endif
+    const int known = (int)std::thread::hardware_concurrency();
+    return known ? known : 1 << 10;
 }
 
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
+    threads = std::min(threads, processors());
     try {
         for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this] { work(); });
     } catch (...) {
@@ -28,16 +58,18 @@ ThreadPool::ThreadPool(int threads) {
 ThreadPool::~ThreadPool() { end(); }
 
 void ThreadPool::end() {
-    {
-        std::lock_guard lock(mutex_);
-        stop_ = true;
-    }
-    awake_.notify_all();
+    stop_ = true;
+    wake();
     for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::run(uint32_t chunks, Function function, const void* body) {
-    if (workers_.empty() || chunks <= 1) {
+void ThreadPool::wake() {
+    std::lock_guard lock(mutex_);
+    awake_.notify_all();
+}
+
+void ThreadPool::run(uint32_t chunks, double nanoseconds, Function function, const void* body) {
+    if (workers_.empty() || chunks <= 1 || nanoseconds < ALONE) {
         for (uint32_t chunk = 0; chunk < chunks; ++chunk) function(body, chunk);
         return;
     }
@@ -45,12 +77,9 @@ void ThreadPool::run(uint32_t chunks, Function function, const void* body) {
     body_ = body;
     done_.store(0, std::memory_order_relaxed);
     ticket_.store(++loops_ << 2 * Ticket::BITS | (uint64_t)chunks << Ticket::BITS);
-    if (sleepers_.load() > 0) {
-        std::lock_guard lock(mutex_);
-        awake_.notify_all();
-    }
+    if (nanoseconds >= WAKES && sleepers_.load() > 0) wake();
     take_chunks();
-    while (done_.load(std::memory_order_acquire) < chunks) relax();
+    wait_for_others(chunks);
 }
 
 // A chunk that was taken keeps its loop alive, so function_ and body_ are that loop's own.
@@ -59,8 +88,20 @@ void ThreadPool::take_chunks() {
         Ticket mine{ticket_.fetch_add(1, std::memory_order_acq_rel)};
         if (!mine.open()) return;
         function_(body_, mine.next());
-        done_.fetch_add(1, std::memory_order_release);
+        if (done_.fetch_add(1) + 1 == mine.chunks() && caller_sleeps_.load()) {
+            std::lock_guard lock(mutex_);
+            finished_.notify_one();
+        }
     }
+}
+
+void ThreadPool::wait_for_others(uint32_t chunks) {
+    auto finished = [&] { return done_.load() == chunks; };
+    if (spin(finished)) return;
+    std::unique_lock lock(mutex_);
+    caller_sleeps_ = true;
+    finished_.wait(lock, finished);
+    caller_sleeps_ = false;
 }
 
 void ThreadPool::work() {
@@ -68,16 +109,12 @@ void ThreadPool::work() {
 }
 
 bool ThreadPool::wait_for_work() {
-    using Clock = std::chrono::steady_clock;
     auto work = [this] { return stop_ || Ticket{ticket_.load()}.open(); };
-    for (auto end = Clock::now() + SPIN; Clock::now() < end;)
-        for (int turn = 0; turn < 64; ++turn) {
-            if (work()) return !stop_;
-            relax();
-        }
-    std::unique_lock lock(mutex_);
-    ++sleepers_;
-    awake_.wait(lock, work);
-    --sleepers_;
+    if (!spin(work)) {
+        std::unique_lock lock(mutex_);
+        ++sleepers_;
+        awake_.wait(lock, work);
+        --sleepers_;
+    }
     return !stop_;
 }

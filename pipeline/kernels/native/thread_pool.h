@@ -7,18 +7,22 @@
 #include <thread>
 #include <vector>
 
-// The caller is one of the threads. Workers spin for a while between loops, as the next one is
-// usually microseconds away, and then sleep. A worker that comes late finds its chunks taken by the
-// others: nobody waits for a thread that has nothing to do.
+// The caller is one of the threads, and there are no more of them than processors that it may use.
+// Chunks are taken one by one: a thread that comes late, or has lost its processor, finds them taken by
+// the others, and is waited for only while it is in the midst of one. Who waits spins for as long as a
+// wait usually takes, and then sleeps, so that whoever needs the processor gets it. A loop that is over
+// before a sleeper would be awake wakes nobody.
 class ThreadPool {
 public:
     explicit ThreadPool(int threads);
     ~ThreadPool();
 
-    // Calls body(chunk) for every chunk from 0 to `chunks`, in any order, on any thread.
+    // Calls body(chunk) for every chunk from 0 to `chunks`, in any order, on any thread. A chunk takes
+    // about so many nanoseconds; where it isn't said, long enough to wake others for it.
     template <class Body>
-    void run(uint32_t chunks, const Body& body) {
-        run(chunks, [](const void* self, uint32_t chunk) { (*(const Body*)self)(chunk); }, &body);
+    void run(uint32_t chunks, const Body& body, double nanoseconds = 1e9) {
+        run(chunks, chunks * nanoseconds,
+            [](const void* self, uint32_t chunk) { (*(const Body*)self)(chunk); }, &body);
     }
 
 private:
@@ -35,20 +39,22 @@ private:
         bool open() const { return next() < chunks(); }
     };
 
-    void run(uint32_t chunks, Function function, const void* body);
+    void run(uint32_t chunks, double nanoseconds, Function function, const void* body);
     void end();
     void work();
     void take_chunks();
+    void wake();
     bool wait_for_work();
+    void wait_for_others(uint32_t chunks);
 
     alignas(64) std::atomic<uint64_t> ticket_{0};
     alignas(64) std::atomic<uint32_t> done_{0};
     alignas(64) std::atomic<int> sleepers_{0};
-    std::atomic<bool> stop_{false};
+    std::atomic<bool> stop_{false}, caller_sleeps_{false};
     Function function_ = nullptr;
     const void* body_ = nullptr;
     uint64_t loops_ = 0;
     std::mutex mutex_;
-    std::condition_variable awake_;
+    std::condition_variable awake_, finished_;
     std::vector<std::thread> workers_;
 };
