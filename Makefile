@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run test fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels docs-check lint clean ready help
+.PHONY: run test fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -45,6 +45,9 @@ bench: ready ## the engines side by side at TinyLlama's size: hours; goes on whe
 	failed=0; for each in $(BENCH); do $(PY) -m pipeline +experiment=$$each \
 	  hydra.sweep.dir=runs/bench/$$each || failed=1; done; \
 	$(PY) -m pipeline.compare runs/bench && exit $$failed
+
+bench-threads: ready ## a step beside busy neighbours, by the number of threads
+	$(PY) -m pipeline.engines.multilora.bench
 
 bench-kernels: ready ## our kernels alone, against torch and the memory limit
 	$(PY) -m pipeline.kernels.bench

@@ -101,9 +101,16 @@ void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
     const HeadShape& heads, int64_t window, const Input& out) {
     Attention attention(qkv, width, KvLayer{forward, layer, heads}, window, out);
-    pool.run(attention.items(), [&](uint32_t item) { attention.compute(item); });
-    pool.run(forward.tokens, [&](uint32_t token) {
-        attention.merge(token);
-        pack_input(out, token);
-    });
+    double positions = 0;
+    for (int64_t token = 0; token < forward.tokens; ++token) positions += forward.positions[token] + 1;
+    pool.run(
+        attention.items(), [&](uint32_t item) { attention.compute(item); },
+        positions * out.columns / 8 / std::max<int64_t>(1, attention.items()));
+    pool.run(
+        forward.tokens,
+        [&](uint32_t token) {
+            attention.merge(token);
+            pack_input(out, token);
+        },
+        out.columns);
 }

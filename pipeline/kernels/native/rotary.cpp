@@ -47,5 +47,5 @@ void rotate_and_store(
                 block.keys[i * KV_BLOCK + at] = keys[h * heads.width + i];
             std::copy_n(values + h * heads.width, heads.width, block.values + at * padded_width(heads));
         }
-    });
+    }, (heads.queries + 2 * heads.keys) * heads.width);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 #ifdef __linux__
 #include <sched.h>
@@ -80,6 +81,7 @@ void ThreadPool::run(uint32_t chunks, double nanoseconds, Function function, con
     if (nanoseconds >= WAKES && sleepers_.load() > 0) wake();
     take_chunks();
     wait_for_others(chunks);
+    if (out_of_memory_.exchange(false)) throw std::bad_alloc();
 }
 
 // A chunk that was taken keeps its loop alive, so function_ and body_ are that loop's own.
@@ -87,7 +89,11 @@ void ThreadPool::take_chunks() {
     while (Ticket{ticket_.load(std::memory_order_acquire)}.open()) {
         Ticket mine{ticket_.fetch_add(1, std::memory_order_acq_rel)};
         if (!mine.open()) return;
-        function_(body_, mine.next());
+        try {
+            function_(body_, mine.next());
+        } catch (const std::bad_alloc&) {
+            out_of_memory_ = true;
+        }
         if (done_.fetch_add(1) + 1 == mine.chunks() && caller_sleeps_.load()) {
             std::lock_guard lock(mutex_);
             finished_.notify_one();

@@ -17,8 +17,9 @@ public:
     explicit ThreadPool(int threads);
     ~ThreadPool();
 
-    // Calls body(chunk) for every chunk from 0 to `chunks`, in any order, on any thread. A chunk takes
-    // about so many nanoseconds; where it isn't said, long enough to wake others for it.
+    // Calls body(chunk) for every chunk from 0 to `chunks`, in any order, on any thread; throws
+    // std::bad_alloc after the last if any did. A chunk takes about so many nanoseconds; where it isn't
+    // said, long enough to wake others for it.
     template <class Body>
     void run(uint32_t chunks, const Body& body, double nanoseconds = 1e9) {
         run(chunks, chunks * nanoseconds,
@@ -50,7 +51,7 @@ private:
     alignas(64) std::atomic<uint64_t> ticket_{0};
     alignas(64) std::atomic<uint32_t> done_{0};
     alignas(64) std::atomic<int> sleepers_{0};
-    std::atomic<bool> stop_{false}, caller_sleeps_{false};
+    std::atomic<bool> stop_{false}, caller_sleeps_{false}, out_of_memory_{false};
     Function function_ = nullptr;
     const void* body_ = nullptr;
     uint64_t loops_ = 0;
