@@ -1,5 +1,6 @@
 """Where the project's own files are: in its checkout, or in the package that was installed."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,11 @@ CONF = CHECKOUT / "conf" if CHECKOUT else PACKAGE / "conf"
 
 ROOT = CHECKOUT or Path.cwd()
 """Where `runs/` and `mlruns/` are, unless `paths.` says otherwise."""
+
+
+def user_cache() -> Path:
+    """The user's folder for what is made once a machine: `$XDG_CACHE_HOME` or `~/.cache`, ours."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multilora"
 
 
 def register() -> None:

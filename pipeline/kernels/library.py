@@ -15,6 +15,7 @@ from pipeline.files.atomic import whole_file
 from pipeline.kernels.abi import HEADER, Abi
 from pipeline.kernels.instruction_sets import chosen
 from pipeline.machine.processor import name_of, processor
+from pipeline.places import user_cache
 
 SOURCES = Path(__file__).parent / "native"
 FLAGS = ("-O2", "-std=c++20", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")
@@ -33,7 +34,7 @@ def built() -> Path:
         UsageError: the user asks for an instruction set that isn't there.
     """
     command = [compiler(), *LINK, *flags()]
-    path = _folder() / f"multilora-{_key(command)}.so"
+    path = user_cache() / f"multilora-{_key(command)}.so"
     if not path.is_file():
         with whole_file(path) as draft:
             _compile(command, draft)
@@ -104,8 +105,3 @@ def _key(command: list[str]) -> str:
 def _processor() -> str:
     found = processor()
     return f"{platform.machine()} {name_of(found)} {' '.join(found['flags'])}"
-
-
-def _folder() -> Path:
-    cache_home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache_home) / "multilora"

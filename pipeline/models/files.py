@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.files.regular import MEBIBYTE, check_regular, read_regular
+from pipeline.models.content_hash import sha256_of
 
 MAX_JSON_BYTES = 16 * MEBIBYTE
 """Bytes of a file: indices of a thousand shards and configurations have less."""
@@ -65,6 +66,5 @@ def fingerprint(files: Iterable[Path]) -> str:
     """SHA-256 over the names and contents of `files`, in the order of their names."""
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda each: each.name):
-        with path.open("rb") as file:
-            digest.update(f"{path.name}:{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+        digest.update(f"{path.name}:{sha256_of(path)}".encode())
     return digest.hexdigest()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.files.regular import open_regular
 from pipeline.models.files import AGAIN
-from pipeline.models.safetensors_header import StoredTensor, read_header
+from pipeline.models.safetensors_header import StoredTensor, read_header, read_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +34,7 @@ class SafetensorsFile:
     Attributes:
         path: where it lies.
         tensors: by name, in the order of their bytes.
+        metadata: texts beside them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,6 +48,7 @@ class SafetensorsFile:
         self._file = open_regular(path)
         try:
             self.tensors = read_header(self._file.fileno(), path)
+            self.metadata = read_metadata(self._file.fileno())
         except BaseException:
             self.close()
             raise
@@ -77,13 +79,20 @@ class SafetensorsFile:
             EOFError: the file was cut short since it was opened.
         """
         found = np.empty(tensor.shape, NUMPY[tensor.dtype])
-        left, at = found.reshape(-1).view(np.uint8).data, tensor.start
+        self.read_into(found.reshape(-1).view(np.uint8).data, tensor.start)
+        return found
+
+    def read_into(self, left: memoryview, at: int) -> None:
+        """Bytes from a place in the file on, as many as there is room for; several may at a time.
+
+        Raises:
+            EOFError: the file was cut short since it was opened.
+        """
         while left.nbytes:
             count = os.preadv(self.fileno(), [left], at)
             if not count:
                 raise EOFError(f"{self.path} was cut short")
             left, at = left[count:], at + count
-        return found
 
     def map(self, tensor: StoredTensor) -> NDArray[Any]:
         """Its numbers as they are stored, mapped: a page is read when it is first looked at.

@@ -97,6 +97,13 @@ def read_header(file: int, path: Path) -> dict[str, StoredTensor]:
     return {each.name: each for each in tensors}
 
 
+def read_metadata(file: int) -> dict[str, str]:
+    """The texts beside the tensors of an open file whose header was found whole."""
+    size = int.from_bytes(os.pread(file, 8, 0), "little")
+    found: dict[str, str] = json.loads(os.pread(file, size, 8)).get(METADATA) or {}
+    return found
+
+
 def _entries(header: bytes) -> Iterable[tuple[str, Any]]:
     try:
         entries = json.loads(header.decode(), object_pairs_hook=_once, parse_constant=_no_number)

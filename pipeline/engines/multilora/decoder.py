@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.model_check import check_model
-from pipeline.engines.multilora.packing import PackedModel, pack_checkpoint
+from pipeline.engines.multilora.packing import PackedModel, load_packed
 from pipeline.engines.multilora.recording import record
 from pipeline.engines.multilora.rotations import Rotations
+from pipeline.engines.multilora.weight_cache import WeightCache
 from pipeline.kernels.formats import ActivationDtype, Precision
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
@@ -44,6 +45,7 @@ class Decoder:
         kernels: Kernels,
         activations: ActivationDtype | None = None,
         tokens: int = 256,
+        cache: WeightCache | None = None,
     ) -> Self:
         """Read and pack a checkpoint.
 
@@ -53,13 +55,14 @@ class Decoder:
             kernels: what computes.
             activations: what int8 weights are multiplied by; None takes what suits the kernels.
             tokens: for which buffers are kept; a larger step gets some of its own.
+            cache: where packed weights are kept; None for nowhere.
 
         Raises:
             UsageError: the model has something that this decoder doesn't compute.
         """
         check_model(checkpoint.config, str(checkpoint.folder))
         activations = activations or kernels.activation_dtype
-        model = pack_checkpoint(checkpoint, precision, kernels, activations)
+        model = load_packed(checkpoint, precision, kernels, activations, cache)
         return cls(checkpoint.config, model, kernels, tokens)
 
     def new_pool(self, tokens: int) -> KvPool:

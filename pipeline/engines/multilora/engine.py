@@ -22,6 +22,7 @@ from pipeline.engines.multilora.scheduler import PagedScheduler
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.step_stages import StepStages
+from pipeline.engines.multilora.weight_cache import WeightCache
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
@@ -57,7 +58,12 @@ class Multilora(ContinuousEngine, CachingEngine):
         kernels = kernels_for(serving.threads, settings.kernels)
         tokens = settings.prefill_tokens + settings.max_batch_size
         self._decoder = Decoder.load(
-            serving.checkpoint, settings.precision, kernels, settings.activations, tokens
+            serving.checkpoint,
+            settings.precision,
+            kernels,
+            settings.activations,
+            tokens,
+            WeightCache.within(settings.cache, serving.threads),
         )
         model, places = serving.checkpoint.config, settings.max_batch_size
         self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))

@@ -1,6 +1,6 @@
 """A checkpoint's weights, packed for the kernels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.sites import SITES
+from pipeline.engines.multilora.weight_cache import WeightCache, recipe
 from pipeline.errors import UsageError
 from pipeline.kernels.formats import (
     HEAD_PRECISION,
@@ -76,24 +77,51 @@ class PackedModel:
         return self.bytes + self.embedding.nbytes
 
 
-def pack_checkpoint(
+def load_packed(
     checkpoint: Checkpoint,
     precision: Precision,
     kernels: Kernels,
     activations: ActivationDtype = "int16",
+    cache: WeightCache | None = None,
 ) -> PackedModel:
-    """Read and pack, a thousand rows at a time.
+    """The checkpoint's packed weights: read from the cache, or packed and kept there.
 
     Args:
         checkpoint: whose tensors are known to be those of its config.
         precision: of all but the output layer.
         kernels: that will read what is packed.
         activations: what int8 weights will be multiplied by.
+        cache: where packed weights are kept; None for nowhere. Floats never are: they are only put
+            into another order, which takes no longer than reading them from there.
     """
+    format = weight_format(precision, activations)
+    head = weight_format(HEAD_PRECISION[precision], activations)
+    if cache is None or not format.scale_bits:
+        return _pack(checkpoint, format, head, kernels, {})
+    made_of = recipe(checkpoint, (format, head), kernels.backend)
+    tensors = cache.read(made_of)
+    found = len(tensors)
+    model = _pack(checkpoint, format, head, kernels, tensors)
+    if len(tensors) > found and _still(checkpoint):
+        cache.keep(made_of, tensors)
+    return model
+
+
+def _still(checkpoint: Checkpoint) -> bool:
+    """Whether its files are what they were when they were hashed, before they were packed."""
+    return Checkpoint.open(checkpoint.folder).fingerprint() == checkpoint.fingerprint()
+
+
+def _pack(
+    checkpoint: Checkpoint,
+    format: WeightFormat,
+    head: WeightFormat,
+    kernels: Kernels,
+    tensors: dict[str, Tensor],
+) -> PackedModel:
     model = checkpoint.config
     with checkpoint.weights.open() as opened:
-        packer = _Packer(opened, weight_format(precision, activations), kernels)
-        head = weight_format(HEAD_PRECISION[precision], activations)
+        packer = _Packer(opened, format, kernels, tensors)
         return PackedModel(
             embedding=Embedding.open(opened[checkpoint.embedding]),
             layers=tuple(_layer(packer, each, model) for each in range(model.layers)),
@@ -104,22 +132,39 @@ def pack_checkpoint(
 
 @dataclass(frozen=True, eq=False)
 class _Packer:
-    """Reads what it packs, a few rows at a time, and keeps nothing of it."""
+    """Reads what it packs, a few rows at a time, and keeps nothing of it.
+
+    Attributes:
+        weights: to be packed.
+        format: of matrices.
+        kernels: that pack.
+        tensors: what is packed already, by name; what is packed now is put beside it.
+    """
 
     weights: OpenWeights
     format: WeightFormat
     kernels: Kernels
+    tensors: dict[str, Tensor]
 
     def matrix(self, names: Sequence[str]) -> Matrix:
         """One matrix of those tensors above one another, with their biases."""
         parts = [self.weights[name] for name in names]
         rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
-        data = self.kernels.pack(self._stacked(parts), rows, columns, self.format)
+
+        def packed() -> Tensor:
+            return self.kernels.pack(self._stacked(parts), rows, columns, self.format)
+
+        data = self._once(" ".join([self.format.name, *names]), packed)
         return Matrix(self.format, rows, columns, data, self._bias(names, rows))
 
     def vector(self, name: str) -> Tensor:
         """A small tensor, such as a norm's weight, fp32."""
-        return self._numbers(self.weights[name]).float().clone()
+        return self._once(name, lambda: self._numbers(self.weights[name]).float().clone())
+
+    def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        if name not in self.tensors:
+            self.tensors[name] = make()
+        return self.tensors[name]
 
     def _bias(self, names: Sequence[str], rows: int) -> Tensor | None:
         biases = [name.removesuffix("weight") + "bias" for name in names]

@@ -1,6 +1,7 @@
 """Settings of our own engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
@@ -67,6 +68,8 @@ class MultiloraSettings(EngineSettings):
         policy: `fcfs`, or `adapter_aware`: those first whose adapter is in memory.
         patience: most requests that may overtake one for their adapter's sake.
         adapter_memory_mb: most memory for adapters, in 10⁶ bytes; None keeps all.
+        cache: folder in whose `packed` int8 and int4 weights are kept, so that the next start reads
+            them; None packs anew each time.
     """
 
     name: str
@@ -81,6 +84,7 @@ class MultiloraSettings(EngineSettings):
     policy: QueuePolicy = QueuePolicy.FCFS
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
+    cache: Path | None = None
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,
         mixes_adapters=True,

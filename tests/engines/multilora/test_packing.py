@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipeline.engines.multilora.packing import pack_checkpoint
+from pipeline.engines.multilora.packing import load_packed
 from pipeline.errors import UsageError
 from pipeline.kernels import layout
 from pipeline.kernels.reference import ReferenceKernels
@@ -36,7 +36,7 @@ def changed(tiny, tmp_path):
 
 
 def packed(checkpoint):
-    return pack_checkpoint(checkpoint, "fp32", ReferenceKernels())
+    return load_packed(checkpoint, "fp32", ReferenceKernels())
 
 
 def test_an_untied_checkpoint_without_an_output_layer_is_an_error_that_names_it(changed):
