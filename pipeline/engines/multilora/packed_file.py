@@ -49,10 +49,8 @@ def write_packed(path: Path, tensors: Mapping[str, Tensor], made_of: str, thread
     declared = {name: (NAMES[each.dtype], tuple(each.shape)) for name, each in tensors.items()}
     with ThreadPoolExecutor(threads) as pool:
         checksums = _joined(pool.map(zlib.crc32, _pieces(tensors)))
-    seal = _seal(declared, made_of, checksums)
-    metadata = {MADE_OF: made_of, CHECKSUMS: checksums, SEAL: seal}
     with path.open("wb") as file:
-        write_header(file, declared, metadata)
+        write_header(file, declared, _sealed(declared, made_of, checksums))
         for piece in _pieces(tensors):
             file.write(piece)
 
@@ -79,7 +77,7 @@ def read_packed(path: Path, made_of: str, threads: int) -> dict[str, Tensor]:
 def _read(file: SafetensorsFile, made_of: str, threads: int) -> dict[str, Tensor]:
     declared = {name: (each.dtype, each.shape) for name, each in file.tensors.items()}
     checksums = file.metadata.get(CHECKSUMS, "")
-    if file.metadata.get(SEAL) != _seal(declared, made_of, checksums):
+    if file.metadata != _sealed(declared, made_of, checksums):
         raise DamagedFileError("its header is of something else")
     tensors = {name: _room(*each) for name, each in declared.items()}
     pieces = [*_pieces(tensors)]
@@ -115,5 +113,6 @@ def _joined(checksums: Iterator[int]) -> str:
     return " ".join(f"{each:08x}" for each in checksums)
 
 
-def _seal(declared: Declared, made_of: str, checksums: str) -> str:
-    return f"{zlib.crc32(json.dumps([declared, made_of, checksums]).encode()):08x}"
+def _sealed(declared: Declared, made_of: str, checksums: str) -> dict[str, str]:
+    seal = zlib.crc32(json.dumps([declared, made_of, checksums]).encode())
+    return {MADE_OF: made_of, CHECKSUMS: checksums, SEAL: f"{seal:08x}"}
