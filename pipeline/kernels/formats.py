@@ -19,6 +19,9 @@ UNIT, PANEL, BLOCK_GROUPS = (ABI.constants[each] for each in ("UNIT", "PANEL", "
 """Rows whose weights lie side by side; rows that a thread takes; groups of a unit
 that lie together."""
 
+OFFSET_SHARES = ABI.constants["OFFSET_SHARES"]
+"""Shares of a block's scale in a step of an offset."""
+
 
 @dataclass(frozen=True)
 class WeightFormat:
@@ -35,7 +38,9 @@ class WeightFormat:
         scale_bits: of a row's scale for a group; 0 for none.
         block_scale_bits: of a row's scale for a block of groups, 0 for none. Where there is one, a
             group's scale is a sub-scale: a whole share of it.
-        zero_point: added to each weight before it is stored.
+        offset_bits: of what is added to a row's weights in a group, a whole number of steps of
+            `OFFSET_SHARES` shares; 0 for none.
+        zero_point: added to each level before it is stored.
         activation_groups: groups whose activations share a scale; divides `BLOCK_GROUPS`.
     """
 
@@ -47,6 +52,7 @@ class WeightFormat:
     lane_columns: int
     scale_bits: int
     block_scale_bits: int
+    offset_bits: int
     zero_point: int
     activation_groups: int
 
@@ -74,6 +80,17 @@ class WeightFormat:
     def block_scale_bytes(self) -> int:
         """Of a unit's scales for one block."""
         return UNIT * self.block_scale_bits // 8
+
+    @property
+    def offset_pair_bytes(self) -> int:
+        """Of a unit's offsets for two groups."""
+        return 2 * UNIT * self.offset_bits // 8
+
+    @property
+    def part_bytes(self) -> tuple[int, int, int, int]:
+        """Of a unit: a block's scales, a group's, the offsets of two groups, a group's weights."""
+        offsets = self.offset_pair_bytes
+        return self.block_scale_bytes, self.scale_bytes, offsets, self.group_bytes
 
     def groups(self, columns: int) -> int:
         """Groups that hold so many columns."""

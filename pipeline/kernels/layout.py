@@ -66,7 +66,13 @@ def panel_bytes(columns: int, format: WeightFormat) -> int:
     """Bytes of one panel."""
     groups = format.groups(columns)
     scales = blocks(groups) * format.block_scale_bytes + groups * format.scale_bytes
-    return PANEL // UNIT * (scales + groups * format.group_bytes)
+    offsets = pairs(groups) * format.offset_pair_bytes
+    return PANEL // UNIT * (scales + offsets + groups * format.group_bytes)
+
+
+def pairs(groups: int) -> int:
+    """Pairs of groups, whose offsets lie side by side; the last may be half empty."""
+    return -(-groups // 2)
 
 
 def pack(rows: Tensor, format: WeightFormat) -> Tensor:
@@ -75,12 +81,14 @@ def pack(rows: Tensor, format: WeightFormat) -> Tensor:
     quantised = quantised_weights(rows, format)
     weights = _lanes(quantised.levels, format)
     none = weights[:, :, :0]
-    scales, block_scales = none, none[:, ::BLOCK_GROUPS]
+    scales, block_scales, offsets = none, none[:, ::BLOCK_GROUPS], none[:, ::2]
     if quantised.scales is not None:
         scales = _by_unit(quantised.scales, format.scale_bits)
     if quantised.block_scales is not None:
         block_scales = _by_unit(quantised.block_scales, format.block_scale_bits)
-    return _ordered(_Parts(block_scales, scales, weights))
+    if quantised.offsets is not None:
+        offsets = _by_pair(quantised.offsets, format.offset_bits)
+    return _ordered(_Parts(block_scales, scales, offsets, weights))
 
 
 def unpack(matrix: Matrix) -> Tensor:
@@ -91,6 +99,7 @@ def unpack(matrix: Matrix) -> Tensor:
         _from_lanes(parts.weights, format),
         _by_row(parts.scales, format.scale_bits),
         _by_row(parts.block_scales, format.block_scale_bits),
+        _from_pairs(parts.offsets, format.groups(matrix.columns), format.offset_bits),
     )
     weights = quantised.weights(format)
     return weights.reshape(len(weights), -1)[: matrix.rows, : matrix.columns]
@@ -98,10 +107,11 @@ def unpack(matrix: Matrix) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """A matrix's bytes by what they are: uint8 (units, blocks or groups, bytes of one)."""
+    """A matrix's bytes by what they are: uint8 (units, blocks, groups or pairs, bytes of one)."""
 
     block_scales: Tensor
     scales: Tensor
+    offsets: Tensor
     weights: Tensor
 
 
@@ -110,6 +120,7 @@ def _ordered(parts: _Parts) -> Tensor:
     each_block = zip(
         torch.split(parts.block_scales, 1, 1),
         torch.split(parts.scales, BLOCK_GROUPS, 1),
+        torch.split(parts.offsets, BLOCK_GROUPS // 2, 1),
         torch.split(parts.weights, BLOCK_GROUPS, 1),
         strict=True,
     )
@@ -121,12 +132,12 @@ def _disordered(data: Tensor, columns: int, format: WeightFormat) -> _Parts:
     groups, start, found = format.groups(columns), 0, []
     for first in range(0, groups, BLOCK_GROUPS):
         count = min(BLOCK_GROUPS, groups - first)
-        sizes = [format.block_scale_bytes, count * format.scale_bytes, count * format.group_bytes]
+        counts = (1, count, pairs(count), count)
+        sizes = [each * size for each, size in zip(counts, format.part_bytes, strict=True)]
         stop = start + PANEL // UNIT * sum(sizes)
         units = data[:, start:stop].reshape(-1, sum(sizes))
-        block_scales, *rest = torch.split(units, sizes, 1)
-        shaped = [part.reshape(len(units), count, part.shape[1] // count) for part in rest]
-        found.append((block_scales[:, None], *shaped))
+        parts = zip(torch.split(units, sizes, 1), counts, format.part_bytes, strict=True)
+        found.append([part.reshape(len(units), each, size) for part, each, size in parts])
         start = stop
     return _Parts(*(torch.cat(part, 1) for part in zip(*found, strict=True)))
 
@@ -147,6 +158,21 @@ def _by_row(scales: Tensor, bits: int) -> Tensor | None:
         return None
     rows = scales.contiguous().view(SCALES[bits]).float().transpose(1, 2)
     return rows.reshape(-1, scales.shape[1])
+
+
+def _by_pair(offsets: Tensor, bits: int) -> Tensor:
+    """(R, groups) → uint8 (units, pairs, bytes of two a row)."""
+    even = torch.nn.functional.pad(offsets, (0, offsets.shape[1] % 2))
+    units = even.reshape(-1, UNIT, even.shape[1] // 2, 2).transpose(1, 2)
+    return _bytes(units.reshape(len(units), -1, 2 * UNIT).to(SCALES[bits]))
+
+
+def _from_pairs(pairs: Tensor, groups: int, bits: int) -> Tensor | None:
+    """(units, pairs, bytes of two a row) → fp32 (R, groups), or None if there are none."""
+    if not bits:
+        return None
+    offsets = pairs.contiguous().view(SCALES[bits]).float().reshape(len(pairs), -1, UNIT, 2)
+    return offsets.transpose(1, 2).reshape(len(pairs) * UNIT, -1)[:, :groups]
 
 
 def _lanes(levels: Tensor, format: WeightFormat) -> Tensor:

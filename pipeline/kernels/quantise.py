@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.kernels.formats import BLOCK_GROUPS, WeightFormat, highest_level
+from pipeline.kernels.formats import BLOCK_GROUPS, OFFSET_SHARES, WeightFormat, highest_level
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,22 +16,24 @@ class QuantisedWeights:
         levels: whole numbers among the format's levels, or floats as they are, (R, groups, group).
         scales: (R, groups): a group's scale, fp16-exact, or its sub-scale; None for floats.
         block_scales: (R, blocks), fp16-exact; None where scales are no shares of them.
+        offsets: (R, groups), whole numbers of steps; None where the format has none.
     """
 
     levels: Tensor
     scales: Tensor | None = None
     block_scales: Tensor | None = None
+    offsets: Tensor | None = None
 
     def weights(self, format: WeightFormat) -> Tensor:
         """The weights (R, groups, group) that they stand for."""
         if self.scales is None:
             return self.levels
         scales = self.scales
-        if self.block_scales is not None:
-            scales = _scale_of_share(
-                scales, _of_each_group(self.block_scales, scales, BLOCK_GROUPS), format
-            )
-        return self.levels * scales[..., None]
+        if self.block_scales is None or self.offsets is None:
+            return self.levels * scales[..., None]
+        share = _share(self.block_scales, scales, format)
+        steps = self.offsets * OFFSET_SHARES
+        return (self.levels * scales[..., None] + steps[..., None]) * share[..., None]
 
 
 def quantised_weights(rows: Tensor, format: WeightFormat) -> QuantisedWeights:
@@ -72,38 +74,58 @@ def _by_group(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
 
 
 def _by_sub_scales(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
-    """Scales that fit, kept as shares of the largest of their block.
+    """Scales and offsets that fit, kept as shares of one number of their block.
 
-    The scale wanted is the one of `CANDIDATES`, each improved to the least-squares scale of the
-    levels it leads to, whose squared error is least. The scale kept is a whole share, for 8 bits
-    −127…127, of the block's largest in as many parts; that largest one is fp16-exact.
+    Those wanted are the least-squares line through the levels that one of `INSIDE`² leads to,
+    whichever errs least. Kept are whole numbers, for 8 bits −127…127: of a scale so many 127ths of
+    the block's, of an offset so many times `OFFSET_SHARES` of these. The block's is fp16-exact, and
+    the least that holds all of them.
     """
-    extreme = groups.gather(-1, groups.abs().argmax(-1, keepdim=True))[..., 0]
-    fits = [_fit(groups, extreme / (format.lowest_level + above), format) for above in CANDIDATES]
-    scales, errors = (torch.stack(each) for each in zip(*fits, strict=True))
-    wanted = scales.gather(0, errors.argmin(0, keepdim=True))[0]
-    block_scales = _half(_largest_of(wanted.abs(), BLOCK_GROUPS))
-    largest, parts = (
-        _of_each_group(block_scales, wanted, BLOCK_GROUPS),
-        highest_level(format.scale_bits),
+    fits = [_fit(groups, below, above, format) for below in INSIDE for above in INSIDE]
+    scales, offsets, errors = (torch.stack(each) for each in zip(*fits, strict=True))
+    best = errors.argmin(0, keepdim=True)
+    scales, offsets = scales.gather(0, best)[0], offsets.gather(0, best)[0]
+    needed = torch.maximum(scales, offsets.abs() / OFFSET_SHARES)
+    block_scales = _half(_largest_of(needed, BLOCK_GROUPS))
+    share = _share(block_scales, scales, format)
+    shares, steps = (
+        _steps(scales, share, format.scale_bits),
+        _steps(offsets, OFFSET_SHARES * share, format.offset_bits),
     )
-    shares = wanted * torch.where(largest > 0, 1 / largest, 0.0) * parts
-    shares = shares.round().clamp(-parts, parts)
-    levels = _levels(groups, _scale_of_share(shares, largest, format), format)
-    return QuantisedWeights(levels, shares, block_scales)
+    shifted = groups - (steps * OFFSET_SHARES * share)[..., None]
+    return QuantisedWeights(_levels(shifted, shares * share, format), shares, block_scales, steps)
 
 
-CANDIDATES = tuple(0.25 * step for step in range(-3, 7))
-"""Levels, counted from the lowest, that a group's extreme weight may fall on; q4_0 always takes the
-lowest."""
+INSIDE = (-0.4, 0.1, 0.6)
+"""How far inside the levels a group's lowest and highest weight may fall, in levels."""
 
 
-def _fit(groups: Tensor, scales: Tensor, format: WeightFormat) -> tuple[Tensor, Tensor]:
-    """The scales that best fit the levels which others lead to, and what these then err."""
-    levels = _levels(groups, scales, format)
-    squares = levels.square().sum(-1)
-    fitted = torch.where(squares > 0, (levels * groups).sum(-1) / squares, 0.0)
-    return fitted, (levels * fitted[..., None] - groups).square().sum(-1)
+def _fit(
+    groups: Tensor, below: float, above: float, format: WeightFormat
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scales and offsets, and what these then err."""
+    lowest, span = groups.amin(-1), format.highest_level - format.lowest_level
+    scales = (groups.amax(-1) - lowest) / (span - below - above)
+    offsets = lowest - (format.lowest_level + below) * scales
+    levels = _levels(groups - offsets[..., None], scales, format)
+    means, middles = groups.mean(-1, keepdim=True), levels.mean(-1, keepdim=True)
+    apart = levels - middles
+    spread = apart.square().sum(-1)
+    scales = torch.where(spread > 0, (apart * (groups - means)).sum(-1) / spread, 0.0)
+    offsets = means[..., 0] - scales * middles[..., 0]
+    errors = levels * scales[..., None] + offsets[..., None] - groups
+    return scales, offsets, errors.square().sum(-1)
+
+
+def _share(block_scales: Tensor, groups: Tensor, format: WeightFormat) -> Tensor:
+    """What one share of the block's scale stands for, (R, groups)."""
+    return _of_each_group(block_scales, groups, BLOCK_GROUPS) / highest_level(format.scale_bits)
+
+
+def _steps(values: Tensor, step: Tensor, bits: int) -> Tensor:
+    """Whole numbers of steps."""
+    most = highest_level(bits)
+    return (values * torch.where(step > 0, 1 / step, 0.0)).round().clamp(-most, most)
 
 
 def _levels(groups: Tensor, scales: Tensor, format: WeightFormat) -> Tensor:
@@ -121,11 +143,6 @@ def _largest_of(groups: Tensor, count: int) -> Tensor:
 def _of_each_group(of_neighbours: Tensor, groups: Tensor, count: int) -> Tensor:
     """(R, groups / count) → (R, groups): each as often as it has groups."""
     return of_neighbours.repeat_interleave(count, 1)[:, : groups.shape[1]]
-
-
-def _scale_of_share(shares: Tensor, largest: Tensor, format: WeightFormat) -> Tensor:
-    """What those shares of the largest scale stand for."""
-    return shares * largest / highest_level(format.scale_bits)
 
 
 def _half(scales: Tensor) -> Tensor:

@@ -8,6 +8,7 @@
 constexpr int UNIT = 16;          // rows whose weights lie side by side
 constexpr int PANEL = 64;         // rows that a thread takes at a time
 constexpr int BLOCK_GROUPS = 8;   // groups of columns of a unit that lie together
+constexpr int OFFSET_SHARES = 4;  // of a block's scale in a step of an offset
 constexpr int KV_BLOCK = 16;      // positions of a block of keys and values
 constexpr int GATE_CHUNK = 512;   // columns of a token that are gated at a time
 constexpr int MAX_CHUNKS = 1048576;  // of a loop, see thread_pool.h
@@ -15,7 +16,8 @@ constexpr int MAX_PARTS = 3;      // projections of a site
 constexpr int MAX_BUFFERS = 32;   // of a program
 
 // How the weights of a matrix are stored, and what becomes of the activations that meet them. Where
-// `block_scale_bits` isn't 0 a group's scale is a sub-scale: a whole share, in 127ths, of the block's.
+// `block_scale_bits` isn't 0 a group's scale is a sub-scale: a whole share, in 127ths, of the block's. An
+// offset is added to each weight of a group, in steps of OFFSET_SHARES such shares.
 struct WeightFormat {
     int weight_bits;
     int activation_bits;
@@ -23,13 +25,14 @@ struct WeightFormat {
     int lane_columns;      // of a row, which lie side by side before the next row's; see layout.py
     int scale_bits;        // of a row's scale for a group; 0 for none
     int block_scale_bits;  // of a row's scale for a block; 0 for none
+    int offset_bits;       // of a row's offset for a group; 0 for none
     int zero_point;        // added to each weight
     int activation_groups;  // whose activations share a scale; divides BLOCK_GROUPS
 };
-constexpr WeightFormat FP32 = {32, 32, 64, 1, 0, 0, 0, 8};
-constexpr WeightFormat INT8 = {8, 16, 64, 2, 16, 0, 0, 8};
-constexpr WeightFormat INT4 = {4, 8, 32, 8, 8, 16, 8, 8};
-constexpr WeightFormat INT8_A8 = {8, 8, 32, 4, 16, 0, 128, 1};
+constexpr WeightFormat FP32 = {32, 32, 64, 1, 0, 0, 0, 0, 8};
+constexpr WeightFormat INT8 = {8, 16, 64, 2, 16, 0, 0, 0, 8};
+constexpr WeightFormat INT4 = {4, 8, 32, 8, 8, 16, 8, 8, 8};
+constexpr WeightFormat INT8_A8 = {8, 8, 32, 4, 16, 0, 0, 128, 1};
 constexpr WeightFormat WEIGHT_FORMATS[] = {FP32, INT8, INT4, INT8_A8};
 
 // How an adapter's numbers are stored; those with scales have one for each row of A and of B.

@@ -37,6 +37,8 @@ void quantise_groups(
         const int32_t sum =
             quantise<F.group>(from, scale > 0 ? 1 / scale : 0, to.at(group, token));
         if (F.zero_point) to.start(group, token) = start_of<F>(sum);
+        if (F.offset_bits)
+            to.sums_of(group / BLOCK_GROUPS, token)[group % BLOCK_GROUPS] = OFFSET_SHARES * sum;
     }
 }
 

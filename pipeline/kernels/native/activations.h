@@ -4,6 +4,7 @@
 //     values  [groups][tokens][columns of a group]   fp32 | int16 | int8
 //     scales  [groups / activation_groups][tokens]    of the integers
 //     starts  [groups][tokens]                        where the weights have a zero point
+//     sums    [blocks][tokens][groups of a block]     where they have offsets
 //
 // so that a tile's tokens lie together, and never at a distance that is a power of two.
 #pragma once
@@ -15,6 +16,7 @@ struct Activations {
     Value* values;
     float* scales;
     int32_t* starts;  // take off what the zero point will bring in, as the instruction set wants it
+    int16_t* sums;    // of a group's activations, times OFFSET_SHARES
     int64_t tokens;
 
     Activations(const void* data, int64_t tokens, int64_t columns)
@@ -22,6 +24,7 @@ struct Activations {
         const int64_t groups = pieces_of(columns, F.group);
         scales = (float*)(values + groups * tokens * F.group);
         starts = (int32_t*)(scales + pieces_of(groups, F.activation_groups) * tokens);
+        sums = (int16_t*)(starts + groups * tokens);
     }
 
     Value* at(int64_t group, int64_t token) const {
@@ -31,6 +34,9 @@ struct Activations {
         return scales[group / F.activation_groups * tokens + token];
     }
     int32_t& start(int64_t group, int64_t token) const { return starts[group * tokens + token]; }
+    int16_t* sums_of(int64_t block, int64_t token) const {
+        return sums + (block * tokens + token) * BLOCK_GROUPS;
+    }
 };
 
 inline float* row_of(const Input& input, int64_t token) {

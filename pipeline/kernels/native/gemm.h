@@ -35,6 +35,10 @@ struct Block {
                (group * UNIT + row) * (F.scale_bits / 8);
     }
 
+    const int8_t* offsets() const {
+        return (const int8_t*)scales + scale_bytes(F, groups) - offset_bytes(F, groups);
+    }
+
     // The tile that comes first uses weights faster than the hardware foresees: it asks for what comes
     // this much later.
     static constexpr int AHEAD = 4096;

@@ -2,8 +2,9 @@
 // columns 0 to 3 in the low halves of its bytes, 4 to 7 in the high ones. Products are summed in
 // 16 bits over the group. What the added 8 brings in is taken off beforehand, half of it in each of a
 // lane's two sums: one ends within 16 · 127 · (11 + 4), and 16 bits hold that. A scale is a whole
-// share of its block's, so that one instruction widens, scales and adds a lane's two sums, and a
-// block's sum is exact: 8 · 2 · 32767 · 127 fits 32 bits.
+// share of its block's, so that one instruction widens, scales and adds a lane's two sums; an offset
+// is a whole number of such shares, times a group's sum of activations. So a block's sum is exact:
+// 8 · (2 · 32767 · 127 + 127 · 4 · 32 · 127) fits 32 bits.
 #pragma once
 #include "gemm.h"
 
@@ -12,6 +13,7 @@ struct GemmKernel<INT4> {
     static constexpr int TOKENS = isa::INT4_TOKENS, ROWS = LANES;
     using Sum = int32_t;
     using Quad = int8_t[4];
+    using Pair = int16_t[2];
 
     template <int T>
     static ALWAYS_INLINE void add_group(
@@ -35,18 +37,27 @@ struct GemmKernel<INT4> {
         });
     }
 
+    // Offsets two groups at a time, as if they were 16-bit weights and the groups' sums the activations.
     template <int T>
     static ALWAYS_INLINE void add_block(
         const Block<INT4>& block, int row, const Activations<INT4>& input, int64_t token,
         const Sum* sums, float* out) {
+        constexpr int PAIRS = BLOCK_GROUPS / 2;
+        const Pair* x = (const Pair*)input.sums_of(block.first / BLOCK_GROUPS, token);
+        const int8_t* offsets = block.offsets() + 2 * row;
+        Accumulators<Ints, T> accumulators;
+        for (int pair = 0; 2 * pair < block.groups; ++pair, offsets += 2 * UNIT)
+            accumulators.add(isa::load_shorts(offsets), x + pair, PAIRS);
         const float* scales = &input.scale(block.first, token);
         const Floats share =
             isa::load_floats((const Half*)block.block_scale(row)) * (1.0f / SHARES);
-        for (int t = 0; t < T; ++t, sums += UNIT, out += PANEL) {
-            const Floats whole = to_floats(load<Ints>(sums));
-            store(out, isa::multiply_add(whole, share * scales[t], load<Floats>(out)));
-        }
+        accumulators.each([&](int t, Ints sum) {
+            const Floats whole = to_floats(load<Ints>(sums + t * UNIT) + sum);
+            float* its = out + t * PANEL;
+            store(its, isa::multiply_add(whole, share * scales[t], load<Floats>(its)));
+        });
     }
 
     static constexpr int SHARES = highest_level(INT4.scale_bits);
+    static_assert(OFFSET_SHARES * INT4.group * 127 <= 32767, "a group's sum fits 16 bits");
 };

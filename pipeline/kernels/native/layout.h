@@ -27,12 +27,17 @@ constexpr int lowest_level(WeightFormat format) {
 
 constexpr int block_columns(WeightFormat format) { return format.group * BLOCK_GROUPS; }
 
-// Of a unit's group, of the scales that come before several, and of a unit's block with both.
+// Of a unit's group, of the offsets and of all the scales that come before several groups, and of a
+// unit's block with both. Offsets of two groups lie side by side in a row.
 constexpr int group_bytes(WeightFormat format) {
     return format.group * UNIT * format.weight_bits / 8;
 }
+constexpr int64_t offset_bytes(WeightFormat format, int64_t groups) {
+    return pieces_of(groups, 2) * 2 * UNIT * (format.offset_bits / 8);
+}
 constexpr int64_t scale_bytes(WeightFormat format, int64_t groups) {
-    return UNIT * (format.block_scale_bits / 8 + groups * (format.scale_bits / 8));
+    return UNIT * (format.block_scale_bits / 8 + groups * (format.scale_bits / 8)) +
+           offset_bytes(format, groups);
 }
 constexpr int64_t block_bytes(WeightFormat format, int64_t groups) {
     return scale_bytes(format, groups) + groups * group_bytes(format);
@@ -56,7 +61,9 @@ constexpr int64_t input_bytes(WeightFormat format, int64_t tokens, int64_t colum
     const int64_t values = groups * format.group * (format.activation_bits / 8);
     const int64_t scales = format.scale_bits ? scaled * sizeof(float) : 0;
     const int64_t starts = format.zero_point ? groups * sizeof(int32_t) : 0;
-    return tokens * (values + scales + starts);
+    const int64_t sums =
+        format.offset_bits ? pieces_of(groups, BLOCK_GROUPS) * BLOCK_GROUPS * sizeof(int16_t) : 0;
+    return tokens * (values + scales + starts + sums);
 }
 
 // Of a matrix of an adapter, its scales included.

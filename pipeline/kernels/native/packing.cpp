@@ -22,49 +22,64 @@ ALWAYS_INLINE Floats levels_of(Floats weights, Floats inverse) {
 }
 
 template <WeightFormat F>
-void set_levels(const float* w, float scale, int8_t* to) {
-    const Floats inverse = broadcast(inverse_of(scale));
+void set_levels(const float* w, float scale, float offset, int8_t* to) {
+    const Floats inverse = broadcast(inverse_of(scale)), shift = broadcast(offset);
     for (int i = 0; i < F.group; i += LANES) {
-        const Floats level = levels_of<F>(load<Floats>(w + i), inverse);
+        const Floats level = levels_of<F>(load<Floats>(w + i) - shift, inverse);
         for (int lane = 0; lane < LANES; ++lane) to[i + lane] = (int8_t)level[lane];
     }
 }
 
-// The scale that fits the levels best that another one leads to.
+// Levels stand for level · scale + offset.
 struct Fit {
-    float scale = 0, error = std::numeric_limits<float>::infinity();
+    float scale = 0, offset = 0, error = std::numeric_limits<float>::infinity();
 };
 
+// The least-squares line through the levels that another one leads to.
 template <WeightFormat F>
-Fit fit(const float* w, float scale) {
+Fit fit(const float* w, float mean, float scale, float offset) {
     constexpr int VECTORS = F.group / LANES;
-    const Floats inverse = broadcast(inverse_of(scale));
-    Floats levels[VECTORS], products{}, squares{}, errors{};
+    const Floats inverse = broadcast(inverse_of(scale)), shift = broadcast(offset);
+    Floats levels[VECTORS], sum{}, squares{}, products{}, errors{};
     for (int i = 0; i < VECTORS; ++i) {
-        levels[i] = levels_of<F>(load<Floats>(w + LANES * i), inverse);
-        products += levels[i] * load<Floats>(w + LANES * i);
+        levels[i] = levels_of<F>(load<Floats>(w + LANES * i) - shift, inverse);
+        sum += levels[i];
         squares += levels[i] * levels[i];
+        products += levels[i] * (load<Floats>(w + LANES * i) - broadcast(mean));
     }
-    const float best = sum_of(products) * inverse_of(sum_of(squares));
+    const float middle = sum_of(sum) / F.group;
+    const float spread = sum_of(squares) - F.group * middle * middle;
+    const float best = sum_of(products) * inverse_of(spread), rest = mean - best * middle;
     for (int i = 0; i < VECTORS; ++i) {
-        const Floats error = levels[i] * broadcast(best) - load<Floats>(w + LANES * i);
+        const Floats there = levels[i] * broadcast(best) + broadcast(rest);
+        const Floats error = there - load<Floats>(w + LANES * i);
         errors += error * error;
     }
-    return {best, sum_of(errors)};
+    return {best, rest, sum_of(errors)};
 }
 
-// The extreme weight falls on a level from ¾ below the lowest to 1½ above it: whichever errs least.
+// The lowest and the highest weight each fall on a place near the end of the levels: wherever errs least.
 template <WeightFormat F>
-float fitted_scale(const float* w) {
-    float extreme = 0;
-    for (int i = 0; i < F.group; ++i)
-        if (std::fabs(w[i]) > std::fabs(extreme)) extreme = w[i];
-    Fit best;
-    for (float level = lowest_level(F) - 0.75f; level <= lowest_level(F) + 1.5f; level += 0.25f) {
-        const Fit found = fit<F>(w, extreme / level);
-        if (found.error < best.error) best = found;
+Fit best_fit(const float* w) {
+    constexpr float INSIDE[] = {-0.4f, 0.1f, 0.6f};
+    constexpr int LOWEST = lowest_level(F), SPAN = highest_level(F.weight_bits) - LOWEST;
+    Floats low = load<Floats>(w), high = low, sum{};
+    for (int i = 0; i < F.group; i += LANES) {
+        const Floats here = load<Floats>(w + i);
+        low = here < low ? here : low;
+        high = maximum(here, high);
+        sum += here;
     }
-    return best.scale;
+    const float mean = sum_of(sum) / F.group, lowest = -maximum_of(-low);
+    const float range = maximum_of(high) - lowest;
+    Fit best;
+    for (const float below : INSIDE)
+        for (const float above : INSIDE) {
+            const float scale = range / (SPAN - below - above);
+            const Fit found = fit<F>(w, mean, scale, lowest - (LOWEST + below) * scale);
+            if (found.error < best.error) best = found;
+        }
+    return best;
 }
 
 // Each quantises a block of one row, whose scales go to their place among the unit's.
@@ -74,26 +89,37 @@ void quantise_by_group(const float* w, int groups, int row, uint8_t* scales, int
         const float scale =
             as_half(largest_magnitude(w, F.group) / highest_level(F.weight_bits));
         store(scales + 2 * (group * UNIT + row), (Half)scale);
-        set_levels<F>(w, scale, levels);
+        set_levels<F>(w, scale, 0, levels);
     }
+}
+
+// A whole number of steps, of which the largest needs as many as 8 bits have.
+int8_t steps_of(float value, float inverse) {
+    constexpr float MOST = highest_level(8);
+    return (int8_t)std::min(MOST, std::max(-MOST, std::nearbyint(value * inverse)));
 }
 
 template <WeightFormat F>
 void quantise_by_sub_scales(
     const float* w, int groups, int row, uint8_t* scales, int8_t* levels) {
     constexpr float SHARES = highest_level(F.scale_bits);
-    float wanted[BLOCK_GROUPS], largest = 0;
+    Fit wanted[BLOCK_GROUPS];
+    float largest = 0;
     for (int group = 0; group < groups; ++group) {
-        wanted[group] = fitted_scale<F>(w + group * F.group);
-        largest = std::max(largest, std::fabs(wanted[group]));
+        const Fit& its = wanted[group] = best_fit<F>(w + group * F.group);
+        largest = std::max({largest, its.scale, std::fabs(its.offset) / OFFSET_SHARES});
     }
     largest = as_half(largest);
     store(scales + 2 * row, (Half)largest);
+    const float share = largest / SHARES, inverse = inverse_of(share);
+    uint8_t* offsets = scales + scale_bytes(F, groups) - offset_bytes(F, groups) + 2 * row;
+    if (groups % 2) offsets[groups / 2 * 2 * UNIT + 1] = 0;
     for (int group = 0; group < groups; ++group, w += F.group, levels += F.group) {
-        const float share = std::nearbyint(wanted[group] * inverse_of(largest) * SHARES);
-        const float kept = std::min(SHARES, std::max(-SHARES, share));
-        scales[(2 + group) * UNIT + row] = (uint8_t)(int8_t)kept;
-        set_levels<F>(w, kept * largest / SHARES, levels);
+        const int8_t scale = steps_of(wanted[group].scale, inverse);
+        const int8_t offset = steps_of(wanted[group].offset, inverse / OFFSET_SHARES);
+        scales[(2 + group) * UNIT + row] = (uint8_t)scale;
+        offsets[group / 2 * 2 * UNIT + group % 2] = (uint8_t)offset;
+        set_levels<F>(w, scale * share, offset * OFFSET_SHARES * share, levels);
     }
 }
 

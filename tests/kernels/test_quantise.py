@@ -1,0 +1,54 @@
+"""What the laws of quantisation promise, whoever packs."""
+
+import pytest
+import torch
+from gguf import GGMLQuantizationType
+from gguf.quants import dequantize, quantize
+
+from pipeline.kernels import layout
+from pipeline.kernels.formats import FORMATS
+from pipeline.kernels.layout import Matrix
+from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.reference import ReferenceKernels
+
+INT4 = FORMATS["int4"]
+PACKERS = pytest.mark.parametrize(
+    "kernels", [NativeKernels(1), ReferenceKernels()], ids=["native", "reference"]
+)
+
+
+def packed(kernels, weights):
+    rows, columns = weights.shape
+    return Matrix(INT4, rows, columns, kernels.pack([weights], rows, columns, INT4))
+
+
+@PACKERS
+def test_int4_errs_far_less_than_q4_0_in_hardly_more_bytes(kernels):
+    weights = torch.randn(64, 512, generator=torch.manual_seed(0))
+    stored = quantize(weights.numpy(), GGMLQuantizationType.Q4_0)
+    theirs = torch.from_numpy(dequantize(stored, GGMLQuantizationType.Q4_0))
+    ours = packed(kernels, weights)
+    errors = [(each - weights).square().sum() for each in (layout.unpack(ours), theirs)]
+    assert errors[0] < 0.68 * errors[1]
+    assert ours.bytes < 1.02 * stored.nbytes
+
+
+@PACKERS
+def test_weights_far_from_zero_or_all_alike_are_kept(kernels):
+    weights = torch.stack(
+        [
+            torch.full([70], 0.5),
+            torch.cat([torch.full([32], -3.0), torch.full([38], 1e-3)]),
+            torch.arange(1000.0, 1070.0),
+        ]
+    )
+    found = layout.unpack(packed(kernels, weights))
+    torch.testing.assert_close(found, weights, atol=0.02, rtol=0.02)
+
+
+@PACKERS
+def test_an_offset_per_group_beside_a_scale_reaches_every_level(kernels):
+    """Sixteen equally spaced weights a group, however they lie about zero, lose next to nothing."""
+    levels = torch.arange(512).remainder(16).float().reshape(1, 16, 32)
+    weights = (0.1 * (levels - torch.linspace(3, 12, 16)[None, :, None])).reshape(1, 512)
+    assert (layout.unpack(packed(kernels, weights)) - weights).abs().max() < 0.005
