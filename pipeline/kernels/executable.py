@@ -19,7 +19,7 @@ class Executable(ABC):
             given: numbers of any type for the program's first buffer, a row for each token.
 
         Returns:
-            The program's last buffer, fp32 (outputs, columns), which the next step may overwrite.
+            The program's result, fp32 (outputs, columns), which the next step may overwrite.
 
         Raises:
             ValueError: a buffer, a matrix, an adapter or a token's place doesn't fit the others.

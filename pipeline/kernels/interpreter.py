@@ -22,6 +22,7 @@ class InterpretedProgram(Executable):
         """
         self._program, self._kernels = program, kernels
 
+    @torch.inference_mode()
     def run(self, step: ForwardPass, given: Tensor) -> Tensor:
         """Each operation in turn."""
         buffers = {name: self._buffer(each, step) for name, each in self._program.buffers.items()}
@@ -33,7 +34,7 @@ class InterpretedProgram(Executable):
         values[self._program.given].copy_(given)
         for operation in self._program.operations:
             self._perform(operation, step, inputs, values)
-        return values[self._program.result]
+        return values[self._program.result][:, : self._program.columns]
 
     def _buffer(self, buffer: Buffer, step: ForwardPass) -> Activations | Tensor:
         rows = len(step.batch.outputs if buffer.of_outputs else step.batch.tokens)

@@ -43,6 +43,17 @@ def _mapped(size: int) -> tuple[mmap.mmap, Tensor]:
     return memory, torch.frombuffer(memory, dtype=torch.uint8)
 
 
+def address(tensor: Tensor, dtype: torch.dtype) -> int:
+    """Where a tensor begins, if C can read it as numbers of that type in one piece.
+
+    Raises:
+        ValueError: it can't.
+    """
+    if tensor.dtype is not dtype or not tensor.is_cpu or not tensor.is_contiguous():
+        held(tensor, dtype, tuple(tensor.shape))
+    return tensor.data_ptr()
+
+
 def held(tensor: Tensor, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
     """The tensor, if C can read it by its address alone.
 

@@ -12,8 +12,9 @@ from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
-from pipeline.kernels.memory import held
+from pipeline.kernels.memory import address
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
 _INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS = (
@@ -43,42 +44,40 @@ class NativeActivations(Activations):
 
 @dataclass(frozen=True, eq=False)
 class NativeForwardPass(ForwardPass):
-    """With what C sees of it; the tensors that it points to are kept here."""
+    """With what C sees of it."""
 
     native: ctypes.Structure
     segments: Any
-    kept: tuple[Tensor, ...]
 
     @classmethod
     def of(cls, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Self:
         """Addresses of everything that the layers share; whether it fits is seen here, once."""
         tables = (batch.positions, batch.sequences, batch.block_table, batch.outputs)
-        kept = tuple(each.contiguous() for each in (*tables, cosines, sines))
-        for each in kept[:4]:
-            held(each, torch.int32, tuple(each.shape))
-        for each in kept[4:]:
-            held(each, torch.float32, tuple(cosines.shape))
+        tokens, (rows, width) = len(batch.tokens), batch.block_table.shape
+        if len(batch.positions) != tokens or len(batch.sequences) != tokens:
+            raise ValueError(f"positions or sequences of other than {tokens} tokens")
+        if cosines.shape != sines.shape:
+            raise ValueError("cosines and sines of different angles")
         native = _FORWARD(
-            *(each.data_ptr() for each in (*kept, pool.keys, pool.values)),
-            *(len(batch.tokens), batch.block_table.shape[1]),
-            *(pool.blocks, len(batch.block_table), len(pool.keys)),
-            *(len(cosines), len(batch.outputs)),
+            *(address(each, torch.int32) for each in tables),
+            *(address(each, torch.float32) for each in (cosines, sines)),
+            *(pool.keys.data_ptr(), pool.values.data_ptr()),
+            *(tokens, width, pool.blocks, rows, len(pool.keys), len(cosines), len(batch.outputs)),
             *(each.numel() for each in (cosines, pool.keys, pool.values)),
         )
         bound().forward_fault(ctypes.byref(native))
-        return cls(batch, cosines, sines, pool, native, _segments(batch.segments), kept)
+        return cls(batch, cosines, sines, pool, native, _segments(batch.segments))
 
 
 def _segments(segments: Sequence[Segment]) -> Any:
     """Those that have an adapter."""
-    found = [(each, each.adapter) for each in segments if each.adapter]
-    native = (_SEGMENT * len(found))()
-    for to, (segment, packed) in zip(native, found, strict=True):
-        to.data, to.sites = packed.data.data_ptr(), packed.sites.ctypes.data
-        to.format = packed.format.number
-        to.start, to.stop = segment.start, segment.stop
-        to.size, to.count = packed.data.numel(), len(packed.sites)
-    return native
+    found = [_segment(each, each.adapter) for each in segments if each.adapter]
+    return (_SEGMENT * len(found))(*found)
+
+
+def _segment(segment: Segment, adapter: PackedAdapter) -> ctypes.Structure:
+    data, sites, size, count = adapter.table
+    return _SEGMENT(data, sites, adapter.format.number, segment.start, segment.stop, size, count)
 
 
 def native_heads(heads: Heads) -> ctypes.Structure:

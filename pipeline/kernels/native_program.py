@@ -59,6 +59,7 @@ class NativeProgram(Executable):
         self._numbers = {name: number for number, name in enumerate(program.buffers)}
         self._values: dict[str, Tensor] = {}
         self._packed: list[Tensor] = []
+        self._views: dict[tuple[str, int], Tensor] = {}
         buffers = [self._buffer(*each) for each in program.buffers.items()]
         steps = [self._operation(each) for each in program.operations]
         self._kept = (_BUFFER * len(buffers))(*buffers), (_OPERATION * len(steps))(*steps)
@@ -67,17 +68,25 @@ class NativeProgram(Executable):
     def run(self, step: ForwardPass, given: Tensor) -> Tensor:
         """All operations, natively."""
         assert isinstance(step, NativeForwardPass)
-        program, tokens = self._program, len(step.batch.tokens)
+        tokens, outputs = step.native.tokens, step.native.wanted
         if len(given) != tokens:
             raise ValueError(f"{len(given)} rows for {tokens} tokens")
         if tokens > self._tokens:
-            return NativeProgram(program, tokens, self._threads).run(step, given)
-        self._values[program.given][:tokens].copy_(given)
+            return NativeProgram(self._program, tokens, self._threads).run(step, given)
+        self._rows(self._program.given, tokens).copy_(given)
         bound().kernel_step(
             *(self._threads.handle, ctypes.byref(self._native), ctypes.byref(step.native)),
             *(step.segments, len(step.segments)),
         )
-        return self._values[program.result][: len(step.batch.outputs)]
+        return self._rows(self._program.result, outputs)
+
+    def _rows(self, name: str, count: int) -> Tensor:
+        """The first rows of a buffer, and of the result the columns that are read."""
+        found = self._views.get((name, count))
+        if found is None:
+            columns = self._program.columns if name == self._program.result else None
+            found = self._views[name, count] = self._values[name][:count, :columns]
+        return found
 
     def _buffer(self, name: str, buffer: Buffer) -> ctypes.Structure:
         """Room for all the tokens of a step, of which each takes as much as it has."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,12 @@ class PackedAdapter:
     def bytes(self) -> int:
         """Memory it takes."""
         return self.layout.bytes
+
+    @cached_property
+    def table(self) -> tuple[int, int, int, int]:
+        """Where its data and its sites are, the bytes of the one and the number of the others."""
+        sites = self.sites
+        return self.data.data_ptr(), sites.ctypes.data, self.data.numel(), len(sites)
 
     def parts(self, site: int, columns: int) -> Iterator[LoraPart]:
         """What the packed numbers of a site of so many inputs stand for, fp32."""

@@ -131,9 +131,11 @@ class Program:
         operations: in the order of computation.
         given: the buffer that is filled before the first of them.
         result: the buffer that is read after the last, which has a row for each output.
+        columns: of the result, that are read.
     """
 
     buffers: Mapping[str, Buffer]
     operations: Sequence[Operation]
     given: str
     result: str
+    columns: int

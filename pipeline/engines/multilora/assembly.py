@@ -32,18 +32,19 @@ def assemble(step: Chunks) -> TokenBatch:
     """
     tokens: list[int] = []
     positions: list[int] = []
-    stops: list[int] = []
-    for chunk in step:
+    rows: list[int] = []
+    outputs: list[int] = []
+    for row, chunk in enumerate(step):
         start = chunk.sequence.computed
         tokens += chunk.sequence.next_tokens(chunk.count)
         positions += range(start, start + chunk.count)
-        stops.append(len(tokens))
-    counts = [chunk.count for chunk in step]
-    outputs = [stop - 1 for chunk, stop in zip(step, stops, strict=True) if chunk.yields]
+        rows += [row] * chunk.count
+        if chunk.yields:
+            outputs.append(len(tokens) - 1)
     return TokenBatch(
         tokens=_ints(tokens),
         positions=_ints(positions),
-        sequences=torch.from_numpy(np.repeat(np.arange(len(step), dtype=np.int32), counts)),
+        sequences=_ints(rows),
         block_table=_table([chunk.sequence.blocks for chunk in step]),
         segments=list(_segments(step)),
         outputs=_ints(outputs),

@@ -2,7 +2,6 @@
 
 from typing import Self
 
-import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.model_check import check_model
@@ -69,7 +68,6 @@ class Decoder:
         """Room for the keys and values of that many positions."""
         return KvPool.for_tokens(tokens, self.config)
 
-    @torch.inference_mode()
     def forward(self, batch: TokenBatch, pool: KvPool) -> Tensor:
         """One step over all tokens of the batch.
 
@@ -83,4 +81,4 @@ class Decoder:
         given = self._embedding[batch.tokens]
         if (scale := self.config.scales.embedding) != 1.0:
             given = given.float() * scale
-        return self._layers.run(step, given)[:, : self.config.vocabulary]
+        return self._layers.run(step, given)

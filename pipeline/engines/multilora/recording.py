@@ -40,6 +40,7 @@ def record(shape: ModelConfig, model: PackedModel) -> Program:
         ],
         given="residual",
         result="logits",
+        columns=shape.vocabulary,
     )
 
 
