@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run test fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels bench-threads docs-check lint clean ready help
+.PHONY: run test ik fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -38,13 +38,24 @@ sweep: ready ## the experiment over skew, batch size and engine, with a report
 ui: ready ## MLflow's pages over the runs, at http://127.0.0.1:5000; ARGS=paths.mlruns=… elsewhere
 	$(PY) -m pipeline.tracking.ui $(ARGS)
 
-BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
+BENCH := bench_peers bench_peers_wide bench_tiny
+FULL_BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
   bench_seven bench_batches bench_adapters
+REPEATS := 0 0,1 0,1,2
+INSTALL_IK := import pipeline.engines.ik_llama_cpp.settings as ik; print(ik.INSTALL)
+HAS_IK = $(shell $(PY) -c "import importlib.util as u; print(u.find_spec('ik_llama_cpp') and 1 or '')")
+PEERS = $(if $(HAS_IK),,arm=llama_cpp_q8_0,multilora_int8,llama_cpp_q4_0,multilora_int4)
 
-bench: ready ## the engines side by side at TinyLlama's size: hours; goes on where it was stopped
-	failed=0; for each in $(BENCH); do $(PY) -m pipeline +experiment=$$each \
-	  hydra.sweep.dir=runs/bench/$$each || failed=1; done; \
+bench: ready ik ## engines side by side, repeat by repeat: 90 minutes at most; FULL=1: hours; goes on where it stopped
+	failed=0; for repeat in $(REPEATS); do for each in $(BENCH); do \
+	  $(PY) -m pipeline +experiment=$$each repeat=$$repeat $(PEERS) \
+	    hydra.sweep.dir=runs/bench/$$each || failed=1; done; done; \
+	for each in $(if $(FULL),$(FULL_BENCH)); do \
+	  $(PY) -m pipeline +experiment=$$each hydra.sweep.dir=runs/bench/$$each || failed=1; done; \
 	$(PY) -m pipeline.compare runs/bench && exit $$failed
+
+ik: ready # ik_llama.cpp, which isn't among the requirements: where it can't be had, the bench goes on without
+	-$(PY) -m $$($(PY) -c "$(INSTALL_IK)") --quiet
 
 bench-threads: ready ## a step beside busy neighbours, by the number of threads
 	$(PY) -m pipeline.engines.multilora.bench

@@ -6,12 +6,19 @@ from pathlib import Path
 
 from pipeline.compare.circumstances import circumstances, differing, versions
 from pipeline.compare.machines import Machine, labels
-from pipeline.compare.run import Run
+from pipeline.compare.run import ADAPTERS, Run
+from pipeline.compare.settings import Settings
 from pipeline.errors import UsageError
 
 MACHINE, THREADS, VERSIONS = "machine", "threads", "versions"
-BY = (MACHINE, THREADS, "affinity", "isa", VERSIONS, "commit")
+BY = (MACHINE, THREADS, "affinity", "isa", VERSIONS, "commit", ADAPTERS)
 """What `--by` may say."""
+
+NONE = "none"
+"""`adapters.name` of the base model alone."""
+
+OF_ADAPTERS = ("adapters.", "workload.popularity.", "workload.alpha")
+"""Settings that say which adapters there are, and who names them."""
 
 Values = Mapping[Path, str]
 """A circumstance's value by the run's directory."""
@@ -54,11 +61,19 @@ def _values(runs: Sequence[Run], by: str) -> Values:
         called = labels(counting)
         machines = {run.path: Machine.of(run) for run in runs}
         return {path: called[each] for path, each in machines.items() if each in called}
+    if by == ADAPTERS:
+        return {run.path: _adapters(run.settings) for run in counting}
     if by == VERSIONS:
         known = {name for run in counting for name in versions(run)}
         names = sorted(known.intersection(differing(counting)))
         return {run.path: _listed(versions(run), names) for run in counting}
     return {run.path: found[by] for run in counting if by in (found := circumstances(run))}
+
+
+def _adapters(settings: Settings) -> str:
+    """How many there are, or what they are called; `none` where there is none."""
+    name, count = settings.get("adapters.name"), settings.get("adapters.count")
+    return str(name if name == NONE or count is None else count)
 
 
 def _listed(found: Mapping[str, str], names: Sequence[str]) -> str:
@@ -75,6 +90,11 @@ def _compared(run: Run, asked: Mapping[str, Values]) -> Run:
     return replace(
         run,
         arm=" ".join([run.arm, *words]),
-        condition=tuple((key, value) for key, value in run.condition if key not in asked),
+        condition=tuple((key, value) for key, value in run.condition if not _said(key, asked)),
         named=(*asked, *libraries),
     )
+
+
+def _said(key: str, asked: Mapping[str, Values]) -> bool:
+    """Whether an arm's name says the setting now."""
+    return key in asked or (ADAPTERS in asked and key.startswith(OF_ADAPTERS))

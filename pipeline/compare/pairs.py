@@ -8,17 +8,20 @@ from typing import Any
 from pipeline.compare.run import Run
 
 Pair = tuple[Run, Run]
-"""A run, and the baseline's run of the same trace, condition and repeat."""
+"""A run, and the baseline's that was asked the same, of the same condition and repeat."""
 
 
 def pairs(runs: Iterable[Run], baseline: Iterable[Run]) -> list[Pair]:
-    """Runs and baseline runs of the same trace, condition and repeat; only those that count."""
-    partners = {_key(run): run for run in baseline if run.counts and run.trace}
+    """Runs and baseline runs that were asked the same, under one condition and in one repeat.
+
+    Only those that count.
+    """
+    partners = {_key(run): run for run in baseline if run.counts and run.asked}
     return [(run, partners[_key(run)]) for run in runs if run.counts and _key(run) in partners]
 
 
 def _key(run: Run) -> tuple[Any, ...]:
-    return run.trace, run.condition, run.repeat
+    return run.asked, run.condition, run.repeat
 
 
 def divisible(pair: Pair, metric: str) -> bool:

@@ -54,6 +54,7 @@ class TraceDocument(TypedDict, total=False):
     """`trace.json`."""
 
     sha256: str | None
+    work_sha256: str | None
 
 
 DOCUMENTS: Mapping[str, TypeAdapter[Any]] = {

@@ -23,6 +23,9 @@ UNEXPLAINED = {
 }
 """Why a run that gives no cause of its own is left out."""
 
+ADAPTERS = "adapters"
+"""The circumstance in which runs differ whose adapters are what is compared."""
+
 Condition = tuple[tuple[str, Any], ...]
 """The settings, engine apart, that tell one run of a comparison from another."""
 
@@ -41,6 +44,7 @@ class Run:
         cautions: what a reader of its figures should know, valid or not.
         metrics: flat, by the names of the metrics' definitions; a text says why one is missing.
         trace: SHA-256 of its trace.
+        work: the same with no adapter named.
         format: of its directory's files; 1 for those that carry no number.
         environment: machine, versions and hashes.
         started: wall-clock time of its start, ISO 8601.
@@ -61,6 +65,7 @@ class Run:
     cautions: tuple[str, ...] = ()
     metrics: Mapping[str, float | str] = field(default_factory=dict)
     trace: str | None = None
+    work: str | None = None
     format: int = FORMAT
     environment: Mapping[str, Any] = field(default_factory=dict)
     started: str | None = None
@@ -85,6 +90,14 @@ class Run:
     def repeat(self) -> int | None:
         """Number of the repetition."""
         return self.settings.get("repeat")
+
+    @property
+    def asked(self) -> str | None:
+        """What a run must share with another to be held against it: its trace.
+
+        Where adapters are what is compared, they alone may differ.
+        """
+        return self.work if ADAPTERS in self.named else self.trace
 
     @property
     def counts(self) -> bool:
@@ -126,7 +139,7 @@ def read_run(path: Path) -> Run:
 
 def _read(directory: RunDirectory) -> Run:
     status = directory.status()
-    metrics = document(directory, "metrics.json")
+    metrics, trace = document(directory, "metrics.json"), document(directory, "trace.json")
     strays: tuple[str, ...] = ()
     if status.state is State.FINISHED:
         whole(directory, metrics)
@@ -140,7 +153,8 @@ def _read(directory: RunDirectory) -> Run:
         reasons=(*status.reasons, *strays),
         cautions=status.cautions,
         metrics=metrics,
-        trace=document(directory, "trace.json").get("sha256"),
+        trace=trace.get("sha256"),
+        work=trace.get("work_sha256"),
         format=status.format,
         environment=document(directory, "environment.json"),
         started=stamp(directory, status.started),

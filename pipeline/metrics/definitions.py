@@ -89,6 +89,16 @@ DEFINITIONS: Mapping[str, Definition] = {
         "Tokens after the first of each request ÷ time in decode steps (stages decode and sample)",
         "higher",
         title="decode tokens/s",
+        short="decode",
+        shown="tokens/s",
+    ),
+    "prefill_tokens_per_s": Definition(
+        "tokens/s",
+        "Tokens of the prompts that were read ÷ time in prefill steps (stage prefill)",
+        "higher",
+        title="prefill tokens/s",
+        short="prefill",
+        shown="tokens/s",
     ),
     "goodput_rps": Definition(
         "1/s",
@@ -122,7 +132,13 @@ DEFINITIONS: Mapping[str, Definition] = {
         "tokens", "Generated tokens by the engine's own ids, failed requests' too"
     ),
     "iterations": Definition("", "Measured stretches: closed batches, or 1 for an open run"),
-    "wall_s": Definition("s", "Measured wall time: all iterations, without load and warm-up"),
+    "wall_s": Definition(
+        "s",
+        "Measured wall time: all iterations, without load and warm-up",
+        title="measured wall time, s",
+        short="wall",
+        shown="s",
+    ),
     "run_in_requests": Definition(
         "", "Requests of the run-in, which enter no other number", title="run-in, requests left out"
     ),
@@ -252,7 +268,12 @@ DEFINITIONS: Mapping[str, Definition] = {
         scale=1e-6,
     ),
     "cpu_seconds": Definition(
-        "s", "Processor time of the engine's process in the measured time", "lower"
+        "s",
+        "Processor time of the engine's process in the measured time",
+        "lower",
+        title="processor time, s",
+        short="CPU time",
+        shown="s",
     ),
     "cpu_utilisation": Definition(
         "",

@@ -6,7 +6,7 @@ from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.definitions import NOT_MEASURED, Value
-from pipeline.metrics.throughput import output_tokens
+from pipeline.metrics.throughput import output_tokens, prompt_tokens
 from pipeline.metrics.timeline import Iteration, Timeline
 
 
@@ -36,6 +36,17 @@ def decode_throughput(timeline: Timeline) -> dict[str, Value]:
     if decoding <= 0 or not tokens:
         return {"decode_tokens_per_s": NOT_MEASURED}
     return {"decode_tokens_per_s": tokens / (decoding + seconds["stage_seconds/sample"])}
+
+
+def prefill_throughput(timeline: Timeline) -> dict[str, Value]:
+    """`prefill_tokens_per_s`: tokens of the prompts that were read ÷ time in prefill steps.
+
+    A step that reads prompts and makes tokens for others, too, is a prefill step, so only where
+    requests come in batches does the number say how fast prompts are read.
+    """
+    reading = stage_seconds(timeline.iterations)["stage_seconds/prefill"]
+    tokens = prompt_tokens(timeline.requests)
+    return {"prefill_tokens_per_s": tokens / reading if reading > 0 else NOT_MEASURED}
 
 
 def residency(iterations: Iterable[Iteration]) -> dict[str, Value]:

@@ -48,6 +48,12 @@ class Trace:
         return digest(self.jsonl.encode(), self.max_in_flight)
 
     @property
+    def work_sha256(self) -> str:
+        """The same of what is asked and when, whichever adapters are to answer."""
+        unnamed = (replace(each, adapter=None, tenant=None) for each in self.requests)
+        return replace(self, requests=tuple(unnamed)).sha256
+
+    @property
     def iterations(self) -> list[list[TraceRequest]]:
         """The requests by iteration."""
         by_iteration: dict[int, list[TraceRequest]] = {}
@@ -75,6 +81,7 @@ class Trace:
         return {
             "format": FORMAT,
             "sha256": self.sha256,
+            "work_sha256": self.work_sha256,
             "requests": len(self.requests),
             "max_in_flight": self.max_in_flight,
             "laws": {name: law for name, law in self.laws.items() if name != "probabilities"},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.stage_clock import STAGES
 from pipeline.metrics.definitions import NOT_MEASURED
-from pipeline.metrics.resources import decode_throughput, stage_seconds
+from pipeline.metrics.resources import decode_throughput, prefill_throughput, stage_seconds
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 
 Make = Callable[..., RequestRecord]
@@ -37,6 +37,14 @@ def test_first_tokens_are_not_decoded(make: Make) -> None:
     silent = make(tokens=(), output_ids=())
     timeline = Timeline((make(), failed, silent), (stages,))
     assert decode_throughput(timeline) == {"decode_tokens_per_s": 1.5}
+
+
+def test_prompts_are_read_in_prefill_steps(make: Make) -> None:
+    stages = iteration({"prefill": 4.0, "decode": 1.5})
+    found = prefill_throughput(Timeline((make(), make(error="early", output_ids=())), (stages,)))
+    assert found == {"prefill_tokens_per_s": make().prompt_tokens / 4.0}
+    untold = Timeline((make(),), (iteration({"other": 5.0}),))
+    assert prefill_throughput(untold) == {"prefill_tokens_per_s": NOT_MEASURED}
 
 
 def test_single_tokens_are_no_decoding(make: Make) -> None:

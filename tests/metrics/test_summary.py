@@ -34,6 +34,7 @@ BY_HAND = {
     "generated_tokens_per_s": 9 / 6,
     "total_tokens_per_s": (45 + 9) / 6,
     "decode_tokens_per_s": 5 / 3.25,
+    "prefill_tokens_per_s": 45 / 1.5,
     "goodput_rps": 2 / 6,
     "slo_attainment": 2 / 4,
     "slora_attainment": 3 / 4,

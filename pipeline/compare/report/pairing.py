@@ -41,7 +41,11 @@ def _anywhere(runs: Sequence[Run]) -> list[Run]:
 
 def _whatever(runs: Sequence[Run]) -> list[Run]:
     """The runs as if all of one format had the same trace."""
-    return [replace(run, trace=f"format {run.format}") for run in runs if run.trace]
+    return [replace(run, trace=said, work=said) for run in runs if (said := _format(run))]
+
+
+def _format(run: Run) -> str | None:
+    return f"format {run.format}" if run.asked else None
 
 
 def undivided(comparison: Comparison) -> Iterator[str]:
