@@ -1,6 +1,7 @@
 """A checkpoint's weights, packed for the kernels."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,6 +26,7 @@ from pipeline.kernels.operands import HeadNorms
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.dimensions import module
+from pipeline.models.safetensors_file import as_tensor
 from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import OpenWeights
 
@@ -120,7 +122,7 @@ def _pack(
     tensors: dict[str, Tensor],
 ) -> PackedModel:
     model = checkpoint.config
-    with checkpoint.weights.open() as opened:
+    with checkpoint.weights.open() as opened, _torch_alone():
         packer = _Packer(opened, format, kernels, tensors)
         return PackedModel(
             embedding=Embedding.open(opened[checkpoint.embedding]),
@@ -128,6 +130,20 @@ def _pack(
             final_norm=packer.vector("model.norm.weight"),
             head=replace(packer, format=head).matrix([checkpoint.head]),
         )
+
+
+@contextmanager
+def _torch_alone() -> Iterator[None]:
+    """Torch's own threads rest: on a few megabytes they wait for one another longer than they work.
+
+    They would also keep spinning for a while on the processors that the kernels then pack on.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,11 +212,8 @@ class _Packer:
             yield piece[:filled]
 
     def _numbers(self, stored: StoredTensor) -> Tensor:
-        """As they are stored, mapped only while the tensor lives.
-
-        Pages once read would else stay in memory, beside the packed weights.
-        """
-        found = self.weights.tensor(stored)
+        """As they are stored, in memory that is free again once the tensor is."""
+        found = as_tensor(self.weights.read(stored))
         # Once packed into integers it could no longer be told. Needs no memory, unlike isfinite.
         if not all(extreme.isfinite() for extreme in found.aminmax()):
             raise UsageError(f"{stored.path}: {stored.name} holds NaN or infinity")
