@@ -34,10 +34,23 @@ class InstructionSet:
 
 
 V3 = frozenset(["avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"])
-X86, NATIVE = "x86_64", "-mtune=native"
+V4 = V3 | frozenset(["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"])
+X86, ARM, NATIVE = "x86_64", "aarch64", "-mtune=native"
 
 INSTRUCTION_SETS = (
+    InstructionSet(
+        *("avx512", X86, V4 | {"avx512_vnni"}),
+        ("-march=x86-64-v4", "-mavx512vnni", "-mprefer-vector-width=512", NATIVE),
+    ),
+    InstructionSet("avxvnni", X86, V3 | {"avx_vnni"}, ("-march=x86-64-v3", "-mavxvnni", NATIVE)),
     InstructionSet("avx2", X86, V3, ("-march=x86-64-v3", NATIVE)),
+    InstructionSet(
+        "neon_i8mm",
+        ARM,
+        frozenset({"asimddp", "i8mm"}),
+        ("-march=armv8.2-a+dotprod+i8mm", NATIVE),
+    ),
+    InstructionSet("neon", ARM, frozenset({"asimddp"}), ("-march=armv8.2-a+dotprod", NATIVE)),
     InstructionSet("portable", None, frozenset(), ()),
 )
 """The fastest first; the last runs anywhere, on what the compiler takes every processor to have."""

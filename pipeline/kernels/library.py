@@ -80,7 +80,7 @@ def _compile(command: list[str], to: Path) -> None:
     arguments = [*command, "-x", "c++", "-", "-o", str(to.absolute())]
     try:
         finished = subprocess.run(
-            arguments, cwd=SOURCES, input=_whole(), capture_output=True, text=True
+            arguments, cwd=SOURCES, input=whole(), capture_output=True, text=True
         )
     except OSError as error:
         raise BuildError(f"{command[0]} can't be run: {error.strerror}") from error
@@ -89,7 +89,7 @@ def _compile(command: list[str], to: Path) -> None:
         raise BuildError(f"{command[0]} failed: {(errors or ['no message'])[0]}")
 
 
-def _whole() -> str:
+def whole() -> str:
     """What is compiled: all sources, and what the library tells of abi.h."""
     names = sorted(each.name for each in SOURCES.glob("*.cpp"))
     told = Abi((SOURCES / HEADER.name).read_text("utf-8")).exported()
@@ -98,7 +98,7 @@ def _whole() -> str:
 
 def _key(command: list[str]) -> str:
     """Whatever decides the result: sources, command and processor."""
-    parts = (source_hash(), _whole(), command, _processor())
+    parts = (source_hash(), whole(), command, _processor())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

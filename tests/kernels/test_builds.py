@@ -1,42 +1,71 @@
-"""The kernels' own tests once more, from other builds of the same sources."""
+"""Other builds of the same sources: the kernels' tests once more, or each kernel beside ours."""
 
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from pipeline.kernels.instruction_sets import INSTRUCTION_SETS, chosen
 from pipeline.kernels.library import SOURCES
 from tests.asan import AsanAbsentError, with_asan
+from tests.kernels.emulation import (
+    NotHereError,
+    compile_program,
+    difference,
+    native,
+    numbers,
+    output,
+    run_command,
+)
 
 HERE = Path(__file__).parent
 TESTS = [str(HERE / "test_kernels.py"), str(HERE.parent / "engines/multilora/test_lora.py")]
+OTHERS = [each for each in INSTRUCTION_SETS if each.name not in (chosen().name, "portable")]
+"""Beside this machine's own and the portable one, which are tested as libraries."""
 
 
 def run(tests=TESTS, **environment):
     """The tests in a process of their own, which compiles kernels as its variables say."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests]
-    variables = {**os.environ, **environment}
+    variables = {**os.environ, "KERNEL_EXAMPLES": "8", **environment}
     finished = subprocess.run(command, env=variables, capture_output=True, text=True)
     assert finished.returncode == 0, finished.stdout[-3000:] + finished.stderr[-3000:]
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="these are x86's instruction sets")
-@pytest.mark.parametrize("flags", ["", "-march=x86-64-v2"])
-def test_without_avx2_the_same_sources_compute_the_same(flags):
-    run(MULTILORA_ISA="portable", MULTILORA_CXXFLAGS=flags)
+def asan():
+    try:
+        return with_asan()
+    except AsanAbsentError as error:
+        pytest.skip(f"not without AddressSanitizer: {error}")
 
 
-def test_an_instruction_set_is_one_file():
-    wide = os.path.relpath(HERE / "wide.h", SOURCES)
-    run(TESTS[:1], MULTILORA_CXXFLAGS=f'-DKERNELS_ISA="{wide}"')
+def test_without_vector_instructions_the_same_sources_compute_the_same():
+    run(MULTILORA_ISA="portable")
+
+
+def test_avx512_in_plain_instructions_computes_the_same():
+    plain = os.path.relpath(HERE / "plain_evex.h", SOURCES / "isa")
+    flags = f'-DKERNELS_ISA="isa/avx512.h" -DEVEX="{plain}"'
+    run(TESTS[:1], MULTILORA_CXXFLAGS=flags)
 
 
 def test_the_kernels_touch_no_foreign_memory():
+    run(**asan())
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    """What this machine's kernels compute, which `test_kernels.py` holds against the reference."""
+    return native(tmp_path_factory.mktemp("native"))
+
+
+@pytest.mark.parametrize("isa", OTHERS, ids=lambda each: each.name)
+def test_an_instruction_set_computes_what_this_machines_does(isa, theirs, tmp_path):
     try:
-        variables = with_asan()
-    except AsanAbsentError as error:
-        pytest.skip(f"not without AddressSanitizer: {error}")
-    run(**variables)
+        program = compile_program(isa, tmp_path / isa.name)
+        command = run_command(isa)
+    except NotHereError as reason:
+        pytest.skip(str(reason))
+    assert difference(numbers(output([*command, str(program)])), theirs) < 1e-5

@@ -30,8 +30,12 @@ def on(monkeypatch):
     [
         ("x86_64", "sse2", "portable"),
         ("x86_64", ZEN_3, "avx2"),
+        ("x86_64", f"{ZEN_3} avx_vnni", "avxvnni"),
         ("x86_64", ZEN_4.removesuffix(" avx512_vnni"), "avx2"),
+        ("x86_64", f"{ZEN_4} avx_vnni", "avx512"),
         ("aarch64", "asimd", "portable"),
+        ("aarch64", "asimd asimddp", "neon"),
+        ("aarch64", "asimd asimddp i8mm", "neon_i8mm"),
         ("riscv64", "", "portable"),
     ],
 )
@@ -47,13 +51,13 @@ def test_the_users_choice_decides_file_and_flags(on):
 
 @pytest.mark.parametrize(
     ("wanted", "why"),
-    [("avx2", "this processor doesn't run it"), ("AVX2", "no such instruction set")],
+    [("avx512", "this processor doesn't run it"), ("AVX2", "no such instruction set")],
 )
 def test_one_that_is_not_there_is_refused_beside_those_that_are(on, wanted, why):
-    on("x86_64", "sse2", wanted)
+    on("x86_64", ZEN_3, wanted)
     with pytest.raises(UsageError) as refusal:
         chosen()
-    assert str(refusal.value) == f"MULTILORA_ISA={wanted}: {why}; use one of portable"
+    assert str(refusal.value) == f"MULTILORA_ISA={wanted}: {why}; use one of avx2, portable"
 
 
 def test_each_is_a_file_and_each_file_is_one():

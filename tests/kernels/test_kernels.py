@@ -1,5 +1,7 @@
 """Every native kernel against its reference, over random shapes, and alone against in company."""
 
+import os
+
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -23,7 +25,7 @@ WEIGHT_FORMATS = st.sampled_from([*FORMATS.values()])
 TOKENS = st.integers(0, 14)
 SEEDS = st.integers(0, 2**31)
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
-several = settings(max_examples=25, deadline=None)
+several = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "25")), deadline=None)
 
 
 def filled(kernels, values, format):

@@ -24,7 +24,7 @@ struct GemmKernel<INT8_A8> {
 #pragma GCC unroll 8
         for (int quad = 0; quad < QUADS; ++quad, weights += 4 * UNIT)
             accumulators.add(isa::byte_weights(load<isa::Bytes>(weights)), x + quad, QUADS);
-        const Floats scale = isa::load_floats((const _Float16*)block.scale(group, row));
+        const Floats scale = isa::load_floats((const Half*)block.scale(group, row));
         accumulators.each([&](int t, Ints sum) {
             Sum* its = to + t * UNIT;
             const Floats whole = to_floats(sum + starts[t]);

@@ -32,8 +32,25 @@ ALWAYS_INLINE void store(void* to, V value) {
     memcpy(to, &value, sizeof value);
 }
 
-// The 16 rows of a unit in two vectors of 8 lanes, or in one of 16. Fields rather than an array:
+// The 16 rows of a unit in four vectors of 4 lanes, two of 8, or one of 16. Fields rather than an array:
 // compilers keep named vectors in registers, and arrays only on a good day.
+template <class Floats>
+struct FourVectors {
+    Floats first{}, second{}, third{}, fourth{};
+
+    template <class Load>
+    static ALWAYS_INLINE FourVectors of(const Load& load) {
+        return {load(0), load(4), load(8), load(12)};
+    }
+    template <class Use>
+    ALWAYS_INLINE void each(const Use& use) const {
+        use(0, first);
+        use(4, second);
+        use(8, third);
+        use(12, fourth);
+    }
+};
+
 template <class Floats>
 struct TwoVectors {
     Floats low{}, high{};

@@ -1,0 +1,43 @@
+// AVX-VNNI beside AVX2: vectors of 256 bits, and one instruction for products of integers and their
+// sums. What the operations compute is told in portable.h.
+#pragma once
+#include "vectors256.h"
+
+namespace isa {
+
+constexpr const char* NAME = "AVX_VNNI";
+constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT8_A8_TOKENS = 12, INT4_TOKENS = 12;
+constexpr int LORA_TOKENS = 4, QUERY_HEADS = 5;
+constexpr int ACTIVATION_BITS = 8;
+
+ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) {
+    Shorts value;
+    asm("vpbroadcastd %3, %1\n\t"
+        "%{vex%} vpdpwssd %1, %2, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights), "m"(*x));
+}
+
+// One instruction is the step of int8 and of int4 weights.
+using ByteWeights = Bytes;
+ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) { return stored; }
+ALWAYS_INLINE int32_t byte_start(int32_t offset) { return offset; }
+
+using QuadSums = Ints;
+ALWAYS_INLINE int32_t quad_start(int32_t offset) { return offset; }
+ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return start + Ints{}; }
+ALWAYS_INLINE void accumulate(Ints& sum, Bytes weights, const int8_t (*x)[4]) {
+    Bytes value;
+    asm("vpbroadcastd %3, %1\n\t"
+        "%{vex%} vpdpbusd %1, %2, %0"
+        : "+x"(sum), "=&x"(value)
+        : "x"(weights), "m"(*x));
+}
+
+// A group's sum is within 32 · 8 · 127 and so fits the lower half of its lane, which is all that is
+// multiplied: of integers of 32 bits a product takes more than twice as long.
+ALWAYS_INLINE Ints scaled(QuadSums sums, Ints sub_scales) {
+    return (Ints)_mm256_madd_epi16((__m256i)sums, (__m256i)(sub_scales & 0xffff));
+}
+
+}  // namespace isa

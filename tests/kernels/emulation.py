@@ -1,0 +1,143 @@
+"""Every kernel in builds for instruction sets that this machine may lack: compiled, run, compared.
+
+`python -m tests.kernels.emulation` does it for all of them, `--asan` under AddressSanitizer.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.kernels.bindings import bound
+from pipeline.kernels.instruction_sets import INSTRUCTION_SETS, NATIVE, InstructionSet, runnable
+from pipeline.kernels.library import FLAGS, SOURCES, built, compiler, whole
+
+HERE = Path(__file__).parent
+PROGRAM = HERE / "every_kernel.cpp"
+CROSS = {"aarch64": ("aarch64-linux-gnu-g++", "qemu-aarch64")}
+"""The compiler for another machine, and what runs its programs; both are Debian packages."""
+PACKAGES = "apt-get install g++-aarch64-linux-gnu qemu-user"
+ASAN = ("-O0", "-fsanitize=address")
+
+Results = dict[str, NDArray[np.float32]]
+
+
+class NotHereError(Exception):
+    """It can't be compiled or run on this machine; the message says why, and what would help."""
+
+
+def compile_program(isa: InstructionSet, to: Path, *flags: str) -> Path:
+    """The kernels for `isa` and what calls each of them, as one program.
+
+    Raises:
+        NotHereError: there is no compiler for such a machine.
+    """
+    command = [_compiler(isa), *FLAGS, "-O1", "-pthread", "-static", isa.definition]
+    command += [each for each in isa.flags if each != NATIVE]
+    if "-fsanitize=address" in flags:
+        command.remove("-static")
+    source = f'{whole()}#include "{os.path.relpath(PROGRAM, SOURCES)}"\n'
+    arguments = [*command, *flags, "-x", "c++", "-", "-o", str(to)]
+    finished = subprocess.run(arguments, cwd=SOURCES, input=source, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return to
+
+
+def run_command(isa: InstructionSet) -> list[str]:
+    """What comes before a program for `isa` on the command line.
+
+    Raises:
+        NotHereError: neither this processor runs it nor an emulator that is there.
+    """
+    if isa in runnable():
+        return []
+    if isa.machine in (None, platform.machine()):
+        raise NotHereError(f"compiled, not run: this processor lacks {isa.name}")
+    emulator = shutil.which(CROSS[isa.machine][1])
+    if emulator is None:
+        raise NotHereError(f"no {CROSS[isa.machine][1]}; {PACKAGES}")
+    return [emulator, "-cpu", "max", "-L", f"/usr/{isa.machine}-linux-gnu"]
+
+
+def native(folder: Path) -> Results:
+    """What the library computes that this machine's tests hold against the reference."""
+    bound()
+    program = folder / "native"
+    command = [compiler(), *FLAGS, "-include", "layout.h", "-include", "kernels.h", "-I."]
+    subprocess.run(
+        [*command, str(PROGRAM), str(built()), "-o", str(program)], cwd=SOURCES, check=True
+    )
+    return numbers(output([str(program)]))
+
+
+def output(command: Sequence[str]) -> str:
+    """Of a program that ends well."""
+    variables = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    finished = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stdout[-500:] + finished.stderr[-3000:]
+    return finished.stdout
+
+
+def numbers(text: str) -> Results:
+    """The program's lines: rows of floats by name."""
+    rows: dict[str, list[NDArray[np.float32]]] = {}
+    lines = [line.split() for line in text.splitlines()]
+    assert lines and lines[-1][0] == "done", text[-300:]
+    for name, *bits in lines[:-1]:
+        row = np.array([int(each, 16) for each in bits], np.uint32).view(np.float32)
+        rows.setdefault(name, []).append(row)
+    return {name: np.stack(each) for name, each in rows.items()}
+
+
+def difference(mine: Mapping[str, NDArray[np.float32]], theirs: Results) -> float:
+    """The largest of all results, each as a share of its largest number.
+
+    Of two scales that err equally a build may choose either, so that weights which it packed itself
+    come out as close as quantisation is.
+    """
+    assert mine.keys() == theirs.keys()
+    worst = 0.0
+    for name, values in theirs.items():
+        share = float(np.abs(mine[name] - values).max() / np.abs(values).max())
+        worst = max(worst, share / 1000 if name.startswith("packed") else share)
+    return worst
+
+
+def _compiler(isa: InstructionSet) -> str:
+    if isa.machine in (None, platform.machine()):
+        return compiler()
+    found = shutil.which(CROSS[isa.machine][0]) if isa.machine in CROSS else None
+    if found is None:
+        raise NotHereError(f"no compiler for {isa.machine}; {PACKAGES}")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """A line for each instruction set: how it ran, and how far it is from this machine's."""
+    parser = argparse.ArgumentParser(prog="python -m tests.kernels.emulation")
+    parser.add_argument("--asan", action="store_true", help="under AddressSanitizer")
+    flags = ASAN if parser.parse_args(arguments).asan else ()
+    with tempfile.TemporaryDirectory() as folder:
+        theirs = native(Path(folder))
+        for isa in INSTRUCTION_SETS:
+            try:
+                program = compile_program(isa, Path(folder) / isa.name, *flags)
+                command = run_command(isa)
+                far = difference(numbers(output([*command, str(program)])), theirs)
+                how = Path(command[0]).name if command else "this processor"
+                print(f"{isa.name}: ran on {how}, largest difference {far:.1e}", flush=True)
+            except NotHereError as reason:
+                print(f"{isa.name}: {reason}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
