@@ -65,7 +65,8 @@ def test_zero_weights_and_zero_activations_give_zero(format):
 @example(INT4, 14, 200, 1300, True, 0)
 @example(INT8, 14, 200, 1300, True, 0)
 @example(INT8_A8, 14, 200, 1300, True, 0)
-@example(INT4, 60, 130, 768, False, 0)
+@example(INT4, 70, 130, 768, False, 0)
+@example(INT8, 131, 70, 520, True, 0)
 def test_linear(format, tokens, rows, columns, biased, seed):
     generator = torch.manual_seed(seed)
     weights = torch.randn(rows, columns, generator=generator) / columns**0.5

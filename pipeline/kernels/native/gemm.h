@@ -49,9 +49,10 @@ struct Block {
     }
 };
 
-// What a format is multiplied by: TOKENS and ROWS of a tile, the type of its sums, add_group, which adds
-// to the sums what a group of such rows makes of T tokens, and add_block, which adds to the output, a
-// panel's row for each token, what LANES of a block's sums amount to. A sum depends on its own row and token alone, whatever T is.
+// What a format is multiplied by: TOKENS of a tile, and of one that is ALONE; the type of its sums;
+// add_group, which adds to the sums what a unit's group makes of T tokens; and add_block, which adds
+// to the output, a panel's row for each token, what LANES of a block's sums amount to. A sum depends
+// on its own row and token alone, whatever T is.
 template <WeightFormat F>
 struct GemmKernel;
 
@@ -84,7 +85,7 @@ struct Multiply {
         begin(gemm, panel, tokens, sums);
         for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
             const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
-            for_tiles<Kernel::TOKENS>(tokens, [&]<int T>(int64_t token) {
+            for_tiles<Kernel::TOKENS, Kernel::ALONE>(tokens, [&]<int T>(int64_t token) {
                 multiply_tile<T>({weights, group, here}, input, first + token, sums[token]);
             });
             weights += PANEL / UNIT * block_bytes(F, here);
@@ -118,8 +119,7 @@ struct Multiply {
         alignas(64) typename Kernel::Sum sums[T][UNIT] = {};
         for (int group = 0; group < block.groups; ++group) {
             if (token == 0) block.fetch_ahead(group);
-            for (int row = 0; row < UNIT; row += Kernel::ROWS)
-                Kernel::template add_group<T>(block, group, row, input, token, sums[0] + row);
+            Kernel::template add_group<T>(block, group, input, token, sums[0]);
         }
         for (int row = 0; row < UNIT; row += LANES)
             Kernel::template add_block<T>(block, row, input, token, sums[0] + row, to + row);

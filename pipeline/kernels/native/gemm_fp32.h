@@ -5,12 +5,12 @@
 
 template <>
 struct GemmKernel<FP32> {
-    static constexpr int TOKENS = isa::FP32_TOKENS, ROWS = UNIT;
+    static constexpr int TOKENS = isa::FP32_TOKENS, ALONE = TOKENS;
     using Sum = float;
 
     template <int T>
     static ALWAYS_INLINE void add_group(
-        const Block<FP32>& block, int group, int, const Activations<FP32>& input, int64_t token,
+        const Block<FP32>& block, int group, const Activations<FP32>& input, int64_t token,
         Sum* to) {
         const float* weights = (const float*)block.weights(group);
         const float* x = input.at(block.first + group, token);

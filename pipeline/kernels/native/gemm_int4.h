@@ -10,30 +10,49 @@
 
 template <>
 struct GemmKernel<INT4> {
-    static constexpr int TOKENS = isa::INT4_TOKENS, ROWS = LANES;
-    using Sum = int32_t;
     using Quad = int8_t[4];
     using Pair = int16_t[2];
+    using Rows = TileRows<isa::QuadSums, isa::Bytes, Quad, isa::INT4_TOKENS>;
+    static constexpr int TOKENS = Rows::TOKENS, ALONE = Rows::ALONE;
+    using Sum = int32_t;
 
     template <int T>
     static ALWAYS_INLINE void add_group(
+        const Block<INT4>& block, int group, const Activations<INT4>& input, int64_t token,
+        Sum* to) {
+        for (int row = 0; row < UNIT; row += Rows::template rows<T>)
+            add_rows<T>(block, group, row, input, token, to + row);
+    }
+
+    template <int T>
+    static ALWAYS_INLINE void add_rows(
         const Block<INT4>& block, int group, int row, const Activations<INT4>& input,
         int64_t token, Sum* to) {
+        using Octets = typename Rows::template Vectors<T, isa::Shorts>;
+        using Weights = typename Rows::template Vectors<T, isa::Bytes>;
+        using Sums = typename Rows::template Vectors<T, isa::QuadSums>;
+        using Scales = typename Rows::template Vectors<T, Ints>;
         constexpr int QUADS = INT4.group / 4;
         const Quad* x = (const Quad*)input.at(block.first + group, token);
         const int32_t* starts = &input.start(block.first + group, token);
         const uint8_t* weights = block.weights(group) + 4 * row;
-        Accumulators<isa::QuadSums, T> accumulators(
-            [&](int t) { return isa::quad_sums(starts[t]); });
+        Accumulators<Sums, T> accumulators(
+            [&](int t) { return Sums::of([&](int) { return isa::quad_sums(starts[t]); }); });
         for (int quad = 0; quad < QUADS; quad += 2, weights += 4 * UNIT) {
-            const isa::Shorts octets = load<isa::Shorts>(weights);
-            accumulators.add((isa::Bytes)octets & 15, x + quad, QUADS);
-            accumulators.add((isa::Bytes)(octets >> 4) & 15, x + quad + 1, QUADS);
+            const auto octets = Octets::of([&](int r) { return load<isa::Shorts>(weights + 4 * r); });
+            const auto low = Weights::of([&](int r) { return (isa::Bytes)vector_at(octets, r) & 15; });
+            accumulators.add(low, x + quad, QUADS);
+            const auto high = Weights::of(
+                [&](int r) { return (isa::Bytes)(vector_at(octets, r) >> 4) & 15; });
+            accumulators.add(high, x + quad + 1, QUADS);
         }
-        const Ints sub_scales = isa::load_ints((const int8_t*)block.scale(group, row));
-        accumulators.each([&](int t, isa::QuadSums sums) {
-            Sum* its = to + t * UNIT;
-            store(its, load<Ints>(its) + isa::scaled(sums, sub_scales));
+        const auto sub_scales = Scales::of(
+            [&](int r) { return isa::load_ints((const int8_t*)block.scale(group, row + r)); });
+        accumulators.each([&](int t, Sums sums) {
+            sums.each([&](int r, isa::QuadSums sum) {
+                Sum* its = to + t * UNIT + r;
+                store(its, load<Ints>(its) + isa::scaled(sum, vector_at(sub_scales, r)));
+            });
         });
     }
 

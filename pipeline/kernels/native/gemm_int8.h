@@ -5,25 +5,43 @@
 
 template <>
 struct GemmKernel<INT8> {
-    static constexpr int TOKENS = isa::INT8_TOKENS, ROWS = LANES;
-    using Sum = float;
     using Pair = int16_t[2];
+    using Rows = TileRows<Ints, isa::Shorts, Pair, isa::INT8_TOKENS>;
+    static constexpr int TOKENS = Rows::TOKENS, ALONE = Rows::ALONE;
+    using Sum = float;
 
     template <int T>
     static ALWAYS_INLINE void add_group(
+        const Block<INT8>& block, int group, const Activations<INT8>& input, int64_t token,
+        Sum* to) {
+        for (int row = 0; row < UNIT; row += Rows::template rows<T>)
+            add_rows<T>(block, group, row, input, token, to + row);
+    }
+
+    template <int T>
+    static ALWAYS_INLINE void add_rows(
         const Block<INT8>& block, int group, int row, const Activations<INT8>& input,
         int64_t token, Sum* to) {
+        using Weights = typename Rows::template Vectors<T, isa::Shorts>;
+        using Sums = typename Rows::template Vectors<T, Ints>;
+        using Scales = typename Rows::template Vectors<T, Floats>;
         constexpr int PAIRS = INT8.group / 2;
         const Pair* x = (const Pair*)input.at(block.first + group, token);
         const int8_t* weights = (const int8_t*)block.weights(group) + 2 * row;
-        Accumulators<Ints, T> accumulators;
+        Accumulators<Sums, T> accumulators;
 #pragma GCC unroll 4
         for (int pair = 0; pair < PAIRS; ++pair, weights += 2 * UNIT)
-            accumulators.add(isa::load_shorts(weights), x + pair, PAIRS);
-        const Floats scale = isa::load_floats((const Half*)block.scale(group, row));
-        accumulators.each([&](int t, Ints sum) {
-            Sum* its = to + t * UNIT;
-            store(its, isa::multiply_add(to_floats(sum), scale, load<Floats>(its)));
+            accumulators.add(
+                Weights::of([&](int r) { return isa::load_shorts(weights + 2 * r); }), x + pair,
+                PAIRS);
+        const auto scales = Scales::of(
+            [&](int r) { return isa::load_floats((const Half*)block.scale(group, row + r)); });
+        accumulators.each([&](int t, Sums sums) {
+            sums.each([&](int r, Ints sum) {
+                Sum* its = to + t * UNIT + r;
+                const Floats scale = vector_at(scales, r);
+                store(its, isa::multiply_add(to_floats(sum), scale, load<Floats>(its)));
+            });
         });
     }
 

@@ -6,12 +6,20 @@
 
 template <>
 struct GemmKernel<INT8_A8> {
-    static constexpr int TOKENS = isa::INT8_A8_TOKENS, ROWS = LANES;
+    static constexpr int TOKENS = isa::INT8_A8_TOKENS, ALONE = TOKENS;
     using Sum = float;
     using Quad = int8_t[4];
 
     template <int T>
     static ALWAYS_INLINE void add_group(
+        const Block<INT8_A8>& block, int group, const Activations<INT8_A8>& input, int64_t token,
+        Sum* to) {
+        for (int row = 0; row < UNIT; row += LANES)
+            add_rows<T>(block, group, row, input, token, to + row);
+    }
+
+    template <int T>
+    static ALWAYS_INLINE void add_rows(
         const Block<INT8_A8>& block, int group, int row, const Activations<INT8_A8>& input,
         int64_t token, Sum* to) {
         constexpr int QUADS = INT8_A8.group / 4;

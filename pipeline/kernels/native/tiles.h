@@ -23,7 +23,10 @@ struct Accumulators {
     // Adds `weights` times what stands at `x` for the first token, at x + stride for the next.
     template <class Weights, class Value>
     ALWAYS_INLINE void add(Weights weights, const Value* x, int stride) {
-        isa::accumulate(sum, weights, x);
+        if constexpr (requires { isa::accumulate(sum, weights, x); })
+            isa::accumulate(sum, weights, x);
+        else
+            isa::accumulate(sum.all, weights.all, x);
         if constexpr (T > 1) rest.add(weights, x + stride, stride);
     }
 
@@ -42,6 +45,32 @@ struct Accumulators<Sum, 0> {
     ALWAYS_INLINE explicit Accumulators(const Start&, int) {}
 };
 
+// Rows of a unit that a tile takes at a time, if SUMS vectors of sums fit the registers. An instruction
+// set that has a step for two vectors of weights, which share what is broadcast, has the tiles of many
+// tokens take both for half as many tokens; a batch that is a single tile may have a few more of one.
+template <class Sum, class Weights, class Value, int SUMS>
+struct TileRows {
+    static constexpr bool PAIRED =
+        requires(TwoVectors<Sum>& sum, TwoVectors<Weights> weights, const Value* x) {
+            isa::accumulate(sum, weights, x);
+        };
+    static constexpr int TOKENS = PAIRED ? SUMS / 2 : SUMS, ALONE = PAIRED ? SUMS * 2 / 3 : SUMS;
+
+    template <int T>
+    static constexpr int rows = PAIRED && T <= TOKENS ? 2 * LANES : LANES;
+    template <int T, class V>
+    using Vectors = std::conditional_t<rows<T> == LANES, OneVector<V>, TwoVectors<V>>;
+};
+
+template <class V>
+ALWAYS_INLINE V vector_at(const OneVector<V>& vectors, int) {
+    return vectors.all;
+}
+template <class V>
+ALWAYS_INLINE V vector_at(const TwoVectors<V>& vectors, int row) {
+    return row ? vectors.high : vectors.low;
+}
+
 template <class Use, int... SIZE>
 ALWAYS_INLINE void call_tile(
     const Use& use, int64_t size, int64_t first, std::integer_sequence<int, SIZE...>) {
@@ -53,9 +82,12 @@ ALWAYS_INLINE void call_tile(
 }
 
 // Calls use.operator()<T>(first token) for tiles of at most MAX tokens and nearly equal size, the larger
-// ones first: 14 tokens are two tiles of 7 rather than one of 12 and one of 2.
-template <int MAX, class Use>
+// ones first: 14 tokens are two tiles of 7 rather than one of 12 and one of 2. Up to ALONE tokens are
+// one tile.
+template <int MAX, int ALONE = MAX, class Use>
 inline void for_tiles(int64_t tokens, const Use& use) {
+    if (tokens <= ALONE && tokens > MAX)
+        return call_tile(use, tokens, 0, std::make_integer_sequence<int, ALONE>());
     for (int64_t token = 0; token < tokens;) {
         const int64_t left = tokens - token;
         const int64_t size = left <= MAX ? left : pieces_of(left, pieces_of(left, MAX));

@@ -18,6 +18,19 @@ ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) 
         : "x"(weights), "m"(*x));
 }
 
+// Two vectors of weights share a broadcast where that saves a sixth of the instructions.
+ALWAYS_INLINE void accumulate(
+    TwoVectors<Ints>& sum, TwoVectors<Shorts> weights, const int16_t (*x)[2]) {
+    Shorts value, product;
+    asm("vpbroadcastd %6, %2\n\t"
+        "vpmaddwd %2, %4, %3\n\t"
+        "vpmaddwd %2, %5, %2\n\t"
+        "vpaddd %3, %0, %0\n\t"
+        "vpaddd %2, %1, %1"
+        : "+x"(sum.low), "+x"(sum.high), "=&x"(value), "=&x"(product)
+        : "x"(weights.low), "x"(weights.high), "m"(*x));
+}
+
 // Products of a signed and an unsigned byte: a weight's sign goes to the activation. Two of them fit
 // 16 bits, as no activation is beyond 127.
 struct ByteWeights {
@@ -50,6 +63,18 @@ ALWAYS_INLINE void accumulate(QuadSums& sum, Bytes weights, const int8_t (*x)[4]
         "vpaddw %1, %0, %0"
         : "+x"(sum), "=&x"(value)
         : "x"(weights), "m"(*x));
+}
+
+ALWAYS_INLINE void accumulate(
+    TwoVectors<QuadSums>& sum, TwoVectors<Bytes> weights, const int8_t (*x)[4]) {
+    Shorts value, product;
+    asm("vpbroadcastd %6, %2\n\t"
+        "vpmaddubsw %2, %4, %3\n\t"
+        "vpmaddubsw %2, %5, %2\n\t"
+        "vpaddw %3, %0, %0\n\t"
+        "vpaddw %2, %1, %1"
+        : "+x"(sum.low), "+x"(sum.high), "=&x"(value), "=&x"(product)
+        : "x"(weights.low), "x"(weights.high), "m"(*x));
 }
 
 // One instruction scales and adds a lane's two sums.
