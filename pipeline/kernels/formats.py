@@ -15,6 +15,9 @@ ActivationDtype = Literal["int8", "int16"]
 AdapterDtype = Literal["fp32", "fp16", "int8"]
 """Names of the formats of an adapter's matrices."""
 
+KvDtype = Literal["fp32", "fp16", "int8"]
+"""Names of the formats of keys and values."""
+
 UNIT, PANEL, BLOCK_GROUPS = (ABI.constants[each] for each in ("UNIT", "PANEL", "BLOCK_GROUPS"))
 """Rows whose weights lie side by side; rows that a thread takes; groups of a unit
 that lie together."""
@@ -119,6 +122,23 @@ class AdapterFormat:
         return f"{'i' if self.scale_bits else 'f'}{self.bits // 8}"
 
 
+@dataclass(frozen=True)
+class KvFormat:
+    """How keys and values are stored.
+
+    Attributes:
+        name: what users type.
+        number: its place in the native kernels' list.
+        bits: of a number.
+        scale_bits: of the scale of each position of a key head; 0 for none.
+    """
+
+    name: str
+    number: int
+    bits: int
+    scale_bits: int
+
+
 def highest_level(bits: int) -> int:
     """Of a signed integer whose levels are symmetric."""
     return int(2 ** (bits - 1)) - 1
@@ -152,3 +172,10 @@ ADAPTER_FORMATS: Mapping[str, AdapterFormat] = {
     for short in [name.removeprefix("LORA_").lower()]
 }
 """By what users type as `engine.adapter_precision`."""
+
+KV_FORMATS: Mapping[str, KvFormat] = {
+    short: KvFormat(short, number, **ABI.values[name])
+    for number, name in enumerate(ABI.lists["KV_FORMATS"])
+    for short in [name.removeprefix("KV_").lower()]
+}
+"""By what users type as `engine.kv_precision`."""

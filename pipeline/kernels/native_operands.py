@@ -61,9 +61,9 @@ class NativeForwardPass(ForwardPass):
         native = _FORWARD(
             *(address(each, torch.int32) for each in tables),
             *(address(each, torch.float32) for each in (cosines, sines)),
-            *(pool.keys.data_ptr(), pool.values.data_ptr()),
-            *(tokens, width, pool.blocks, rows, len(pool.keys), len(cosines), len(batch.outputs)),
-            *(each.numel() for each in (cosines, pool.keys, pool.values)),
+            *(address(pool.data, torch.uint8), pool.format.number),
+            *(tokens, width, pool.blocks, rows, pool.layers, len(cosines), len(batch.outputs)),
+            *(cosines.numel(), pool.data.numel()),
         )
         bound().forward_fault(ctypes.byref(native))
         return cls(batch, cosines, sines, pool, native, _segments(batch.segments))

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.kernels.formats import BLOCK_GROUPS, OFFSET_SHARES, WeightFormat, highest_level
+from pipeline.kernels.formats import (
+    BLOCK_GROUPS,
+    OFFSET_SHARES,
+    KvFormat,
+    WeightFormat,
+    highest_level,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,16 @@ def quantised_activations(values: Tensor, format: WeightFormat) -> tuple[Tensor,
     scales = scales / highest_level(format.activation_bits)
     inverse = torch.where(scales > 0, 1 / scales, 0.0)
     return (groups * inverse[..., None]).round(), scales
+
+
+def quantised_vectors(vectors: Tensor, format: KvFormat) -> tuple[Tensor, Tensor]:
+    """Keys or values (..., width) as integers, and their fp32 scales (...).
+
+    The scale is the vector's largest magnitude over the highest level.
+    """
+    scales = vectors.abs().amax(-1) / highest_level(format.bits)
+    inverse = torch.where(scales > 0, 1 / scales, 0.0)
+    return (vectors * inverse[..., None]).round(), scales
 
 
 def grouped(rows: Tensor, format: WeightFormat) -> Tensor:

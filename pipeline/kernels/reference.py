@@ -20,7 +20,7 @@ from pipeline.kernels.lora_source import tensors
 from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
 from pipeline.kernels.packed_adapter import PackedAdapter, pack_tensors
 from pipeline.kernels.program import Program
-from pipeline.kernels.quantise import quantised_activations
+from pipeline.kernels.quantise import quantised_activations, quantised_vectors
 from pipeline.kernels.token_batch import TokenBatch
 
 
@@ -131,8 +131,14 @@ class ReferenceKernels(Kernels):
         for vectors in (queries, keys):
             vectors.copy_(_rotated(vectors, cosines, sines))
         block, offset = _places(step)
-        step.pool.keys[layer, block, :, :, offset] = keys
-        step.pool.values[layer, block, :, offset, : heads.width] = values
+        pool = step.pool
+        if pool.format.scale_bits:
+            keys, pool.key_scales[block, layer, :, offset] = quantised_vectors(keys, pool.format)
+            values, pool.value_scales[block, layer, :, offset] = quantised_vectors(
+                values, pool.format
+            )
+        pool.keys[block, layer, :, :, offset] = keys.to(pool.keys.dtype)
+        pool.values[block, layer, :, offset, : heads.width] = values.to(pool.values.dtype)
 
     def attend(
         self,
@@ -186,7 +192,9 @@ def _places(step: ForwardPass) -> tuple[Tensor, Tensor]:
 def _context(pool: KvPool, layer: int, blocks: Tensor, length: int) -> tuple[Tensor, Tensor]:
     """Keys and values (kv heads, length, width) of one sequence."""
     mine = blocks[: -(-length // pool.block_size)].long()
-    keys = pool.keys[layer, mine].permute(1, 0, 3, 2).flatten(1, 2)[:, :length]
-    width = pool.keys.shape[3]
-    values = pool.values[layer, mine, ..., :width].transpose(0, 1).flatten(1, 2)[:, :length]
-    return keys, values
+    keys, values = pool.keys[mine, layer].mT.float(), pool.values[mine, layer].float()
+    if pool.format.scale_bits:
+        keys = keys * pool.key_scales[mine, layer][..., None]
+        values = values * pool.value_scales[mine, layer][..., None]
+    keys, values = (each.transpose(0, 1).flatten(1, 2)[:, :length] for each in (keys, values))
+    return keys, values[..., : pool.width]

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.kernels.formats import FORMATS
+from pipeline.kernels.formats import FORMATS, KV_FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.operands import Heads
@@ -20,18 +21,18 @@ LAYER, LAYERS = 1, 2
 class Sequences:
     """Some sequences in one pool whose blocks a former owner left full of infinity and NaN."""
 
-    def __init__(self, heads, qkvs, order):
+    def __init__(self, heads, qkvs, order, format):
         self.heads, self.qkvs = heads, qkvs
         counts = [-(-len(each) // 16) for each in qkvs]
         self.table = torch.zeros(len(qkvs), max(counts), dtype=torch.int32)
         blocks = torch.randperm(sum(counts) + 1, generator=order).int()
         for row, count in enumerate(counts):
             self.table[row, :count] = blocks[sum(counts[:row]) :][:count]
-        shape = (LAYERS, len(blocks), heads.keys)
-        self.pool = KvPool(
-            torch.full((*shape, heads.width, 16), torch.nan),
-            torch.full((*shape, 16, -(-heads.width // 16) * 16), torch.inf),
-        )
+        self.pool = KvPool.of(len(blocks), LAYERS, heads.keys, heads.width, format)
+        for each in (self.pool.key_scales, self.pool.value_scales):
+            each.fill_(torch.nan)
+        self.pool.keys.fill_(100 if format.scale_bits else torch.nan)
+        self.pool.values.fill_(100 if format.scale_bits else torch.inf)
 
     def run(self, kernels, chunks, window):
         """What (row, first, stop) attend to, all in one step."""
@@ -54,29 +55,41 @@ def cases(draw):
     heads = Heads(keys * group, keys, 2 * draw(st.integers(1, 20)))
     length = draw(st.one_of(st.integers(1, 600), st.integers(1000, 1700)))
     window = draw(st.one_of(st.none(), st.integers(1, 700)))
-    return heads, length, window
+    return heads, KV_FORMATS[draw(st.sampled_from([*KV_FORMATS]))], length, window
 
 
 @settings(max_examples=15, deadline=None)
 @given(cases(), st.data(), st.integers(0, 2**31))
-@example((Heads(16, 2, 24), 1650, None), None, 0)
-@example((Heads(16, 2, 24), 1650, 1300), None, 1)
+@example((Heads(16, 2, 24), KV_FORMATS["int8"], 1650, None), None, 0)
+@example((Heads(16, 2, 24), KV_FORMATS["fp32"], 1650, 1300), None, 1)
 def test_a_token_depends_on_its_sequence_alone(case, data, seed):
-    heads, length, window = case
+    heads, format, length, window = case
     generator = torch.manual_seed(seed)
     width = (heads.queries + 2 * heads.keys) * heads.width
     mine = torch.randn(length, width, generator=generator)
     neighbour = torch.randn(300, width, generator=generator)
     new = data.draw(st.integers(1, min(length, 60))) if data else 60
     cuts = data.draw(st.lists(st.integers(1, new), max_size=5)) if data else [1, 2, 11, 59]
-    (whole,) = Sequences(heads, [mine], generator).run(KERNELS[0], [(0, 0, length)], window)
+    (whole,) = Sequences(heads, [mine], generator, format).run(KERNELS[0], [(0, 0, length)], window)
     assert whole.isfinite().all()
     borders = sorted({length - new, *(length - new + cut for cut in cuts), length})
     for kernels in KERNELS:
-        both = Sequences(heads, [neighbour, mine], generator)
+        both = Sequences(heads, [neighbour, mine], generator, format)
         before = [(0, 0, 250), (1, 0, length - new)][: 1 + (new < length)]
         both.run(kernels, before, window)
         for turn, (first, stop) in enumerate(pairwise(borders)):
             chunks = [(0, 250 + turn, 251 + turn), (1, first, stop)]
             *_, part = both.run(kernels, chunks[turn % 2 :], window)
             assert torch.equal(part, whole[first:stop])
+
+
+@pytest.mark.parametrize("format", KV_FORMATS)
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf])
+@pytest.mark.parametrize("column", [8, 16], ids=["key", "value"])
+def test_what_is_no_number_is_never_stored_as_one(format, bad, column):
+    qkv = torch.ones(20, 24)
+    qkv[5, column + 3] = bad
+    sequences = Sequences(Heads(1, 1, 8), [qkv], torch.manual_seed(0), KV_FORMATS[format])
+    (result,) = sequences.run(KERNELS[0], [(0, 0, 20)], None)
+    assert result[:5].isfinite().all()
+    assert not result[5:].isfinite().all(-1).any()

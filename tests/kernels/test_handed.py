@@ -10,7 +10,7 @@ import torch
 
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
+from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, KV_FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraShape
@@ -46,7 +46,7 @@ def batch(**changes):
 
 
 def step(pool=None, angles=4, **changes):
-    pool = pool or KvPool(torch.zeros(2, 1, 2, 8, 16), torch.zeros(2, 1, 2, 16, 16))
+    pool = pool or KvPool.of(1, 2, 2, 8, KV_FORMATS["fp32"])
     turns = torch.zeros(TOKENS, angles)
     return KERNELS.begin(batch(**changes), turns, turns, pool)
 

@@ -11,7 +11,7 @@ import torch
 from pipeline.kernels import program as operations
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS
+from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, KV_FORMATS
 from pipeline.kernels.interpreter import InterpretedProgram
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
@@ -95,7 +95,7 @@ def step(kernels, tokens, packed=None, **changes):
         segments=[Segment(packed or adapter(), 0, first), Segment(None, first, tokens)],
         outputs=ints(range(0, tokens, 2)),
     )
-    pool = KvPool(torch.zeros(1, 2, 2, 8, 16), torch.zeros(1, 2, 2, 16, 16))
+    pool = KvPool.of(2, 1, 2, 8, KV_FORMATS["fp32"])
     angles = random(16, 4, seed=7)
     return kernels.begin(replace(batch, **changes), angles.cos(), angles.sin(), pool)
 

@@ -9,7 +9,7 @@ from pipeline.engines.multilora.packing import PackedModel, load_packed
 from pipeline.engines.multilora.recording import record
 from pipeline.engines.multilora.rotations import Rotations
 from pipeline.engines.multilora.weight_cache import WeightCache
-from pipeline.kernels.formats import ActivationDtype, Precision
+from pipeline.kernels.formats import KV_FORMATS, ActivationDtype, KvDtype, Precision
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.token_batch import TokenBatch
@@ -28,9 +28,14 @@ class Decoder:
     """
 
     def __init__(
-        self, shape: ModelConfig, model: PackedModel, kernels: Kernels, tokens: int
+        self,
+        shape: ModelConfig,
+        model: PackedModel,
+        kernels: Kernels,
+        tokens: int,
+        kv_dtype: KvDtype,
     ) -> None:
-        self.config, self.kernels = shape, kernels
+        self.config, self.kernels, self._kv_format = shape, kernels, KV_FORMATS[kv_dtype]
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._embedding = model.embedding
         self._rotations = Rotations(shape)
@@ -45,6 +50,7 @@ class Decoder:
         activations: ActivationDtype | None = None,
         tokens: int = 256,
         cache: WeightCache | None = None,
+        kv_dtype: KvDtype = "fp32",
     ) -> Self:
         """Read and pack a checkpoint.
 
@@ -55,6 +61,7 @@ class Decoder:
             activations: what int8 weights are multiplied by; None takes what suits the kernels.
             tokens: for which buffers are kept; a larger step gets some of its own.
             cache: where packed weights are kept; None for nowhere.
+            kv_dtype: of keys and values.
 
         Raises:
             UsageError: the model has something that this decoder doesn't compute.
@@ -62,11 +69,11 @@ class Decoder:
         check_model(checkpoint.config, str(checkpoint.folder))
         activations = activations or kernels.activation_dtype
         model = load_packed(checkpoint, precision, kernels, activations, cache)
-        return cls(checkpoint.config, model, kernels, tokens)
+        return cls(checkpoint.config, model, kernels, tokens, kv_dtype)
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""
-        return KvPool.for_tokens(tokens, self.config)
+        return KvPool.for_tokens(tokens, self.config, self._kv_format)
 
     def forward(self, batch: TokenBatch, pool: KvPool) -> Tensor:
         """One step over all tokens of the batch.

@@ -64,9 +64,11 @@ class Multilora(ContinuousEngine, CachingEngine):
             settings.activations,
             tokens,
             WeightCache.within(settings.cache, serving.threads),
+            settings.kv_dtype,
         )
         model, places = serving.checkpoint.config, settings.max_batch_size
-        self._pool = self._decoder.new_pool(pool_tokens(model, places, settings.kv_tokens))
+        positions = pool_tokens(model, settings.kv_dtype, places, settings.kv_tokens)
+        self._pool = self._decoder.new_pool(positions)
         self._allocator = BlockAllocator(self._pool.blocks, self._pool.block_size)
         tables = PrefixCache if settings.prefix_cache else BlockTables
         self._blocks = tables(self._allocator)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from pipeline.engines.needs import cached
+from pipeline.kernels.formats import KV_FORMATS, KvDtype
+from pipeline.kernels.kv_pool import position_bytes
 from pipeline.machine.memory import available_memory
 from pipeline.models.config import ModelConfig
 
@@ -13,18 +14,20 @@ SHARE = 4
 """The default pool takes at most one such part of the free memory."""
 
 
-def pool_tokens(model: ModelConfig, max_batch_size: int, said: int | None = None) -> int:
+def pool_tokens(
+    model: ModelConfig, dtype: KvDtype, max_batch_size: int, said: int | None = None
+) -> int:
     """Positions of the pool: what is said, or the default for this model and machine."""
     if said is not None:
         return said
     usual = max_batch_size * min(USUAL, model.positions)
-    room = available_memory().bytes // SHARE // bytes_per_token(model)
+    room = available_memory().bytes // SHARE // bytes_per_token(model, dtype)
     return min(max(usual, model.positions), room)
 
 
-def bytes_per_token(model: ModelConfig) -> int:
-    """Keys and values of one position in all layers, fp32."""
-    return cached(model, 1, width=4)
+def bytes_per_token(model: ModelConfig, dtype: KvDtype) -> int:
+    """Keys and values of one position in all layers, with their scales."""
+    return model.layers * model.kv_heads * position_bytes(model.head_dim, KV_FORMATS[dtype])
 
 
 class BlockAllocator:

@@ -8,9 +8,10 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.scheduler import QueuePolicy
-from pipeline.engines.needs import Need, cached, projections, updates, vocabulary
+from pipeline.engines.needs import Need, projections, updates, vocabulary
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities
@@ -24,6 +25,7 @@ from pipeline.kernels.formats import (
     HEAD_PRECISION,
     ActivationDtype,
     AdapterDtype,
+    KvDtype,
     Precision,
 )
 from pipeline.kernels.instruction_sets import chosen
@@ -47,12 +49,14 @@ class MultiloraSettings(EngineSettings):
 
     Attributes:
         name: what the user typed.
-        precision: of the base model's weights; keys and values are always fp32.
+        precision: of the base model's weights.
         activations: what int8 weights are multiplied by, those of int4's output layer too. None
             takes int8 where the processor has dot products of bytes, elsewhere int16, which loses
             nothing and is as fast there.
         adapter_precision: of the adapters in memory; None takes fp32 beside fp32, else fp16, which
             loses nothing of adapters that were saved in fp16.
+        kv_precision: of keys and values; None takes fp32 beside fp32, else fp16. int8 has a scale
+            for each position of a head.
         kernels: `native`, compiled for this machine, or `reference`, each kernel in plain PyTorch,
             far slower. Where the native ones can't be compiled the reference stands in for them,
             and the run is INVALID.
@@ -76,6 +80,7 @@ class MultiloraSettings(EngineSettings):
     precision: Precision = "fp32"
     activations: ActivationDtype | None = None
     adapter_precision: AdapterDtype | None = None
+    kv_precision: KvDtype | None = None
     kernels: KernelChoice = "native"
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
@@ -109,6 +114,11 @@ class MultiloraSettings(EngineSettings):
         return self.adapter_precision or ("fp32" if self.precision == "fp32" else "fp16")
 
     @property
+    def kv_dtype(self) -> KvDtype:
+        """The precision of keys and values, the default resolved."""
+        return self.kv_precision or ("fp32" if self.precision == "fp32" else "fp16")
+
+    @property
     def adapter_bytes(self) -> int | None:
         """The budget for adapters in bytes."""
         return None if self.adapter_memory_mb is None else round(self.adapter_memory_mb * MEGABYTE)
@@ -119,8 +129,8 @@ class MultiloraSettings(EngineSettings):
         return self.kernels == "native"
 
     def coarsest(self, quantization: Quantization) -> str:
-        """That of the base or that of the adapters."""
-        return max(self.precision, self.adapter_dtype, key=COARSER.index)
+        """That of the base, of the adapters, or of keys and values."""
+        return max(self.precision, self.adapter_dtype, self.kv_dtype, key=COARSER.index)
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
@@ -164,7 +174,7 @@ class MultiloraSettings(EngineSettings):
         head = vocabulary(shape) * _bytes(HEAD_PRECISION[self.precision])
         packed = projections(shape) * _bytes(self.precision) + head
         adapters = updates(serving.adapters.values(), ADAPTER_FORMATS[self.adapter_dtype].bits // 8)
-        pool = cached(shape, self.kv_tokens or 0, 4)
+        pool = (self.kv_tokens or 0) * bytes_per_token(shape, self.kv_dtype)
         row = 2 * shape.hidden + 2 * shape.intermediate
         prompts = sum(len(each.prompt_ids or ()) for each in together[: self.max_batch_size])
         step = 4 * row * min(prompts, self.prefill_tokens)

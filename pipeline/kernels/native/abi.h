@@ -45,6 +45,16 @@ constexpr AdapterFormat LORA_FP16 = {16, 0};
 constexpr AdapterFormat LORA_INT8 = {8, 32};
 constexpr AdapterFormat ADAPTER_FORMATS[] = {LORA_FP32, LORA_FP16, LORA_INT8};
 
+// How keys and values are stored; those with scales have one for each position of a key head.
+struct KvFormat {
+    int bits;
+    int scale_bits;
+};
+constexpr KvFormat KV_FP32 = {32, 0};
+constexpr KvFormat KV_FP16 = {16, 0};
+constexpr KvFormat KV_INT8 = {8, 32};
+constexpr KvFormat KV_FORMATS[] = {KV_FP32, KV_FP16, KV_INT8};
+
 // The input of matrices for a whole batch: as it is, and packed for the matrices of a format.
 struct Input {
     int format;     // its number among WEIGHT_FORMATS
@@ -69,11 +79,12 @@ struct Forward {
     const int32_t *positions, *sequences, *block_table;
     const int32_t* outputs;        // tokens whose logits are wanted
     const float *cosines, *sines;  // of each position's angles
-    float *keys, *values;          // the pool
+    uint8_t* pool;                 // of keys and values, see kv_pool.h
+    int64_t kv_format;             // its number among KV_FORMATS
     int64_t tokens, table_width, blocks;
-    int64_t rows, layers;                    // of the table, of the pool
-    int64_t turned, wanted;                  // positions that have angles, outputs
-    int64_t angles, keys_size, values_size;  // numbers in the buffers
+    int64_t rows, layers;       // of the table, of the pool
+    int64_t turned, wanted;     // positions that have angles, outputs
+    int64_t angles, pool_size;  // numbers of the angles, bytes of the pool
 };
 
 // An adapter's matrices at one site: offsets into its data. The layout is told in lora_layout.py.

@@ -34,7 +34,7 @@ float largest_of(const AdapterTensor& tensor, const From* from) {
 
 template <AdapterFormat F, class From>
 void put_row(const AdapterTensor& tensor, int64_t row, const From* from, uint8_t* matrix) {
-    using To = AdapterNumber<F>;
+    using To = StoredNumber<F>;
     const int64_t at = tensor.first + row;
     float inverse = 1;
     if constexpr (F.scale_bits) {

@@ -10,17 +10,23 @@ namespace {
 
 constexpr int64_t TILE_ROWS = 64;
 
+template <KvFormat F>
 class Attention {
 public:
     // `qkv` has rows of `stride` numbers.
     Attention(
-        const float* qkv, int64_t stride, const KvLayer& pool, int64_t window, const Input& out)
+        const float* qkv, int64_t stride, const KvLayer<F>& pool, int64_t window, const Input& out)
         : qkv_(qkv), stride_(stride), pool_(pool), heads_(pool.heads), out_(out),
           group_(heads_.queries / heads_.keys), width_(padded_width(heads_)),
           works_(pool.forward, heads_, TILE_ROWS, window),
           partials_(works_.partials() * Partial::size(group_, width_)) {}
 
     int64_t items() const { return works_.items(); }
+    double item_nanoseconds() const {
+        double positions = 0;
+        for (int64_t token = 0; token < out_.tokens; ++token) positions += pool_.forward.positions[token] + 1;
+        return positions * out_.columns / 8 / std::max<int64_t>(1, items());
+    }
 
     void compute(int64_t item) {
         const Work& work = works_.of_item(item);
@@ -29,15 +35,15 @@ public:
         const int64_t rows = work.tile.tokens * group_;
         thread_local std::vector<float> scratch;
         const int64_t size = Partial::size(rows, width_);
-        const int64_t wanted = rows * (heads_.width + SpanAttention::STRIDE) + 2 * size;
+        const int64_t wanted = rows * (heads_.width + SpanAttention<F>::STRIDE) + 2 * size;
         if ((int64_t)scratch.size() < wanted) scratch.resize(wanted);
         float* scores = scratch.data() + rows * heads_.width;
-        float* results = scores + rows * SpanAttention::STRIDE;
+        float* results = scores + rows * SpanAttention<F>::STRIDE;
         scale_queries(work.tile, key_head, scratch.data());
         const Partial whole = Partial::at(results, rows, width_);
         const Partial next = Partial::at(results + size, rows, width_);
         for (int64_t span = first; span < std::min(first + work.run, work.tile.spans()); ++span) {
-            const SpanAttention attention(
+            const SpanAttention<F> attention(
                 pool_, work.tile, key_head, group_, (work.tile.first_span() + span) * SPAN, scratch.data(), scores);
             if (work.is_cut()) {
                 attention.run(partial(work, key_head, span));
@@ -87,7 +93,7 @@ private:
 
     const float* qkv_;
     const int64_t stride_;
-    const KvLayer pool_;
+    const KvLayer<F> pool_;
     const HeadShape& heads_;
     const Input& out_;
     const int64_t group_, width_;  // query heads of a key head, and their width in the pool
@@ -100,17 +106,17 @@ private:
 void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
     const HeadShape& heads, int64_t window, const Input& out) {
-    Attention attention(qkv, width, KvLayer{forward, layer, heads}, window, out);
-    double positions = 0;
-    for (int64_t token = 0; token < forward.tokens; ++token) positions += forward.positions[token] + 1;
-    pool.run(
-        attention.items(), [&](uint32_t item) { attention.compute(item); },
-        positions * out.columns / 8 / std::max<int64_t>(1, attention.items()));
-    pool.run(
-        forward.tokens,
-        [&](uint32_t token) {
-            attention.merge(token);
-            pack_input(out, token);
-        },
-        out.columns);
+    with_kv_format(forward.kv_format, [&]<KvFormat F>() {
+        Attention<F> attention(qkv, width, KvLayer<F>{forward, layer, heads}, window, out);
+        pool.run(
+            attention.items(), [&](uint32_t item) { attention.compute(item); },
+            attention.item_nanoseconds());
+        pool.run(
+            forward.tokens,
+            [&](uint32_t token) {
+                attention.merge(token);
+                pack_input(out, token);
+            },
+            out.columns);
+    });
 }

@@ -11,6 +11,7 @@
 namespace {  // calls are direct, as in gemm.h
 
 // The rows of a tile over one span.
+template <KvFormat F>
 class SpanAttention {
 public:
     static constexpr int64_t STRIDE = SPAN + UNIT;  // of scores: no power of two
@@ -18,13 +19,13 @@ public:
     // Of the span that begins at `first` the tile sees something; `queries` are (rows, head width),
     // `scores` (rows, STRIDE).
     SpanAttention(
-        const KvLayer& pool, const Tile& tile, int64_t key_head, int64_t group, int64_t first,
+        const KvLayer<F>& pool, const Tile& tile, int64_t key_head, int64_t group, int64_t first,
         const float* queries, float* scores)
         : tile_(tile), span_(tile.seen().clipped({first, first + SPAN})), group_(group),
           width_(pool.heads.width), queries_(queries), scores_(scores) {
         const int64_t end = tile.seen().end;
         for (int64_t at = start(); at < std::min(end, start() + 2 * SPAN); at += KV_BLOCK)
-            blocks_[known_++] = pool.block(tile.token, at, key_head);
+            heads_[known_++] = pool.head(tile.token, at, key_head);
         count_ = pieces_of(span_.end - start(), KV_BLOCK);
     }
 
@@ -51,22 +52,25 @@ private:
     // Who reads a block first asks for what will be read next.
     template <int T, bool FIRST>
     void score_tile(int64_t number, int64_t row) const {
-        const float *keys = blocks_[number].keys, *x = queries_ + row * width_;
-        const float* values = blocks_[number].values;
-        const float* next = blocks_[std::min(number + 1, known_ - 1)].keys;
+        const KvHead<F>& head = heads_[number];
+        const auto* next = heads_[std::min(number + 1, known_ - 1)].keys;
+        const float* x = queries_ + row * width_;
         float* to = scores_ + row * STRIDE + number * KV_BLOCK;
         Accumulators<Unit, T> accumulators;
         for (int64_t i = 0; i < width_ * KV_BLOCK; i += KV_BLOCK, ++x) {
             if (FIRST) __builtin_prefetch(next + i);
-            if (FIRST) __builtin_prefetch(values + i);
-            accumulators.add(load_unit(keys + i), x, width_);
+            if (FIRST) __builtin_prefetch(head.values + i);
+            accumulators.add(load_unit(head.keys + i), x, width_);
         }
         accumulators.each([&](int t, Unit sum) {
-            sum.each([&](int at, Floats part) { store(to + t * STRIDE + at, part); });
+            sum.each([&](int at, Floats part) {
+                if constexpr (F.scale_bits) part *= load<Floats>(head.key_scales + at);
+                store(to + t * STRIDE + at, part);
+            });
         });
     }
 
-    // Scores become exponentials, zeros where hidden.
+    // Scores become exponentials, zeros where hidden, and these the weights of what is stored.
     void softmax(int64_t row, const Partial& out) const {
         const Range mine = seen(row / group_);
         out.sums[row] = 0;
@@ -83,9 +87,11 @@ private:
         const Floats shift = broadcast(out.largest[row]);
         Floats sum{};
         for (int64_t i = 0; i < length; i += LANES) {
-            const Floats weight = exponential(load<Floats>(from + i) - shift);
-            store(from + i, weight);
+            Floats weight = exponential(load<Floats>(from + i) - shift);
             sum += weight;
+            if constexpr (F.scale_bits)
+                weight *= load<Floats>(heads_[i / KV_BLOCK].value_scales + i % KV_BLOCK);
+            store(from + i, weight);
         }
         out.sums[row] = sum_of(sum);
     }
@@ -124,9 +130,9 @@ private:
         Accumulators<Unit, T> accumulators([&](int t) { return load_unit(to + t * width); });
         for (int64_t at = places.first; at < places.end;) {
             const int64_t end = std::min(places.end, (at / KV_BLOCK + 1) * KV_BLOCK);
-            const float* values = blocks_[at / KV_BLOCK].values + at % KV_BLOCK * width + column;
+            const auto* values = heads_[at / KV_BLOCK].values + at % KV_BLOCK * width + column;
             const int64_t later = std::min(count_ + at / KV_BLOCK, known_ - 1);
-            const float* next = blocks_[later].keys + column * KV_BLOCK;
+            const auto* next = heads_[later].keys + column * KV_BLOCK;
             for (; at < end; ++at, values += width) {
                 if (FIRST) __builtin_prefetch(next + at % KV_BLOCK * KV_BLOCK);
                 accumulators.add(load_unit(values), weights + at, STRIDE);
@@ -142,7 +148,7 @@ private:
     const int64_t group_, width_;
     const float* queries_;
     float* scores_;
-    KvBlock blocks_[2 * SPAN / KV_BLOCK];  // of this span and the next
+    KvHead<F> heads_[2 * SPAN / KV_BLOCK];  // of this span and the next
     int64_t count_, known_ = 0;
 };
 

@@ -82,9 +82,9 @@ inline Fault attention_fault(
         !holds(qkv, size, forward->tokens * width))
         return "queries, keys and values of another size than their heads'";
     if (forward->angles != forward->turned * (heads->width / 2)) return "angles for other heads";
-    const int64_t vectors = forward->layers * forward->blocks * heads->keys * KV_BLOCK;
-    if (forward->tokens && (!forward->keys || !forward->values)) return "no pool of keys and values";
-    if (forward->keys_size != vectors * heads->width || forward->values_size != vectors * padded_width(*heads))
+    if (!is_known(KV_FORMATS, forward->kv_format)) return "keys and values of a precision that isn't known";
+    if (forward->tokens && !forward->pool) return "no pool of keys and values";
+    if (forward->pool_size != forward->blocks * kv_block_bytes(*forward, *heads))
         return "a pool of keys and values for other heads";
     return nullptr;
 }

@@ -14,9 +14,9 @@ template <int BITS>
 using Number = std::conditional_t<
     BITS == 32, float, std::conditional_t<BITS == 16, int16_t, int8_t>>;
 
-// An adapter's.
-template <AdapterFormat F>
-using AdapterNumber = std::conditional_t<
+// An adapter's, a key's or a value's.
+template <auto F>
+using StoredNumber = std::conditional_t<
     F.bits == 32, float, std::conditional_t<F.bits == 16, Half, int8_t>>;
 
 // Levels that so many bits tell apart, symmetric unless a zero point shifts them.
@@ -81,16 +81,21 @@ constexpr bool is_known(const Format (&)[COUNT], int64_t number) {
     return 0 <= number && number < (int64_t)COUNT;
 }
 
-template <int N = 0, class Use>
-[[gnu::always_inline]] inline auto with_weight_format(int64_t number, const Use& use) {
-    if constexpr (N + 1 < (int)std::size(WEIGHT_FORMATS))
-        if (number != N) return with_weight_format<N + 1>(number, use);
-    return use.template operator()<WEIGHT_FORMATS[N]>();
+template <const auto& FORMATS, int N = 0, class Use>
+[[gnu::always_inline]] inline auto with_format(int64_t number, const Use& use) {
+    if constexpr (N + 1 < (int)std::size(FORMATS))
+        if (number != N) return with_format<FORMATS, N + 1>(number, use);
+    return use.template operator()<FORMATS[N]>();
 }
-
-template <int N = 0, class Use>
+template <class Use>
+[[gnu::always_inline]] inline auto with_weight_format(int64_t number, const Use& use) {
+    return with_format<WEIGHT_FORMATS>(number, use);
+}
+template <class Use>
 [[gnu::always_inline]] inline auto with_adapter_format(int64_t number, const Use& use) {
-    if constexpr (N + 1 < (int)std::size(ADAPTER_FORMATS))
-        if (number != N) return with_adapter_format<N + 1>(number, use);
-    return use.template operator()<ADAPTER_FORMATS[N]>();
+    return with_format<ADAPTER_FORMATS>(number, use);
+}
+template <class Use>
+[[gnu::always_inline]] inline auto with_kv_format(int64_t number, const Use& use) {
+    return with_format<KV_FORMATS>(number, use);
 }

@@ -13,7 +13,7 @@ constexpr int64_t ROWS_AT_ONCE = 256;
 // Sums of one unit over `count` columns (or ranks) for T tokens.
 template <AdapterFormat F, int T>
 ALWAYS_INLINE Accumulators<Unit, T> multiply_unit(
-    const AdapterNumber<F>* unit, int64_t count, const float* x, int64_t stride) {
+    const StoredNumber<F>* unit, int64_t count, const float* x, int64_t stride) {
     Accumulators<Unit, T> accumulators;
     for (int64_t i = 0; i < count; ++i, unit += UNIT) {
         __builtin_prefetch((const uint8_t*)unit + 2048);
@@ -29,9 +29,9 @@ ALWAYS_INLINE Floats scaled(Floats sum, const uint8_t* scales, int64_t row) {
 
 // Where the numbers of the unit that begins at `row` are, in a matrix of `rows` with its scales.
 template <AdapterFormat F>
-ALWAYS_INLINE const AdapterNumber<F>* unit_of(
+ALWAYS_INLINE const StoredNumber<F>* unit_of(
     const uint8_t* matrix, int64_t rows, int64_t columns, int64_t row) {
-    return (const AdapterNumber<F>*)(matrix + lora_scale_bytes(F, rows)) + row * columns;
+    return (const StoredNumber<F>*)(matrix + lora_scale_bytes(F, rows)) + row * columns;
 }
 
 struct Shrink {

@@ -1,5 +1,6 @@
 // Keys and values of a step's tokens go into the pool, once queries and keys are turned.
 #include <algorithm>
+#include <cmath>
 
 #include "kernels.h"
 #include "kv_pool.h"
@@ -23,15 +24,44 @@ void rotate(float* head, int64_t width, const float* cosines, const float* sines
     }
 }
 
+// A head's numbers lie `stride` apart in the pool. An integer's scale is the largest magnitude over the
+// highest level, and no number if one of them is none.
+template <KvFormat F>
+void put(const float* from, int64_t width, StoredNumber<F>* to, int64_t stride, float* scale) {
+    if constexpr (F.scale_bits) {
+        float largest = 0, none = 0;
+        for (int64_t i = 0; i < width; ++i) {
+            largest = std::max(largest, std::abs(from[i]));
+            none += from[i] * 0;
+        }
+        *scale = largest / highest_level(F.bits) + none;
+        const float inverse = *scale > 0 ? 1 / *scale : 0;
+        for (int64_t i = 0; i < width; ++i) to[i * stride] = std::lrint(from[i] * inverse);
+    } else {
+        for (int64_t i = 0; i < width; ++i) to[i * stride] = from[i];
+    }
+}
+
+template <KvFormat F>
+void store_token(
+    const float* keys, const float* values, int64_t token, const KvLayer<F>& pool) {
+    const int64_t position = pool.forward.positions[token], at = position % KV_BLOCK;
+    const int64_t width = pool.heads.width, padded = padded_width(pool.heads);
+    for (int64_t h = 0; h < pool.heads.keys; ++h, keys += width, values += width) {
+        const KvHead<F> to = pool.head(token, position, h);
+        put<F>(keys, width, to.keys + at, KV_BLOCK, to.key_scales + at);
+        put<F>(values, width, to.values + at * padded, 1, to.value_scales + at);
+    }
+}
+
 }  // namespace
 
 void rotate_and_store(
     ThreadPool& pool, float* qkv, int64_t width, const Forward& forward, int64_t layer,
     const HeadShape& heads, const HeadNormWeights& norms) {
-    const KvLayer to{forward, layer, heads};
     pool.run(forward.tokens, [&](uint32_t token) {
         float* head = qkv + token * width;
-        const int64_t position = forward.positions[token], at = position % KV_BLOCK;
+        const int64_t position = forward.positions[token];
         const float* cosines = forward.cosines + position * (heads.width / 2);
         const float* sines = forward.sines + position * (heads.width / 2);
         for (int64_t h = 0; h < heads.queries + heads.keys; ++h, head += heads.width) {
@@ -40,12 +70,8 @@ void rotate_and_store(
             rotate(head, heads.width, cosines, sines);
         }
         const float* keys = head - heads.keys * heads.width;
-        const float* values = head;
-        for (int64_t h = 0; h < heads.keys; ++h) {
-            const KvBlock block = to.block(token, position, h);
-            for (int64_t i = 0; i < heads.width; ++i)
-                block.keys[i * KV_BLOCK + at] = keys[h * heads.width + i];
-            std::copy_n(values + h * heads.width, heads.width, block.values + at * padded_width(heads));
-        }
+        with_kv_format(forward.kv_format, [&]<KvFormat F>() {
+            store_token<F>(keys, head, token, KvLayer<F>{forward, layer, heads});
+        });
     }, (heads.queries + 2 * heads.keys) * heads.width);
 }

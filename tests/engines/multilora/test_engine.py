@@ -323,5 +323,5 @@ def test_memory_is_reported_by_what_holds_it(serve):
     run(engine, [first])
     blocks = -(-(len(first.prompt_ids) + first.max_new_tokens - 1) // 16)
     shape = engine.serving.checkpoint.config
-    assert engine.kv_bytes == blocks * 16 * bytes_per_token(shape)
+    assert engine.kv_bytes == blocks * 16 * bytes_per_token(shape, "fp32")
     assert engine.model_bytes > engine.weight_bytes > 0
