@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.compare.comparison import assemble
 from pipeline.compare.gate import Condition
+from pipeline.compare.report.headline import finding
 from pipeline.errors import UsageError
 from pipeline.files.documents import write_json
 
@@ -45,6 +46,7 @@ def test_ours_with_adapters_against_theirs_without(sweep: Path) -> None:
     assert ratios["llama_cpp adapters=5"].mean == pytest.approx(60 / 90)
     bare = next(arm for arm in ratios if arm.startswith("multilora") and arm.endswith("none"))
     assert ratios[bare].pairs == 2
+    assert "of the same traces but for the adapters" in finding(comparison)
     gate = Condition.parse(f"ratio({ours}/{theirs}, {METRIC}) < 1.2")
     assert not gate.evaluate(comparison).holds
 

@@ -6,6 +6,7 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
 from pipeline.compare.numbers import DASH, RATE, TIMES, significant, times, words
 from pipeline.compare.ratios import Ratio
+from pipeline.compare.run import ADAPTERS
 from pipeline.compare.verdict import NO_DIFFERENCE, ONE_REPEAT, Verdict, gain, would_have_shown
 from pipeline.metrics.tables import NOT_CHECKED
 
@@ -76,7 +77,7 @@ def _against(comparison: Comparison, verdicts: dict[str, Verdict]) -> list[str]:
 
 def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
     ratio, baseline, name = verdict.ratio, comparison.baseline, words(comparison.metric)
-    over = f"over {_pairs(ratio)} of runs of the same traces"
+    over = f"over {_pairs(ratio)} of runs of the same traces{_but(comparison)}"
     verb = "makes" if comparison.metric.endswith(RATE) else "has"
     if verdict.word == NO_DIFFERENCE:
         shown = would_have_shown(verdict.within or 0.0)
@@ -86,9 +87,15 @@ def _sentence(comparison: Comparison, arm: str, verdict: Verdict) -> str:
         )
     if verdict.word == ONE_REPEAT:
         alone = ratio.pairs + ratio.undivided == 1
-        one = "in one pair of runs of the same trace" if alone else f"{over}, one repeat"
+        single = f"in one pair of runs of the same trace{_but(comparison)}"
+        one = single if alone else f"{over}, one repeat"
         over = f"{one}, so without an interval"
     return f"{arm} {verb} {_times(ratio)} the {name} of {baseline}, {over}{_unlike(ratio)}"
+
+
+def _but(comparison: Comparison) -> str:
+    """What the traces of a pair may differ in."""
+    return " but for the adapters" if ADAPTERS in comparison.runs[0].named else ""
 
 
 def _brief(verdict: Verdict) -> str:
