@@ -21,7 +21,6 @@ ASKED = [
 ]
 NAMES = ["sql", "verse", None, "sql", "json", "verse"]
 TIGHT = {"kv_tokens": 144, "adapter_memory_mb": 1.6}
-PRECISIONS = ["fp32", "int8", "int4"]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +60,7 @@ def told(events):
     return found
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("precision", "shared"), [("fp32", False), ("int8", True), ("int4", True)])
 def test_all_that_is_told_is_the_same_in_a_pool_that_is_too_small(
     precision, shared, entered, asked, drain
 ):
