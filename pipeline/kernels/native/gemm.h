@@ -21,7 +21,8 @@ struct Gemm {
 template <WeightFormat F>
 struct Block {
     const uint8_t* scales;
-    int64_t first;  // group
+    const uint8_t* end;  // of the panel
+    int64_t first;       // group
     int groups;
 
     const uint8_t* weights(int group) const {
@@ -40,11 +41,12 @@ struct Block {
     }
 
     // The tile that comes first uses weights faster than the hardware foresees: it asks for what comes
-    // this much later.
-    static constexpr int AHEAD = 4096;
+    // this much later, as far as it is this thread's.
+    static constexpr int AHEAD = 2048;
 
     ALWAYS_INLINE void fetch_ahead(int group) const {
         const uint8_t* from = weights(group) + AHEAD;
+        if (from >= end) return;
         for (int line = 0; line < group_bytes(F); line += 64) __builtin_prefetch(from + line);
     }
 };
@@ -80,13 +82,14 @@ struct Multiply {
     static void multiply_strip(const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens) {
         const int64_t groups = pieces_of(gemm.columns, F.group);
         const uint8_t* weights = gemm.weights + panel * panel_bytes(F, groups);
+        const uint8_t* end = weights + panel_bytes(F, groups);
         const Activations<F> input(gemm.activations, gemm.tokens, gemm.columns);
         alignas(64) float sums[STRIP][PANEL];
         begin(gemm, panel, tokens, sums);
         for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
             const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
             for_tiles<Kernel::TOKENS, Kernel::ALONE>(tokens, [&]<int T>(int64_t token) {
-                multiply_tile<T>({weights, group, here}, input, first + token, sums[token]);
+                multiply_tile<T>({weights, end, group, here}, input, first + token, sums[token]);
             });
             weights += PANEL / UNIT * block_bytes(F, here);
         }
