@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.compare.conditions import order
 from pipeline.compare.naming import named as named_by
+from pipeline.compare.naming import unsaid
 from pipeline.compare.run import Condition, Run
 from pipeline.compare.settings import Settings, short, varying
 
@@ -68,7 +69,8 @@ def place(runs: Sequence[Run], by: Sequence[str] = ()) -> tuple[Run, ...]:
     differing = varying(whole)
     shown = [key for key in ALWAYS if any(run.settings.get(key) is not None for run in runs)]
     of_arm = [key for key in differing if key.startswith("engine.") or key in PRECISIONS]
-    shown += _conditions(runs, [key for key in differing if key not in (*ALWAYS, *of_arm)])
+    others = [key for key in differing if key not in (*ALWAYS, *of_arm)]
+    shown = unsaid([*shown, *_conditions(runs, unsaid(others, by))], by)
     named = [key for key in PRECISIONS if len({each[key] for each in whole if key in each}) > 1]
     told = _telling([key for key in of_arm if key not in (*PRECISIONS, "engine.name")], whole)
     sweeps = _called({run.sweep for run in runs})

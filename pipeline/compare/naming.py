@@ -24,6 +24,11 @@ Values = Mapping[Path, str]
 """A circumstance's value by the run's directory."""
 
 
+def unsaid(keys: Sequence[str], by: Sequence[str]) -> list[str]:
+    """Settings without those that the arms' names will say."""
+    return [key for key in keys if not (ADAPTERS in by and key.startswith(OF_ADAPTERS))]
+
+
 def named(runs: Sequence[Run], by: Sequence[str]) -> tuple[Run, ...]:
     """The runs with arms called by those circumstances, and apart by machine where there are two.
 
@@ -90,11 +95,6 @@ def _compared(run: Run, asked: Mapping[str, Values]) -> Run:
     return replace(
         run,
         arm=" ".join([run.arm, *words]),
-        condition=tuple((key, value) for key, value in run.condition if not _said(key, asked)),
+        condition=tuple((key, value) for key, value in run.condition if key not in asked),
         named=(*asked, *libraries),
     )
-
-
-def _said(key: str, asked: Mapping[str, Values]) -> bool:
-    """Whether an arm's name says the setting now."""
-    return key in asked or (ADAPTERS in asked and key.startswith(OF_ADAPTERS))

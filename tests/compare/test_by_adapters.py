@@ -51,6 +51,16 @@ def test_ours_with_adapters_against_theirs_without(sweep: Path) -> None:
     assert not gate.evaluate(comparison).holds
 
 
+def test_with_and_without_may_be_sweeps_of_their_own(sweep: Path, tmp_path: Path) -> None:
+    for which in ("eight", "none"):
+        for run in sweep.glob(f"*{which}?"):
+            (tmp_path / which).mkdir(exist_ok=True)
+            run.rename(tmp_path / which / run.name)
+    sources = [tmp_path / "eight", tmp_path / "none"]
+    comparison = assemble(sources, baseline="llama_cpp adapters=none", by=["adapters"])
+    assert comparison.verdicts["llama_cpp adapters=5"].ratio.pairs == 3
+
+
 def test_unasked_they_are_never_paired(sweep: Path) -> None:
     comparison = assemble([sweep], baseline="llama_cpp")
     (verdict,) = comparison.verdicts.values()
