@@ -25,6 +25,7 @@ TIGHT = {"kv_tokens": 512, "max_batch_size": 3, "prefill_tokens": 16, "adapter_m
 LLAMA = {"precision": "f32", "policy": "interleaved", "context": 512, "resident_adapters": 2}
 ENGINES = {
     "multilora": (MultiloraSettings, TIGHT),
+    "prefixes": (MultiloraSettings, TIGHT | {"kv_tokens": 80, "prefix_cache": True}),
     "llama_cpp": (LlamaCppSettings, LLAMA | {"max_batch_size": 3}),
     "grouped": (LlamaCppSettings, LLAMA | {"policy": "grouped", "max_batch_size": 3}),
     "merged": (MergedSettings, {"resident_adapters": 2}),
@@ -59,12 +60,15 @@ PLACES = {
     "peft_hotswap": {"switch": "switch", "adapter": (PeftModel, "load_adapter")},
     "peft_mixed": {"adapter": (PeftModel, "add_adapter"), "forward": "base.model.forward"},
 }
+PLACES["prefixes"] = {
+    each: PLACES["multilora"][each] for each in ("blocks", "acquire", "batch", "sample")
+}
 """By engine and by what is being done: an owner and its function, or a path from the engine."""
 
 
 def calls_of(name, place):
     """Which call fails: of ours the first, and one in the midst; an adapter is loaded but once."""
-    if name != "multilora":
+    if ENGINES[name][0] is not MultiloraSettings:
         return (2,)
     return (1,) if place == "adapter" else (1, 3)
 
@@ -171,7 +175,7 @@ def test_nothing_stays_held_and_the_next_are_served_right(
     assert all(len(ids) == 4 for ids in whole.values())
     again = outputs(drain(served, *asked))
     assert_nothing_is_held(served)
-    if name == "multilora":
+    if isinstance(served, engine.Multilora):
         assert again == expected
         assert whole == {id_: expected[id_] for id_ in whole}
     else:

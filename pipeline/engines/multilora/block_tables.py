@@ -43,10 +43,12 @@ class BlockTables:
         """
         sequence.blocks = self._take(sequence.known)
 
+    def reaches(self, sequence: PagedSequence[Any]) -> bool:
+        """Whether it has a block for its next pending token."""
+        return sequence.computed < len(sequence.blocks) * self._pool.block_size
+
     def extend(self, sequence: PagedSequence[Any]) -> bool:
-        """See that it has a block for its next pending token; False where none can be had."""
-        if sequence.computed < len(sequence.blocks) * self._pool.block_size:
-            return True
+        """One block more for it; False where none can be had."""
         if not self.free:
             return False
         sequence.blocks += self._take(1)

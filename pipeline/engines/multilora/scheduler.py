@@ -126,14 +126,14 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
     def advance(self, step: Rows[Chunk[T]]) -> None:
         """A step has been computed."""
         for chunk in step:
-            sequence, reads = chunk.sequence, not chunk.is_decode
+            sequence = chunk.sequence
             sequence.computed += chunk.count
-            if reads:
+            if chunk.count > 1 or not sequence.output:
                 self._blocks.keep(sequence)
 
     def _grow(self) -> None:
         """See that everyone who runs has a block for what comes next, the earliest first."""
-        for each in [*self.running]:
+        for each in [each for each in self.running if not self._blocks.reaches(each)]:
             while each.blocks and not self._blocks.extend(each):
                 self._preempt(self.running[-1])
 

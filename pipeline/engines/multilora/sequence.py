@@ -73,7 +73,8 @@ class Chunk(Generic[T]):
     @property
     def is_decode(self) -> bool:
         """Whether it continues an output; else it reads a prompt, or again what was preempted."""
-        return bool(self.sequence.output) and self.sequence.pending == 1
+        sequence, given = self.sequence, len(self.sequence.output)
+        return given > 0 and len(sequence.prompt) + given - sequence.computed == 1
 
     @property
     def yields(self) -> bool:
