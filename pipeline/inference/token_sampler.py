@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Hashable, Sequence
+from math import isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,16 +71,15 @@ class TokenSampler:
         self, logits: NDArray[np.float32], sequences: Sequence[SequenceLike]
     ) -> list[int | None]:
         logits = self._adjusted(logits, sequences)
-        likeliest = logits.argmax(axis=1)
-        sound = np.isfinite(logits[np.arange(len(likeliest)), likeliest]).tolist()
-        chosen: list[int | None] = likeliest.tolist()
+        likeliest: list[int] = logits.argmax(axis=1).tolist()
+        chosen: list[int | None] = [*likeliest]
         for row, sequence in enumerate(sequences):
-            sampling = sequence.request.sampling
-            if not sound[row]:
+            sampling, top = sequence.request.sampling, logits[row, likeliest[row]]
+            if not isfinite(top):
                 chosen[row] = None
             elif not sampling.is_greedy:
                 uniform = _uniform(sampling.seed, sequence.request.id, len(sequence.output))
-                chosen[row] = _drawn(logits[row], logits[row, likeliest[row]], sampling, uniform)
+                chosen[row] = _drawn(logits[row], top, sampling, uniform)
         return chosen
 
     def _adjusted(

@@ -49,10 +49,9 @@ class Embedding:
         Raises:
             EOFError: the file was cut short since it was opened.
         """
-        data = bytearray().join(map(self._row, tokens.tolist()))
+        file, size, start = self._file.fileno(), self._row_bytes, self._start
+        rows = [os.pread(file, size, start + token * size) for token in tokens.tolist()]
+        data = bytearray().join(rows)
         if len(data) < len(tokens) * self._row_bytes:
             raise EOFError("the input embedding's file was cut short; fetch the checkpoint again")
         return as_tensor(np.frombuffer(data, self._dtype).reshape(len(tokens), self._width))
-
-    def _row(self, token: int) -> bytes:
-        return os.pread(self._file.fileno(), self._row_bytes, self._start + token * self._row_bytes)

@@ -76,7 +76,7 @@ struct Multiply {
 
     // Of a panel, on a processor of our days.
     static double nanoseconds(const Gemm& gemm) {
-        return (F.weight_bits / 128.0 + gemm.tokens / 32.0) * PANEL * gemm.columns;
+        return (F.weight_bits / 256.0 + gemm.tokens / 64.0) * PANEL * gemm.columns;
     }
 
     static void multiply_strip(const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens) {

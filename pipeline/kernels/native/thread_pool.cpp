@@ -12,7 +12,7 @@ namespace {
 
 // A loop shorter than the first is over before another thread has taken anything from it, one shorter
 // than the second before a sleeper is awake.
-constexpr double ALONE = 3000, WAKES = 20000;
+constexpr double ALONE = 5000, WAKES = 50000;
 constexpr auto SPIN = std::chrono::microseconds(50);
 
 void relax() {
