@@ -52,7 +52,7 @@ def test_avx512_in_plain_instructions_computes_the_same():
 
 
 def test_the_kernels_touch_no_foreign_memory():
-    run(**asan())
+    run([*TESTS, str(HERE / "test_program.py")], **asan())
 
 
 @pytest.fixture(scope="module")
