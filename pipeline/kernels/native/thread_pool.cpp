@@ -23,15 +23,27 @@ void relax() {
 #endif
 }
 
-// Whether it came true before the time was up.
+// The one that this thread is on; −1 where the system doesn't say.
+int processor() {
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+// Whether it came true before the time was up; which it is at once while the one who is waited for was
+// last seen on the very processor that the spinning would keep from it.
 template <class Condition>
-bool spin(const Condition& condition) {
+bool spin(const std::atomic<int>& other, const Condition& condition) {
     using Clock = std::chrono::steady_clock;
-    for (auto end = Clock::now() + SPIN; Clock::now() < end;)
+    for (auto end = Clock::now() + SPIN; Clock::now() < end;) {
+        if (processor() == other.load(std::memory_order_relaxed)) return condition();
         for (int turn = 0; turn < 32; ++turn) {
             if (condition()) return true;
             relax();
         }
+    }
     return false;
 }
 
@@ -76,6 +88,7 @@ void ThreadPool::run(uint32_t chunks, double nanoseconds, Function function, con
     }
     function_ = function;
     body_ = body;
+    caller_on_.store(processor(), std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
     ticket_.store(++loops_ << 2 * Ticket::BITS | (uint64_t)chunks << Ticket::BITS);
     if (nanoseconds >= WAKES && sleepers_.load() > 0) wake();
@@ -103,7 +116,7 @@ void ThreadPool::take_chunks() {
 
 void ThreadPool::wait_for_others(uint32_t chunks) {
     auto finished = [&] { return done_.load() == chunks; };
-    if (spin(finished)) return;
+    if (spin(worker_on_, finished)) return;
     std::unique_lock lock(mutex_);
     caller_sleeps_ = true;
     finished_.wait(lock, finished);
@@ -111,12 +124,15 @@ void ThreadPool::wait_for_others(uint32_t chunks) {
 }
 
 void ThreadPool::work() {
-    while (wait_for_work()) take_chunks();
+    while (wait_for_work()) {
+        worker_on_.store(processor(), std::memory_order_relaxed);
+        take_chunks();
+    }
 }
 
 bool ThreadPool::wait_for_work() {
     auto work = [this] { return stop_ || Ticket{ticket_.load()}.open(); };
-    if (!spin(work)) {
+    if (!spin(caller_on_, work)) {
         std::unique_lock lock(mutex_);
         ++sleepers_;
         awake_.wait(lock, work);

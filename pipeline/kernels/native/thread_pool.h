@@ -52,6 +52,7 @@ private:
     alignas(64) std::atomic<uint32_t> done_{0};
     alignas(64) std::atomic<int> sleepers_{0};
     std::atomic<bool> stop_{false}, caller_sleeps_{false}, out_of_memory_{false};
+    std::atomic<int> caller_on_{-2}, worker_on_{-2};  // processors, as they were last seen on them
     Function function_ = nullptr;
     const void* body_ = nullptr;
     uint64_t loops_ = 0;
