@@ -53,8 +53,9 @@ class NativeForwardPass(ForwardPass):
     def of(cls, batch: TokenBatch, cosines: Tensor, sines: Tensor, pool: KvPool) -> Self:
         """Addresses of everything that the layers share; whether it fits is seen here, once."""
         tables = (batch.positions, batch.sequences, batch.block_table, batch.outputs)
-        tokens, (rows, width) = len(batch.tokens), batch.block_table.shape
-        if len(batch.positions) != tokens or len(batch.sequences) != tokens:
+        (tokens,), (wanted,) = batch.tokens.shape, batch.outputs.shape
+        (rows, width), (turned, _) = batch.block_table.shape, cosines.shape
+        if not batch.tokens.shape == batch.positions.shape == batch.sequences.shape:
             raise ValueError(f"positions or sequences of other than {tokens} tokens")
         if cosines.shape != sines.shape:
             raise ValueError("cosines and sines of different angles")
@@ -62,7 +63,7 @@ class NativeForwardPass(ForwardPass):
             *(address(each, torch.int32) for each in tables),
             *(address(each, torch.float32) for each in (cosines, sines)),
             *(address(pool.data, torch.uint8), pool.format.number),
-            *(tokens, width, pool.blocks, rows, pool.layers, len(cosines), len(batch.outputs)),
+            *(tokens, width, pool.blocks, rows, pool.layers, turned, wanted),
             *(cosines.numel(), pool.data.numel()),
         )
         bound().forward_fault(ctypes.byref(native))

@@ -69,8 +69,8 @@ class NativeProgram(Executable):
         """All operations, natively."""
         assert isinstance(step, NativeForwardPass)
         tokens, outputs = step.native.tokens, step.native.wanted
-        if len(given) != tokens:
-            raise ValueError(f"{len(given)} rows for {tokens} tokens")
+        if given.shape[0] != tokens:
+            raise ValueError(f"{given.shape[0]} rows for {tokens} tokens")
         if tokens > self._tokens:
             return NativeProgram(self._program, tokens, self._threads).run(step, given)
         self._rows(self._program.given, tokens).copy_(given)

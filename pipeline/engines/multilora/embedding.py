@@ -52,6 +52,6 @@ class Embedding:
         file, size, start = self._file.fileno(), self._row_bytes, self._start
         rows = [os.pread(file, size, start + token * size) for token in tokens.tolist()]
         data = bytearray().join(rows)
-        if len(data) < len(tokens) * self._row_bytes:
+        if len(data) < len(rows) * size:
             raise EOFError("the input embedding's file was cut short; fetch the checkpoint again")
-        return as_tensor(np.frombuffer(data, self._dtype).reshape(len(tokens), self._width))
+        return as_tensor(np.frombuffer(data, self._dtype).reshape(len(rows), self._width))
