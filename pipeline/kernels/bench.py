@@ -1,10 +1,10 @@
 """The matrix kernels alone, against torch and against the memory: `make bench-kernels`.
 
 Weights rotate through copies that no cache holds. Variants are interleaved, the best of several
-turns counts, and the read bandwidth is measured between them by the same two threads' worth of
-torch, so that a noisy machine disturbs all alike. Prints one line a shape:
+turns counts, and the read bandwidth is measured before each line by as many threads, in huge
+pages, so that a noisy machine disturbs all alike. Prints one line a shape:
 
-    precision, tokens, 10⁹ weights used a second, GMAC/s, GB/s, share of the read bandwidth, × torch
+    format, tokens, 10⁹ weights used a second, GMAC/s, GB/s, share of the read bandwidth, × torch
 """
 
 import os
@@ -12,17 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
 
 from pipeline.kernels.formats import FORMATS, PANEL, WeightFormat
 from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.native_pool import NativePool
+from pipeline.kernels.peaks import bytes_per_s
 from pipeline.process.arguments import Arguments
 
 ROWS, COLUMNS = 5632, 2048
 """TinyLlama's feed-forward layer."""
 TOKENS = (1, 2, 4, 8, 16, 32, 64, 256)
-COPIES = {"fp32": 4, "int8": 12, "int4": 24}
+COPIES = {"int8": 12, "int8_a8": 12, "int4": 24, "fp32": 4}
+READ = 256 << 20
+"""Bytes in which the bandwidth is measured."""
 TURNS = 5
 
 
@@ -33,7 +36,7 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(kernels: NativeKernels, format: WeightFormat, tokens: int, stream: Tensor) -> str:
+def measure(kernels: NativeKernels, format: WeightFormat, tokens: int, pool: NativePool) -> str:
     """One line of the table."""
     weights, values = torch.randn(ROWS, COLUMNS) * 0.02, torch.randn(tokens, COLUMNS)
     copies = [
@@ -53,11 +56,11 @@ def measure(kernels: NativeKernels, format: WeightFormat, tokens: int, stream: T
         for matrix in plain:
             torch.nn.functional.linear(values, matrix)
 
-    turns = [(seconds(ours), seconds(torchs), seconds(stream.sum)) for _ in range(TURNS)]
+    bandwidth = bytes_per_s(pool, READ) / 1e9
+    turns = [(seconds(ours), seconds(torchs)) for _ in range(TURNS)]
     best = [min(column) for column in zip(*turns, strict=True)]
     mine, theirs = best[0] / len(copies), best[1] / len(plain)
-    used, bandwidth = ROWS * COLUMNS / mine / 1e9, stream.nbytes / best[2] / 1e9
-    read = copies[0].bytes / mine / 1e9
+    used, read = ROWS * COLUMNS / mine / 1e9, copies[0].bytes / mine / 1e9
     return (
         f"{format.name}  {tokens:4d}  {used:6.2f} Gw/s  {used * tokens:6.1f} GMAC/s  "
         f"{read:5.1f} GB/s  {read / bandwidth:5.2f}  {theirs / mine:5.1f} × torch fp32"
@@ -65,18 +68,18 @@ def measure(kernels: NativeKernels, format: WeightFormat, tokens: int, stream: T
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the precisions named on the command line, or all."""
+    """Measure the formats named on the command line, or all."""
     parser = Arguments(prog="python -m pipeline.kernels.bench")
-    parser.add_argument("precisions", nargs="*", help=f"of {', '.join(COPIES)}; else all")
-    chosen = parser.parse_args(arguments).precisions
+    parser.add_argument("formats", nargs="*", help=f"of {', '.join(COPIES)}; else all")
+    chosen = parser.parse_args(arguments).formats
     if unknown := sorted({*chosen} - {*COPIES}):
-        parser.error(f"{unknown[0]}: no such precision; use {', '.join(COPIES)}")
+        parser.error(f"{unknown[0]}: no such format; use {', '.join(COPIES)}")
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    kernels, stream = NativeKernels(threads), torch.ones(64 << 20)
-    for name in ("int8", "int4", "fp32"):
+    kernels, pool = NativeKernels(threads), NativePool(threads)
+    for name in COPIES:
         for tokens in TOKENS if name in (chosen or COPIES) else ():
-            print(measure(kernels, FORMATS[name], tokens, stream), flush=True)
+            print(measure(kernels, FORMATS[name], tokens, pool), flush=True)
 
 
 if __name__ == "__main__":
