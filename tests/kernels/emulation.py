@@ -40,15 +40,18 @@ def compile_program(isa: InstructionSet, to: Path, *flags: str) -> Path:
     Raises:
         NotHereError: there is no compiler for such a machine.
     """
-    command = [_compiler(isa), *FLAGS, "-O1", "-pthread", "-static", isa.definition]
-    command += [each for each in isa.flags if each != NATIVE]
-    if "-fsanitize=address" in flags:
-        command.remove("-static")
+    static = () if "-fsanitize=address" in flags else ("-static",)
     source = f'{whole()}#include "{os.path.relpath(PROGRAM, SOURCES)}"\n'
-    arguments = [*command, *flags, "-x", "c++", "-", "-o", str(to)]
-    finished = subprocess.run(arguments, cwd=SOURCES, input=source, capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr[-3000:]
-    return to
+    return _compile(isa, source, to, "-O1", "-pthread", *static, *flags)
+
+
+def compile_matrices(isa: InstructionSet, to: Path) -> Path:
+    """Only the matrices' kernels, which have every instruction that `isa` adds, and no program.
+
+    Raises:
+        NotHereError: there is no compiler for such a machine.
+    """
+    return _compile(isa, '#include "gemm.cpp"\n', to, "-O0", "-c")
 
 
 def run_command(isa: InstructionSet) -> list[str]:
@@ -60,7 +63,7 @@ def run_command(isa: InstructionSet) -> list[str]:
     if isa in runnable():
         return []
     if isa.machine in (None, platform.machine()):
-        raise NotHereError(f"compiled, not run: this processor lacks {isa.name}")
+        raise NotHereError(f"this processor lacks {isa.name}")
     emulator = shutil.which(CROSS[isa.machine][1])
     if emulator is None:
         raise NotHereError(f"no {CROSS[isa.machine][1]}; {PACKAGES}")
@@ -111,6 +114,20 @@ def difference(mine: Mapping[str, NDArray[np.float32]], theirs: Results) -> floa
     return worst
 
 
+def _compile(isa: InstructionSet, source: str, to: Path, *flags: str) -> Path:
+    allowed = [each for each in isa.flags if each != NATIVE]
+    command = [_compiler(isa), *FLAGS, *allowed, isa.definition, *flags]
+    finished = subprocess.run(
+        [*command, "-x", "c++", "-", "-o", str(to)],
+        cwd=SOURCES,
+        input=source,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return to
+
+
 def _compiler(isa: InstructionSet) -> str:
     if isa.machine in (None, platform.machine()):
         return compiler()
@@ -118,6 +135,14 @@ def _compiler(isa: InstructionSet) -> str:
     if found is None:
         raise NotHereError(f"no compiler for {isa.machine}; {PACKAGES}")
     return found
+
+
+def _compiled(isa: InstructionSet, folder: Path) -> str:
+    try:
+        compile_matrices(isa, folder / f"{isa.name}.o")
+    except NotHereError:
+        return "not compiled"
+    return "compiled, not run"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,13 +154,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         theirs = native(Path(folder))
         for isa in INSTRUCTION_SETS:
             try:
-                program = compile_program(isa, Path(folder) / isa.name, *flags)
                 command = run_command(isa)
+                program = compile_program(isa, Path(folder) / isa.name, *flags)
                 far = difference(numbers(output([*command, str(program)])), theirs)
                 how = Path(command[0]).name if command else "this processor"
                 print(f"{isa.name}: ran on {how}, largest difference {far:.1e}", flush=True)
             except NotHereError as reason:
-                print(f"{isa.name}: {reason}", flush=True)
+                print(f"{isa.name}: {_compiled(isa, Path(folder))}; {reason}", flush=True)
     return 0
 
 
