@@ -127,36 +127,40 @@ void between_matrices() {
     print_rows("gate", out.values, TOKENS, COLUMNS);
 }
 
-// Two sequences of 40 and 5 positions; of each the last three are new.
+// Two sequences of 40 and 5 positions; of each the last three are new. What is kept in fewer bits is
+// packed.
 void attention() {
     constexpr int64_t TOKENS = 6, POSITIONS = 40, LAYERS = 2, BLOCKS = 5, TABLE = 3;
     const HeadShape heads{14, 2, 22};
     const int32_t positions[] = {37, 38, 39, 2, 3, 4}, sequences[] = {0, 0, 0, 1, 1, 1};
     const int32_t table[] = {4, 0, 2, 1, 3, 3};
     const int64_t width = (heads.queries + 2 * heads.keys) * heads.width + 3;
-    const int64_t vectors = LAYERS * BLOCKS * heads.keys * KV_BLOCK;
+    const int64_t columns = heads.queries * heads.width;
     const Numbers sines = random_numbers(POSITIONS * heads.width / 2);
     const Numbers cosines = random_numbers(sines.size());
-    Numbers keys = random_numbers(vectors * heads.width);
-    Numbers values = random_numbers(vectors * padded_width(heads));
-    Numbers qkv = random_numbers(TOKENS * width);
     const Numbers query = random_numbers(heads.width), key = random_numbers(heads.width);
     const HeadNormWeights norms{query.data(), key.data(), 1e-6f, heads.width};
-    const Forward forward{
-        .positions = positions, .sequences = sequences, .block_table = table,
-        .cosines = cosines.data(), .sines = sines.data(), .keys = keys.data(),
-        .values = values.data(), .tokens = TOKENS, .table_width = TABLE, .blocks = BLOCKS,
-        .rows = 2, .layers = LAYERS, .turned = POSITIONS, .angles = (int64_t)sines.size(),
-        .keys_size = (int64_t)keys.size(), .values_size = (int64_t)values.size()};
-    done(kernel_rotate_and_store(
-        pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, &norms));
-    print_rows("rotated", qkv, TOKENS, width);
-    for (int64_t window : {0, 20}) {
-        const int64_t columns = heads.queries * heads.width;
-        Operand out(1, TOKENS, columns, Numbers(TOKENS * columns));
-        done(kernel_attend(
-            pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, window, &out.input));
-        print_rows("attended" + std::to_string(window), out.values, TOKENS, columns);
+    for (int format = 0; format < (int)std::size(KV_FORMATS); ++format) {
+        Forward forward{
+            .positions = positions, .sequences = sequences, .block_table = table,
+            .cosines = cosines.data(), .sines = sines.data(), .kv_format = format,
+            .tokens = TOKENS, .table_width = TABLE, .blocks = BLOCKS, .rows = 2, .layers = LAYERS,
+            .turned = POSITIONS, .angles = (int64_t)sines.size()};
+        forward.pool_size = BLOCKS * kv_block_bytes(forward, heads);
+        std::vector<uint8_t> pool_bytes = random_bytes(forward.pool_size);
+        forward.pool = pool_bytes.data();
+        Numbers qkv = random_numbers(TOKENS * width);
+        done(kernel_rotate_and_store(
+            pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, &norms));
+        const std::string name =
+            (KV_FORMATS[format].bits < 32 ? "packed_" : "") + std::to_string(format);
+        print_rows("rotated" + name, qkv, TOKENS, width);
+        for (int64_t window : {0, 20}) {
+            Operand out(1, TOKENS, columns, Numbers(TOKENS * columns));
+            done(kernel_attend(
+                pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, window, &out.input));
+            print_rows(name + "attended" + std::to_string(window), out.values, TOKENS, columns);
+        }
     }
 }
 

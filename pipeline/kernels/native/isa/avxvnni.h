@@ -18,6 +18,17 @@ ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) 
         : "x"(weights), "m"(*x));
 }
 
+// Two vectors of weights share a broadcast, which saves a quarter of the instructions.
+ALWAYS_INLINE void accumulate(
+    TwoVectors<Ints>& sum, TwoVectors<Shorts> weights, const int16_t (*x)[2]) {
+    Shorts value;
+    asm("vpbroadcastd %5, %2\n\t"
+        "%{vex%} vpdpwssd %2, %3, %0\n\t"
+        "%{vex%} vpdpwssd %2, %4, %1"
+        : "+&x"(sum.low), "+&x"(sum.high), "=&x"(value)
+        : "x"(weights.low), "x"(weights.high), "m"(*x));
+}
+
 // One instruction is the step of int8 and of int4 weights.
 using ByteWeights = Bytes;
 ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) { return stored; }
@@ -32,6 +43,16 @@ ALWAYS_INLINE void accumulate(Ints& sum, Bytes weights, const int8_t (*x)[4]) {
         "%{vex%} vpdpbusd %1, %2, %0"
         : "+x"(sum), "=&x"(value)
         : "x"(weights), "m"(*x));
+}
+
+ALWAYS_INLINE void accumulate(
+    TwoVectors<Ints>& sum, TwoVectors<Bytes> weights, const int8_t (*x)[4]) {
+    Bytes value;
+    asm("vpbroadcastd %5, %2\n\t"
+        "%{vex%} vpdpbusd %2, %3, %0\n\t"
+        "%{vex%} vpdpbusd %2, %4, %1"
+        : "+&x"(sum.low), "+&x"(sum.high), "=&x"(value)
+        : "x"(weights.low), "x"(weights.high), "m"(*x));
 }
 
 // A group's sum is within 32 · 8 · 127 and so fits the lower half of its lane, which is all that is
