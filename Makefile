@@ -61,7 +61,7 @@ bench-threads: ready ## a step beside busy neighbours, by the number of threads
 	$(PY) -m pipeline.engines.multilora.bench
 
 bench-kernels: ready ## our kernels alone, against torch and the memory limit
-	$(PY) -m pipeline.kernels.bench
+	$(PY) -m pipeline.kernels.bench && $(PY) -m pipeline.kernels.bench_attention
 
 docs-check: ready ## every command of the documentation, made small and run: an hour
 	$(PY) -m tests.docs
