@@ -70,6 +70,12 @@ class WeightFormat:
         return -self.zero_point or -self.highest_level
 
     @property
+    def stored_bits(self) -> float:
+        """Of a weight, with its part of scales and offsets; matrices are filled up to panels."""
+        in_group = (self.scale_bits + self.offset_bits) / self.group
+        return self.weight_bits + in_group + self.block_scale_bits / self.group / BLOCK_GROUPS
+
+    @property
     def group_bytes(self) -> int:
         """Of a unit's weights in one group."""
         return UNIT * self.group * self.weight_bits // 8

@@ -50,6 +50,21 @@ class Kernels(ABC):
         """
 
     @abstractmethod
+    def look_up(self, matrix: Matrix, rows: Tensor) -> Tensor:
+        """Some rows of a matrix as the weights that they stand for: an embedding's, by token.
+
+        Args:
+            matrix: any; a bias isn't added.
+            rows: their numbers, int32 (N,).
+
+        Returns:
+            fp32 (N, columns).
+
+        Raises:
+            ValueError: the matrix has no such row.
+        """
+
+    @abstractmethod
     def read_adapter(
         self, file: int, sources: NDArray[Any], layout: AdapterLayout
     ) -> PackedAdapter:

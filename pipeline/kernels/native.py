@@ -79,6 +79,15 @@ class NativeKernels(Kernels):
             done += layout.panels(count)
         return data
 
+    def look_up(self, matrix: Matrix, rows: Tensor) -> Tensor:
+        """Row by row."""
+        wanted, out = held(rows, torch.int32, (len(rows),)), torch.empty(len(rows), matrix.columns)
+        self._library.kernel_look_up(
+            *(self._pool, matrix.format.number, *_numbers(matrix.data)),
+            *(matrix.rows, matrix.columns, *_numbers(wanted), *_numbers(out)),
+        )
+        return out
+
     def read_adapter(
         self, file: int, sources: NDArray[Any], layout: AdapterLayout
     ) -> PackedAdapter:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.inference.backend import Backend, torch_backend
 from pipeline.kernels import layout
-from pipeline.kernels.formats import ActivationDtype, WeightFormat
+from pipeline.kernels.formats import PANEL, ActivationDtype, WeightFormat
 from pipeline.kernels.interpreter import InterpretedProgram
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
@@ -56,6 +56,17 @@ class ReferenceKernels(Kernels):
             data[done : done + count] = layout.pack(piece, format)
             done += count
         return data
+
+    def look_up(self, matrix: Matrix, rows: Tensor) -> Tensor:
+        """From their panels, unpacked whole."""
+        if not len(rows):
+            return torch.empty(0, matrix.columns)
+        if not 0 <= rows.min() <= rows.max() < matrix.rows:
+            raise ValueError("a row beyond the matrix")
+        wanted, places = torch.unique(rows.long() // PANEL, return_inverse=True)
+        data = matrix.data[wanted]
+        panels = layout.unpack(Matrix(matrix.format, len(data) * PANEL, matrix.columns, data))
+        return panels[places * PANEL + rows % PANEL]
 
     def read_adapter(
         self, file: int, sources: NDArray[Any], layout: AdapterLayout

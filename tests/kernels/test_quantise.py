@@ -4,6 +4,8 @@ import pytest
 import torch
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize, quantize
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.kernels import layout
 from pipeline.kernels.formats import FORMATS
@@ -12,9 +14,9 @@ from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
 
 INT4 = FORMATS["int4"]
-PACKERS = pytest.mark.parametrize(
-    "kernels", [NativeKernels(1), ReferenceKernels()], ids=["native", "reference"]
-)
+NATIVE, REFERENCE = NativeKernels(1), ReferenceKernels()
+PACKERS = pytest.mark.parametrize("kernels", [NATIVE, REFERENCE], ids=["native", "reference"])
+several = settings(max_examples=25, deadline=None)
 
 
 def packed(kernels, weights):
@@ -52,3 +54,22 @@ def test_an_offset_per_group_beside_a_scale_reaches_every_level(kernels):
     levels = torch.arange(512).remainder(16).float().reshape(1, 16, 32)
     weights = (0.1 * (levels - torch.linspace(3, 12, 16)[None, :, None])).reshape(1, 512)
     assert (layout.unpack(packed(kernels, weights)) - weights).abs().max() < 0.005
+
+
+@several
+@given(st.sampled_from([*FORMATS.values()]), st.integers(1, 200), st.integers(1, 700), st.data())
+def test_looked_up_rows_are_those_of_the_whole(format, rows, columns, data):
+    weights = torch.randn(rows, columns, generator=torch.manual_seed(rows))
+    matrix = Matrix(format, rows, columns, NATIVE.pack([weights], rows, columns, format))
+    wanted = torch.tensor(data.draw(st.lists(st.integers(0, rows - 1), max_size=5))).int()
+    whole = layout.unpack(matrix)
+    for kernels in (NATIVE, REFERENCE):
+        assert torch.equal(kernels.look_up(matrix, wanted), whole[wanted])
+
+
+@PACKERS
+@pytest.mark.parametrize("row", [-1, 3, 64])
+def test_a_row_that_is_not_there_is_refused(kernels, row):
+    matrix = packed(kernels, torch.zeros(3, 70))
+    with pytest.raises(ValueError, match="a row beyond the matrix"):
+        kernels.look_up(matrix, torch.tensor([0, row]).int())

@@ -1,4 +1,4 @@
-"""The input embedding, which stays in its file: a step needs a row of it for each of its tokens."""
+"""An input embedding that stays in its file: a step needs a row of it for each of its tokens."""
 
 import os
 from io import FileIO

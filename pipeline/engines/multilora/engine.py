@@ -111,7 +111,7 @@ class Multilora(ContinuousEngine, CachingEngine):
 
     @property
     def model_bytes(self) -> int:
-        """The packed matrices and the embedding."""
+        """The packed matrices and the embedding, counted once where it is the output layer's."""
         return self._decoder.model_bytes
 
     @property

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
+from pipeline.engines.multilora.packed_embedding import PackedEmbedding
 from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.weight_cache import WeightCache, recipe
 from pipeline.errors import UsageError
@@ -56,13 +57,14 @@ class PackedModel:
     """All weights of a decoder.
 
     Attributes:
-        embedding: (vocabulary, hidden), in its file as the checkpoint stores it.
+        embedding: (vocabulary, hidden): of floats in its file as the checkpoint stores it, else
+            packed as the head is.
         layers: from the first to the last.
         final_norm: weight of the norm before the head.
         head: the matrix that gives the logits.
     """
 
-    embedding: Embedding
+    embedding: Embedding | PackedEmbedding
     layers: tuple[PackedLayer, ...]
     final_norm: Tensor
     head: Matrix
@@ -124,11 +126,13 @@ def _pack(
     model = checkpoint.config
     with checkpoint.weights.open() as opened, _torch_alone():
         packer = _Packer(opened, format, kernels, tensors)
+        head_packer = replace(packer, format=head)
+        output = head_packer.matrix([checkpoint.head])
         return PackedModel(
-            embedding=Embedding.open(opened[checkpoint.embedding]),
+            embedding=_embedding(head_packer, checkpoint.embedding, output),
             layers=tuple(_layer(packer, each, model) for each in range(model.layers)),
             final_norm=packer.vector("model.norm.weight"),
-            head=replace(packer, format=head).matrix([checkpoint.head]),
+            head=output,
         )
 
 
@@ -218,6 +222,13 @@ class _Packer:
         if not all(extreme.isfinite() for extreme in found.aminmax()):
             raise UsageError(f"{stored.path}: {stored.name} holds NaN or infinity")
         return found
+
+
+def _embedding(packer: _Packer, name: str, head: Matrix) -> Embedding | PackedEmbedding:
+    """A tensor that is the head's too is packed but once."""
+    if not packer.format.scale_bits:
+        return Embedding.open(packer.weights[name])
+    return PackedEmbedding(packer.matrix([name]), head, packer.kernels)
 
 
 def _layer(packer: _Packer, index: int, model: ModelConfig) -> PackedLayer:

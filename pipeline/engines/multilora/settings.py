@@ -171,7 +171,8 @@ class MultiloraSettings(EngineSettings):
         A pool of a size that nobody set fits by itself.
         """
         shape = serving.checkpoint.config
-        head = vocabulary(shape) * _bytes(HEAD_PRECISION[self.precision])
+        tables = 1 if shape.tied or self.precision == "fp32" else 2
+        head = tables * vocabulary(shape) * _bytes(HEAD_PRECISION[self.precision])
         packed = projections(shape) * _bytes(self.precision) + head
         adapters = updates(serving.adapters.values(), ADAPTER_FORMATS[self.adapter_dtype].bits // 8)
         pool = (self.kv_tokens or 0) * bytes_per_token(shape, self.kv_dtype)
@@ -211,5 +212,5 @@ class MultiloraSettings(EngineSettings):
 
 
 def _bytes(precision: str) -> float:
-    """Of a weight, scales not counted."""
-    return FORMATS[precision].weight_bits / 8
+    """Of a weight, whatever it is multiplied by."""
+    return FORMATS[precision].stored_bits / 8

@@ -161,6 +161,9 @@ extern "C" {
 Fault kernel_pack(
     ThreadPool* pool, int format, const float* rows, int64_t count, int64_t columns,
     uint8_t* out, int64_t size);
+Fault kernel_look_up(
+    ThreadPool* pool, int format, const uint8_t* data, int64_t size, int64_t rows,
+    int64_t columns, const int32_t* wanted, int64_t count, float* out, int64_t out_size);
 Fault kernel_linear(
     ThreadPool* pool, const Input* x, const uint8_t* weights, const float* bias, int64_t rows,
     int64_t columns, float* out, int64_t size);

@@ -84,6 +84,18 @@ Fault kernel_pack(
     return nullptr;
 }
 
+Fault kernel_look_up(
+    ThreadPool* pool, int format, const uint8_t* data, int64_t size, int64_t rows, int64_t columns,
+    const int32_t* wanted, int64_t count, float* out, int64_t out_size) {
+    if (Fault fault = matrix_fault(format, rows, columns, data, size)) return fault;
+    if (!is_count(count, MAX_CHUNKS - 1) || (count && !wanted)) return "no rows to look up";
+    for (int64_t i = 0; i < count; ++i)
+        if (wanted[i] < 0 || wanted[i] >= rows) return "a row beyond the matrix";
+    if (!holds(out, out_size, count * columns)) return "no room for the rows";
+    look_up(*pool, format, data, columns, wanted, count, out);
+    return nullptr;
+}
+
 Fault kernel_linear(
     ThreadPool* pool, const Input* x, const uint8_t* weights, const float* bias, int64_t rows,
     int64_t columns, float* out, int64_t size) {

@@ -11,6 +11,11 @@ void pack_rows(
 
 void multiply(ThreadPool& pool, int format, const Gemm& gemm);
 
+// `count` rows of a packed matrix, as floats.
+void look_up(
+    ThreadPool& pool, int format, const uint8_t* data, int64_t columns, const int32_t* rows,
+    int64_t count, float* out);
+
 void rms_norm(const float* x, const float* weight, float epsilon, int64_t columns, float* out);
 void norm(
     ThreadPool& pool, float* residual, const float* delta, int64_t delta_width,

@@ -56,6 +56,26 @@ def test_an_output_layer_that_differs_from_the_embedding_is_used_whatever_the_co
     torch.testing.assert_close(layout.unpack(packed(checkpoint).head), expected)
 
 
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_an_embedding_in_8_bits_is_kept_once_where_it_is_the_output_layer(precision, changed):
+    def load(checkpoint):
+        return load_packed(checkpoint, precision, ReferenceKernels())
+
+    def stored(checkpoint):
+        with checkpoint.weights.open() as opened:
+            return opened.tensor(opened[EMBEDDING]).float()
+
+    tokens = torch.tensor([5, 2047, 5]).int()
+    tied = changed(lambda tensors: tensors)
+    one, wanted = load(tied), stored(tied)[tokens]
+    apart = changed(lambda tensors: tensors | {HEAD: tensors[EMBEDDING] + 1})
+    two = load(apart)
+    for model in (one, two):
+        torch.testing.assert_close(model.embedding[tokens], wanted, atol=0.002, rtol=0.02)
+    assert one.served_bytes == one.bytes == two.bytes
+    assert two.served_bytes == two.bytes + two.head.bytes
+
+
 def test_a_missing_tensor_is_named(changed):
     gone = "model.layers.1.mlp.up_proj.weight"
     with pytest.raises(UsageError, match=re.escape(f"no tensor {gone}")):
