@@ -170,6 +170,11 @@ class Engine(ABC):
         return None
 
     @property
+    def kv_position_bytes(self) -> int | None:
+        """Bytes of the keys and values of one position in all layers; None where it can't tell."""
+        return None
+
+    @property
     def adapter_bytes(self) -> int | None:
         """Bytes of adapters at the moment when most were held; None where it can't tell."""
         return None

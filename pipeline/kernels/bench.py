@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from pipeline.errors import UsageError
+from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import FORMATS, PANEL, WeightFormat
 from pipeline.kernels.layout import Matrix, panels
+from pipeline.kernels.library import BuildError
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.peaks import bytes_per_s
@@ -27,6 +30,14 @@ COPIES = {"int8": 12, "int8_a8": 12, "int4": 24, "fp32": 4}
 READ = 256 << 20
 """Bytes in which the bandwidth is measured."""
 TURNS = 5
+
+
+def compiled(parser: Arguments) -> None:
+    """Ends the command with a line where the kernels can't be compiled as they are asked for."""
+    try:
+        bound()
+    except (UsageError, BuildError) as error:
+        parser.error(str(error))
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -74,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments).formats
     if unknown := sorted({*chosen} - {*COPIES}):
         parser.error(f"{unknown[0]}: no such format; use {', '.join(COPIES)}")
+    compiled(parser)
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     kernels, pool = NativeKernels(threads), NativePool(threads)

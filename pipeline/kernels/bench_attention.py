@@ -14,6 +14,7 @@ from time import perf_counter
 
 import torch
 
+from pipeline.kernels.bench import compiled
 from pipeline.kernels.formats import FORMATS, KV_FORMATS, KvFormat
 from pipeline.kernels.kv_pool import BLOCK_SIZE, KvPool
 from pipeline.kernels.native import NativeKernels
@@ -100,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments).formats
     if unknown := sorted({*chosen} - {*KV_FORMATS}):
         parser.error(f"{unknown[0]}: no such precision; use {', '.join(KV_FORMATS)}")
+    compiled(parser)
     for threads in sorted({1, len(os.sched_getaffinity(0))}):
         measure(chosen or [*KV_FORMATS], threads)
 

@@ -15,15 +15,16 @@ def passes(prepared: Prepared, timeline: Timeline, engine: Engine) -> tuple[Pass
     """Decode steps (stages decode and sample) and, where it can be told apart, prefill.
 
     None where the engine marks no such stage, made no such token, or can't say what a step must
-    read.
+    read; and no prefill where a part of some prompt was found computed.
     """
     if engine.weight_bytes is None:
         return ()
     spent = stage_seconds(timeline.iterations)
-    needed = costs(prepared, engine.weight_bytes)
+    needed = costs(prepared, engine.weight_bytes, engine.kv_position_bytes)
     decode_s, prefill_s = (spent[f"stage_seconds/{each}"] for each in ("decode", "prefill"))
     decoding = decode_steps(timeline.requests) if decode_s else ()
-    prefilling = prefill_steps(timeline.requests) if prefill_s else ()
+    whole = not any(each.kv and each.kv.cached_tokens for each in timeline.iterations)
+    prefilling = prefill_steps(timeline.requests) if prefill_s and whole else ()
     found = (
         Passes("decode", decoding, decode_s + spent["stage_seconds/sample"], needed),
         Passes("prefill", prefilling, prefill_s, needed),
@@ -31,23 +32,24 @@ def passes(prepared: Prepared, timeline: Timeline, engine: Engine) -> tuple[Pass
     return tuple(each for each in found if each.steps)
 
 
-def costs(prepared: Prepared, weight_bytes: int) -> Costs:
-    """What a step needs, from the model's shape and the bytes of its weights.
+def costs(prepared: Prepared, weight_bytes: int, kv_position_bytes: int | None = None) -> Costs:
+    """What a step needs, from the model's shape and the bytes of weights, keys and values.
 
-    An engine is taken to multiply, and to keep the cache and the adapters, in 32 bits where its
-    weights have so many, in 16 where they have 16, and else in 8, which is the least that engines
-    do: so a bound is never too high.
+    An engine is taken to multiply, and to keep the adapters, and the cache if it doesn't tell, in
+    32 bits where its weights have so many, in 16 where they have 16, and else in 8, which is the
+    least that engines do: so a bound is never too high.
     """
     shape = prepared.checkpoint.config
     projections = sum(out * in_ for out, in_ in shape.modules().values())
     head = shape.vocabulary * shape.hidden
     bits = _bits(weight_bytes / (projections + head))
+    position = 2 * shape.layers * shape.kv_heads * shape.head_dim * bits // 8
     return Costs(
         projections=projections,
         head=head,
         weight_bytes=weight_bytes,
         weight_bits=bits,
-        kv_bytes=2 * shape.kv_heads * shape.head_dim * bits // 8,
+        kv_bytes=(kv_position_bytes or position) // shape.layers,
         attention_operations=4 * shape.heads * shape.head_dim,
         windows=_windows(shape),
         adapters={

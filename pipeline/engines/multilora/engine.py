@@ -120,6 +120,11 @@ class Multilora(ContinuousEngine, CachingEngine):
         return self._allocator.peak_blocks * self._pool.block_bytes
 
     @property
+    def kv_position_bytes(self) -> int:
+        """Of a block, by its positions."""
+        return self._pool.block_bytes // self._pool.block_size
+
+    @property
     def adapter_bytes(self) -> int:
         """Loads in flight included."""
         return self.cache.peak_used
