@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +19,7 @@ from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.build import build
 from pipeline.stages.preflight import preflight
 from pipeline.stages.replay import Replay
+from tests.optional import OPTIONAL, installed
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "pipeline" / "assets" / "tiny" / "base"
@@ -32,8 +32,6 @@ HAVING = {
 }
 FEATURES = (ROOT / "docs" / "engines.md").read_text("utf-8").partition("\n## ")[0].splitlines()
 TABLE = [[cell.strip() for cell in line.split("|")[1:-1]] for line in FEATURES if line[:1] == "|"]
-OPTIONAL = {"ik_llama_cpp": "ik_llama_cpp"}
-"""Engines that need a package which isn't among the requirements."""
 ROWS = {row[0].strip("`"): dict(zip(TABLE[0][1:], row[1:], strict=True)) for row in TABLE[2:]}
 
 
@@ -53,10 +51,10 @@ def test_precisions_and_bases(engine: str, config: Any) -> None:
 
 
 @pytest.fixture
-def installed(engine: str) -> None:
+def present(engine: str) -> None:
     """Skip an engine whose package isn't there."""
-    if (package := OPTIONAL.get(engine)) and find_spec(package) is None:
-        pytest.skip(f"engine={engine}: {package} isn't installed")
+    if not installed(engine):
+        pytest.skip(f"engine={engine}: {OPTIONAL[engine]} isn't installed")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +73,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.usefixtures("installed")
+@pytest.mark.usefixtures("present")
 @pytest.mark.parametrize("engine", ROWS)
 def test_what_is_beyond_plain_lora_is_served_as_peft_does_or_refused(
     engine: str, variant: str, beside: Callable[[str], Path], config: Any, prepared: Any
@@ -102,7 +100,7 @@ def test_what_is_beyond_plain_lora_is_served_as_peft_does_or_refused(
             np.testing.assert_allclose(mine, alone, atol=1e-3)
 
 
-@pytest.mark.usefixtures("installed")
+@pytest.mark.usefixtures("present")
 @pytest.mark.parametrize("engine", ROWS)
 def test_mixing_and_scoring(engine: str, config: Any, prepared: Any) -> None:
     overrides = (

@@ -44,6 +44,7 @@ class Sidecar(BaseModel):
 
     format: PositiveInt = 1
     sha256: str
+    work_sha256: str | None = None
     requests: NonNegativeInt
     max_in_flight: PositiveInt | None
     laws: dict[str, Any]

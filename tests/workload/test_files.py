@@ -46,7 +46,8 @@ def test_the_file_is_ascii_with_one_request_a_line(path):
 def test_the_description(path):
     said = json.loads(path.with_suffix(".json").read_text())
     assert list(said) == [
-        *("format", "sha256", "requests", "max_in_flight", "laws", "probabilities", "notes")
+        *("format", "sha256", "work_sha256", "requests", "max_in_flight"),
+        *("laws", "probabilities", "notes"),
     ]
     assert said["format"] == FORMAT
     assert said["probabilities"] == [0.5, 0.5] and said["laws"] == {"seeds": {"prompts": 0}}
@@ -170,7 +171,7 @@ def aged(path):
     """The description as it was written before formats had numbers."""
     sidecar = path.with_suffix(".json")
     said = json.loads(sidecar.read_text())
-    said = {key: said[key] for key in said if key not in ("format", "notes")}
+    said = {key: said[key] for key in said if key not in ("format", "work_sha256", "notes")}
     said["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     sidecar.write_text(json.dumps(said))
 

@@ -18,6 +18,7 @@ def booked(monkeypatch, sequence_of):
             chunks = [Chunk(sequence_of(), 1) for _ in range(decodes)]
             for chunk in chunks:
                 chunk.sequence.output.append(1)
+                chunk.sequence.computed = len(chunk.sequence.prompt)
             chunks += [Chunk(sequence_of(), count) for count in prompts]
             began = stages.begin(chunks)
             now[0] += seconds
