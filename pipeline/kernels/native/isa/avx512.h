@@ -19,6 +19,12 @@ using evex::Floats, evex::Ints, evex::Shorts, evex::Bytes;
 using evex::multiply_add, evex::load_floats, evex::load_ints, evex::load_shorts;
 using Unit = OneVector<Floats>;
 
+}  // namespace isa
+
+#include "vnni.h"
+
+namespace isa {
+
 ALWAYS_INLINE void accumulate(Unit& sum, Unit weights, const float* x) {
     evex::add_products(sum.all, weights.all, x);
 }
@@ -26,14 +32,6 @@ ALWAYS_INLINE void accumulate(Ints& sum, Shorts weights, const int16_t (*x)[2]) 
     evex::add_products(sum, weights, x);
 }
 
-// One instruction is the step of int8 and of int4 weights.
-using ByteWeights = Bytes;
-ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) { return stored; }
-ALWAYS_INLINE int32_t byte_start(int32_t offset) { return offset; }
-
-using QuadSums = Ints;
-ALWAYS_INLINE int32_t quad_start(int32_t offset) { return offset; }
-ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return start + Ints{}; }
 ALWAYS_INLINE void accumulate(Ints& sum, Bytes weights, const int8_t (*x)[4]) {
     evex::add_products(sum, weights, x);
 }

@@ -2,6 +2,7 @@
 // sums. What the operations compute is told in portable.h.
 #pragma once
 #include "vectors256.h"
+#include "vnni.h"
 
 namespace isa {
 
@@ -29,14 +30,6 @@ ALWAYS_INLINE void accumulate(
         : "x"(weights.low), "x"(weights.high), "m"(*x));
 }
 
-// One instruction is the step of int8 and of int4 weights.
-using ByteWeights = Bytes;
-ALWAYS_INLINE ByteWeights byte_weights(Bytes stored) { return stored; }
-ALWAYS_INLINE int32_t byte_start(int32_t offset) { return offset; }
-
-using QuadSums = Ints;
-ALWAYS_INLINE int32_t quad_start(int32_t offset) { return offset; }
-ALWAYS_INLINE QuadSums quad_sums(int32_t start) { return start + Ints{}; }
 ALWAYS_INLINE void accumulate(Ints& sum, Bytes weights, const int8_t (*x)[4]) {
     Bytes value;
     asm("vpbroadcastd %3, %1\n\t"
