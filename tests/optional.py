@@ -2,10 +2,20 @@
 
 from importlib.util import find_spec
 
-OPTIONAL = {"ik_llama_cpp": "ik_llama_cpp"}
-"""Such a package, by the engine's name."""
+import pytest
+
+from pipeline.engines.ik_llama_cpp.settings import INSTALL
+
+OPTIONAL = {"ik_llama_cpp": INSTALL}
+"""What installs such a package; it is called like the engine."""
 
 
 def installed(engine: str) -> bool:
     """Whether that engine can serve here."""
-    return engine not in OPTIONAL or find_spec(OPTIONAL[engine]) is not None
+    return engine not in OPTIONAL or find_spec(engine) is not None
+
+
+def needed(engine: str) -> None:
+    """Skip a test of an engine that can't serve here, with the line that installs it."""
+    if not installed(engine):
+        pytest.skip(f"engine={engine} isn't installed: {OPTIONAL[engine]}")

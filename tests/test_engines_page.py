@@ -19,7 +19,7 @@ from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.build import build
 from pipeline.stages.preflight import preflight
 from pipeline.stages.replay import Replay
-from tests.optional import OPTIONAL, installed
+from tests.optional import needed
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "pipeline" / "assets" / "tiny" / "base"
@@ -53,8 +53,7 @@ def test_precisions_and_bases(engine: str, config: Any) -> None:
 @pytest.fixture
 def present(engine: str) -> None:
     """Skip an engine whose package isn't there."""
-    if not installed(engine):
-        pytest.skip(f"engine={engine}: {OPTIONAL[engine]} isn't installed")
+    needed(engine)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.metrics.floors import INVARIANT, tolerance
 from pipeline.stages.fidelity import judge
-from tests.optional import OPTIONAL, installed
+from tests.optional import OPTIONAL, needed
 
 FOLDER = Path(__file__).parents[2] / "conf" / "arm"
 PRECISIONS = sorted(
@@ -28,8 +28,8 @@ PATH_ROOM = 3
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_correct_run_is_valid_with_room(precision: str, judging: Any) -> None:
-    if missing := [each for each in OPTIONAL if precision.startswith(each) and not installed(each)]:
-        pytest.skip(f"{OPTIONAL[missing[0]]} isn't installed")
+    for engine in filter(precision.startswith, OPTIONAL):
+        needed(engine)
     with judging(*SETUP, f"arm={precision}") as judged:
         findings = judged.findings()
         assert judge(judged.config, findings)[0] == ()
