@@ -9,7 +9,7 @@ pages, so that a noisy machine disturbs all alike. Prints one line a shape:
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
@@ -32,12 +32,23 @@ READ = 256 << 20
 TURNS = 5
 
 
-def compiled(parser: Arguments) -> None:
-    """Ends the command with a line where the kernels can't be compiled as they are asked for."""
+def asked(prog: str, known: Iterable[str], arguments: Sequence[str] | None) -> list[str]:
+    """The formats that a command line names, or all that are known.
+
+    Ends the command with a line where one isn't known, or the kernels can't be compiled as they are
+    asked for.
+    """
+    names = list(known)
+    parser = Arguments(prog=f"python -m {prog}")
+    parser.add_argument("formats", nargs="*", help=f"of {', '.join(names)}; else all")
+    chosen = parser.parse_args(arguments).formats
+    if unknown := sorted({*chosen} - {*names}):
+        parser.error(f"{unknown[0]}: no such format; use {', '.join(names)}")
     try:
         bound()
     except (UsageError, BuildError) as error:
         parser.error(str(error))
+    return [name for name in names if name in (chosen or names)]
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -80,17 +91,12 @@ def measure(kernels: NativeKernels, format: WeightFormat, tokens: int, pool: Nat
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the formats named on the command line, or all."""
-    parser = Arguments(prog="python -m pipeline.kernels.bench")
-    parser.add_argument("formats", nargs="*", help=f"of {', '.join(COPIES)}; else all")
-    chosen = parser.parse_args(arguments).formats
-    if unknown := sorted({*chosen} - {*COPIES}):
-        parser.error(f"{unknown[0]}: no such format; use {', '.join(COPIES)}")
-    compiled(parser)
+    names = asked("pipeline.kernels.bench", COPIES, arguments)
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     kernels, pool = NativeKernels(threads), NativePool(threads)
-    for name in COPIES:
-        for tokens in TOKENS if name in (chosen or COPIES) else ():
+    for name in names:
+        for tokens in TOKENS:
             print(measure(kernels, FORMATS[name], tokens, pool), flush=True)
 
 

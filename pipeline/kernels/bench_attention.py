@@ -14,13 +14,12 @@ from time import perf_counter
 
 import torch
 
-from pipeline.kernels.bench import compiled
-from pipeline.kernels.formats import FORMATS, KV_FORMATS, KvFormat
+from pipeline.kernels.bench import asked
+from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS, NumberFormat
 from pipeline.kernels.kv_pool import BLOCK_SIZE, KvPool
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.operands import Heads
 from pipeline.kernels.token_batch import TokenBatch
-from pipeline.process.arguments import Arguments
 
 HEADS = Heads(queries=32, keys=4, width=64)
 CASES = ((1, 512), (1, 2048), (1, 8192), (256, 512), (256, 2048))
@@ -32,7 +31,9 @@ TURNS = 7
 class Case:
     """The last tokens of one sequence, whose blocks lie anywhere in the pool."""
 
-    def __init__(self, kernels: NativeKernels, format: KvFormat, tokens: int, context: int) -> None:
+    def __init__(
+        self, kernels: NativeKernels, format: NumberFormat, tokens: int, context: int
+    ) -> None:
         self.tokens, self.context = tokens, context
         self._kernels, blocks = kernels, context // BLOCK_SIZE
         one = KvPool.of(blocks, 1, HEADS.keys, HEADS.width, format).data.nbytes
@@ -72,7 +73,7 @@ def measure(formats: Sequence[str], threads: int) -> None:
     kernels, stream = NativeKernels(threads), torch.ones(POOL_BYTES // 4)
     torch.set_num_threads(threads)
     for tokens, context in CASES:
-        cases = {name: Case(kernels, KV_FORMATS[name], tokens, context) for name in formats}
+        cases = {name: Case(kernels, NUMBER_FORMATS[name], tokens, context) for name in formats}
         best = dict.fromkeys([*formats, "read"], float("inf"))
         for _, name in product(range(TURNS), best):
             seconds = cases[name].seconds() if name in cases else _read(stream)
@@ -96,14 +97,9 @@ def _read(stream: torch.Tensor) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the formats named on the command line, or all."""
-    parser = Arguments(prog="python -m pipeline.kernels.bench_attention")
-    parser.add_argument("formats", nargs="*", help=f"of {', '.join(KV_FORMATS)}; else all")
-    chosen = parser.parse_args(arguments).formats
-    if unknown := sorted({*chosen} - {*KV_FORMATS}):
-        parser.error(f"{unknown[0]}: no such precision; use {', '.join(KV_FORMATS)}")
-    compiled(parser)
+    names = asked("pipeline.kernels.bench_attention", NUMBER_FORMATS, arguments)
     for threads in sorted({1, len(os.sched_getaffinity(0))}):
-        measure(chosen or [*KV_FORMATS], threads)
+        measure(names, threads)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,8 @@ Precision = Literal["fp32", "int8", "int4"]
 ActivationDtype = Literal["int8", "int16"]
 """What int8 weights are multiplied by."""
 
-AdapterDtype = Literal["fp32", "fp16", "int8"]
-"""Names of the formats of an adapter's matrices."""
-
-KvDtype = Literal["fp32", "fp16", "int8"]
-"""Names of the formats of keys and values."""
+NumberDtype = Literal["fp32", "fp16", "int8"]
+"""Names of the formats of an adapter's matrices, and of keys and values."""
 
 UNIT, PANEL, BLOCK_GROUPS = (ABI.constants[each] for each in ("UNIT", "PANEL", "BLOCK_GROUPS"))
 """Rows whose weights lie side by side; rows that a thread takes; groups of a unit
@@ -107,14 +104,15 @@ class WeightFormat:
 
 
 @dataclass(frozen=True)
-class AdapterFormat:
-    """How an adapter's numbers are stored.
+class NumberFormat:
+    """How the numbers of adapters, keys and values are stored.
 
     Attributes:
         name: what users type.
         number: its place in the native kernels' list.
         bits: of a number.
-        scale_bits: of the scale of each row of A and of B; 0 for none.
+        scale_bits: of the scale of each row of A and of B, or of each position of a key head; 0 for
+            none.
     """
 
     name: str
@@ -126,23 +124,6 @@ class AdapterFormat:
     def numpy(self) -> str:
         """NumPy's name of its numbers' type."""
         return f"{'i' if self.scale_bits else 'f'}{self.bits // 8}"
-
-
-@dataclass(frozen=True)
-class KvFormat:
-    """How keys and values are stored.
-
-    Attributes:
-        name: what users type.
-        number: its place in the native kernels' list.
-        bits: of a number.
-        scale_bits: of the scale of each position of a key head; 0 for none.
-    """
-
-    name: str
-    number: int
-    bits: int
-    scale_bits: int
 
 
 def highest_level(bits: int) -> int:
@@ -172,16 +153,9 @@ HEAD_PRECISION: Mapping[Precision, Precision] = {"fp32": "fp32", "int8": "int8",
 """Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is
 never kept in 4 bits."""
 
-ADAPTER_FORMATS: Mapping[str, AdapterFormat] = {
-    short: AdapterFormat(short, number, **ABI.values[name])
-    for number, name in enumerate(ABI.lists["ADAPTER_FORMATS"])
-    for short in [name.removeprefix("LORA_").lower()]
+NUMBER_FORMATS: Mapping[str, NumberFormat] = {
+    short: NumberFormat(short, number, **ABI.values[name])
+    for number, name in enumerate(ABI.lists["NUMBER_FORMATS"])
+    for short in [name.removeprefix("NUMBER_").lower()]
 }
-"""By what users type as `engine.adapter_precision`."""
-
-KV_FORMATS: Mapping[str, KvFormat] = {
-    short: KvFormat(short, number, **ABI.values[name])
-    for number, name in enumerate(ABI.lists["KV_FORMATS"])
-    for short in [name.removeprefix("KV_").lower()]
-}
-"""By what users type as `engine.kv_precision`."""
+"""By what users type as `engine.adapter_precision` and `engine.kv_precision`."""

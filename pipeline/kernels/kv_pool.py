@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.kernels.abi import ABI
-from pipeline.kernels.formats import UNIT, KvFormat
+from pipeline.kernels.formats import UNIT, NumberFormat
 from pipeline.kernels.memory import huge_bytes
 from pipeline.models.config import ModelConfig
 
@@ -33,16 +33,16 @@ class KvPool:
 
     data: Tensor
     width: int
-    format: KvFormat
+    format: NumberFormat
 
     @classmethod
-    def for_tokens(cls, tokens: int, model: ModelConfig, format: KvFormat) -> Self:
+    def for_tokens(cls, tokens: int, model: ModelConfig, format: NumberFormat) -> Self:
         """A pool for that many positions, rounded up to whole blocks."""
         blocks = -(-tokens // BLOCK_SIZE)
         return cls.of(blocks, model.layers, model.kv_heads, model.head_dim, format)
 
     @classmethod
-    def of(cls, blocks: int, layers: int, heads: int, width: int, format: KvFormat) -> Self:
+    def of(cls, blocks: int, layers: int, heads: int, width: int, format: NumberFormat) -> Self:
         """A pool of so many blocks."""
         size = BLOCK_SIZE * position_bytes(width, format)
         data = huge_bytes(blocks * layers * heads * size)
@@ -105,12 +105,12 @@ class KvPool:
         return self.data[..., end - size : end].view(torch.float32)
 
 
-def position_bytes(width: int, format: KvFormat) -> int:
+def position_bytes(width: int, format: NumberFormat) -> int:
     """Of one position of a key head: its key and its value, with their scales."""
     return _vector_bytes(width, format) + _vector_bytes(_padded(width), format)
 
 
-def _vector_bytes(width: int, format: KvFormat) -> int:
+def _vector_bytes(width: int, format: NumberFormat) -> int:
     return width * format.bits // 8 + format.scale_bits // 8
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.abi import ABI
-from pipeline.kernels.formats import UNIT, AdapterFormat
+from pipeline.kernels.formats import UNIT, NumberFormat
 
 SITE = np.dtype(ABI.structures["LoraSite"])
 """A row of the table of sites: offsets into the data, as the native kernels read them."""
@@ -56,13 +56,13 @@ class AdapterLayout:
         size: bytes of the numbers.
     """
 
-    format: AdapterFormat
+    format: NumberFormat
     sites: NDArray[Any]
     places: NDArray[Any]
     size: int
 
     @classmethod
-    def of(cls, sites: Iterable[Sequence[LoraShape]], format: AdapterFormat) -> Self:
+    def of(cls, sites: Iterable[Sequence[LoraShape]], format: NumberFormat) -> Self:
         """Site by site; an adapter that leaves a site alone has no shapes there."""
         table: list[Any] = []
         places: list[tuple[int, ...]] = []
@@ -88,7 +88,7 @@ class AdapterLayout:
         return self.size + self.sites.nbytes
 
 
-def packed_bytes(rows: int, columns: int, format: AdapterFormat) -> int:
+def packed_bytes(rows: int, columns: int, format: NumberFormat) -> int:
     """Bytes of a matrix once packed."""
     padded = padded_rows(rows)
     return padded * columns * format.bits // 8 + scale_bytes(padded, format)
@@ -99,6 +99,6 @@ def padded_rows(rows: int) -> int:
     return -(-rows // UNIT) * UNIT
 
 
-def scale_bytes(padded: int, format: AdapterFormat) -> int:
+def scale_bytes(padded: int, format: NumberFormat) -> int:
     """Of a packed matrix, before its units."""
     return padded * format.scale_bits // 8

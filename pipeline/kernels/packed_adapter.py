@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.kernels.formats import UNIT, AdapterFormat, highest_level
+from pipeline.kernels.formats import UNIT, NumberFormat, highest_level
 from pipeline.kernels.lora_layout import (
     PLACE,
     AdapterLayout,
@@ -48,7 +48,7 @@ class PackedAdapter:
     data: Tensor
 
     @property
-    def format(self) -> AdapterFormat:
+    def format(self) -> NumberFormat:
         """How its numbers are stored."""
         return self.layout.format
 
@@ -89,7 +89,7 @@ def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) 
 
 
 def _views(
-    data: NDArray[np.uint8], at: int, padded: int, columns: int, format: AdapterFormat
+    data: NDArray[np.uint8], at: int, padded: int, columns: int, format: NumberFormat
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Scales, or none, and units of a packed matrix."""
     head, size = scale_bytes(padded, format), packed_bytes(padded, columns, format)
@@ -97,7 +97,7 @@ def _views(
     return data[at : at + head].view(np.float32), units
 
 
-def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: AdapterFormat) -> None:
+def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: NumberFormat) -> None:
     at, first, count, columns, padded = (int(place[name]) for name in PLACE.names or ())
     scales, units = _views(data, at, padded, columns, format)
     index = first + np.arange(count)
@@ -108,7 +108,7 @@ def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: Adapte
     units[index // UNIT, :, index % UNIT] = rows
 
 
-def _unpacked(data: Tensor, at: int, rows: int, columns: int, format: AdapterFormat) -> Tensor:
+def _unpacked(data: Tensor, at: int, rows: int, columns: int, format: NumberFormat) -> Tensor:
     padded = padded_rows(rows)
     scales, units = _views(data.numpy(), at, padded, columns, format)
     matrix = units.transpose(0, 2, 1).reshape(padded, columns).astype(np.float32)

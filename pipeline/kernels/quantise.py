@@ -8,7 +8,7 @@ from torch import Tensor
 from pipeline.kernels.formats import (
     BLOCK_GROUPS,
     OFFSET_SHARES,
-    KvFormat,
+    NumberFormat,
     WeightFormat,
     highest_level,
 )
@@ -67,7 +67,7 @@ def quantised_activations(values: Tensor, format: WeightFormat) -> tuple[Tensor,
     return (groups * inverse[..., None]).round(), scales
 
 
-def quantised_vectors(vectors: Tensor, format: KvFormat) -> tuple[Tensor, Tensor]:
+def quantised_vectors(vectors: Tensor, format: NumberFormat) -> tuple[Tensor, Tensor]:
     """Keys or values (..., width) as integers, and their fp32 scales (...).
 
     The scale is the vector's largest magnitude over the highest level.

@@ -8,12 +8,12 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.errors import UsageError
-from pipeline.kernels.formats import AdapterDtype
+from pipeline.kernels.formats import NumberDtype
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
 from tests.fuzz.campaign import Outcome
 
-DTYPES: tuple[AdapterDtype, ...] = ("fp32", "fp16", "int8")
+DTYPES: tuple[NumberDtype, ...] = ("fp32", "fp16", "int8")
 
 
 class Loaded:
@@ -45,7 +45,7 @@ class Loaded:
         """Of an adapter that ours has loaded."""
         return Outcome("served", "")
 
-    def _as_numpy_puts_it(self, adapter: Adapter, dtype: AdapterDtype) -> None:
+    def _as_numpy_puts_it(self, adapter: Adapter, dtype: NumberDtype) -> None:
         plan = LoadPlan.of(adapter, self.checkpoint.config, dtype)
         native, plain = plan.load(self.kernels), plan.load(ReferenceKernels())
         np.testing.assert_array_equal(native.sites, plain.sites)

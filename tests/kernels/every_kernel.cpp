@@ -140,7 +140,7 @@ void attention() {
     const Numbers cosines = random_numbers(sines.size());
     const Numbers query = random_numbers(heads.width), key = random_numbers(heads.width);
     const HeadNormWeights norms{query.data(), key.data(), 1e-6f, heads.width};
-    for (int format = 0; format < (int)std::size(KV_FORMATS); ++format) {
+    for (int format = 0; format < (int)std::size(NUMBER_FORMATS); ++format) {
         Forward forward{
             .positions = positions, .sequences = sequences, .block_table = table,
             .cosines = cosines.data(), .sines = sines.data(), .kv_format = format,
@@ -153,7 +153,7 @@ void attention() {
         done(kernel_rotate_and_store(
             pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, &norms));
         const std::string name =
-            (KV_FORMATS[format].bits < 32 ? "packed_" : "") + std::to_string(format);
+            (NUMBER_FORMATS[format].bits < 32 ? "packed_" : "") + std::to_string(format);
         print_rows("rotated" + name, qkv, TOKENS, width);
         for (int64_t window : {0, 20}) {
             Operand out(1, TOKENS, columns, Numbers(TOKENS * columns));
@@ -167,10 +167,10 @@ void attention() {
 // An adapter of one site with two projections, read from a file.
 void adapters() {
     constexpr int32_t INPUTS = 83, RANKS[] = {7, 20}, WIDTHS[] = {50, 33}, TOKENS = 13;
-    for (int format = 0; format < (int)std::size(ADAPTER_FORMATS); ++format) {
+    for (int format = 0; format < (int)std::size(NUMBER_FORMATS); ++format) {
         auto bytes = [&](int64_t rows, int64_t columns) {
-            return with_adapter_format(
-                format, [&]<AdapterFormat F>() { return lora_bytes(F, rows, columns); });
+            return with_number_format(
+                format, [&]<NumberFormat F>() { return lora_bytes(F, rows, columns); });
         };
         auto padded = [](int64_t rows) { return (int32_t)(pieces_of(rows, UNIT) * UNIT); };
         const int32_t ranks = padded(RANKS[0] + RANKS[1]);

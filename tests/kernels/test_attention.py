@@ -7,7 +7,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.kernels.formats import FORMATS, KV_FORMATS
+from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.operands import Heads
@@ -55,13 +55,13 @@ def cases(draw):
     heads = Heads(keys * group, keys, 2 * draw(st.integers(1, 20)))
     length = draw(st.one_of(st.integers(1, 600), st.integers(1000, 1700)))
     window = draw(st.one_of(st.none(), st.integers(1, 700)))
-    return heads, KV_FORMATS[draw(st.sampled_from([*KV_FORMATS]))], length, window
+    return heads, NUMBER_FORMATS[draw(st.sampled_from([*NUMBER_FORMATS]))], length, window
 
 
 @settings(max_examples=15, deadline=None)
 @given(cases(), st.data(), st.integers(0, 2**31))
-@example((Heads(16, 2, 24), KV_FORMATS["int8"], 1650, None), None, 0)
-@example((Heads(16, 2, 24), KV_FORMATS["fp32"], 1650, 1300), None, 1)
+@example((Heads(16, 2, 24), NUMBER_FORMATS["int8"], 1650, None), None, 0)
+@example((Heads(16, 2, 24), NUMBER_FORMATS["fp32"], 1650, 1300), None, 1)
 def test_a_token_depends_on_its_sequence_alone(case, data, seed):
     heads, format, length, window = case
     generator = torch.manual_seed(seed)
@@ -83,13 +83,13 @@ def test_a_token_depends_on_its_sequence_alone(case, data, seed):
             assert torch.equal(part, whole[first:stop])
 
 
-@pytest.mark.parametrize("format", KV_FORMATS)
+@pytest.mark.parametrize("format", NUMBER_FORMATS)
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
 @pytest.mark.parametrize("column", [8, 16], ids=["key", "value"])
 def test_what_is_no_number_is_never_stored_as_one(format, bad, column):
     qkv = torch.ones(20, 24)
     qkv[5, column + 3] = bad
-    sequences = Sequences(Heads(1, 1, 8), [qkv], torch.manual_seed(0), KV_FORMATS[format])
+    sequences = Sequences(Heads(1, 1, 8), [qkv], torch.manual_seed(0), NUMBER_FORMATS[format])
     (result,) = sequences.run(KERNELS[0], [(0, 0, 20)], None)
     assert result[:5].isfinite().all()
     assert not result[5:].isfinite().all(-1).any()

@@ -10,7 +10,7 @@ import torch
 
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, KV_FORMATS
+from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraShape
@@ -46,14 +46,14 @@ def batch(**changes):
 
 
 def step(pool=None, angles=4, **changes):
-    pool = pool or KvPool.of(1, 2, 2, 8, KV_FORMATS["fp32"])
+    pool = pool or KvPool.of(1, 2, 2, 8, NUMBER_FORMATS["fp32"])
     turns = torch.zeros(TOKENS, angles)
     return KERNELS.begin(batch(**changes), turns, turns, pool)
 
 
 def adapter(inputs=32, outputs=64, rank=5, dtype="fp16"):
     parts = [LoraPart(0, torch.zeros(rank, inputs), torch.zeros(outputs, rank))]
-    return pack_adapter([parts], ADAPTER_FORMATS[dtype])
+    return pack_adapter([parts], NUMBER_FORMATS[dtype])
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
@@ -194,7 +194,7 @@ def test_adapters_for_another_model(dtype):
 
 
 def layout_of(dtype):
-    return AdapterLayout.of([[LoraShape(0, 5, 32, 64)]], ADAPTER_FORMATS[dtype])
+    return AdapterLayout.of([[LoraShape(0, 5, 32, 64)]], NUMBER_FORMATS[dtype])
 
 
 TENSOR = (0, 0, 0, 5, 32, 16, 0, 1.0)

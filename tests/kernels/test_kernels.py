@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.kernels import layout
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, KV_FORMATS, PANEL
+from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS, PANEL
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.native import NativeKernels
@@ -133,7 +133,7 @@ def adapters(draw, columns, widths):
             a = torch.randn(rank, columns, generator=generator) / columns**0.5
             parts.append(LoraPart(column, a, torch.randn(width, rank, generator=generator)))
         column += width
-    return pack_adapter([parts], draw(st.sampled_from([*ADAPTER_FORMATS.values()])))
+    return pack_adapter([parts], draw(st.sampled_from([*NUMBER_FORMATS.values()])))
 
 
 @several
@@ -166,7 +166,7 @@ def test_add_lora(data):
 def step_of(tokens, segments):
     zeros = torch.zeros(tokens, dtype=torch.int32)
     batch = TokenBatch(zeros, zeros, zeros, torch.zeros(1, 1, dtype=torch.int32), segments, zeros)
-    pool = KvPool.of(1, 1, 1, 1, KV_FORMATS["fp32"])
+    pool = KvPool.of(1, 1, 1, 1, NUMBER_FORMATS["fp32"])
     return batch, torch.zeros(tokens, 1), torch.zeros(tokens, 1), pool
 
 
@@ -202,7 +202,7 @@ def test_attention_over_the_pool(data):
         [torch.arange(n - c, n) for n, c in zip(lengths, chunks, strict=True)]
     ).int()
     tokens = len(positions)
-    format = KV_FORMATS[data.draw(st.sampled_from(["fp32", "fp16", "int8"]))]
+    format = NUMBER_FORMATS[data.draw(st.sampled_from(["fp32", "fp16", "int8"]))]
     before = random_pool(sum(blocks), keys, heads.width, format, generator)
     qkv = torch.randn(tokens, (heads.queries + 2 * keys) * heads.width + 7, generator=generator)
     angles = torch.rand(max(lengths), heads.width // 2, generator=generator) * 6

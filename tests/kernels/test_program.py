@@ -11,7 +11,7 @@ import torch
 from pipeline.kernels import program as operations
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.bindings import bound
-from pipeline.kernels.formats import ADAPTER_FORMATS, FORMATS, KV_FORMATS
+from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS
 from pipeline.kernels.interpreter import InterpretedProgram
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
@@ -77,7 +77,7 @@ def program(precision="fp32"):
 
 def adapter(inputs=HIDDEN):
     parts = [LoraPart(3, random(5, inputs, seed=5), random(50, 5, seed=6))]
-    return pack_adapter([parts], ADAPTER_FORMATS["fp16"])
+    return pack_adapter([parts], NUMBER_FORMATS["fp16"])
 
 
 def ints(values):
@@ -95,7 +95,7 @@ def step(kernels, tokens, packed=None, **changes):
         segments=[Segment(packed or adapter(), 0, first), Segment(None, first, tokens)],
         outputs=ints(range(0, tokens, 2)),
     )
-    pool = KvPool.of(2, 1, 2, 8, KV_FORMATS["fp32"])
+    pool = KvPool.of(2, 1, 2, 8, NUMBER_FORMATS["fp32"])
     angles = random(16, 4, seed=7)
     return kernels.begin(replace(batch, **changes), angles.cos(), angles.sin(), pool)
 

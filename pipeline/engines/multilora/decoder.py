@@ -9,7 +9,7 @@ from pipeline.engines.multilora.packing import PackedModel, load_packed
 from pipeline.engines.multilora.recording import record
 from pipeline.engines.multilora.rotations import Rotations
 from pipeline.engines.multilora.weight_cache import WeightCache
-from pipeline.kernels.formats import KV_FORMATS, ActivationDtype, KvDtype, Precision
+from pipeline.kernels.formats import NUMBER_FORMATS, ActivationDtype, NumberDtype, Precision
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.token_batch import TokenBatch
@@ -33,9 +33,9 @@ class Decoder:
         model: PackedModel,
         kernels: Kernels,
         tokens: int,
-        kv_dtype: KvDtype,
+        kv_dtype: NumberDtype,
     ) -> None:
-        self.config, self.kernels, self._kv_format = shape, kernels, KV_FORMATS[kv_dtype]
+        self.config, self.kernels, self._kv_format = shape, kernels, NUMBER_FORMATS[kv_dtype]
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._embedding = model.embedding
         self._rotations = Rotations(shape)
@@ -50,7 +50,7 @@ class Decoder:
         activations: ActivationDtype | None = None,
         tokens: int = 256,
         cache: WeightCache | None = None,
-        kv_dtype: KvDtype = "fp32",
+        kv_dtype: NumberDtype = "fp32",
     ) -> Self:
         """Read and pack a checkpoint.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pipeline.kernels.formats import KV_FORMATS, KvDtype
+from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
 from pipeline.kernels.kv_pool import position_bytes
 from pipeline.machine.memory import available_memory
 from pipeline.models.config import ModelConfig
@@ -15,7 +15,7 @@ SHARE = 4
 
 
 def pool_tokens(
-    model: ModelConfig, dtype: KvDtype, max_batch_size: int, said: int | None = None
+    model: ModelConfig, dtype: NumberDtype, max_batch_size: int, said: int | None = None
 ) -> int:
     """Positions of the pool: what is said, or the default for this model and machine."""
     if said is not None:
@@ -25,9 +25,9 @@ def pool_tokens(
     return min(max(usual, model.positions), room)
 
 
-def bytes_per_token(model: ModelConfig, dtype: KvDtype) -> int:
+def bytes_per_token(model: ModelConfig, dtype: NumberDtype) -> int:
     """Keys and values of one position in all layers, with their scales."""
-    return model.layers * model.kv_heads * position_bytes(model.head_dim, KV_FORMATS[dtype])
+    return model.layers * model.kv_heads * position_bytes(model.head_dim, NUMBER_FORMATS[dtype])
 
 
 class BlockAllocator:

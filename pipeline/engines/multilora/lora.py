@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.engines.multilora.sites import SITES, columns_of
-from pipeline.kernels.formats import ADAPTER_FORMATS, AdapterDtype
+from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape
 from pipeline.kernels.lora_source import sources
@@ -38,7 +38,7 @@ class LoadPlan:
     factors: NDArray[np.float32]
 
     @classmethod
-    def of(cls, adapter: Adapter, model: ModelConfig, dtype: AdapterDtype = "fp16") -> Self:
+    def of(cls, adapter: Adapter, model: ModelConfig, dtype: NumberDtype = "fp16") -> Self:
         """From the shapes in the file's header."""
         stored = adapter.lora.shapes
         shapes: list[list[LoraShape]] = []
@@ -54,7 +54,7 @@ class LoadPlan:
                     shapes[-1].append(LoraShape(column, rank, inputs, outputs))
                     names += [a, b]
                     factors += [1.0, adapter.lora.scaling(path)]
-        layout = AdapterLayout.of(shapes, ADAPTER_FORMATS[dtype])
+        layout = AdapterLayout.of(shapes, NUMBER_FORMATS[dtype])
         return cls(adapter, layout, tuple(names), np.array(factors, np.float32))
 
     @property
@@ -83,7 +83,7 @@ class LoadPlan:
 class AdapterFile:
     """An adapter on disk; how it is loaded is worked out when it is first wanted, and kept."""
 
-    def __init__(self, adapter: Adapter, model: ModelConfig, dtype: AdapterDtype) -> None:
+    def __init__(self, adapter: Adapter, model: ModelConfig, dtype: NumberDtype) -> None:
         self._adapter, self._model, self._dtype = adapter, model, dtype
 
     @cached_property

@@ -20,12 +20,11 @@ from pipeline.inference.request import Request
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.choice import KernelChoice
 from pipeline.kernels.formats import (
-    ADAPTER_FORMATS,
     FORMATS,
     HEAD_PRECISION,
+    NUMBER_FORMATS,
     ActivationDtype,
-    AdapterDtype,
-    KvDtype,
+    NumberDtype,
     Precision,
 )
 from pipeline.kernels.instruction_sets import chosen
@@ -79,8 +78,8 @@ class MultiloraSettings(EngineSettings):
     name: str
     precision: Precision = "fp32"
     activations: ActivationDtype | None = None
-    adapter_precision: AdapterDtype | None = None
-    kv_precision: KvDtype | None = None
+    adapter_precision: NumberDtype | None = None
+    kv_precision: NumberDtype | None = None
     kernels: KernelChoice = "native"
     max_batch_size: PositiveInt = 32
     prefill_tokens: PositiveInt = 256
@@ -109,12 +108,12 @@ class MultiloraSettings(EngineSettings):
         return found
 
     @property
-    def adapter_dtype(self) -> AdapterDtype:
+    def adapter_dtype(self) -> NumberDtype:
         """The adapters' precision, the default resolved."""
         return self.adapter_precision or ("fp32" if self.precision == "fp32" else "fp16")
 
     @property
-    def kv_dtype(self) -> KvDtype:
+    def kv_dtype(self) -> NumberDtype:
         """The precision of keys and values, the default resolved."""
         return self.kv_precision or ("fp32" if self.precision == "fp32" else "fp16")
 
@@ -174,7 +173,7 @@ class MultiloraSettings(EngineSettings):
         tables = 1 if shape.tied or self.precision == "fp32" else 2
         head = tables * vocabulary(shape) * _bytes(HEAD_PRECISION[self.precision])
         packed = projections(shape) * _bytes(self.precision) + head
-        adapters = updates(serving.adapters.values(), ADAPTER_FORMATS[self.adapter_dtype].bits // 8)
+        adapters = updates(serving.adapters.values(), NUMBER_FORMATS[self.adapter_dtype].bits // 8)
         pool = (self.kv_tokens or 0) * bytes_per_token(shape, self.kv_dtype)
         row = 2 * shape.hidden + 2 * shape.intermediate
         prompts = sum(len(each.prompt_ids or ()) for each in together[: self.max_batch_size])

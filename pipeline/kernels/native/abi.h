@@ -35,25 +35,16 @@ constexpr WeightFormat INT4 = {4, 8, 32, 8, 8, 16, 8, 8, 8};
 constexpr WeightFormat INT8_A8 = {8, 8, 32, 4, 16, 0, 0, 128, 1};
 constexpr WeightFormat WEIGHT_FORMATS[] = {FP32, INT8, INT4, INT8_A8};
 
-// How an adapter's numbers are stored; those with scales have one for each row of A and of B.
-struct AdapterFormat {
+// How the numbers of adapters, keys and values are stored; those with scales have one for each row of A
+// and of B, and for each position of a key head.
+struct NumberFormat {
     int bits;
     int scale_bits;
 };
-constexpr AdapterFormat LORA_FP32 = {32, 0};
-constexpr AdapterFormat LORA_FP16 = {16, 0};
-constexpr AdapterFormat LORA_INT8 = {8, 32};
-constexpr AdapterFormat ADAPTER_FORMATS[] = {LORA_FP32, LORA_FP16, LORA_INT8};
-
-// How keys and values are stored; those with scales have one for each position of a key head.
-struct KvFormat {
-    int bits;
-    int scale_bits;
-};
-constexpr KvFormat KV_FP32 = {32, 0};
-constexpr KvFormat KV_FP16 = {16, 0};
-constexpr KvFormat KV_INT8 = {8, 32};
-constexpr KvFormat KV_FORMATS[] = {KV_FP32, KV_FP16, KV_INT8};
+constexpr NumberFormat NUMBER_FP32 = {32, 0};
+constexpr NumberFormat NUMBER_FP16 = {16, 0};
+constexpr NumberFormat NUMBER_INT8 = {8, 32};
+constexpr NumberFormat NUMBER_FORMATS[] = {NUMBER_FP32, NUMBER_FP16, NUMBER_INT8};
 
 // The input of matrices for a whole batch: as it is, and packed for the matrices of a format.
 struct Input {
@@ -80,7 +71,7 @@ struct Forward {
     const int32_t* outputs;        // tokens whose logits are wanted
     const float *cosines, *sines;  // of each position's angles
     uint8_t* pool;                 // of keys and values, see kv_pool.h
-    int64_t kv_format;             // its number among KV_FORMATS
+    int64_t kv_format;             // its number among NUMBER_FORMATS
     int64_t tokens, table_width, blocks;
     int64_t rows, layers;       // of the table, of the pool
     int64_t turned, wanted;     // positions that have angles, outputs
@@ -100,7 +91,7 @@ struct LoraSite {
 struct LoraSegment {
     const uint8_t* data;
     const LoraSite* sites;
-    int64_t format, start, stop;  // its number among ADAPTER_FORMATS; tokens of the batch
+    int64_t format, start, stop;  // its number among NUMBER_FORMATS; tokens of the batch
     int64_t size, count;          // bytes of the data, rows of the table of sites
 };
 

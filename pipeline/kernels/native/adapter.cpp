@@ -32,7 +32,7 @@ float largest_of(const AdapterTensor& tensor, const From* from) {
     return largest;
 }
 
-template <AdapterFormat F, class From>
+template <NumberFormat F, class From>
 void put_row(const AdapterTensor& tensor, int64_t row, const From* from, uint8_t* matrix) {
     using To = StoredNumber<F>;
     const int64_t at = tensor.first + row;
@@ -55,7 +55,7 @@ void put_row(const AdapterTensor& tensor, int64_t row, const From* from, uint8_t
 
 template <class From>
 void put(const AdapterTensor& tensor, int64_t format, const void* source, uint8_t* matrix) {
-    with_adapter_format(format, [&]<AdapterFormat F>() {
+    with_number_format(format, [&]<NumberFormat F>() {
         const From* from = (const From*)source;
         for (int64_t row = 0; row < tensor.rows; ++row, from += tensor.columns)
             put_row<F>(tensor, row, from, matrix);
@@ -88,8 +88,8 @@ Fault fault_of(const AdapterTensor& tensor, int64_t format, int64_t size) {
     if (tensor.first < 0 || tensor.padded % UNIT ||
         tensor.first + (int64_t)tensor.rows > tensor.padded)
         return "a tensor's rows beyond their matrix";
-    const int64_t wanted = with_adapter_format(
-        format, [&]<AdapterFormat F>() { return lora_bytes(F, tensor.padded, tensor.columns); });
+    const int64_t wanted = with_number_format(
+        format, [&]<NumberFormat F>() { return lora_bytes(F, tensor.padded, tensor.columns); });
     if (tensor.to < 0 || tensor.to > size || wanted > size - tensor.to)
         return "a tensor's matrix beyond the adapter";
     return nullptr;
@@ -112,7 +112,7 @@ Fault read_tensor(int file, const AdapterTensor& tensor, int64_t format, uint8_t
 extern "C" Fault adapter_read(
     int file, const AdapterTensor* tensors, int64_t count, int64_t format, uint8_t* out,
     int64_t size) {
-    if (!is_known(ADAPTER_FORMATS, format)) return "an adapter of a precision that isn't known";
+    if (!is_known(NUMBER_FORMATS, format)) return "an adapter of a precision that isn't known";
     if (!is_count(count) || size < 0 || (count && !tensors) || (size && !out))
         return "an adapter without numbers";
     for (int64_t i = 0; i < count; ++i)

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t TILE_ROWS = 64;
 
-template <KvFormat F>
+template <NumberFormat F>
 class Attention {
 public:
     // `qkv` has rows of `stride` numbers.
@@ -106,7 +106,7 @@ private:
 void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
     const HeadShape& heads, int64_t window, const Input& out) {
-    with_kv_format(forward.kv_format, [&]<KvFormat F>() {
+    with_number_format(forward.kv_format, [&]<NumberFormat F>() {
         Attention<F> attention(qkv, width, KvLayer<F>{forward, layer, heads}, window, out);
         pool.run(
             attention.items(), [&](uint32_t item) { attention.compute(item); },

@@ -11,7 +11,7 @@
 namespace {  // calls are direct, as in gemm.h
 
 // The rows of a tile over one span.
-template <KvFormat F>
+template <NumberFormat F>
 class SpanAttention {
 public:
     static constexpr int64_t STRIDE = SPAN + UNIT;  // of scores: no power of two

@@ -82,7 +82,7 @@ inline Fault attention_fault(
         !holds(qkv, size, forward->tokens * width))
         return "queries, keys and values of another size than their heads'";
     if (forward->angles != forward->turned * (heads->width / 2)) return "angles for other heads";
-    if (!is_known(KV_FORMATS, forward->kv_format)) return "keys and values of a precision that isn't known";
+    if (!is_known(NUMBER_FORMATS, forward->kv_format)) return "keys and values of a precision that isn't known";
     if (forward->tokens && !forward->pool) return "no pool of keys and values";
     if (forward->pool_size != forward->blocks * kv_block_bytes(*forward, *heads))
         return "a pool of keys and values for other heads";
@@ -92,7 +92,7 @@ inline Fault attention_fault(
 // Of one adapter at one site; `columns` go in, and what comes out lies in rows of `width`.
 inline Fault segment_fault(
     const LoraSegment& segment, int64_t site, int64_t columns, int64_t width) {
-    if (!is_known(ADAPTER_FORMATS, segment.format))
+    if (!is_known(NUMBER_FORMATS, segment.format))
         return "an adapter of a precision that isn't known";
     if (!segment.sites || site < 0 || site >= segment.count) return "an adapter for fewer layers";
     const LoraSite& here = segment.sites[site];
@@ -101,9 +101,9 @@ inline Fault segment_fault(
     if (here.ranks && !segment.data) return "an adapter without numbers";
     // One matrix ends where the next begins, see lora_layout.py.
     auto end_of = [&](int64_t at, int64_t rows, int64_t inputs) {
-        return at + with_adapter_format(
+        return at + with_number_format(
                         segment.format,
-                        [&]<AdapterFormat F>() { return lora_bytes(F, rows, inputs); });
+                        [&]<NumberFormat F>() { return lora_bytes(F, rows, inputs); });
     };
     int64_t at = here.parts ? end_of(here.a, here.ranks, columns) : 0;
     if (here.a < 0) return "an adapter of another input";

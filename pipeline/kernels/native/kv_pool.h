@@ -13,24 +13,24 @@ static_assert(KV_BLOCK == UNIT);
 inline int64_t padded_width(const HeadShape& heads) { return pieces_of(heads.width, UNIT) * UNIT; }
 
 // A block's keys or values of one key head.
-constexpr int64_t kv_bytes(KvFormat format, int64_t width) {
+constexpr int64_t kv_bytes(NumberFormat format, int64_t width) {
     return KV_BLOCK * (width * (format.bits / 8) + format.scale_bits / 8);
 }
-inline int64_t kv_head_bytes(KvFormat format, const HeadShape& heads) {
+inline int64_t kv_head_bytes(NumberFormat format, const HeadShape& heads) {
     return kv_bytes(format, heads.width) + kv_bytes(format, padded_width(heads));
 }
 inline int64_t kv_block_bytes(const Forward& forward, const HeadShape& heads) {
-    return forward.layers * heads.keys * kv_head_bytes(KV_FORMATS[forward.kv_format], heads);
+    return forward.layers * heads.keys * kv_head_bytes(NUMBER_FORMATS[forward.kv_format], heads);
 }
 
-template <KvFormat F>
+template <NumberFormat F>
 struct KvHead {
     StoredNumber<F> *keys, *values;
     float *key_scales, *value_scales;
 };
 
 // One layer's part of the pool, as the sequences of a step see it.
-template <KvFormat F>
+template <NumberFormat F>
 struct KvLayer {
     const Forward& forward;
     int64_t layer;

@@ -67,10 +67,10 @@ constexpr int64_t input_bytes(WeightFormat format, int64_t tokens, int64_t colum
 }
 
 // Of a matrix of an adapter, its scales included.
-constexpr int64_t lora_scale_bytes(AdapterFormat format, int64_t rows) {
+constexpr int64_t lora_scale_bytes(NumberFormat format, int64_t rows) {
     return pieces_of(rows, UNIT) * UNIT * (format.scale_bits / 8);
 }
-constexpr int64_t lora_bytes(AdapterFormat format, int64_t rows, int64_t columns) {
+constexpr int64_t lora_bytes(NumberFormat format, int64_t rows, int64_t columns) {
     return lora_scale_bytes(format, rows) +
            pieces_of(rows, UNIT) * UNIT * columns * (format.bits / 8);
 }
@@ -92,10 +92,6 @@ template <class Use>
     return with_format<WEIGHT_FORMATS>(number, use);
 }
 template <class Use>
-[[gnu::always_inline]] inline auto with_adapter_format(int64_t number, const Use& use) {
-    return with_format<ADAPTER_FORMATS>(number, use);
-}
-template <class Use>
-[[gnu::always_inline]] inline auto with_kv_format(int64_t number, const Use& use) {
-    return with_format<KV_FORMATS>(number, use);
+[[gnu::always_inline]] inline auto with_number_format(int64_t number, const Use& use) {
+    return with_format<NUMBER_FORMATS>(number, use);
 }

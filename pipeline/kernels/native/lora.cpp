@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t ROWS_AT_ONCE = 256;
 
 // Sums of one unit over `count` columns (or ranks) for T tokens.
-template <AdapterFormat F, int T>
+template <NumberFormat F, int T>
 ALWAYS_INLINE Accumulators<Unit, T> multiply_unit(
     const StoredNumber<F>* unit, int64_t count, const float* x, int64_t stride) {
     Accumulators<Unit, T> accumulators;
@@ -22,13 +22,13 @@ ALWAYS_INLINE Accumulators<Unit, T> multiply_unit(
     return accumulators;
 }
 
-template <AdapterFormat F>
+template <NumberFormat F>
 ALWAYS_INLINE Floats scaled(Floats sum, const uint8_t* scales, int64_t row) {
     return F.scale_bits ? sum * load<Floats>(scales + row * sizeof(float)) : sum;
 }
 
 // Where the numbers of the unit that begins at `row` are, in a matrix of `rows` with its scales.
-template <AdapterFormat F>
+template <NumberFormat F>
 ALWAYS_INLINE const StoredNumber<F>* unit_of(
     const uint8_t* matrix, int64_t rows, int64_t columns, int64_t row) {
     return (const StoredNumber<F>*)(matrix + lora_scale_bytes(F, rows)) + row * columns;
@@ -40,7 +40,7 @@ struct Shrink {
     const Input& x;
     float* shrunk;  // (tokens, ranks) of this segment
 
-    template <AdapterFormat F, int T>
+    template <NumberFormat F, int T>
     void tile(int64_t token, int64_t rank) const {
         const uint8_t* a = segment.data + site.a;
         const auto* unit = unit_of<F>(a, site.ranks, x.columns, rank);
@@ -63,7 +63,7 @@ struct Expand {
     float* out;
     int64_t width;
 
-    template <AdapterFormat F, int T>
+    template <NumberFormat F, int T>
     void tile(int64_t token, int64_t first) const {
         const uint8_t* b = segment.data + part.b;
         const auto* unit = unit_of<F>(b, part.columns, part.rank, first);
@@ -84,7 +84,7 @@ struct Expand {
 // All tokens of the segment against the unit that begins at `row`.
 template <class Task>
 void run_unit(const Task& task, int64_t row) {
-    with_adapter_format(task.segment.format, [&]<AdapterFormat F>() {
+    with_number_format(task.segment.format, [&]<NumberFormat F>() {
         for_tiles<isa::LORA_TOKENS>(
             task.segment.stop - task.segment.start,
             [&]<int T>(int64_t token) { task.template tile<F, T>(token, row); });

@@ -26,7 +26,7 @@ void rotate(float* head, int64_t width, const float* cosines, const float* sines
 
 // A head's numbers lie `stride` apart in the pool. An integer's scale is the largest magnitude over the
 // highest level, and no number if one of them is none.
-template <KvFormat F>
+template <NumberFormat F>
 void put(const float* from, int64_t width, StoredNumber<F>* to, int64_t stride, float* scale) {
     if constexpr (F.scale_bits) {
         float largest = 0, none = 0;
@@ -42,7 +42,7 @@ void put(const float* from, int64_t width, StoredNumber<F>* to, int64_t stride, 
     }
 }
 
-template <KvFormat F>
+template <NumberFormat F>
 void store_token(
     const float* keys, const float* values, int64_t token, const KvLayer<F>& pool) {
     const int64_t position = pool.forward.positions[token], at = position % KV_BLOCK;
@@ -70,7 +70,7 @@ void rotate_and_store(
             rotate(head, heads.width, cosines, sines);
         }
         const float* keys = head - heads.keys * heads.width;
-        with_kv_format(forward.kv_format, [&]<KvFormat F>() {
+        with_number_format(forward.kv_format, [&]<NumberFormat F>() {
             store_token<F>(keys, head, token, KvLayer<F>{forward, layer, heads});
         });
     }, (heads.queries + 2 * heads.keys) * heads.width);

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.engines.multilora import kv_cache
 from pipeline.engines.multilora.kv_cache import BlockAllocator, bytes_per_token, pool_tokens
-from pipeline.kernels.formats import KV_FORMATS
+from pipeline.kernels.formats import NUMBER_FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.machine.memory import AvailableMemory
 
@@ -62,9 +62,9 @@ def free(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("dtype", KV_FORMATS)
+@pytest.mark.parametrize("dtype", NUMBER_FORMATS)
 def test_bytes_are_those_of_the_pool(dtype, tiny):
-    pool = KvPool.for_tokens(160, tiny.config, KV_FORMATS[dtype])
+    pool = KvPool.for_tokens(160, tiny.config, NUMBER_FORMATS[dtype])
     assert pool.data.nbytes == 160 * bytes_per_token(tiny.config, dtype)
     assert pool.blocks * pool.block_bytes == pool.data.nbytes
 
