@@ -38,7 +38,7 @@ sweep: ready ## the experiment over skew, batch size and engine, with a report
 ui: ready ## MLflow's pages over the runs, at http://127.0.0.1:5000; ARGS=paths.mlruns=… elsewhere
 	$(PY) -m pipeline.tracking.ui $(ARGS)
 
-BENCH := bench_peers bench_peers_wide bench_tiny
+BENCH := bench_peers bench_peers_base bench_peers_wide bench_peers_wide_base bench_tiny
 FULL_BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
   bench_seven bench_batches bench_adapters
 REPEATS := 0 0,1 0,1,2
