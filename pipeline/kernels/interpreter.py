@@ -59,15 +59,18 @@ class InterpretedProgram(Executable):
                 kernels.linear(inputs[x], matrix, values[out])
             case operations.AddLora(x, site, out):
                 kernels.add_lora(inputs[x], step, site, values[out])
-            case operations.RotateAndStore(x, layer, heads, norms):
-                kernels.rotate_and_store(values[x], step, layer, heads, norms)
-            case operations.Attend(x, layer, heads, window, out):
-                kernels.attend(values[x], step, layer, heads, window, inputs[out])
-            case operations.Gate(x, out):
-                kernels.gate(values[x], inputs[out])
+            case operations.RotateAndStore(x, layer, heads, norms, turn):
+                kernels.rotate_and_store(values[x], step, layer, heads, norms, turn)
+            case operations.Attend(x, layer, heads, window, out, scale, limit):
+                kernels.attend(values[x], step, layer, heads, window, inputs[out], scale, limit)
+            case operations.Gate(x, out, activation):
+                kernels.gate(values[x], inputs[out], activation)
             case operations.Scale(out, columns, factor):
                 values[out][:, :columns] *= factor
             case operations.Cap(out, columns, limit):
                 values[out][:, :columns].div_(limit).tanh_().mul_(limit)
+            case operations.NormColumns(out, first, weight, epsilon):
+                normed = values[out][:, first : first + len(weight)]
+                normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))
             case operations.TakeOutputs(x, out):
                 values[out].copy_(values[x][step.batch.outputs])

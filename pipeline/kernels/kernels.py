@@ -13,7 +13,7 @@ from pipeline.kernels.formats import ActivationDtype, WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout
-from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
@@ -93,7 +93,7 @@ class Kernels(ABC):
 
         Args:
             batch: the tokens.
-            cosines: of each position's angles, fp32 (positions, head width / 2).
+            cosines: of each position's angles, fp32 (positions, angles).
             sines: the same shape.
             pool: keys and values.
         """
@@ -107,15 +107,18 @@ class Kernels(ABC):
         self,
         residual: Tensor,
         delta: Tensor | None,
-        weight: Tensor,
+        weight: Tensor | None,
         epsilon: float,
         out: Activations,
     ) -> None:
-        """Add `delta` to `residual`; its RMS norm (Zhang and Sennrich 2019) is the result."""
+        """Add `delta` to `residual`; its RMS norm (Zhang and Sennrich 2019) is the result.
+
+        Without a weight the sum is.
+        """
 
     @abstractmethod
-    def gate(self, gate_up: Tensor, out: Activations) -> None:
-        """SwiGLU (Shazeer 2020): silu of the first columns times as many that follow."""
+    def gate(self, gate_up: Tensor, out: Activations, activation: Activation = "silu") -> None:
+        """SwiGLU, GEGLU (Shazeer 2020): the first columns activated, times as many that follow."""
 
     @abstractmethod
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
@@ -134,9 +137,18 @@ class Kernels(ABC):
 
     @abstractmethod
     def rotate_and_store(
-        self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
+        self,
+        qkv: Tensor,
+        step: ForwardPass,
+        layer: int,
+        heads: Heads,
+        norms: HeadNorms | None,
+        turn: Turn | None = None,
     ) -> None:
-        """Turn queries and keys by their positions, in place; put keys and values into the pool."""
+        """Turn queries and keys by their positions, in place; put keys and values into the pool.
+
+        None turns whole heads, by the first of a position's angles.
+        """
 
     @abstractmethod
     def attend(
@@ -147,5 +159,18 @@ class Kernels(ABC):
         heads: Heads,
         window: int | None,
         out: Activations,
+        scale: float | None = None,
+        limit: float | None = None,
     ) -> None:
-        """Softmax attention of each token over its sequence so far, itself included."""
+        """Softmax attention of each token over its sequence so far, itself included.
+
+        Args:
+            qkv: has the queries.
+            step: says whose they are.
+            layer: of the pool.
+            heads: of the layer.
+            window: positions that a token sees; None for all.
+            out: of all heads.
+            scale: of the products of queries and keys; None for 1 / √width.
+            limit: l in l · tanh(score / l), of what goes into the softmax; None for none.
+        """

@@ -20,12 +20,14 @@ from pipeline.kernels.memory import held, huge_bytes
 from pipeline.kernels.native_operands import (
     NativeActivations,
     NativeForwardPass,
+    native_activation,
     native_heads,
     native_norms,
+    native_turn,
 )
 from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.native_program import NativeProgram
-from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
@@ -121,18 +123,19 @@ class NativeKernels(Kernels):
         self,
         residual: Tensor,
         delta: Tensor | None,
-        weight: Tensor,
+        weight: Tensor | None,
         epsilon: float,
         out: Activations,
     ) -> None:
         """Token by token; the norm is packed where it is made."""
         added = (None, 0, 0) if delta is None else _rows(delta)
-        stream, by = _numbers(residual), _numbers(weight)
+        stream, by = _numbers(residual), (None, 0) if weight is None else _numbers(weight)
         self._library.kernel_norm(self._pool, *stream, *added, *by, epsilon, _seen(out))
 
-    def gate(self, gate_up: Tensor, out: Activations) -> None:
+    def gate(self, gate_up: Tensor, out: Activations, activation: Activation = "silu") -> None:
         """Some columns of a token at a time."""
-        self._library.kernel_gate(self._pool, *_rows(gate_up), _seen(out))
+        number = native_activation(activation)
+        self._library.kernel_gate(self._pool, *_rows(gate_up), number, _seen(out))
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """A panel of the matrix at a time, read once for all tokens."""
@@ -153,12 +156,19 @@ class NativeKernels(Kernels):
             )
 
     def rotate_and_store(
-        self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
+        self,
+        qkv: Tensor,
+        step: ForwardPass,
+        layer: int,
+        heads: Heads,
+        norms: HeadNorms | None,
+        turn: Turn | None = None,
     ) -> None:
         """Token by token."""
         self._library.kernel_rotate_and_store(
             *(self._pool, *_rows(qkv), _seen(step), layer),
             *(byref(native_heads(heads)), byref(native_norms(norms))),
+            byref(native_turn(turn or Turn.whole(heads))),
         )
 
     def attend(
@@ -169,11 +179,13 @@ class NativeKernels(Kernels):
         heads: Heads,
         window: int | None,
         out: Activations,
+        scale: float | None = None,
+        limit: float | None = None,
     ) -> None:
         """By tiles of neighbouring tokens; query heads that share a key head read it together."""
         self._library.kernel_attend(
             *(self._pool, *_rows(qkv), _seen(step), layer),
-            *(byref(native_heads(heads)), window or 0, _seen(out)),
+            *(byref(native_heads(heads)), window or 0, scale or 0.0, limit or 0.0, _seen(out)),
         )
 
 

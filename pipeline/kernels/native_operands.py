@@ -13,13 +13,13 @@ from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.memory import address
-from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
-_INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS = (
+_INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS, _TURN = (
     ABI.structures[name]
-    for name in ("Input", "Forward", "LoraSegment", "HeadShape", "HeadNormWeights")
+    for name in ("Input", "Forward", "LoraSegment", "HeadShape", "HeadNormWeights", "Turn")
 )
 
 
@@ -81,6 +81,11 @@ def _segment(segment: Segment, adapter: PackedAdapter) -> ctypes.Structure:
     return _SEGMENT(data, sites, adapter.format.number, segment.start, segment.stop, size, count)
 
 
+def native_activation(activation: Activation) -> int:
+    """Its number."""
+    return ABI.constants[f"ACTIVATION_{activation.upper()}"]
+
+
 def native_heads(heads: Heads) -> ctypes.Structure:
     """How attention divides its vectors."""
     return _HEADS(heads.queries, heads.keys, heads.width)
@@ -92,3 +97,8 @@ def native_norms(norms: HeadNorms | None) -> ctypes.Structure:
         return _HEAD_NORMS()
     query, key = norms.query.data_ptr(), norms.key.data_ptr()
     return _HEAD_NORMS(query, key, norms.epsilon, norms.query.numel())
+
+
+def native_turn(turn: Turn) -> ctypes.Structure:
+    """Which angles turn a head."""
+    return _TURN(turn.first, turn.pairs)

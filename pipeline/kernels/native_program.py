@@ -1,7 +1,7 @@
 """A program as C sees it: a table of operations, and buffers that every step uses again."""
 
 import ctypes
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -13,9 +13,15 @@ from pipeline.kernels.bindings import bound
 from pipeline.kernels.executable import Executable
 from pipeline.kernels.formats import FORMATS
 from pipeline.kernels.memory import held, lazy_bytes
-from pipeline.kernels.native_operands import NativeForwardPass, native_heads, native_norms
+from pipeline.kernels.native_operands import (
+    NativeForwardPass,
+    native_activation,
+    native_heads,
+    native_norms,
+    native_turn,
+)
 from pipeline.kernels.native_pool import NativePool
-from pipeline.kernels.operands import ForwardPass
+from pipeline.kernels.operands import ForwardPass, Turn
 from pipeline.kernels.program import Buffer, Operation, Program
 
 _INPUT, _BUFFER, _OPERATION, _PROGRAM = (
@@ -33,6 +39,7 @@ _KINDS: dict[type, int] = {
         "GATE": operations.Gate,
         "SCALE": operations.Scale,
         "CAP": operations.Cap,
+        "NORM_COLUMNS": operations.NormColumns,
         "TAKE_OUTPUTS": operations.TakeOutputs,
     }.items()
 }
@@ -107,6 +114,8 @@ class NativeProgram(Executable):
             if its != wanted:
                 raise ValueError(f"{operation.x!r} isn't packed for {its.name} weights")
         native = _OPERATION(kind=_KINDS[type(operation)], added=-1)
+        if isinstance(operation, operations.RotateAndStore) and operation.turn is None:
+            operation = replace(operation, turn=Turn.whole(operation.heads))
         for each in fields(operation):
             for field, value in self._as_c(each.name, getattr(operation, each.name)).items():
                 setattr(native, field, value)
@@ -121,12 +130,18 @@ class NativeProgram(Executable):
                 return {name: -1 if value is None else self._numbers[value]}
             case "layer" | "site":
                 return {"place": value}
-            case "epsilon" | "factor" | "limit":
-                return {"number": value}
+            case "epsilon" | "factor" | "scale":
+                return {"number": value or 0.0}
+            case "activation":
+                return {name: native_activation(value)}
             case "heads":
                 return {name: native_heads(value)}
             case "norms":
                 return {name: native_norms(value)}
+            case "turn":
+                return {name: native_turn(value)}
+            case "weight" if value is None:
+                return {}
             case "weight":
                 held(value, torch.float32, (value.numel(),))
                 return {"weights": value.data_ptr(), "size": value.numel()}

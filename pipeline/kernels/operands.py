@@ -1,6 +1,7 @@
 """What the kernels are handed beside plain tensors, whoever computes."""
 
 from dataclasses import dataclass
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -9,6 +10,9 @@ from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.memory import held
 from pipeline.kernels.token_batch import TokenBatch
+
+Activation = Literal["silu", "gelu_tanh"]
+"""What a gate applies; `gelu_tanh` has tanh in place of the error function."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,27 @@ class Heads:
     queries: int
     keys: int
     width: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Which of a position's angles turn a head.
+
+    Number i and number i + pairs of it are the two parts of a complex number; what follows both
+    halves stays as it is (a partial rotary embedding), and all of it where there are no pairs.
+
+    Attributes:
+        first: column of the angle of the first pair.
+        pairs: how many are turned.
+    """
+
+    first: int
+    pairs: int
+
+    @classmethod
+    def whole(cls, heads: Heads) -> Self:
+        """Whole heads, by the first angles."""
+        return cls(0, heads.width // 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +96,7 @@ class ForwardPass:
 
     Attributes:
         batch: the tokens.
-        cosines: of each position's angles, fp32 (positions, head width / 2).
+        cosines: of each position's angles, fp32 (positions, angles).
         sines: the same shape.
         pool: keys and values.
     """

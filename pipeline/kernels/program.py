@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.operands import HeadNorms, Heads
+from pipeline.kernels.operands import Activation, HeadNorms, Heads, Turn
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Buffer:
 
 @dataclass(frozen=True, eq=False)
 class Norm:
-    """Adds `added`, if any, to `x`; `out` becomes its RMS norm."""
+    """Adds `added`, if any, to `x`; `out` becomes its RMS norm, or without a weight `x` itself."""
 
     x: str
     added: str | None
-    weight: Tensor
+    weight: Tensor | None
     epsilon: float
     out: str
 
@@ -63,19 +63,24 @@ class AddLora:
 
 @dataclass(frozen=True, eq=False)
 class RotateAndStore:
-    """Turns the queries and keys of `x` by their positions; puts keys and values into the pool."""
+    """Turns the queries and keys of `x` by their positions; puts keys and values into the pool.
+
+    Without a `turn` whole heads are turned, by the first of a position's angles.
+    """
 
     x: str
     layer: int
     heads: Heads
     norms: HeadNorms | None
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Attend:
     """`out` becomes each token's attention over its sequence, or over a window of it.
 
-    `x` has its queries.
+    `x` has its queries. Scores are their products with keys times `scale`, which is 1 / √width
+    if it is None, and then limit · tanh(score / limit), if there is a limit.
     """
 
     x: str
@@ -83,14 +88,17 @@ class Attend:
     heads: Heads
     window: int | None
     out: str
+    scale: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """`out` becomes silu of the first columns of `x` times as many that follow."""
+    """`out` becomes an activation of the first columns of `x` times as many that follow."""
 
     x: str
     out: str
+    activation: Activation = "silu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +120,16 @@ class Cap:
 
 
 @dataclass(frozen=True, eq=False)
+class NormColumns:
+    """The columns of `out` from `first` on, as many as `weight` has, become their RMS norm."""
+
+    out: str
+    first: int
+    weight: Tensor
+    epsilon: float
+
+
+@dataclass(frozen=True, eq=False)
 class TakeOutputs:
     """`out` becomes the rows of `x` that are outputs of the step."""
 
@@ -119,7 +137,18 @@ class TakeOutputs:
     out: str
 
 
-Operation = Norm | Linear | AddLora | RotateAndStore | Attend | Gate | Scale | Cap | TakeOutputs
+Operation = (
+    Norm
+    | Linear
+    | AddLora
+    | RotateAndStore
+    | Attend
+    | Gate
+    | Scale
+    | Cap
+    | NormColumns
+    | TakeOutputs
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
 """Each kernel in plain PyTorch: what the native ones must compute, and their stand-in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,11 +18,16 @@ from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.lora_source import tensors
-from pipeline.kernels.operands import Activations, ForwardPass, HeadNorms, Heads
+from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import PackedAdapter, pack_tensors
 from pipeline.kernels.program import Program
 from pipeline.kernels.quantise import quantised_activations, quantised_vectors
 from pipeline.kernels.token_batch import TokenBatch
+
+_ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "silu": torch.nn.functional.silu,
+    "gelu_tanh": partial(torch.nn.functional.gelu, approximate="tanh"),
+}
 
 
 class ReferenceKernels(Kernels):
@@ -94,20 +100,21 @@ class ReferenceKernels(Kernels):
         self,
         residual: Tensor,
         delta: Tensor | None,
-        weight: Tensor,
+        weight: Tensor | None,
         epsilon: float,
         out: Activations,
     ) -> None:
         """X / √(mean(x²) + ε) · weight."""
         if delta is not None:
             residual += delta[:, : residual.shape[1]]
-        out.values.copy_(_rms_norm(residual, weight, epsilon))
+        normed = residual if weight is None else _rms_norm(residual, weight, epsilon)
+        out.values.copy_(normed)
 
-    def gate(self, gate_up: Tensor, out: Activations) -> None:
-        """silu(gate) · up."""
+    def gate(self, gate_up: Tensor, out: Activations, activation: Activation = "silu") -> None:
+        """activation(gate) · up."""
         width = out.values.shape[1]
         gate, up = gate_up[:, :width], gate_up[:, width : 2 * width]
-        out.values.copy_(torch.nn.functional.silu(gate) * up)
+        out.values.copy_(_ACTIVATIONS[activation](gate) * up)
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """With the weights and the activations that their integers stand for."""
@@ -131,16 +138,26 @@ class ReferenceKernels(Kernels):
                 out[rows, columns] += x.values[rows] @ part.a.T @ part.b.T
 
     def rotate_and_store(
-        self, qkv: Tensor, step: ForwardPass, layer: int, heads: Heads, norms: HeadNorms | None
+        self,
+        qkv: Tensor,
+        step: ForwardPass,
+        layer: int,
+        heads: Heads,
+        norms: HeadNorms | None,
+        turn: Turn | None = None,
     ) -> None:
         """Halves of a head are the two parts of a complex number."""
         queries, keys, values = _split(qkv, heads)
         if norms is not None:
             queries.copy_(_rms_norm(queries, norms.query, norms.epsilon))
             keys.copy_(_rms_norm(keys, norms.key, norms.epsilon))
-        cosines, sines = (each[step.batch.positions, None] for each in (step.cosines, step.sines))
+        turn = turn or Turn.whole(heads)
+        angles = slice(turn.first, turn.first + turn.pairs)
+        tables = (step.cosines, step.sines)
+        cosines, sines = (each[step.batch.positions, None, angles] for each in tables)
         for vectors in (queries, keys):
-            vectors.copy_(_rotated(vectors, cosines, sines))
+            turned = vectors[..., : 2 * turn.pairs]
+            turned.copy_(_rotated(turned, cosines, sines))
         block, offset = _places(step)
         pool = step.pool
         if pool.format.scale_bits:
@@ -159,6 +176,8 @@ class ReferenceKernels(Kernels):
         heads: Heads,
         window: int | None,
         out: Activations,
+        scale: float | None = None,
+        limit: float | None = None,
     ) -> None:
         """Sequence by sequence."""
         queries, _, _ = _split(qkv, heads)
@@ -170,7 +189,9 @@ class ReferenceKernels(Kernels):
             ages = positions[:, None] - torch.arange(length)
             seen = (ages >= 0) & (ages < (window or length))
             grouped = queries[mine].reshape(len(mine), heads.keys, -1, heads.width)
-            scores = torch.einsum("tkgd,kld->kgtl", grouped, keys) * heads.width**-0.5
+            scores = torch.einsum("tkgd,kld->kgtl", grouped, keys) * (scale or heads.width**-0.5)
+            if limit:
+                scores = limit * torch.tanh(scores / limit)
             weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
             result = torch.einsum("kgtl,kld->tkgd", weights, values)
             out.values[mine] = result.flatten(1)

@@ -123,8 +123,11 @@ void between_matrices() {
     print_rows("norm", out.values, TOKENS, COLUMNS);
     Numbers gate_up = random_numbers(TOKENS * (2 * COLUMNS + 1));
     for (float& each : gate_up) each *= 20;
-    done(kernel_gate(pool, gate_up.data(), 2 * COLUMNS + 1, gate_up.size(), &out.input));
-    print_rows("gate", out.values, TOKENS, COLUMNS);
+    for (int activation : {ACTIVATION_SILU, ACTIVATION_GELU_TANH}) {
+        done(kernel_gate(
+            pool, gate_up.data(), 2 * COLUMNS + 1, gate_up.size(), activation, &out.input));
+        print_rows("gate" + std::to_string(activation), out.values, TOKENS, COLUMNS);
+    }
 }
 
 // Two sequences of 40 and 5 positions; of each the last three are new. What is kept in fewer bits is
@@ -140,6 +143,7 @@ void attention() {
     const Numbers cosines = random_numbers(sines.size());
     const Numbers query = random_numbers(heads.width), key = random_numbers(heads.width);
     const HeadNormWeights norms{query.data(), key.data(), 1e-6f, heads.width};
+    const Turn turn{2, 9};
     for (int format = 0; format < (int)std::size(NUMBER_FORMATS); ++format) {
         Forward forward{
             .positions = positions, .sequences = sequences, .block_table = table,
@@ -151,14 +155,15 @@ void attention() {
         forward.pool = pool_bytes.data();
         Numbers qkv = random_numbers(TOKENS * width);
         done(kernel_rotate_and_store(
-            pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, &norms));
+            pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, &norms, &turn));
         const std::string name =
             (NUMBER_FORMATS[format].bits < 32 ? "packed_" : "") + std::to_string(format);
         print_rows("rotated" + name, qkv, TOKENS, width);
         for (int64_t window : {0, 20}) {
             Operand out(1, TOKENS, columns, Numbers(TOKENS * columns));
             done(kernel_attend(
-                pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, window, &out.input));
+                pool, qkv.data(), width, qkv.size(), &forward, 1, &heads, window, 0.3f,
+                window / 4.0f, &out.input));
             print_rows(name + "attended" + std::to_string(window), out.values, TOKENS, columns);
         }
     }

@@ -15,7 +15,7 @@ from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import SOURCE, AdapterLayout, LoraShape
 from pipeline.kernels.native import NativeKernels
-from pipeline.kernels.operands import HeadNorms, Heads
+from pipeline.kernels.operands import HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import LoraPart
 from pipeline.kernels.token_batch import Segment, TokenBatch
 from tests.kernels.adapters import pack_adapter
@@ -152,21 +152,30 @@ def test_places_beyond_the_pool(changes):
 
 
 @pytest.mark.parametrize(
-    ("layer", "heads", "width", "angles"),
+    ("layer", "heads", "width"),
     [
-        *((2, HEADS, 64, 4), (-1, HEADS, 64, 4), (0, HEADS, 63, 4), (0, HEADS, 64, 3)),
-        *((0, Heads(8, 4, 8), 128, 4), (0, Heads(4, 3, 8), 128, 4), (0, Heads(4, 0, 8), 128, 4)),
-        *((0, Heads(4, 2, 16), 128, 8), (0, Heads(4, 2, 7), 64, 4), (0, Heads(-4, 2, 8), 64, 4)),
+        *((2, HEADS, 64), (-1, HEADS, 64), (0, HEADS, 63)),
+        *((0, Heads(8, 4, 8), 128), (0, Heads(4, 3, 8), 128), (0, Heads(4, 0, 8), 128)),
+        *((0, Heads(4, 2, 16), 128), (0, Heads(4, 2, 7), 64), (0, Heads(-4, 2, 8), 64)),
     ],
 )
-def test_heads_that_the_pool_wasnt_made_for(layer, heads, width, angles):
-    qkv, there = torch.zeros(TOKENS, width), step(angles=angles)
+def test_heads_that_the_pool_wasnt_made_for(layer, heads, width):
+    qkv, there = torch.zeros(TOKENS, width), step(angles=heads.width // 2)
     with refused:
         KERNELS.rotate_and_store(qkv, there, layer, heads, None)
     with refused:
         KERNELS.attend(
             qkv, there, layer, heads, None, activations(max(0, heads.queries * heads.width))
         )
+
+
+@pytest.mark.parametrize(
+    ("angles", "turn"),
+    [(3, None), (4, Turn(1, 4)), (4, Turn(-1, 2)), (4, Turn(0, -1)), (9, Turn(0, 5))],
+)
+def test_angles_for_other_heads(angles, turn):
+    with refused:
+        KERNELS.rotate_and_store(torch.zeros(TOKENS, 64), step(angles=angles), 0, HEADS, None, turn)
 
 
 def test_attention_into_another_output_or_with_norms_of_another_width():
@@ -233,10 +242,10 @@ def test_the_interface_itself_takes_no_null():
     for name, arguments in (
         *(("kernel_linear", (None,) * 4 + (1, 1, None, 0)), ("kernel_pack_input", (None, None))),
         *(("kernel_pack", (None, 0, None, 1, 1, None, 0)), ("forward_fault", (None,))),
-        ("kernel_gate", (None, None, 1, 1, None)),
+        ("kernel_gate", (None, None, 1, 1, 0, None)),
         ("kernel_norm", (None, None, 0, None, 0, 0, None, 0, 0.0, None)),
-        ("kernel_rotate_and_store", (None, None, 1, 1, None, 0, None, None)),
-        ("kernel_attend", (None, None, 1, 1, None, 0, None, 0, None)),
+        ("kernel_rotate_and_store", (None, None, 1, 1, None, 0, None, None, None)),
+        ("kernel_attend", (None, None, 1, 1, None, 0, None, 0, 0.0, 0.0, None)),
         ("kernel_add_lora", (None, None, None, 1, 0, None, 1, 1)),
         ("adapter_read", (0, None, 1, 1, None, 8)),
         ("kernel_step", (None, None, None, None, 0)),

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS, PANEL
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix, panels
 from pipeline.kernels.native import NativeKernels
-from pipeline.kernels.operands import HeadNorms, Heads
+from pipeline.kernels.operands import Activation, HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import LoraPart
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.kernels.token_batch import Segment, TokenBatch
@@ -23,6 +24,7 @@ NATIVE = NativeKernels(2)
 REFERENCE = ReferenceKernels()
 FP32, INT8, INT4, INT8_A8 = FORMATS.values()
 WEIGHT_FORMATS = st.sampled_from([*FORMATS.values()])
+ACTIVATIONS = get_args(Activation)
 TOKENS = st.integers(0, 14)
 SEEDS = st.integers(0, 2**31)
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
@@ -113,12 +115,12 @@ def test_norm(tokens, columns, added, seed):
 
 
 @several
-@given(TOKENS, st.integers(1, 700), WEIGHT_FORMATS, SEEDS)
-def test_gate(tokens, columns, format, seed):
+@given(TOKENS, st.integers(1, 700), WEIGHT_FORMATS, st.sampled_from(ACTIVATIONS), SEEDS)
+def test_gate(tokens, columns, format, activation, seed):
     gate_up = torch.randn(tokens, 2 * columns + 5, generator=torch.manual_seed(seed)) * 20
     results = [kernels.activations(tokens, columns, format) for kernels in (NATIVE, REFERENCE)]
     for kernels, out in zip((NATIVE, REFERENCE), results, strict=True):
-        kernels.gate(gate_up, out)
+        kernels.gate(gate_up, out, activation)
     torch.testing.assert_close(results[0].values, results[1].values, **TOLERANCE)
 
 
@@ -190,6 +192,9 @@ def test_attention_over_the_pool(data):
     chunks = [data.draw(st.integers(1, min(length, 20))) for length in lengths]
     window = data.draw(st.one_of(st.none(), st.integers(1, 40), st.integers(200, 700)))
     normed = data.draw(st.booleans())
+    pairs = data.draw(st.integers(0, heads.width // 2))
+    turn = data.draw(st.sampled_from([None, Turn(heads.width // 2 - pairs, pairs)]))
+    scale, limit = data.draw(st.sampled_from([(None, None), (0.3, None), (None, 5.0)]))
     generator = torch.manual_seed(data.draw(SEEDS))
     blocks = [-(-length // 16) for length in lengths]
     table = torch.zeros(len(lengths), max(blocks), dtype=torch.int32)
@@ -215,9 +220,9 @@ def test_attention_over_the_pool(data):
     for kernels in (NATIVE, REFERENCE):
         pool, mine = replace(before, data=before.data.clone()), qkv.clone()
         step = kernels.begin(batch, angles.cos(), angles.sin(), pool)
-        kernels.rotate_and_store(mine, step, 1, heads, norms)
+        kernels.rotate_and_store(mine, step, 1, heads, norms, turn)
         out = kernels.activations(tokens, heads.queries * heads.width, INT8)
-        kernels.attend(mine, step, 1, heads, window, out)
+        kernels.attend(mine, step, 1, heads, window, out, scale, limit)
         stored = pool.keys.float(), pool.values[..., : heads.width].float()
         results.append((mine, pool.key_scales, pool.value_scales, out.values, stored))
     # Norms that differ in their last bit may lie on either side of a rounding.

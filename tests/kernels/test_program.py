@@ -17,7 +17,7 @@ from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.native_program import NativeProgram
-from pipeline.kernels.operands import HeadNorms, Heads
+from pipeline.kernels.operands import HeadNorms, Heads, Turn
 from pipeline.kernels.packed_adapter import LoraPart
 from pipeline.kernels.program import Buffer, Program
 from pipeline.kernels.reference import ReferenceKernels
@@ -75,6 +75,39 @@ def program(precision="fp32"):
     )
 
 
+def variants(precision="fp32"):
+    """Operations of which `program` has another kind."""
+    format = FORMATS[precision]
+    return Program(
+        buffers={
+            "stream": Buffer(HIDDEN),
+            "input": Buffer(HIDDEN, format),
+            "qkv": Buffer(64),
+            "attended": Buffer(32, format),
+            "delta": Buffer(64),
+            "gated": Buffer(20, format),
+            "result": Buffer(64),
+            "last": Buffer(64, of_outputs=True),
+        },
+        operations=[
+            operations.Norm("stream", None, None, 0.0, "input"),
+            operations.Linear("input", matrix(64, HIDDEN, format, 2), "qkv"),
+            operations.NormColumns("qkv", 0, 1 + random(32), 1e-5),
+            operations.NormColumns("qkv", 32, 1 + random(16, seed=1), 1e-5),
+            operations.RotateAndStore("qkv", 0, HEADS, None, Turn(1, 3)),
+            operations.Attend("qkv", 0, HEADS, None, "attended", 0.7, 2.0),
+            operations.Linear("attended", matrix(HIDDEN, 32, format, 3), "delta"),
+            operations.Norm("stream", "delta", None, 0.0, "input"),
+            operations.Gate("input", "gated", "gelu_tanh"),
+            operations.Linear("gated", matrix(64, 20, format, 4), "result"),
+            operations.TakeOutputs("result", "last"),
+        ],
+        given="stream",
+        result="last",
+        columns=64,
+    )
+
+
 def adapter(inputs=HIDDEN):
     parts = [LoraPart(3, random(5, inputs, seed=5), random(50, 5, seed=6))]
     return pack_adapter([parts], NUMBER_FORMATS["fp16"])
@@ -100,9 +133,10 @@ def step(kernels, tokens, packed=None, **changes):
     return kernels.begin(replace(batch, **changes), angles.cos(), angles.sin(), pool)
 
 
+@pytest.mark.parametrize("made", [program, variants])
 @pytest.mark.parametrize("precision", [*FORMATS])
-def test_one_call_is_the_operations_one_by_one(precision):
-    whole = program(precision)
+def test_one_call_is_the_operations_one_by_one(precision, made):
+    whole = made(precision)
     native, stepwise = NATIVE.prepare(whole, MOST), InterpretedProgram(whole, NATIVE)
     for tokens in (MOST, 1, 0, 3, MOST + 5, 2):
         given = random(tokens, HIDDEN, seed=tokens)
@@ -110,7 +144,9 @@ def test_one_call_is_the_operations_one_by_one(precision):
         wanted = REFERENCE.prepare(whole, MOST).run(step(REFERENCE, tokens), given)
         torch.testing.assert_close(*results, atol=1e-6, rtol=1e-6)
         torch.testing.assert_close(results[0], wanted, atol=3e-3, rtol=3e-3)
-        assert results[0].shape == (-(-tokens // 2), 70) and results[0].any() == (tokens > 0)
+        assert results[0].shape == (-(-tokens // 2), whole.columns) and results[0].any() == (
+            tokens > 0
+        )
 
 
 def changed(whole, number, **fields):
@@ -162,6 +198,23 @@ def test_operations_that_dont_fit_are_refused_before_any_is_done(number, fields)
 
 
 @pytest.mark.parametrize(
+    ("number", "fields"),
+    [
+        (2, {"first": 33}),
+        (2, {"first": -1}),
+        (4, {"turn": Turn(2, 3)}),
+        (4, {"turn": Turn(0, 5)}),
+        (8, {"out": "attended"}),
+    ],
+)
+def test_variants_that_dont_fit(number, fields):
+    with refused:
+        NATIVE.prepare(changed(variants(), number, **fields), MOST).run(
+            step(NATIVE, MOST), random(MOST, HIDDEN)
+        )
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"outputs": ints([0, MOST])},
@@ -195,6 +248,7 @@ def test_random_numbers_in_place_of_an_operation_reach_no_loop():
     there, whole = step(NATIVE, MOST), NativeProgram(program(), MOST, NATIVE._threads)
     _, table = whole._kept
     names = ["kind", "x", "added", "out", "place", "rows", "columns", "window"]
+    names += ["first", "activation"]
     for _ in range(2000):
         operation = table[int(draw.integers(len(table)))]
         kept = bytes(operation)

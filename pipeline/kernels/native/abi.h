@@ -65,6 +65,14 @@ struct HeadNormWeights {
     int64_t width;
 };
 
+// Which of a position's angles turn the first pairs of a head; the rest of the head stays as it is.
+struct Turn {
+    int64_t first, pairs;
+};
+
+constexpr int ACTIVATION_SILU = 0;
+constexpr int ACTIVATION_GELU_TANH = 1;
+
 // What every layer of a forward pass shares.
 struct Forward {
     const int32_t *positions, *sequences, *block_table;
@@ -75,7 +83,7 @@ struct Forward {
     int64_t tokens, table_width, blocks;
     int64_t rows, layers;       // of the table, of the pool
     int64_t turned, wanted;     // positions that have angles, outputs
-    int64_t angles, pool_size;  // numbers of the angles, bytes of the pool
+    int64_t angles, pool_size;  // numbers of all positions' angles, bytes of the pool
 };
 
 // An adapter's matrices at one site: offsets into its data. The layout is told in lora_layout.py.
@@ -111,9 +119,13 @@ struct Operation {
     int64_t size;           // their bytes, or numbers
     const float* bias;      // of whole panels, or null
     int64_t window;         // positions that attention sees, 0 for all
-    float number;           // epsilon, or factor, or cap
+    int64_t first;          // column of those that are normalised
+    float number;           // epsilon, or factor; of attention's scores 0 for 1 / √width
+    float limit;            // of a cap, 0 for none
+    int activation;         // of a gate
     HeadShape heads;
     HeadNormWeights norms;
+    Turn turn;
 };
 constexpr int OP_NORM = 0;
 constexpr int OP_LINEAR = 1;
@@ -124,6 +136,7 @@ constexpr int OP_GATE = 5;
 constexpr int OP_SCALE = 6;
 constexpr int OP_CAP = 7;
 constexpr int OP_TAKE_OUTPUTS = 8;
+constexpr int OP_NORM_COLUMNS = 9;
 
 // What a step computes, recorded once a model.
 struct Program {
@@ -163,14 +176,16 @@ Fault kernel_norm(
     int64_t delta_size, const float* weight, int64_t weight_size, float epsilon,
     const Input* out);
 Fault kernel_gate(
-    ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, const Input* out);
+    ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, int activation,
+    const Input* out);
 Fault kernel_pack_input(ThreadPool* pool, const Input* input);
 Fault kernel_rotate_and_store(
     ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward,
-    int64_t layer, const HeadShape* heads, const HeadNormWeights* norms);
+    int64_t layer, const HeadShape* heads, const HeadNormWeights* norms, const Turn* turn);
 Fault kernel_attend(
     ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Forward* forward,
-    int64_t layer, const HeadShape* heads, int64_t window, const Input* out);
+    int64_t layer, const HeadShape* heads, int64_t window, float scale, float limit,
+    const Input* out);
 Fault kernel_add_lora(
     ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width, int64_t size);

@@ -13,10 +13,13 @@ constexpr int64_t TILE_ROWS = 64;
 template <NumberFormat F>
 class Attention {
 public:
-    // `qkv` has rows of `stride` numbers.
+    // `qkv` has rows of `stride` numbers; scores are multiplied by `scale` (0 for 1 / √width), and kept
+    // below `limit`, if it isn't 0.
     Attention(
-        const float* qkv, int64_t stride, const KvLayer<F>& pool, int64_t window, const Input& out)
+        const float* qkv, int64_t stride, const KvLayer<F>& pool, int64_t window, float scale,
+        float limit, const Input& out)
         : qkv_(qkv), stride_(stride), pool_(pool), heads_(pool.heads), out_(out),
+          scale_(scale ? scale : 1 / std::sqrt((float)heads_.width)), limit_(limit),
           group_(heads_.queries / heads_.keys), width_(padded_width(heads_)),
           works_(pool.forward, heads_, TILE_ROWS, window),
           partials_(works_.partials() * Partial::size(group_, width_)) {}
@@ -44,7 +47,8 @@ public:
         const Partial next = Partial::at(results + size, rows, width_);
         for (int64_t span = first; span < std::min(first + work.run, work.tile.spans()); ++span) {
             const SpanAttention<F> attention(
-                pool_, work.tile, key_head, group_, (work.tile.first_span() + span) * SPAN, scratch.data(), scores);
+                pool_, work.tile, key_head, group_, (work.tile.first_span() + span) * SPAN, scratch.data(), scores,
+                limit_);
             if (work.is_cut()) {
                 attention.run(partial(work, key_head, span));
             } else {
@@ -75,10 +79,9 @@ private:
     }
 
     void scale_queries(const Tile& tile, int64_t key_head, float* to) const {
-        const float scale = 1 / std::sqrt((float)heads_.width);
         for (int64_t token = 0; token < tile.tokens; ++token) {
             const float* from = qkv_ + (tile.token + token) * stride_ + key_head * group_ * heads_.width;
-            for (int64_t i = 0; i < group_ * heads_.width; ++i) *to++ = from[i] * scale;
+            for (int64_t i = 0; i < group_ * heads_.width; ++i) *to++ = from[i] * scale_;
         }
     }
 
@@ -96,6 +99,7 @@ private:
     const KvLayer<F> pool_;
     const HeadShape& heads_;
     const Input& out_;
+    const float scale_, limit_;
     const int64_t group_, width_;  // query heads of a key head, and their width in the pool
     const WorkList works_;
     std::vector<float> partials_;
@@ -105,9 +109,10 @@ private:
 
 void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
-    const HeadShape& heads, int64_t window, const Input& out) {
+    const HeadShape& heads, int64_t window, float scale, float limit, const Input& out) {
     with_number_format(forward.kv_format, [&]<NumberFormat F>() {
-        Attention<F> attention(qkv, width, KvLayer<F>{forward, layer, heads}, window, out);
+        Attention<F> attention(
+            qkv, width, KvLayer<F>{forward, layer, heads}, window, scale, limit, out);
         pool.run(
             attention.items(), [&](uint32_t item) { attention.compute(item); },
             attention.item_nanoseconds());

@@ -20,9 +20,9 @@ public:
     // `scores` (rows, STRIDE).
     SpanAttention(
         const KvLayer<F>& pool, const Tile& tile, int64_t key_head, int64_t group, int64_t first,
-        const float* queries, float* scores)
+        const float* queries, float* scores, float limit)
         : tile_(tile), span_(tile.seen().clipped({first, first + SPAN})), group_(group),
-          width_(pool.heads.width), queries_(queries), scores_(scores) {
+          width_(pool.heads.width), queries_(queries), scores_(scores), limit_(limit) {
         const int64_t end = tile.seen().end;
         for (int64_t at = start(); at < std::min(end, start() + 2 * SPAN); at += KV_BLOCK)
             heads_[known_++] = pool.head(tile.token, at, key_head);
@@ -77,6 +77,9 @@ private:
         if (mine.empty()) return;
         float* from = scores_ + row * STRIDE;
         const int64_t length = count_ * KV_BLOCK;
+        if (limit_)
+            for (int64_t i = 0; i < length; i += LANES)
+                store(from + i, capped(load<Floats>(from + i), limit_));
         constexpr float HIDDEN = -std::numeric_limits<float>::infinity();
         std::fill(from, from + (mine.first - start()), HIDDEN);
         std::fill(from + (mine.end - start()), from + length, HIDDEN);
@@ -148,6 +151,7 @@ private:
     const int64_t group_, width_;
     const float* queries_;
     float* scores_;
+    const float limit_;
     KvHead<F> heads_[2 * SPAN / KV_BLOCK];  // of this span and the next
     int64_t count_, known_ = 0;
 };

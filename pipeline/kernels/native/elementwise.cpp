@@ -21,15 +21,21 @@ float sum_of_squares(const float* x, int64_t columns) {
     return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;
 }
 
-float silu(float x) { return x / (1 + exponential(broadcast(-x))[0]); }
+// x / (1 + e⁻ᶻ), where z is x itself, or 2 √(2/π) (x + 0.044715 x³): GELU with tanh in place of the
+// error function (Hendrycks and Gimpel 2016).
+template <int ACTIVATION>
+Floats activated(Floats x) {
+    Floats z = x;
+    if constexpr (ACTIVATION == ACTIVATION_GELU_TANH) z = x * (x * x * 0.0713548163f + 1.59576912f);
+    return x / (exponential(-z) + 1.0f);
+}
 
+template <int ACTIVATION>
 void gate_columns(const float* gate, const float* up, float* out, int64_t columns) {
     int64_t i = 0;
-    for (; i + LANES <= columns; i += LANES) {
-        const Floats g = load<Floats>(gate + i);
-        store(out + i, g / (exponential(-g) + 1.0f) * load<Floats>(up + i));
-    }
-    for (; i < columns; ++i) out[i] = silu(gate[i]) * up[i];
+    for (; i + LANES <= columns; i += LANES)
+        store(out + i, activated<ACTIVATION>(load<Floats>(gate + i)) * load<Floats>(up + i));
+    for (; i < columns; ++i) out[i] = activated<ACTIVATION>(broadcast(gate[i]))[0] * up[i];
 }
 
 }  // namespace
@@ -49,18 +55,24 @@ void norm(
     pool.run(out.tokens, [&](uint32_t token) {
         float* x = residual + token * out.columns;
         if (delta) add_to(x, delta + token * delta_width, out.columns);
-        rms_norm(x, weight, epsilon, out.columns, row_of(out, token));
+        if (weight)
+            rms_norm(x, weight, epsilon, out.columns, row_of(out, token));
+        else
+            std::copy_n(x, out.columns, row_of(out, token));
         pack_input(out, token);
     }, out.columns * 0.5);
 }
 
-void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& out) {
+void gate(
+    ThreadPool& pool, const float* gate_up, int64_t width, int activation, const Input& out) {
+    const auto columns_of = activation == ACTIVATION_SILU ? gate_columns<ACTIVATION_SILU>
+                                                          : gate_columns<ACTIVATION_GELU_TANH>;
     const int64_t chunks = pieces_of(out.columns, GATE_CHUNK);
     pool.run(out.tokens * chunks, [&](uint32_t item) {
         const int64_t token = item / chunks, first = item % chunks * GATE_CHUNK;
         const int64_t last = std::min<int64_t>(first + GATE_CHUNK, out.columns);
         const float* row = gate_up + token * width;
-        gate_columns(row + first, row + out.columns + first, row_of(out, token) + first, last - first);
+        columns_of(row + first, row + out.columns + first, row_of(out, token) + first, last - first);
         pack_input(out, token, first, last);
     }, GATE_CHUNK);
 }
@@ -71,12 +83,8 @@ void scale(float* x, float factor, int64_t columns) {
     for (; i < columns; ++i) x[i] *= factor;
 }
 
-// limit · tanh(x / limit): 1 − 2 / (e²ˣ + 1) is within 10⁻⁷ of tanh.
 void cap(float* x, float limit, int64_t columns) {
-    auto capped = [=](Floats v) {
-        return limit - 2 * limit / (exponential(v * (2 / limit)) + 1.0f);
-    };
     int64_t i = 0;
-    for (; i + LANES <= columns; i += LANES) store(x + i, capped(load<Floats>(x + i)));
-    for (; i < columns; ++i) x[i] = capped(broadcast(x[i]))[0];
+    for (; i + LANES <= columns; i += LANES) store(x + i, capped(load<Floats>(x + i), limit));
+    for (; i < columns; ++i) x[i] = capped(broadcast(x[i]), limit)[0];
 }

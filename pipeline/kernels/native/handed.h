@@ -81,7 +81,6 @@ inline Fault attention_fault(
     if (!is_count(width) || width < (heads->queries + 2 * heads->keys) * heads->width ||
         !holds(qkv, size, forward->tokens * width))
         return "queries, keys and values of another size than their heads'";
-    if (forward->angles != forward->turned * (heads->width / 2)) return "angles for other heads";
     if (!is_known(NUMBER_FORMATS, forward->kv_format)) return "keys and values of a precision that isn't known";
     if (forward->tokens && !forward->pool) return "no pool of keys and values";
     if (forward->pool_size != forward->blocks * kv_block_bytes(*forward, *heads))

@@ -110,8 +110,9 @@ Fault kernel_norm(
 }
 
 Fault kernel_gate(
-    ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, const Input* out) {
-    return perform(pool, Gate{gate_up, width, size, out});
+    ThreadPool* pool, const float* gate_up, int64_t width, int64_t size, int activation,
+    const Input* out) {
+    return perform(pool, Gate{gate_up, width, size, activation, out});
 }
 
 Fault kernel_pack_input(ThreadPool* pool, const Input* input) {
@@ -120,14 +121,16 @@ Fault kernel_pack_input(ThreadPool* pool, const Input* input) {
 
 Fault kernel_rotate_and_store(
     ThreadPool* pool, float* qkv, int64_t width, int64_t size, const Forward* forward, int64_t layer,
-    const HeadShape* heads, const HeadNormWeights* norms) {
-    return perform(pool, RotateAndStore{qkv, width, size, forward, layer, heads, norms});
+    const HeadShape* heads, const HeadNormWeights* norms, const Turn* turn) {
+    return perform(pool, RotateAndStore{qkv, width, size, forward, layer, heads, norms, turn});
 }
 
 Fault kernel_attend(
     ThreadPool* pool, const float* qkv, int64_t width, int64_t size, const Forward* forward,
-    int64_t layer, const HeadShape* heads, int64_t window, const Input* out) {
-    return perform(pool, Attend{qkv, width, size, forward, layer, heads, window, out});
+    int64_t layer, const HeadShape* heads, int64_t window, float scale, float limit,
+    const Input* out) {
+    return perform(
+        pool, Attend{qkv, width, size, forward, layer, heads, window, scale, limit, out});
 }
 
 Fault kernel_add_lora(

@@ -17,20 +17,22 @@ void look_up(
     int64_t count, float* out);
 
 void rms_norm(const float* x, const float* weight, float epsilon, int64_t columns, float* out);
+// Without a weight the sum itself is what comes out.
 void norm(
     ThreadPool& pool, float* residual, const float* delta, int64_t delta_width,
     const float* weight, float epsilon, const Input& out);
-void gate(ThreadPool& pool, const float* gate_up, int64_t width, const Input& out);
+void gate(
+    ThreadPool& pool, const float* gate_up, int64_t width, int activation, const Input& out);
 
 void scale(float* x, float factor, int64_t columns);
 void cap(float* x, float limit, int64_t columns);
 
 void rotate_and_store(
     ThreadPool& pool, float* qkv, int64_t width, const Forward& forward, int64_t layer,
-    const HeadShape& heads, const HeadNormWeights& norms);
+    const HeadShape& heads, const HeadNormWeights& norms, const Turn& turn);
 void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
-    const HeadShape& heads, int64_t window, const Input& out);
+    const HeadShape& heads, int64_t window, float scale, float limit, const Input& out);
 
 void add_lora(
     ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,

@@ -38,7 +38,7 @@ struct Norm {
         if (delta && (delta_width < out->columns || !is_count(delta_width) ||
                       !holds(delta, delta_size, out->tokens * delta_width)))
             return "what is added to the residual is of another size";
-        if (weight_size != out->columns || !holds(weight, weight_size, out->columns))
+        if (weight && weight_size != out->columns)
             return "a norm of another width";
         return nullptr;
     }
@@ -50,16 +50,19 @@ struct Norm {
 struct Gate {
     const float* gate_up;
     int64_t width, size;
+    int activation;
     const Input* out;
 
     Fault fault() const {
         if (Fault fault = fault_of(out)) return fault;
+        if (activation != ACTIVATION_SILU && activation != ACTIVATION_GELU_TANH)
+            return "a gate of no known activation";
         if (!is_count(width) || width < 2 * out->columns || !holds(gate_up, size, out->tokens * width))
             return "gate and up of another width";
         if (out->tokens * (out->columns / GATE_CHUNK + 1) >= MAX_CHUNKS) return "too many tokens to gate";
         return nullptr;
     }
-    void run(ThreadPool& pool) const { gate(pool, gate_up, width, *out); }
+    void run(ThreadPool& pool) const { gate(pool, gate_up, width, activation, *out); }
 };
 
 struct PackInput {
@@ -80,15 +83,21 @@ struct RotateAndStore {
     int64_t layer;
     const HeadShape* heads;
     const HeadNormWeights* norms;
+    const Turn* turn;
 
     Fault fault() const {
         if (Fault fault = attention_fault(forward, layer, heads, qkv, width, size)) return fault;
         if (!norms || ((norms->query || norms->key) && norms->width != heads->width))
             return "norms for heads of another width";
+        if (!turn || !is_count(turn->first) || !is_count(turn->pairs) || 2 * turn->pairs > heads->width)
+            return "angles for other heads";
+        if (forward->tokens && (forward->angles % forward->turned ||
+                                turn->first + turn->pairs > forward->angles / forward->turned))
+            return "angles for other heads";
         return nullptr;
     }
     void run(ThreadPool& pool) const {
-        rotate_and_store(pool, qkv, width, *forward, layer, *heads, *norms);
+        rotate_and_store(pool, qkv, width, *forward, layer, *heads, *norms, *turn);
     }
 };
 
@@ -99,6 +108,7 @@ struct Attend {
     int64_t layer;
     const HeadShape* heads;
     int64_t window;
+    float scale, limit;  // 0 for 1 / √width, and for no limit
     const Input* out;
 
     Fault fault() const {
@@ -109,7 +119,7 @@ struct Attend {
         return window < 0 ? "a window that sees nothing" : nullptr;
     }
     void run(ThreadPool& pool) const {
-        attend(pool, qkv, width, *forward, layer, *heads, window, *out);
+        attend(pool, qkv, width, *forward, layer, *heads, window, scale, limit, *out);
     }
 };
 
@@ -168,6 +178,26 @@ struct Cap {
     Fault fault() const { return rows.fault(); }
     void run(ThreadPool& pool) const {
         rows.each(pool, [&](float* row, uint32_t) { cap(row, limit, rows.columns); });
+    }
+};
+
+// The RMS norm of some columns of every row, in place.
+struct NormColumns {
+    Rows rows;  // whose columns end with the last of them
+    int64_t first;
+    const float* weight;
+    int64_t weight_size;
+    float epsilon;
+
+    Fault fault() const {
+        if (Fault fault = rows.fault()) return fault;
+        const bool fits = first >= 0 && weight && is_count(weight_size, rows.columns - first);
+        return fits && first + weight_size == rows.columns ? nullptr : "a norm of another width";
+    }
+    void run(ThreadPool& pool) const {
+        rows.each(pool, [&](float* row, uint32_t) {
+            rms_norm(row + first, weight, epsilon, weight_size, row + first);
+        });
     }
 };
 

@@ -69,16 +69,22 @@ struct Step {
         case OP_ROTATE_AND_STORE:
             if (x.tokens != forward.tokens) break;
             return use(RotateAndStore{
-                x.values, x.columns, x.count, &forward, its.place, &its.heads, &its.norms});
+                x.values, x.columns, x.count, &forward, its.place, &its.heads, &its.norms,
+                &its.turn});
         case OP_ATTEND:
             if (x.tokens != forward.tokens) break;
             return use(Attend{
-                x.values, x.columns, x.count, &forward, its.place, &its.heads, its.window, &out});
+                x.values, x.columns, x.count, &forward, its.place, &its.heads, its.window,
+                its.number, its.limit, &out});
         case OP_GATE:
             if (x.tokens != out.tokens) break;
-            return use(Gate{x.values, x.columns, x.count, &out});
+            return use(Gate{x.values, x.columns, x.count, its.activation, &out});
         case OP_SCALE: return use(Scale{rows_of(out, its.columns), its.number});
-        case OP_CAP: return use(Cap{rows_of(out, its.columns), its.number});
+        case OP_CAP: return use(Cap{rows_of(out, its.columns), its.limit});
+        case OP_NORM_COLUMNS:
+            if (!is_count(its.first) || !is_count(its.size)) return "a norm of no columns";
+            return use(NormColumns{
+                rows_of(out, its.first + its.size), its.first, (const float*)its.weights, its.size, its.number});
         case OP_TAKE_OUTPUTS:
             return use(TakeOutputs{x.values, x.columns, x.count, &forward, rows_of(out, its.columns)});
         default: return "an operation that isn't known";

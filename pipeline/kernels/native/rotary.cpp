@@ -8,8 +8,7 @@
 
 namespace {
 
-void rotate(float* head, int64_t width, const float* cosines, const float* sines) {
-    const int64_t half = width / 2;
+void rotate(float* head, int64_t half, const float* cosines, const float* sines) {
     int64_t i = 0;
     for (; i + LANES <= half; i += LANES) {
         const Floats a = load<Floats>(head + i), b = load<Floats>(head + half + i);
@@ -58,16 +57,17 @@ void store_token(
 
 void rotate_and_store(
     ThreadPool& pool, float* qkv, int64_t width, const Forward& forward, int64_t layer,
-    const HeadShape& heads, const HeadNormWeights& norms) {
+    const HeadShape& heads, const HeadNormWeights& norms, const Turn& turn) {
+    const int64_t angles = forward.tokens ? forward.angles / forward.turned : 0;
     pool.run(forward.tokens, [&](uint32_t token) {
         float* head = qkv + token * width;
         const int64_t position = forward.positions[token];
-        const float* cosines = forward.cosines + position * (heads.width / 2);
-        const float* sines = forward.sines + position * (heads.width / 2);
+        const float* cosines = forward.cosines + position * angles + turn.first;
+        const float* sines = forward.sines + position * angles + turn.first;
         for (int64_t h = 0; h < heads.queries + heads.keys; ++h, head += heads.width) {
             const float* weight = h < heads.queries ? norms.query : norms.key;
             if (weight) rms_norm(head, weight, norms.epsilon, heads.width, head);
-            rotate(head, heads.width, cosines, sines);
+            rotate(head, turn.pairs, cosines, sines);
         }
         const float* keys = head - heads.keys * heads.width;
         with_number_format(forward.kv_format, [&]<NumberFormat F>() {
