@@ -17,6 +17,7 @@ from pipeline.machine.cores import affinity, cores
 from pipeline.metrics.capacity import Search
 from pipeline.metrics.definitions import DEFINITIONS
 from pipeline.metrics.metric import Metric
+from pipeline.metrics.price import Price
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.validity import Validity
 from pipeline.models.source import ModelSource
@@ -60,6 +61,7 @@ class RunConfig:
         limits: time and memory of the job.
         sampling: how tokens are chosen.
         slo: service-level objectives, for goodput.
+        price: what the machine costs, for the cost of a million tokens.
         validity: what the machine must have let the engine have.
         metrics: others than the project's own, by what chose them.
         capacity: search for the highest rate at which `slo` is kept; None for one run as it is.
@@ -81,6 +83,7 @@ class RunConfig:
     limits: Limits = field(default_factory=Limits)
     sampling: Sampling = field(default_factory=Sampling)
     slo: Slo = field(default_factory=Slo)
+    price: Price = field(default_factory=Price)
     validity: Validity = field(default_factory=Validity)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     capacity: Search | None = None

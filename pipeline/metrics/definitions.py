@@ -117,6 +117,15 @@ DEFINITIONS: Mapping[str, Definition] = {
         shown="%",
         scale=100,
     ),
+    "cost_per_million_tokens": Definition(
+        "",
+        "Price of the measured wall time, by `price.per_hour` ÷ millions of tokens of requests "
+        "finished without error",
+        "lower",
+        title="cost of a million tokens",
+        short="cost",
+        shown="per million tokens",
+    ),
     "slora_attainment": Definition(
         "", "S-LoRA's attainment: share of requests with TTFT < 6 s, failed as 0", "higher"
     ),

@@ -9,6 +9,7 @@ from pipeline.metrics.dispatch import dispatch
 from pipeline.metrics.fairness import fairness
 from pipeline.metrics.latency import latency
 from pipeline.metrics.per_adapter import deciles, per_adapter
+from pipeline.metrics.price import Price, cost
 from pipeline.metrics.resources import (
     decode_throughput,
     harness,
@@ -22,8 +23,10 @@ from pipeline.metrics.slo import Slo, service, slora
 from pipeline.metrics.throughput import counts, latency_per_iteration, throughput
 from pipeline.metrics.timeline import Timeline
 
+NO_PRICE = Price()
 
-def summarise(timeline: Timeline, slo: Slo) -> dict[str, Value]:
+
+def summarise(timeline: Timeline, slo: Slo, price: Price = NO_PRICE) -> dict[str, Value]:
     """All metrics of a run by the names of docs/metrics.md, flat.
 
     Where a number can't be had its value is the reason, in words; every number is finite.
@@ -33,12 +36,12 @@ def summarise(timeline: Timeline, slo: Slo) -> dict[str, Value]:
     """
     measured = timeline.measured()
     _refuse_empty(timeline, measured)
-    found = {**_numbers(measured, slo), **run_in(timeline)}
+    found = {**_numbers(measured, slo, price), **run_in(timeline)}
     _refuse_not_finite(found)
     return found
 
 
-def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
+def _numbers(timeline: Timeline, slo: Slo, price: Price) -> dict[str, Value]:
     requests, iterations, wall_s = timeline.requests, timeline.iterations, timeline.wall_s
     return {
         **latency_per_iteration(iterations),
@@ -47,6 +50,7 @@ def _numbers(timeline: Timeline, slo: Slo) -> dict[str, Value]:
         **prefill_throughput(timeline),
         **service(requests, slo, wall_s),
         **slora(requests),
+        **cost(requests, price, wall_s),
         **counts(requests),
         "iterations": len(iterations),
         "wall_s": wall_s,

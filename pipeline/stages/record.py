@@ -29,7 +29,7 @@ def record(
     profiled = {name: value for each in profiles.values() for name, value in each.figures.items()}
     measured = timeline.measured()
     own = {each.name: each.value(measured) for each in config.metrics.values()}
-    metrics = {**summarise(timeline, config.slo), **own, **figures, **profiled}
+    metrics = {**summarise(timeline, config.slo, config.price), **own, **figures, **profiled}
     directory.write_json("metrics.json", metrics)
     said = {name: each.to_json() for name, each in profiles.items() if each.artifacts or each.notes}
     if said:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import UsageError
 from pipeline.files.documents import reading
 from pipeline.metrics.definitions import Value
+from pipeline.metrics.price import Price
 from pipeline.metrics.served import again
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
@@ -66,7 +67,8 @@ def recompute(run: RunDirectory) -> dict[str, Value]:
         **{name: stored[name] for name in READINGS},
     )
     served = again(run.json("fidelity.json"), timeline.requests)
-    return summarise(timeline, Slo(**config["slo"])) | served
+    price = Price(**config.get("price", {}))
+    return summarise(timeline, Slo(**config["slo"]), price) | served
 
 
 def differences(again: Mapping[str, Value], stored: Mapping[str, Value]) -> list[str]:

@@ -20,6 +20,7 @@ from pipeline.metrics.definitions import (
     markdown,
 )
 from pipeline.metrics.findings import NAMES
+from pipeline.metrics.price import Price
 from pipeline.metrics.slo import Slo
 from pipeline.metrics.summary import summarise
 from pipeline.metrics.tables import COLUMNS, JOB_LINE, LATENCIES, MLFLOW, SUMMARY
@@ -205,7 +206,9 @@ def test_every_metric_is_defined_and_every_definition_used(timeline: Timeline) -
     adapters = (f"adapter {number}" for number in range(10))
     ten = [replace(timeline.requests[0], adapter=name) for name in adapters]
     early = replace(timeline.requests[0], run_in=True)
-    found = summarise(replace(timeline, requests=(early, *timeline.requests, *ten)), Slo(ttft=1.5))
+    found = summarise(
+        replace(timeline, requests=(early, *timeline.requests, *ten)), Slo(ttft=1.5), Price(1.0)
+    )
     assert not [name for name in found if definition(name) is None]
     used = {id(definition(name)) for name in found}
     assert {name for name, each in DEFINITIONS.items() if id(each) not in used} == ELSEWHERE
