@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pipeline.adapters.dialects.dialect import read_adapter
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS, LoraFile
 from pipeline.adapters.module_patterns import patterns_of
 from pipeline.adapters.pattern_trial import try_patterns
@@ -14,6 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.metrics.per_adapter import BASE
 from pipeline.models.config import ModelConfig
 from pipeline.models.files import fingerprint
+from pipeline.places import user_cache
 
 MAX_NAME_LENGTH = 160
 """Characters of a name, so that names of metrics that hold it aren't cut."""
@@ -29,21 +31,29 @@ class Adapter:
     lora: LoraFile
 
     @classmethod
-    def open(cls, name: str, folder: Path, model: ModelConfig) -> Self:
+    def open(cls, name: str, folder: Path, model: ModelConfig, cache: Path | None = None) -> Self:
         """The adapter in `folder`, checked tensor by tensor against the model's shape.
+
+        Args:
+            name: that requests call it by.
+            folder: where PEFT, or another of `pipeline.adapters.dialects`, has saved it.
+            model: the base model's configuration.
+            cache: where another dialect is kept in PEFT's; None for the user's own cache.
 
         Raises:
             UsageError: it has no name of its own, belongs to another base, one of its patterns
                 takes for ever, or a tensor is missing, unexpected or of another shape.
         """
         check_name(name, str(folder))
-        lora = LoraFile.read(folder)
+        lora, conversion = read_adapter(folder, model)
         where = str(folder / CONFIG)
         try_patterns(tuple(patterns_of(lora.config)), model.every_module(), where)
         if why := obstacle(lora.config, lora.shapes):
             raise UsageError(f"{folder}: can't be served: {why}")
         check_tensors(lora, model)
         _check_scaling(lora, model)
+        if conversion is not None:
+            lora = conversion.kept(lora, model, cache or user_cache())
         return cls(name, lora)
 
     def check_numbers(self) -> Self:
@@ -54,14 +64,20 @@ class Adapter:
         """
         if broken := self.lora.not_finite():
             raise UsageError(
-                f"{self.folder / WEIGHTS}: {broken} holds NaN or infinity; train or save it again"
+                f"{self.lora.origin or self.folder / WEIGHTS}: {broken} holds NaN or infinity; "
+                "train or save it again"
             )
         return self
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """Where it lies as PEFT saves adapters."""
         return self.lora.folder
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The same, and where it came from, if that is another."""
+        return (self.folder, *([self.lora.origin] if self.lora.origin else []))
 
     def fingerprint(self) -> str:
         """SHA-256 of its name and of everything that decides its effect."""

@@ -1,5 +1,6 @@
-"""Adapters in a folder, one subfolder each: `adapters=trained` and `adapters=folder`."""
+"""Adapters in a folder, one subfolder each, or one that is there: `adapters=trained`, `=folder`."""
 
+import os
 from pathlib import Path
 
 from pydantic import PositiveInt
@@ -15,24 +16,27 @@ from pipeline.settings import STRICT
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class FolderAdapters(AdapterSource):
-    """Settings: a folder of adapter folders.
+    """Settings: a folder of adapter folders, or of one adapter.
 
     Attributes:
         name: what the user typed.
-        path: each subfolder with an `adapter_config.json` is an adapter of that name.
+        path: with an `adapter_config.json` it is one adapter of its own name; else each subfolder
+            with one is an adapter.
         count: take only the first so many, by name; None takes all.
+        cache: where adapters that PEFT didn't save are kept in its format; None for the user's.
     """
 
     name: str
     path: Path
     count: PositiveInt | None = None
+    cache: Path | None = None
 
     def names(self) -> tuple[str, ...]:
-        """The subfolders' names, sorted."""
+        """The folder's own name, or the subfolders', sorted."""
         if not self.path.is_dir():
             what = "not a folder" if self.path.exists() else "no such folder"
             raise UsageError(f"adapters.path={self.path}: {what}")
-        found = sorted(each.parent.name for each in self.path.glob(f"*/{CONFIG}"))
+        found = sorted(self._folders())
         if not found:
             raise UsageError(f"adapters.path={self.path}: no subfolder holds an {CONFIG}")
         if self.count and self.count > len(found):
@@ -45,4 +49,11 @@ class FolderAdapters(AdapterSource):
 
     def adapters(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """The adapters of those names."""
-        return tuple(Adapter.open(name, self.path / name, model) for name in self.names())
+        folders = self._folders()
+        return tuple(Adapter.open(each, folders[each], model, self.cache) for each in self.names())
+
+    def _folders(self) -> dict[str, Path]:
+        """By name: what a trainer left in subfolders of an adapter are stages of its making."""
+        if (self.path / CONFIG).exists():
+            return {Path(os.path.abspath(self.path)).name: self.path}
+        return {each.parent.name: each.parent for each in self.path.glob(f"*/{CONFIG}")}

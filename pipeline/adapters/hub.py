@@ -1,5 +1,7 @@
 """Adapters named by hub ids: `adapters=hub` and `adapters=therapy_story`."""
 
+from pathlib import Path
+
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter, check_name
@@ -19,11 +21,13 @@ class HubAdapters(AdapterSource):
         name: what the user typed.
         ids: `owner/repository` by adapter name, most popular first.
         revision: branch, tag or commit, the same for all.
+        cache: where adapters that PEFT didn't save are kept in its format; None for the user's.
     """
 
     name: str
     ids: dict[str, str]
     revision: str = "main"
+    cache: Path | None = None
 
     def names(self) -> tuple[str, ...]:
         """The names given."""
@@ -42,6 +46,7 @@ class HubAdapters(AdapterSource):
                     self.ids[name], self.revision, (WEIGHTS, CONFIG), key=f"adapters.ids.{name}"
                 ),
                 model,
+                self.cache,
             )
             for name in self.names()
         )

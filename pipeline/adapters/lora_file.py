@@ -14,6 +14,7 @@ from pipeline.files.regular import MEBIBYTE
 from pipeline.models.files import read_object
 from pipeline.models.finite import is_finite
 from pipeline.models.safetensors_file import NUMPY, stored_tensors
+from pipeline.models.safetensors_header import StoredTensor
 from pipeline.models.weights import OpenWeights, StoredWeights
 
 WEIGHTS, CONFIG, PICKLE = "adapter_model.safetensors", "adapter_config.json", "adapter_model.bin"
@@ -34,11 +35,15 @@ class LoraFile:
         folder: where it lies.
         config: `adapter_config.json`.
         shapes: tensor shapes by name, from the header of the weights.
+        origin: where it lay before it was converted; None where it lies as it came.
+        copies: of the base's tensors, by their names in the model, which were saved along.
     """
 
     folder: Path
     config: Mapping[str, Any] = field(repr=False)
     shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
+    origin: Path | None = None
+    copies: Mapping[str, StoredTensor] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -62,14 +67,12 @@ class LoraFile:
         if config.get("peft_type") != "LORA":
             raise UsageError(f"{folder}: peft_type {shown(config.get('peft_type'))} isn't LORA")
         check_config(config, str(folder / CONFIG))
-        tensors = stored_tensors(folder / WEIGHTS, AGAIN)
-        for each in tensors.values():
-            if each.dtype not in NUMPY:
-                raise UsageError(
-                    f"{each.path}: {each.name} is stored as {each.dtype}; save the adapter as one "
-                    f"of {', '.join(NUMPY)}"
-                )
+        tensors = floating_tensors(folder / WEIGHTS)
         return cls(folder, config, {name: each.shape for name, each in tensors.items()})
+
+    def stored(self) -> Mapping[str, StoredTensor]:
+        """What the file's header says of each tensor, by its name there."""
+        return stored_tensors(self.folder / WEIGHTS, AGAIN)
 
     def open(self) -> OpenWeights:
         """Its file opened, for whoever reads numbers; to be entered by `with`.
@@ -111,3 +114,19 @@ class LoraFile:
     def shown(self, key: str) -> str:
         """A value of the configuration, for an error: short."""
         return shown(self.config.get(key))
+
+
+def floating_tensors(path: Path) -> dict[str, StoredTensor]:
+    """What a file says of each of its tensors, by name.
+
+    Raises:
+        UsageError: it isn't there, isn't safetensors, or holds other than floating-point numbers.
+    """
+    tensors = stored_tensors(path, AGAIN)
+    for each in tensors.values():
+        if each.dtype not in NUMPY:
+            raise UsageError(
+                f"{each.path}: {each.name} is stored as {each.dtype}; save the adapter as one "
+                f"of {', '.join(NUMPY)}"
+            )
+    return tensors

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
@@ -86,6 +87,8 @@ class _Seen:
         if key not in self.bases:
             checkpoint = config.model.preview()
             adapters = config.adapters.preview(checkpoint.config)
+            for adapter in adapters:
+                check_copies(adapter.lora, checkpoint)
             check_disk(checkpoint, adapters)
             self.bases[key] = _Base(checkpoint, {each.name: each for each in adapters})
         return self.bases[key]

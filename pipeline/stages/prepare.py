@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter, hash_of
+from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import Serving
 from pipeline.models.checkpoint import Checkpoint
@@ -27,7 +28,10 @@ class Prepared:
 
     def folders(self) -> tuple[Path, ...]:
         """Where model and adapters lie."""
-        return (self.checkpoint.folder, *(each.folder for each in self.adapters))
+        return (
+            self.checkpoint.folder,
+            *(each for adapter in self.adapters for each in adapter.folders),
+        )
 
     def hashes(self) -> dict[str, str]:
         """Content hashes: what was measured, to the byte."""
@@ -46,6 +50,8 @@ def prepare(config: RunConfig) -> Prepared:
     """
     checkpoint = config.model.checkpoint()
     adapters = config.adapters.adapters(checkpoint.config)
+    for adapter in adapters:
+        check_copies(adapter.lora, checkpoint)
     config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
     return Prepared(checkpoint, adapters, draw(config, checkpoint.config))
 

@@ -77,9 +77,8 @@ ALONG = [
     (UPDATED, {**NAMED, "use_dora": True}, "it adapts lm_head"),
     (TABLES, NAMED, "it adapts model.embed_tokens; only the seven projections"),
     ({"head.x": (288, 32)}, {}, "nothing that PEFT saves"),
-    ({"head.weight": (288, 32)}, {}, r"lm_head.weight along.*into the base, for everybody"),
-    ({"table.weight": (288, 32)}, {}, "save_embedding_layers=False"),
-    ({"table.base_layer.weight": (288, 32)}, {}, "embed_tokens.weight along"),
+    ({"head.weight": (289, 32)}, {}, r"lm_head.weight along as \[289, 32\].*tokens added"),
+    ({"table.base_layer.weight": (288, 33)}, {}, "embed_tokens.weight along as"),
     ({"q.lora_B.bias": (32,)}, {}, "needs lora_bias"),
     ({"q.lora_magnitude_vector": (32,)}, {}, "needs use_dora"),
 ]
@@ -106,11 +105,11 @@ STORED = [
     (lambda t: {n: each for n, each in t.items() if "lora_A" not in n}, r"\(4 are missing\)"),
     (
         lambda t: t | {name.removeprefix(PREFIX): each.clone() for name, each in t.items()},
-        "isn't named as PEFT names them",
+        "are both PEFT's",
     ),
     (
-        lambda t: {n.replace(".weight", ".default.weight"): each for n, each in t.items()},
-        r"lora_A\.default\.weight",
+        lambda t: {n.replace(".weight", ".default.extra.weight"): each for n, each in t.items()},
+        r"lora_A\.default\.extra\.weight",
     ),
 ]
 
@@ -127,7 +126,9 @@ def test_what_isnt_asked_for_is_refused_for_what_it_is(change, values, said, cha
     assert re.search(said, found := changed(change, **values)), found
 
 
-@pytest.mark.parametrize("prefix", ["", "transformer.", "base_model.", "lora_unet_", "_orig_mod."])
+@pytest.mark.parametrize(
+    "prefix", ["transformer.", "base_model.decoder.", "lora_unet_", "model.model."]
+)
 def test_names_of_another_tool_are_called_that(prefix, changed):
     said = changed(lambda t: {n.replace(PREFIX, prefix): each for n, each in t.items()})
     assert "its tensors are called like" in said and f"{PREFIX}model.layers" in said

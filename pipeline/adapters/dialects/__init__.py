@@ -1,0 +1,1 @@
+"""What an adapter may look like that PEFT didn't save: each kind read as if PEFT had saved it."""

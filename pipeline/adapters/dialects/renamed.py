@@ -1,0 +1,97 @@
+"""PEFT's files under other names than PEFT's, or with copies of the base's tensors among them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pipeline.adapters.dialects.conversion import Conversion
+from pipeline.adapters.dialects.peft_names import PeftName
+from pipeline.adapters.expected_tensors import saved_modules
+from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
+from pipeline.errors import UsageError
+from pipeline.models.config import ModelConfig
+from pipeline.models.safetensors_header import StoredTensor
+from pipeline.models.stored_shapes import expected as whole_tensors
+
+
+def renamed(lora: LoraFile, model: ModelConfig) -> tuple[LoraFile, Conversion | None]:
+    """The adapter by PEFT's names, and how its file becomes PEFT's; None where it is PEFT's.
+
+    PEFT leaves out what it doesn't know by name, says so in a warning, and serves the base. What
+    belongs to no module of the model keeps its name, and is refused for it.
+
+    Raises:
+        UsageError: two tensors are the same of PEFT's, two adapters are in one file, or the base's
+            tensors in it are of another shape than the model's.
+    """
+    found = _Names.of(lora, model)
+    if not found.originals and all(name == stored for name, stored in found.own.items()):
+        return lora, None
+    stored = lora.stored()
+    copies = {name: stored[each] for name, each in found.originals.items()}
+    for name, tensor in copies.items():
+        _check_shape(lora, name, tensor, model)
+    tensors = {name: stored[each] for name, each in found.own.items()}
+
+    def numbers() -> Iterator[NDArray[Any]]:
+        with lora.open() as opened:
+            yield from map(opened.read, tensors.values())
+
+    files = (lora.folder / CONFIG, lora.folder / WEIGHTS)
+    declared = {name: (each.dtype, each.shape) for name, each in tensors.items()}
+    conversion = Conversion(files, declared, numbers)
+    return replace(lora, shapes=conversion.shapes, copies=copies), conversion
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Names in the file: by PEFT's, of the adapter's tensors; by the model's, of the base's."""
+
+    own: Mapping[str, str]
+    originals: Mapping[str, str]
+
+    @classmethod
+    def of(cls, lora: LoraFile, model: ModelConfig) -> "_Names":
+        whole, modules = whole_tensors(model), {*model.every_module()}
+        trained = tuple(f"{each}." for each in saved_modules(lora.config, model))
+        biased = lora.config.get("bias", "none") != "none"
+        own: dict[str, str] = {}
+        originals: dict[str, str] = {}
+        adapters: set[str] = set()
+        for stored in lora.shapes:
+            each = PeftName.of(stored)
+            as_saved = each.tensor.startswith(trained) or (biased and each.rest == "bias")
+            if each.tensor in whole and (each.original or not as_saved):
+                _put(originals, each.tensor, stored, lora)
+            elif each.module in modules:
+                _put(own, f"{PREFIX}{each.tensor}", stored, lora)
+                adapters |= {each.adapter} if each.adapter else set()
+            else:
+                _put(own, stored, stored, lora)
+        if len(adapters) > 1:
+            one, other = sorted(adapters)[:2]
+            raise UsageError(
+                f"{lora.folder}: holds the adapters {one!r:.80} and {other!r:.80}; save each of "
+                "them to a folder of its own"
+            )
+        return cls(own, originals)
+
+
+def _put(names: dict[str, str], name: str, stored: str, lora: LoraFile) -> None:
+    if twin := names.get(name):
+        raise UsageError(
+            f"{lora.folder}: {stored} and {twin} are both PEFT's {name}; save the adapter again"
+        )
+    names[name] = stored
+
+
+def _check_shape(lora: LoraFile, name: str, tensor: StoredTensor, model: ModelConfig) -> None:
+    wanted = whole_tensors(model)[name]
+    if tensor.shape != wanted:
+        raise UsageError(
+            f"{lora.folder}: saves the base's {name} along as {list(tensor.shape)}, this model's "
+            f"is {list(wanted)}: it was trained on another base, or with tokens added to it; "
+            "serve it on the base that it was trained on"
+        )
