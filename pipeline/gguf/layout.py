@@ -110,3 +110,9 @@ def interleave(rows: Rows, heads: int) -> Rows:
     """
     halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
     return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+def part(rows: Rows, heads: int) -> Rows:
+    """The way back from `interleave`: rows of each head reordered from pairs to halves."""
+    pairs = rows.reshape(heads, rows.shape[0] // heads // 2, 2, *rows.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(rows.shape)

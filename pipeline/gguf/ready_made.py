@@ -9,6 +9,8 @@ from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import HEAD, expected
 
 _A, _B = ".lora_a", ".lora_b"
+ROPE = "rope_"
+"""Begins the names of tensors that hold what the rotary embedding is divided by."""
 
 
 def check_base_gguf(path: Path, model: ModelConfig) -> Path:
@@ -48,13 +50,18 @@ def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:
 
 
 def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
-    """Whether all of the model's are there, the output layer excepted, and each of its shape."""
+    """Whether its tensors are the model's, each of its shape; an output layer may be missing."""
     names, shapes = TensorNames(model), file.shapes
     for name, wanted in expected(model).items():
         found = shapes.get(names[name])
         if found != wanted and not (found is None and name == HEAD):
             said = "missing" if found is None else f"{found}"
             raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")
+
+    known = {names[name] for name in expected(model)}
+    for name in file.tensors:
+        if name not in known and not name.startswith(ROPE):
+            raise UsageError(f"{file.path}: holds {name}, which this model has no place for")
 
 
 def _check_pair(file: GgufFile, name: str, shapes: dict[str, tuple[int, int]]) -> None:

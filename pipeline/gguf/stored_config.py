@@ -1,0 +1,136 @@
+"""The `config.json` of the model in a GGUF file."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import UsageError
+from pipeline.gguf.file import GgufFile
+from pipeline.gguf.layout import ARCHITECTURES
+from pipeline.models.families import FAMILIES
+from pipeline.models.family import ATTENTION, FEED_FORWARD
+
+_DIMENSIONS = {
+    "hidden_size": "embedding_length",
+    "intermediate_size": "feed_forward_length",
+    "num_hidden_layers": "block_count",
+    "num_attention_heads": "attention.head_count",
+    "max_position_embeddings": "context_length",
+    "rms_norm_eps": "attention.layer_norm_rms_epsilon",
+}
+"""What every decoder says: keys of a `config.json`, and GGUF's behind the architecture's name."""
+_IDS = {
+    "bos_token_id": "tokenizer.ggml.bos_token_id",
+    "eos_token_id": "tokenizer.ggml.eos_token_id",
+    "pad_token_id": "tokenizer.ggml.padding_token_id",
+    "unk_token_id": "tokenizer.ggml.unknown_token_id",
+}
+"""Keys of a `config.json`, and GGUF's."""
+
+
+def config_in(file: GgufFile) -> dict[str, Any]:
+    """What transformers' `config.json` would say of the model.
+
+    Raises:
+        UsageError: it holds no model, only a part of one, or one of an architecture that isn't
+            served here; or it doesn't say what every decoder has.
+    """
+    said = _Said(file)
+    family = _family(said)
+    heads = said["attention.head_count"]
+    config = {
+        "model_type": family,
+        **{ours: said[theirs] for ours, theirs in _DIMENSIONS.items()},
+        "num_key_value_heads": said.get("attention.head_count_kv", heads),
+        "head_dim": _head_dim(said),
+        "vocab_size": _rows(file, "token_embd.weight"),
+        "tie_word_embeddings": "output.weight" not in file.tensors,
+        "rope_parameters": _rope(said),
+        "dtype": "float32",
+        **{ours: file.metadata[id_] for ours, id_ in _IDS.items() if id_ in file.metadata},
+    }
+    return config | _biases(file, family)
+
+
+class _Said:
+    """What a file says of its architecture, by keys without its name."""
+
+    def __init__(self, file: GgufFile) -> None:
+        file.expect("general.type", "model", default="model")
+        if (parts := file.metadata.get("split.count", 1)) != 1:
+            raise UsageError(
+                f"{file.path}: one of {parts} parts of a file; join them with llama.cpp's "
+                "llama-gguf-split --merge"
+            )
+        self.file = file
+        self.architecture = str(file.metadata.get("general.architecture"))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, numbers of 32 bits as whoever wrote them meant them; or the default."""
+        found = self.file.metadata.get(f"{self.architecture}.{key}", default)
+        return _shortest(found) if isinstance(found, float) else found
+
+    def __getitem__(self, key: str) -> Any:
+        if (found := self.get(key)) is None:
+            raise UsageError(
+                f"{self.file.path}: {self.architecture}.{key} is missing; "
+                "convert or fetch the model again"
+            )
+        return found
+
+
+def _family(said: _Said) -> str:
+    """The first of the families that llama.cpp computes so: what it calls Llama is one."""
+    name = said.architecture
+    found = [each.name for each in FAMILIES.values() if each.gguf == name]
+    if not found or name not in ARCHITECTURES:
+        raise UsageError(
+            f"{said.file.path}: general.architecture is {name!r:.80}; "
+            f"use one of {', '.join(ARCHITECTURES)}"
+        )
+    return found[0]
+
+
+def _head_dim(said: _Said) -> Any:
+    """As llama.cpp takes it: the heads share the residual stream unless the file says otherwise."""
+    heads, hidden = said["attention.head_count"], said["embedding_length"]
+    shared = hidden // heads if isinstance(heads, int) and heads > 0 else None
+    width = said.get("attention.key_length", shared)
+    for key in ("attention.value_length", "rope.dimension_count"):
+        if said.get(key, width) != width:
+            raise UsageError(
+                f"{said.file.path}: {said.architecture}.{key} is {said.get(key)}, a head is "
+                f"{width} wide; no engine here serves the two apart"
+            )
+    return width
+
+
+def _rope(said: _Said) -> dict[str, Any]:
+    kind = said.get("rope.scaling.type", "none")
+    if kind != "none" or "rope_freqs.weight" in said.file.tensors:
+        raise UsageError(
+            f"{said.file.path}: its rotary embedding is scaled ({kind}), which isn't read yet; "
+            "name the original checkpoint"
+        )
+    return {"rope_type": "default", "rope_theta": said.get("rope.freq_base", 10000.0)}
+
+
+def _rows(file: GgufFile, name: str) -> int:
+    if name not in file.tensors:
+        raise UsageError(f"{file.path}: no tensor {name}; convert or fetch the model again")
+    return file.shapes[name][0]
+
+
+def _biases(file: GgufFile, family: str) -> dict[str, bool]:
+    """Keys of those families whose `config.json` says whether there are any."""
+    places = {"attention_bias": (ATTENTION, "attn_q"), "mlp_bias": (FEED_FORWARD, "ffn_gate")}
+    return {
+        key: f"blk.0.{places[key][1]}.bias" in file.tensors
+        for key, projections in FAMILIES[family].biases.items()
+        if places[key][0] == projections
+    }
+
+
+def _shortest(number: float) -> float:
+    """The decimal with the fewest digits that is the same number in 32 bits: 1e-05 for 1e-05."""
+    return float(str(np.float32(number)))
