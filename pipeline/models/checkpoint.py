@@ -15,6 +15,7 @@ from pipeline.models.finite import is_finite
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, check_tensors
 from pipeline.models.tokenizer import (
     MAX_TOKENIZER_BYTES,
+    SPECIAL_TOKENS,
     TOKENIZER,
     TOKENIZER_CONFIG,
     check_tokenizer,
@@ -25,7 +26,7 @@ from pipeline.models.weights import StoredWeights
 
 BESIDE = (
     *(CONFIG, GENERATION, TOKENIZER, TOKENIZER_CONFIG),
-    *("special_tokens_map.json", "added_tokens.json", "chat_template.jinja"),
+    *(SPECIAL_TOKENS, "added_tokens.json", "chat_template.jinja"),
 )
 """Files beside the weights that decide what goes in and what comes out."""
 ADAPTER = "adapter_config.json"

@@ -13,6 +13,7 @@ from pipeline.models.files import AGAIN, is_there, read_object
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 MAX_TOKENIZER_BYTES = 64 * MEBIBYTE
 """Bytes of a `tokenizer.json`: those of a quarter of a million tokens have half as many."""
+SPECIAL_TOKENS = "special_tokens_map.json"
 _LISTS = ("additional_special_tokens", "extra_special_tokens")
 _ONES = ("bos_token", "eos_token", "unk_token", "pad_token")
 
@@ -60,6 +61,23 @@ def check_tokenizer(folder: Path) -> None:
     _check_merges(document["model"], known, path)
     if is_there(config):
         _check_beside(config, known)
+
+
+def special_tokens(folder: Path) -> dict[str, str]:
+    """The tokens that have a name there, such as `bos_token`, by their names.
+
+    Raises:
+        UsageError: a file that says so can't be read.
+    """
+    found: dict[str, str] = {}
+    for path in (folder / SPECIAL_TOKENS, folder / TOKENIZER_CONFIG):
+        said = read_object(path) if is_there(path) else {}
+        for name in (*_ONES, "sep_token", "cls_token", "mask_token"):
+            token = said.get(name)
+            content = token.get("content") if isinstance(token, dict) else token
+            if isinstance(content, str):
+                found[name] = content
+    return found
 
 
 def _check_beside(config: Path, known: Collection[str]) -> None:

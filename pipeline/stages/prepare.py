@@ -8,6 +8,7 @@ from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import Serving
+from pipeline.models.chat_template import ChatTemplate
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
@@ -74,8 +75,10 @@ def draw(config: RunConfig, model: ModelConfig) -> Trace:
     Raises:
         UsageError: it can't be drawn, or the model has no room for it.
     """
-    tokenizer = read_tokenizer(config.model.tokenizer_file())
+    file = config.model.tokenizer_file()
+    tokenizer = read_tokenizer(file)
     names = config.adapters.names() or BASE_ALONE
     room = ModelLimits(model.positions, model.vocabulary)
-    drawn = config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room)
+    template = ChatTemplate(file, tokenizer)
+    drawn = config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room, template)
     return drawn.asked(config.sampling.params(), config.workload.text)

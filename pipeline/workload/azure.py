@@ -16,6 +16,7 @@ from pipeline.workload.azure_trace import Call, read_calls
 from pipeline.workload.bounds import Bounds
 from pipeline.workload.lengths.scaled import scaled
 from pipeline.workload.popularity.law import Popularity, rounded
+from pipeline.workload.prompts.chat import Template
 from pipeline.workload.prompts.exact_length import ExactLength
 from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.randomness import stream
@@ -75,7 +76,11 @@ class Azure(Workload):
         self.run_in.check(self._slots(calls), None)
 
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
+        self,
+        adapters: Sequence[str | None],
+        encode: Encode,
+        room: ModelLimits = BOUNDLESS,
+        template: Template | None = None,
     ) -> Trace:
         """The file's calls, in its order."""
         calls, notes = self._kept(adapters, room)

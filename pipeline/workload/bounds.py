@@ -1,8 +1,8 @@
 """How long prompts may be: as the user wants them, and as the model has room for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.errors import UsageError
 from pipeline.workload.room import BOUNDLESS, ModelLimits
@@ -28,6 +28,8 @@ class Bounds:
         before: tokens that stand before every prompt.
         room: what the model has room for.
         text: whether engines get the text, and so make the token ids themselves.
+        as_asked: makes prompts what the model gets of them, by the chat template; None where they
+            are that already.
     """
 
     shortest: int | None = None
@@ -38,6 +40,7 @@ class Bounds:
     before: int = 0
     room: ModelLimits = BOUNDLESS
     text: bool = True
+    as_asked: Callable[[Sequence[Any]], Sequence[Any]] | None = None
 
     def __post_init__(self) -> None:
         if self.shortest and self.longest and self.shortest > self.longest:

@@ -11,6 +11,7 @@ from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Popularity, rounded
+from pipeline.workload.prompts.chat import Chat, Speech, Template, without_chat
 from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
 from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.randomness import stream
@@ -50,15 +51,18 @@ class Generated(Workload):
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool
+    chat: Chat = field(default_factory=Chat)
 
     def idle(self) -> Mapping[str, str]:
-        """Laws that prompts leave nothing to, and seeds of what leaves nothing to chance, too."""
+        """Laws that prompts leave nothing to, seeds of no chance, and templates of no chat, too."""
         drawn = {
             "prompts": self.prompts.random or self.lengths.random,
             "adapters": self.popularity.random,
             "arrivals": self.arrivals.random,
         }
-        return {**super().idle(), **without_chance(drawn), **without_law(self.prompts.decided())}
+        laws = without_law(self.prompts.decided())
+        chat = {} if self._chats() else without_chat()
+        return {**super().idle(), **without_chance(drawn), **laws, **chat}
 
     def count(self) -> int:
         """As many as arrive."""
@@ -72,9 +76,14 @@ class Generated(Workload):
         slots = self.arrivals.slots(stream(self.seeds.arrivals, "arrivals"))
         self.run_in.check(slots, self.arrivals.max_in_flight)
         check_explicit(self.prompts.explicit(), adapters, self.popularity, self.text)
+        self.chat.systems(adapters)
 
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
+        self,
+        adapters: Sequence[str | None],
+        encode: Encode,
+        room: ModelLimits = BOUNDLESS,
+        template: Template | None = None,
     ) -> Trace:
         """Draw everything, from one stream of random numbers each."""
         self.check(adapters)
@@ -82,19 +91,30 @@ class Generated(Workload):
         choices = self.popularity.deal(
             self.arrivals.groups(), len(adapters), stream(self.seeds.adapters, "adapters")
         )
+        speech = Speech(self.chat, template, encode, self.chat.systems(adapters), self.text)
         dealt = self.prompts.deal(
             [choice.adapter for choice in choices],
             stream(self.seeds.prompts, "prompts"),
             encode,
-            self._bounds(room),
+            self._bounds(room, speech),
         )
+        names = [
+            prompt.adapter or adapters[choice.adapter]
+            for prompt, choice in zip(dealt.prompts, choices, strict=True)
+        ]
+        prompts = speech.asked(dealt.prompts, names)
         lengths = self.lengths.draw(len(slots), stream(self.seeds.prompts, "lengths"))
-        requests = assemble(slots, choices, dealt.prompts, lengths, adapters, encode)
+        requests = assemble(slots, choices, prompts, lengths, adapters, encode)
         room.hold("workload", requests)
-        laws = self._laws(adapters) | counted(dealt.prompts)
+        laws = self._laws(adapters) | counted(prompts)
+        if self._chats() and template is not None:
+            laws["chat"] = speech.laws(template)
         return Trace(requests, self.arrivals.max_in_flight, laws, dealt.notes)
 
-    def _bounds(self, room: ModelLimits) -> Bounds:
+    def _chats(self) -> bool:
+        return self.chat.prompts or self.prompts.chats()
+
+    def _bounds(self, room: ModelLimits, speech: Speech) -> Bounds:
         if room == BOUNDLESS and not (self.min_prompt_tokens or self.max_prompt_tokens):
             return ANY
         return Bounds(
@@ -104,6 +124,7 @@ class Generated(Workload):
             answer_key=self.lengths.key,
             room=room,
             text=self.text,
+            as_asked=speech.longest if self._chats() else None,
         )
 
     def _laws(self, adapters: Sequence[str | None]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
+from pipeline.workload.prompts.chat import Template
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.ranges import Repetitions
 from pipeline.workload.room import BOUNDLESS, ModelLimits
@@ -48,7 +49,11 @@ class ReplayedTrace(Workload):
             )
 
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
+        self,
+        adapters: Sequence[str | None],
+        encode: Encode,
+        room: ModelLimits = BOUNDLESS,
+        template: Template | None = None,
     ) -> Trace:
         """The file's trace, if the model's tokenizer still gives its ids."""
         trace = self._read()

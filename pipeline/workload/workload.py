@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+from pipeline.workload.prompts.chat import Template
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
@@ -48,7 +49,11 @@ class Workload(ABC):
 
     @abstractmethod
     def trace(
-        self, adapters: Sequence[str | None], encode: Encode, room: ModelLimits = BOUNDLESS
+        self,
+        adapters: Sequence[str | None],
+        encode: Encode,
+        room: ModelLimits = BOUNDLESS,
+        template: Template | None = None,
     ) -> Trace:
         """The whole trace.
 
@@ -56,6 +61,7 @@ class Workload(ABC):
             adapters: what the requests may ask for, the most popular first.
             encode: the model's tokenizer.
             room: what the model has room for.
+            template: its chat template, for conversations.
 
         Raises:
             UsageError: it can't be drawn, or the model has no room for it.

@@ -72,7 +72,7 @@ def refusal(config, *overrides):
         ({"prompt": "hi", "max_tokens": 4000}, "prompts.jsonl:2: asks for 4000 tokens"),
         ({"prompt": "hi", "adapter": "nobody"}, "prompts.jsonl:2: names the adapter 'nobody'"),
         ({"ids": [7, 9999]}, "prompts.jsonl:2: has ids and no text"),
-        ({"messages": [{"role": "user", "content": "hi"}]}, "prompts.jsonl:2: has the field 'mess"),
+        ({"messages": [{"role": "user", "content": "hi"}]}, "base: has no chat template (chat_tem"),
         ({"prompt": "hi", "min_p": 0}, "'min_p': sampling is the whole run's"),
         (
             {"prompt": "hi", "presence_penalty": 1},

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pipeline.errors import UsageError
 from pipeline.workload.bounds import Bounds
 from pipeline.workload.prompts.given import Given
+from pipeline.workload.prompts.json_rows import json_list
 from pipeline.workload.prompts.jsonl import Jsonl
 from pipeline.workload.prompts.shared_prefix import SharedPrefix
-from pipeline.workload.prompts.sharegpt import ShareGpt, json_list
+from pipeline.workload.prompts.sharegpt import ShareGpt
 from pipeline.workload.room import ModelLimits
 from tests.workload import golden
 
@@ -179,7 +180,14 @@ def test_rows_may_be_ids(path):
         ({"prompt": "x", "max_new_tokens": 3}, True, "'max_new_tokens': call it max_tokens"),
         ({"prompt": "x", "prompt_ids": [3]}, True, "'prompt_ids': call it ids"),
         ({"prompt": "x", "temperature": 1}, True, "'temperature': sampling is the whole run's"),
-        ({"messages": [{"role": "user", "content": "hi"}]}, True, "'messages': chat templates"),
+        (
+            {"messages": [{"role": "user", "content": "hi"}]},
+            True,
+            ":1: needs a model",
+        ),
+        ({"messages": []}, True, ":1: a conversation must end with a user's words"),
+        ({"messages": "hi"}, True, ":1: `messages` must be a list of turns"),
+        ({"prompt": "x", "model": "sql"}, True, ":1: names the adapter 'sql'; there are adapter"),
     ],
 )
 def test_what_a_row_asks_for_in_vain_is_refused_by_name(path, row, text, said):

@@ -287,15 +287,15 @@ def test_every_text_survives_both_formats(prompts):
     assert {*sharegpt(json.dumps(rows)).draw(20, Random(0), str.split)} <= {*prompts}
 
 
-def test_only_conversations_that_a_person_begins():
+def test_what_a_person_says_first_whoever_begins():
     file = golden.DATA / "sharegpt.json"
     drawn = ShareGpt(name="s", path=file).draw(200, Random(0), str.split)
-    opened = [
-        row["conversations"][0]["value"]
+    said = [
+        [turn["value"] for turn in row["conversations"] if turn["from"] == "human"]
         for row in json.loads(file.read_text("utf-8"))
-        if row["conversations"] and row["conversations"][0]["from"] == "human"
     ]
-    assert {*drawn} == {*opened} and "I begin." not in drawn
+    assert {*drawn} == {each[0] for each in said if each}
+    assert "And I answer." in drawn and "I begin." not in drawn
 
 
 @pytest.mark.parametrize(

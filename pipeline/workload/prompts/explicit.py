@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.workload.popularity.law import Popularity
-from pipeline.workload.prompts.row import ADAPTER, MAX_TOKENS
-from pipeline.workload.prompts.source import Prompt
+from pipeline.workload.prompts.source import ADAPTER, MAX_TOKENS, Prompt
 from pipeline.workload.text_file import shown
 
 _LAWS = {
@@ -39,7 +38,8 @@ def check_explicit(
         if prompt.adapter not in adapters:
             there = ", ".join(each for each in adapters if each is not None) or "none"
             raise UsageError(
-                f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there}"
+                f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there} "
+                "(workload.prompts.adapters maps names of the file to them)"
             )
         if law.probabilities(len(adapters)) is None:
             raise UsageError(

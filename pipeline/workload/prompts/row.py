@@ -1,18 +1,29 @@
 """A row of a prompts' file: the words, and what else it says of its request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.workload.prompts.source import Prompt
+from pipeline.workload.prompts.conversation import (
+    ASSISTANT,
+    USER,
+    Message,
+    questions,
+    turns_of,
+)
+from pipeline.workload.prompts.source import ADAPTER, MAX_TOKENS, Prompt
 from pipeline.workload.ranges import TOKENS
 from pipeline.workload.text_file import whole_text
 
-IDS, ADAPTER, MAX_TOKENS = "ids", "adapter", "max_tokens"
+IDS = "ids"
+ANSWER = "answer"
+"""Of the words: what somebody answered, whose length can be asked for."""
+NAMES = (ADAPTER, "model")
+"""Fields that name an adapter; OpenAI's format calls it a model."""
 
 _SAMPLING = "sampling is the whole run's (sampling.…), so take the field out"
 NOT_SERVED = {
-    "messages": "chat templates aren't served yet, so write out the text that the model shall get",
     "prompt_ids": f"call it {IDS}; a trace is replayed by workload=replay",
     "max_new_tokens": f"call it {MAX_TOKENS}; a trace is replayed by workload=replay",
     "max_completion_tokens": f"call it {MAX_TOKENS}",
@@ -23,13 +34,16 @@ NOT_SERVED = {
 """Fields that ask for something which a row can't have; others, such as an id, are the user's."""
 
 
-def prompt_of(row: Any, field: str, where: str) -> Prompt:
-    """The prompt in a row.
+def prompt_of(
+    row: Any, field: str, where: str, adapters: Mapping[str, str | None] | None = None
+) -> Prompt:
+    """The prompt in a row: its words, or the last question of its conversation.
 
     Args:
         row: as JSON has it.
         field: which of its fields holds the words.
         where: where it stands, for messages.
+        adapters: as of `adapter_of`.
 
     Raises:
         UsageError: it has no words, or asks for something that can't be had; with the field.
@@ -38,20 +52,62 @@ def prompt_of(row: Any, field: str, where: str) -> Prompt:
     for name, remedy in NOT_SERVED.items():
         if name in fields and name != field:
             raise UsageError(f"{where}: has the field {name!r}: {remedy}")
+    max_tokens = fields.get(MAX_TOKENS)
+    if max_tokens is not None and not _is_whole(max_tokens, 1):
+        raise UsageError(f"{where}: {MAX_TOKENS} must be a whole number from 1 to {TOKENS}")
+    said = _words(fields, field, where)
+    return replace(said, adapter=adapter_of(fields, where, adapters), max_tokens=max_tokens)
+
+
+def adapter_of(
+    fields: Mapping[str, Any], where: str, adapters: Mapping[str, str | None] | None
+) -> str | None:
+    """Name of the adapter that a row asks for; None where it says none.
+
+    Args:
+        fields: of the row.
+        where: where it stands, for messages.
+        adapters: what names in the file stand for; None leaves them as they are.
+
+    Raises:
+        UsageError: it is no name.
+    """
+    name = next((fields[each] for each in NAMES if fields.get(each) is not None), None)
+    if name is not None and not isinstance(name, str):
+        raise UsageError(f"{where}: {ADAPTER} must be the name of an adapter")
+    return name if name is None or adapters is None else adapters.get(name, name)
+
+
+def _words(fields: Mapping[str, Any], field: str, where: str) -> Prompt:
+    """What a row says, be it text, token ids, or a conversation."""
     ids, text = _ids(fields, where), fields.get(field)
+    messages = turns_of(fields, where) if text is None and ids is None else None
+    if messages is not None:
+        return _question(messages, where)
     if ids is not None and text is None:
         text = ""
     elif not isinstance(text, str) or not text:
         raise UsageError(
             f"{where}: has no text in the field {field!r}; name it by workload.prompts.field"
         )
-    adapter = fields.get(ADAPTER)
-    if adapter is not None and not isinstance(adapter, str):
-        raise UsageError(f"{where}: {ADAPTER} must be the name of an adapter")
-    max_tokens = fields.get(MAX_TOKENS)
-    if max_tokens is not None and not _is_whole(max_tokens, 1):
-        raise UsageError(f"{where}: {MAX_TOKENS} must be a whole number from 1 to {TOKENS}")
-    return Prompt(whole_text(where, text), where, ids, adapter, max_tokens)
+    answer = fields.get(ANSWER)
+    if answer is not None and not isinstance(answer, str):
+        raise UsageError(f"{where}: {ANSWER} must be a text")
+    return Prompt(whole_text(where, text), where, ids, answer=answer)
+
+
+def _question(messages: Sequence[Message], where: str) -> Prompt:
+    """The last question of a conversation; what an assistant answered to it isn't asked."""
+    said = messages[:-1] if messages and messages[-1].role == ASSISTANT else messages
+    asked = questions(messages, "last")
+    if not asked or not said or said[-1].role != USER or not asked[0].whole:
+        raise UsageError(
+            f"{where}: a conversation must end with a user's words, or with the answer to them, "
+            "and no turn may be empty"
+        )
+    (last,) = asked
+    last.check(where)
+    return Prompt(last.text, where, before=last.before, chat=True, answer=last.answer)
 
 
 def _ids(fields: Mapping[str, Any], where: str) -> tuple[int, ...] | None:

@@ -49,6 +49,10 @@ class SharedPrefix(Prompts):
         """Those of the source."""
         return self.base.explicit()
 
+    def chats(self) -> bool:
+        """Whether some of the source's are."""
+        return self.base.chats()
+
     def decided(self) -> frozenset[str]:
         """What the source's say."""
         return self.base.decided()

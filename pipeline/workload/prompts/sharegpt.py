@@ -1,23 +1,21 @@
-"""Prompts from conversations in the format of ShareGPT: what the person said first."""
+"""Prompts from conversations in the format of ShareGPT, in any of its spellings."""
 
-import json
-import re
-from json import JSONDecodeError, JSONDecoder
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.pool import KEY, PromptFile
+from pipeline.workload.prompts.conversation import LISTS, Turns, questions, turns_of
+from pipeline.workload.prompts.json_rows import json_rows
+from pipeline.workload.prompts.pool import KEY, Parsed, PromptFile
+from pipeline.workload.prompts.row import adapter_of
 from pipeline.workload.prompts.source import Prompt
-from pipeline.workload.text_file import read_text, whole_text
-
-_BLANK = re.compile(r"[ \t\n\r]*")
-
-PEOPLE = ("human", "user")
-"""Who the format says is speaking, where it is a person."""
+from pipeline.workload.text_file import few, read_text
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -26,80 +24,56 @@ class ShareGpt(PromptFile):
 
     Attributes:
         name: what the user typed.
-        path: a JSON list of objects, whose `conversations` is a list of `from` and `value`.
+        path: a list of conversations in JSON, or one a line; their turns are `conversations` or
+            `messages`, of `from` and `value` or `role` and `content`.
+        turns: which questions of a person are asked. The first is asked as it stands; where
+            others are, so is each with all that was said before it, by the chat template.
     """
 
     name: str
     path: Path
+    turns: Turns = "first"
+    order: Literal["drawn", "file"] = "drawn"
+    answers: bool = False
+    adapters: Mapping[str, str | None] | None = field(default=None, hash=False)
 
-    def parse(self) -> list[Prompt]:
-        """Of those conversations that a person begins."""
-        text = read_text(KEY, self.path)
-        try:
-            rows = json_list(text)
-        except JSONDecodeError as error:
-            where = f"{KEY}: {self.path}:{error.lineno}"
-            raise UsageError(f"{where}: isn't JSON ({error.msg})") from error
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{KEY}={self.path}: isn't JSON ({error})") from error
-        if rows is None:
-            raise UsageError(f"{KEY}: {self.path}:1: must be a list of conversations")
-        openings = [
-            self._opening(f"{KEY}: {self.path}:{line}: conversation {number}", row)
-            for number, (line, row) in enumerate(rows)
-        ]
-        prompts = [each for each in openings if each]
+    def parse(self) -> Parsed:
+        """All that a person asks; what is asked without words is left out and counted."""
+        prompts, left_out = list[Prompt](), Counter[str]()
+        rows = json_rows(KEY, self.path, read_text(KEY, self.path))
+        for number, (line, row) in enumerate(few(self.source, rows)):
+            where = f"{KEY}: {self.path}:{line}: conversation {number}"
+            prompts += self._asked(row, where, left_out)
         if not prompts:
-            raise UsageError(f"{KEY}={self.path}: holds no conversation that a person begins")
-        return prompts
+            raise UsageError(f"{KEY}={self.path}: holds no conversation in which a person speaks")
+        return Parsed(prompts, left_out)
 
-    def _opening(self, where: str, row: Any) -> Prompt | None:
-        turns = row.get("conversations") if isinstance(row, dict) else None
-        if not isinstance(turns, list) or not all(map(_is_turn, turns)):
+    def _asked(self, row: Any, where: str, left_out: Counter[str]) -> list[Prompt]:
+        fields = row if isinstance(row, dict) else {}
+        messages = turns_of(fields, where)
+        if messages is None and any(each in fields for each in LISTS):
+            left_out["conversations that are null"] += 1
+            return []
+        if messages is None:
             raise UsageError(
-                f"{where}: `conversations` must be a list of objects with the texts `from` and "
-                "`value`"
+                f"{where}: `conversations` or `messages` must be a list of turns; none is there"
             )
-        if not turns or turns[0]["from"] not in PEOPLE or not turns[0]["value"]:
-            return None
-        return Prompt(whole_text(where, turns[0]["value"]), where)
-
-
-def _is_turn(turn: Any) -> bool:
-    return isinstance(turn, dict) and all(
-        isinstance(turn.get(part), str) for part in ("from", "value")
-    )
-
-
-def json_list(text: str) -> list[tuple[int, Any]] | None:
-    """The items of a list, each with the line on which it begins; None where it is no list.
-
-    Raises:
-        JSONDecodeError: the text isn't JSON; with the line.
-    """
-    at = _beyond(text, 0)
-    if text[at : at + 1] != "[":
-        json.loads(text)
-        return None
-    items: list[tuple[int, Any]] = []
-    decode, line, counted = JSONDecoder().raw_decode, 1, 0
-    at = _beyond(text, at + 1)
-    while text[at : at + 1] != "]" or items:
-        line, counted = line + text.count("\n", counted, at), at
-        item, at = decode(text, at)
-        items.append((line, item))
-        at = _beyond(text, at)
-        if text[at : at + 1] != ",":
-            break
-        at = _beyond(text, at + 1)
-    if text[at : at + 1] != "]":
-        raise JSONDecodeError("Expecting ',' or ']'", text, at)
-    if (end := _beyond(text, at + 1)) != len(text):
-        raise JSONDecodeError("Extra data", text, end)
-    return items
-
-
-def _beyond(text: str, at: int) -> int:
-    """The first place from there on that isn't blank."""
-    blank = _BLANK.match(text, at)
-    return blank.end() if blank else at
+        asked = questions(messages, self.turns)
+        left_out["conversations without a person's words"] += not asked
+        adapter = adapter_of(fields, where, self.adapters)
+        alone = self.turns == "first"
+        whole = [each for each in asked if (each.text if alone else each.whole)]
+        for each in whole:
+            each.check(where)
+        left_out["questions with null or nothing in a turn"] += len(asked) - len(whole)
+        return [
+            Prompt(
+                each.text,
+                where,
+                adapter=adapter,
+                before=tuple(said for said in each.before if said.content),
+                chat=not alone,
+                answer=each.answer,
+            )
+            for each in whole
+        ]

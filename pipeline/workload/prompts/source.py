@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from random import Random
 
 from pipeline.workload.bounds import ANY, Bounds
+from pipeline.workload.prompts.conversation import Message
 
 Encode = Callable[[str], Sequence[int]]
 """Token ids of a text."""
+
+ADAPTER, MAX_TOKENS = "adapter", "max_tokens"
+"""What a prompt may say of its request beside the words, by the names that rows of files have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,9 @@ class Prompt:
         ids: the words as token ids; None leaves that to the tokenizer.
         adapter: name of the adapter it asks for; None leaves that to the law of popularity.
         max_tokens: how many tokens it asks for; None leaves that to the law of lengths.
+        before: what was said before it in its conversation.
+        chat: whether it is a turn of a conversation, so that it needs the chat template.
+        answer: what its source has for an answer.
     """
 
     text: str
@@ -28,6 +35,9 @@ class Prompt:
     ids: tuple[int, ...] | None = None
     adapter: str | None = None
     max_tokens: int | None = None
+    before: tuple[Message, ...] = ()
+    chat: bool = False
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,10 @@ class Prompts(ABC):
     def decided(self) -> frozenset[str]:
         """What every one of its prompts says itself: `adapter`, `max_tokens`."""
         return frozenset()
+
+    def chats(self) -> bool:
+        """Whether some of its prompts are turns of a conversation."""
+        return False
 
     def check(self) -> None:  # noqa: B027
         """Raise UsageError if it can't be drawn from, before anything heavy starts."""
