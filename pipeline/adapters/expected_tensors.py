@@ -19,6 +19,11 @@ def expected_tensors(lora: LoraFile, model: ModelConfig) -> Shapes:
     Raises:
         UsageError: no module is adapted, or one in two ways at once.
     """
+    if lora.config.get("target_modules") is None and not model.family.targets:
+        raise UsageError(
+            f"{lora.folder}: names no target_modules, which PEFT asks for in a "
+            f"{model.family.name} model; name some of its projections"
+        )
     updates = _updates(lora, model)
     if not updates:
         raise UsageError(

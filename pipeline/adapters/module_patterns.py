@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pipeline.models.family import PROJECTIONS
+from pipeline.models.family import LINEAR
 
 ALL_LINEAR = "all-linear"
 DEFAULT_TARGETS = ("q_proj", "v_proj")
-"""What PEFT adapts of each family served here where a configuration names no `target_modules`."""
+"""What PEFT adapts where a configuration names no `target_modules`, of families for which it
+doesn't ask for them (`Family.targets`)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def is_target(config: Mapping[str, Any], module: str) -> bool:
     if targets is None:
         return module.rsplit(".", 1)[-1] in DEFAULT_TARGETS and _in_layers(config, module)
     if _is_all_linear("target_modules", targets):
-        return module.rsplit(".", 1)[-1] in PROJECTIONS
+        return module.rsplit(".", 1)[-1] in LINEAR
     if isinstance(targets, list) and module in targets:  # A whole name counts in any layer.
         return True
     return _is_named(config, "target_modules", module) and _in_layers(config, module)

@@ -34,7 +34,8 @@ class SyntheticAdapters(AdapterSource):
         name: what the user typed.
         count: number of adapters.
         ranks: dealt to the adapters in turn.
-        targets: projections that every adapter changes.
+        targets: projections that every adapter changes; where a model stores several of them as
+            one, that one.
         alpha: scale of the update: alpha / rank.
         seed: of the random weights.
         cache: folder in which the adapters are kept.
@@ -60,7 +61,7 @@ class SyntheticAdapters(AdapterSource):
         """The adapters as they will be: they are made to fit."""
         shapes = {rank: self._shapes(model, rank) for rank in {*self.ranks}}
         return tuple(
-            Adapter(name, LoraFile(folder, self._config(rank), shapes[rank]))
+            Adapter(name, LoraFile(folder, self._config(model, rank), shapes[rank]))
             for name, (folder, rank) in self._placed(model)
         )
 
@@ -81,9 +82,9 @@ class SyntheticAdapters(AdapterSource):
             yield name, (root / f"{name}-r{rank}", rank)
 
     def _shapes(self, model: ModelConfig, rank: int) -> dict[str, tuple[int, int]]:
-        shapes = {}
+        shapes, targets = {}, model.family.holding(self.targets)
         for module, (out, in_) in model.modules().items():
-            if module.rsplit(".", 1)[-1] in self.targets:
+            if module.rsplit(".", 1)[-1] in targets:
                 shapes[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
                 shapes[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
         return shapes
@@ -99,16 +100,16 @@ class SyntheticAdapters(AdapterSource):
         }
         with whole_folder(folder) as draft:
             save_file(tensors, draft / WEIGHTS)
-            (draft / CONFIG).write_text(json.dumps(self._config(rank), indent=2), "utf-8")
+            (draft / CONFIG).write_text(json.dumps(self._config(model, rank), indent=2), "utf-8")
 
-    def _config(self, rank: int) -> dict[str, object]:
+    def _config(self, model: ModelConfig, rank: int) -> dict[str, object]:
         return {
             "peft_type": "LORA",
             "task_type": "CAUSAL_LM",
             "base_model_name_or_path": "synthetic",
             "r": rank,
             "lora_alpha": self.alpha,
-            "target_modules": sorted(self.targets),
+            "target_modules": sorted(model.family.holding(self.targets)),
             "bias": "none",
             "inference_mode": True,
         }

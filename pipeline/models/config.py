@@ -37,6 +37,8 @@ class ModelConfig(Dimensions):
         epsilon: added to the mean square in every RMS norm.
         windows: per layer, how many positions a token sees, itself included; None for all.
         rope: the rotary embedding.
+        window_rope: that of layers with a window, where it is another.
+        turned: per layer, whether positions turn its queries and keys at all; empty if all do.
         scales: what is multiplied and capped.
         end_ids: ids that end a text, as transformers' `generate` takes them.
         special_ids: ids of the `SPECIAL` tokens that the `config.json` names, below zero too.
@@ -51,6 +53,8 @@ class ModelConfig(Dimensions):
     epsilon: float = 1e-6
     windows: tuple[int | None, ...] = ()
     rope: RopeConfig = field(default_factory=RopeConfig.plain)
+    window_rope: RopeConfig | None = None
+    turned: tuple[bool, ...] = ()
     scales: Scales = PLAIN
     end_ids: frozenset[int] = field(default=frozenset(), compare=False)
     special_ids: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -116,7 +120,9 @@ class ModelConfig(Dimensions):
             activation=full["hidden_act"],
             epsilon=full["rms_norm_eps"],
             windows=family.windows_in(full),
-            rope=RopeConfig.from_config(full, head_dim, where),
+            rope=RopeConfig.from_config(family, full, head_dim, where),
+            window_rope=RopeConfig.of_windows(family, full, head_dim, where),
+            turned=() if all(turned := family.turned_in(full)) else turned,
             scales=family.scales_in(full, where),
             end_ids=_end_ids(full),
             special_ids={kind: full.get(f"{kind}_token_id") for kind in SPECIAL},
@@ -129,6 +135,18 @@ class ModelConfig(Dimensions):
         return min([self.positions, *(each for each in self.windows if each is not None)])
 
     @property
+    def steady(self) -> int:
+        """The longest sequence by whose length no frequency of the rotary embedding changes."""
+        return min(self.positions, self.rope.steady or self.positions)
+
+    def rope_of(self, layer: int) -> RopeConfig | None:
+        """The rotary embedding of a layer; None where nothing is turned."""
+        if self.turned and not self.turned[layer]:
+            return None
+        windowed = bool(self.windows) and self.windows[layer] is not None
+        return self.window_rope if windowed and self.window_rope else self.rope
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """What decides its tensors and what they compute; names of cached files hold its hash.
 
@@ -137,7 +155,9 @@ class ModelConfig(Dimensions):
         """
         found = {"family": self.family.name, **{name: getattr(self, name) for name in DECISIVE}}
         found["rope"] = self.rope.parameters
-        return found if self.scales == PLAIN else found | {"scales": repr(self.scales)}
+        found |= {} if self.scales == PLAIN else {"scales": repr(self.scales)}
+        found |= {"window_rope": self.window_rope.parameters} if self.window_rope else {}
+        return found | ({"turned": self.turned} if self.turned else {})
 
     @property
     def recipe_line(self) -> str:

@@ -10,7 +10,8 @@ from pipeline.models.families import FAMILIES
 COUNTS = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
-    "sliding_window",
+    *("sliding_window", "sliding_window_pattern", "no_rope_layer_interval"),
+    *("query_pre_attn_scalar", "original_max_position_embeddings"),
 )
 MAX_COUNT = 2**31 - 1
 """No count is larger, nor is a token's id: libraries keep both in 32 bits."""
@@ -30,6 +31,7 @@ ONLY: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "return_dict": ((True, None), "transformers then can't generate"),
     "output_attentions": ((False, None), "transformers then computes attention otherwise"),
     "output_hidden_states": ((False, True, None), "transformers then fails"),
+    "use_bidirectional_attention": ((False, None), "tokens then see those after them"),
     "_attn_implementation": ((None, "sdpa", "eager"), "no engine here computes attention so"),
     **dict.fromkeys(
         ("use_return_dict", "experts_implementation", "_experts_implementation"),
@@ -66,6 +68,7 @@ def check_values(config: Mapping[str, Any], where: str) -> None:
     spread = config.get("initializer_range", 0.0)
     if FAMILIES[config["model_type"]].strict and not 0 <= spread <= 1:
         raise UsageError(f"{where}: initializer_range is {spread}, not from 0 to 1; correct it")
+    _check_ropes(config, where)
     _check_heads(config, where)
     _check_padding(config, where)
     _check_layers(config, where)
@@ -112,6 +115,14 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
+def _check_ropes(config: Mapping[str, Any], where: str) -> None:
+    """Where each kind of layer has its own."""
+    said = config.get("rope_parameters") or {}
+    for kind in LAYERS if FAMILIES[config["model_type"]].own_rope else ():
+        if not isinstance(said.get(kind), dict | None):
+            raise UsageError(f"{where}: rope_parameters.{kind} isn't an object; correct it")
+
+
 def _check_heads(config: Mapping[str, Any], where: str) -> None:
     (heads, shared, width), hidden = heads_in(config), config["hidden_size"]
     if heads % shared or width % 2 or not width:
@@ -136,10 +147,17 @@ def _check_padding(config: Mapping[str, Any], where: str) -> None:
 
 
 def _check_layers(config: Mapping[str, Any], where: str) -> None:
-    kinds = config.get("layer_types")
+    kinds, turned = config.get("layer_types"), config.get("no_rope_layers")
+    count = config["num_hidden_layers"]
+    if not FAMILIES[config["model_type"]].nope or turned is None:
+        pass
+    elif len(turned) < count or any(each not in (0, 1) for each in turned):
+        raise UsageError(
+            f"{where}: no_rope_layers must hold a 0 or a 1 for each of the {count} layers; "
+            "correct it"
+        )
     if kinds is None:
         return
-    count = config["num_hidden_layers"]
     if len(kinds) != count or not all(kind in LAYERS for kind in kinds):
         raise UsageError(
             f"{where}: layer_types must name one of {', '.join(LAYERS)} for each of the {count} "

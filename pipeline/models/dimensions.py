@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from pipeline.models.family import FEED_FORWARD, PROJECTIONS, Family
+from pipeline.models.family import FEED_FORWARD, FUSED, Family
+
+_MLP = {*FEED_FORWARD, *FUSED[2]}
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,15 @@ class Dimensions:
 
     @property
     def head_norms(self) -> bool:
-        """Whether queries and keys are normalised head by head."""
+        """Whether queries and keys are normalised."""
         return bool(self.family.norms.heads)
 
     def projection_shape(self, name: str) -> tuple[int, int]:
-        """(out, in) features of one of the seven `PROJECTIONS`."""
+        """(out, in) features of one of the family's projections."""
         queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
         return {
+            "qkv_proj": (queries + 2 * keys, self.hidden),
+            "gate_up_proj": (2 * self.intermediate, self.hidden),
             "q_proj": (queries, self.hidden),
             "k_proj": (keys, self.hidden),
             "v_proj": (keys, self.hidden),
@@ -50,14 +54,17 @@ class Dimensions:
         return {
             module(layer, name): self.projection_shape(name)
             for layer in range(self.layers)
-            for name in PROJECTIONS
+            for name in self.family.projections
         }
 
     def other_modules(self) -> tuple[str, ...]:
-        """Paths of all that isn't one of the seven projections."""
+        """Paths of all that isn't one of the projections."""
         norms = self.family.norms
         inside = ["", ".self_attn", ".mlp", *(f".{each}" for each in norms.layer)]
-        inside += [".mlp.act_fn", *(f".self_attn.{each}" for each in norms.heads)]
+        inside += [
+            *(f".{each}" for each in self.family.weightless),
+            *(f".self_attn.{each}" for each in norms.heads),
+        ]
         layers = [f"model.layers.{layer}" for layer in range(self.layers)]
         outside = ["model", "model.embed_tokens", "model.layers", "model.norm", "lm_head"]
         outside += ["model.rotary_emb"]
@@ -70,5 +77,5 @@ class Dimensions:
 
 def module(layer: int, projection: str) -> str:
     """Path of a projection inside the model."""
-    block = "mlp" if projection in FEED_FORWARD else "self_attn"
+    block = "mlp" if projection in _MLP else "self_attn"
     return f"model.layers.{layer}.{block}.{projection}"

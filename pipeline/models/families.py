@@ -1,6 +1,17 @@
 """The families served here. The next one is an entry more; docs/families.md shows how."""
 
-from pipeline.models.family import ATTENTION, FEED_FORWARD, NULL, QKV, Family, Norms, Types
+from dataclasses import replace
+
+from pipeline.models.family import (
+    ATTENTION,
+    FEED_FORWARD,
+    FUSED,
+    NULL,
+    QKV,
+    Family,
+    Norms,
+    Types,
+)
 
 _WINDOW: Types = {"sliding_window": (int, NULL), "attention_dropout": (int, float)}
 _QWEN = {
@@ -11,6 +22,31 @@ _QWEN = {
     "max_window_layers": 28,
 }
 _QWEN_TYPES: Types = {**_WINDOW, "use_sliding_window": (bool,), "max_window_layers": (int,)}
+_PEFT = ("q_proj", "v_proj")
+_MULTIPLIERS = {
+    "embedding": "embedding_multiplier",
+    "attention": "attention_multiplier",
+    "residual": "residual_multiplier",
+    "logits": "logits_scaling",
+}
+_GEMMA = {
+    **{"num_key_value_heads": 4, "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh"},
+    **{"tie_word_embeddings": True, "pad_token_id": 0, "attention_bias": False},
+    **{"query_pre_attn_scalar": 256, "sliding_window": 4096},
+}
+_GEMMA_TYPES: Types = {
+    **dict.fromkeys(("num_key_value_heads", "head_dim", "query_pre_attn_scalar"), (int,)),
+    **{"hidden_activation": (str,), "attention_bias": (bool,), "sliding_window": (int, NULL)},
+    **dict.fromkeys(("final_logit_softcapping", "attn_logit_softcapping"), (float, NULL)),
+    "use_bidirectional_attention": (bool, NULL),
+}
+_GEMMA_NORMS = Norms(
+    after_attention="post_attention_layernorm",
+    before_feed_forward="pre_feedforward_layernorm",
+    after_feed_forward="post_feedforward_layernorm",
+    shift=1.0,
+)
+_GEMMA_POWERS = {"attention": ("query_pre_attn_scalar", -0.5), "embedding": ("hidden_size", 0.5)}
 
 _ENTRIES = (
     Family(
@@ -22,6 +58,7 @@ _ENTRIES = (
             **dict.fromkeys(("pretraining_tp", "head_dim"), (int, NULL)),
         },
         biases={"attention_bias": ATTENTION, "mlp_bias": FEED_FORWARD},
+        targets=_PEFT,
         strict=True,
     ),
     Family(
@@ -33,9 +70,18 @@ _ENTRIES = (
             "sliding_window": 4096,
         },
         types={**_WINDOW, "num_key_value_heads": (int,), "head_dim": (int, NULL)},
-        windows="all",
+        windows="typed",
+        targets=_PEFT,
     ),
-    Family("qwen2", gguf="qwen2", defaults=_QWEN, types=_QWEN_TYPES, biased=QKV, windows="asked"),
+    Family(
+        "qwen2",
+        gguf="qwen2",
+        defaults=_QWEN,
+        types=_QWEN_TYPES,
+        biased=QKV,
+        windows="asked",
+        targets=_PEFT,
+    ),
     Family(
         "qwen3",
         gguf="qwen3",
@@ -44,6 +90,112 @@ _ENTRIES = (
         biases={"attention_bias": ATTENTION},
         norms=Norms(query_heads="q_norm", key_heads="k_norm"),
         windows="asked",
+        targets=_PEFT,
+    ),
+    Family(
+        "smollm3",
+        gguf="smollm3",
+        defaults={
+            **{"max_position_embeddings": 32768, "num_key_value_heads": 4, "pad_token_id": 128004},
+            **{"tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False},
+            **{"use_sliding_window": False, "no_rope_layer_interval": 4, "rope_theta": 2_000_000.0},
+        },
+        types={
+            **dict.fromkeys(("attention_bias", "mlp_bias", "use_sliding_window"), (bool,)),
+            **{"sliding_window": (int, NULL), "attention_dropout": (int, float)},
+            **{"no_rope_layers": (list, NULL), "no_rope_layer_interval": (int,)},
+        },
+        biases={"attention_bias": ATTENTION, "mlp_bias": FEED_FORWARD},
+        windows="unturned",
+        nope=True,
+    ),
+    Family(
+        "granite",
+        gguf="granite",
+        defaults={
+            **{"max_position_embeddings": 2048, "attention_bias": False, "mlp_bias": False},
+            **dict.fromkeys(_MULTIPLIERS.values(), 1.0),
+        },
+        types={
+            **dict.fromkeys(_MULTIPLIERS.values(), (float, int)),
+            **dict.fromkeys(("attention_bias", "mlp_bias"), (bool,)),
+            "attention_dropout": (int, float),
+        },
+        biases={"attention_bias": ATTENTION, "mlp_bias": FEED_FORWARD},
+        scales=_MULTIPLIERS,
+    ),
+    Family(
+        "phi3",
+        gguf="phi3",
+        defaults={
+            **{"max_position_embeddings": 4096, "original_max_position_embeddings": 4096},
+            **{"rms_norm_eps": 1e-5, "pad_token_id": 32000, "partial_rotary_factor": 1.0},
+        },
+        types={
+            **{"sliding_window": (int, NULL), "original_max_position_embeddings": (int,)},
+            **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attention_dropout"), (int, float)),
+        },
+        windows="all",
+        sites=FUSED,
+        weightless=("mlp.activation_fn", "resid_attn_dropout", "resid_mlp_dropout"),
+        partial=True,
+        ropes={each: "longrope" for each in ("longrope", "su", "yarn")} | {"default": "default"},
+    ),
+    Family(
+        "gemma2",
+        gguf="gemma2",
+        defaults=_GEMMA
+        | {
+            **{"max_position_embeddings": 8192, "attn_logit_softcapping": 50.0},
+            "final_logit_softcapping": 30.0,
+        },
+        types=_GEMMA_TYPES,
+        biases={"attention_bias": ATTENTION},
+        norms=_GEMMA_NORMS,
+        windows="alternate",
+        scales={"attention_cap": "attn_logit_softcapping", "logits_cap": "final_logit_softcapping"},
+        powers=_GEMMA_POWERS,
+        keys={"hidden_act": "hidden_activation"},
+        targets=_PEFT,
+        strict=True,
+    ),
+    Family(
+        "gemma3_text",
+        gguf="gemma3",
+        defaults=_GEMMA
+        | {
+            **{"max_position_embeddings": 131072, "sliding_window_pattern": 6},
+            **{"final_logit_softcapping": None, "rope_theta": 1_000_000.0},
+        },
+        types=_GEMMA_TYPES,
+        biases={"attention_bias": ATTENTION},
+        norms=replace(_GEMMA_NORMS, query_heads="q_norm", key_heads="k_norm"),
+        windows="pattern",
+        scales={"logits_cap": "final_logit_softcapping"},
+        powers=_GEMMA_POWERS,
+        keys={"hidden_act": "hidden_activation"},
+        own_rope=True,
+        targets=_PEFT,
+        strict=True,
+    ),
+    Family(
+        "olmo2",
+        gguf="olmo2",
+        defaults={
+            **{"max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "attention_bias": False},
+            "pad_token_id": 1,
+        },
+        types={"attention_bias": (bool,), "attention_dropout": (int, float)},
+        biases={"attention_bias": ATTENTION},
+        norms=Norms(
+            before_attention=None,
+            after_attention="post_attention_layernorm",
+            before_feed_forward=None,
+            after_feed_forward="post_feedforward_layernorm",
+            query_heads="q_norm",
+            key_heads="k_norm",
+            all_heads=True,
+        ),
     ),
 )
 FAMILIES: dict[str, Family] = {each.name: each for each in _ENTRIES}

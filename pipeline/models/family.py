@@ -1,20 +1,28 @@
 """What may set the decoders of one family apart from those of another, as data.
 
-All have seven projections a layer under the names of `PROJECTIONS`, RMS norms, a rotary embedding
-and a gated feed-forward block. The families themselves are in `families.py`.
+All have projections of queries, keys and values, of what attention gives, and of both halves of a
+gated feed-forward block and what it gives; RMS norms, and a rotary embedding in most layers. The
+families themselves are in `families.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.models.files import is_number
+from pipeline.models.windows import Windows, windowed
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 PROJECTIONS = (*ATTENTION, *FEED_FORWARD)
 QKV = ATTENTION[:3]
+SITES = (QKV, ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
+"""The four places of a layer where it multiplies; projections of one have the same input."""
+FUSED = (("qkv_proj",), ("o_proj",), ("gate_up_proj",), ("down_proj",))
+"""The same where those of one place are stored as one."""
+LINEAR = frozenset(name for sites in (SITES, FUSED) for site in sites for name in site)
+"""Names of projections in any family."""
 
 Types = Mapping[str, tuple[type, ...]]
 """By key of a `config.json`, the types that its value may have."""
@@ -29,7 +37,9 @@ COMMON = {"hidden_act": "silu", "rms_norm_eps": 1e-6, "tie_word_embeddings": Fal
 class Norms:
     """Names of a layer's norms by the place where they stand; None where a family has none.
 
-    Those of a block's input stand in the layer, those of single heads in its attention.
+    Those of a block's input and of what it adds stand in the layer, those of queries and keys in
+    its attention: of single heads, or with `all_heads` of all of them together. `shift` is added to
+    the weights of every norm.
     """
 
     before_attention: str | None = "input_layernorm"
@@ -38,6 +48,8 @@ class Norms:
     after_feed_forward: str | None = None
     query_heads: str | None = None
     key_heads: str | None = None
+    all_heads: bool = False
+    shift: float = 0.0
 
     @property
     def layer(self) -> tuple[str, ...]:
@@ -48,7 +60,7 @@ class Norms:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """Of queries and keys, head by head."""
+        """Of queries and keys."""
         return tuple(each for each in (self.query_heads, self.key_heads) if each is not None)
 
 
@@ -88,11 +100,21 @@ class Family:
         biased: projections that have a bias whatever the `config.json` says.
         biases: projections that have one if the `config.json` says so, by its key.
         norms: where norms stand, and what they are called.
-        windows: which layers have the `sliding_window`: none ever; all, unless `layer_types` says
-            otherwise; or those of `layer_types` or from `max_window_layers` on, if
-            `use_sliding_window` is true.
+        windows: which layers have the `sliding_window`, see `windows.py`.
         scales: keys of the `config.json` that say what is multiplied or capped, by the field of
             `Scales`.
+        powers: the same of scales that are a power of what the key says.
+        sites: names of the projections, by the four places of a layer.
+        keys: what this family's `config.json` calls what others call by the first of each pair.
+        weightless: paths inside a layer of modules that have no weights.
+        nope: some layers turn no queries and keys: those that have a 0 in `no_rope_layers`, or
+            where that is silent every `no_rope_layer_interval`th.
+        own_rope: layers with a window have a rotary embedding of their own.
+        partial: `partial_rotary_factor` counts for the default kind of rotary embedding, too.
+        ropes: kinds of rotary embedding that transformers takes, by what a `config.json` calls
+            them; empty for all, by their names.
+        targets: what PEFT adapts where a configuration names no `target_modules`; it asks for them
+            where this is empty.
         strict: transformers asks that `hidden_size` be a multiple of the heads, whatever
             `head_dim` is, and that `initializer_range` be from 0 to 1.
     """
@@ -104,13 +126,38 @@ class Family:
     biased: tuple[str, ...] = ()
     biases: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     norms: Norms = Norms()
-    windows: Literal["none", "all", "asked"] = "none"
+    windows: Windows = "none"
     scales: Mapping[str, str] = field(default_factory=dict, hash=False)
+    powers: Mapping[str, tuple[str, float]] = field(default_factory=dict, hash=False)
+    sites: tuple[tuple[str, ...], ...] = SITES
+    keys: Mapping[str, str] = field(default_factory=dict, hash=False)
+    weightless: tuple[str, ...] = ("mlp.act_fn",)
+    nope: bool = False
+    own_rope: bool = False
+    partial: bool = False
+    ropes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    targets: tuple[str, ...] = ()
     strict: bool = False
+
+    @property
+    def projections(self) -> tuple[str, ...]:
+        """Names of all, in the order of computation."""
+        return tuple(name for site in self.sites for name in site)
+
+    def holding(self, projections: Collection[str]) -> tuple[str, ...]:
+        """Names of this family's projections that hold some of `PROJECTIONS`, fused or not."""
+        pairs = zip(self.sites, SITES, strict=True)
+        return tuple(
+            name
+            for site, plain in pairs
+            for name in site
+            if name in projections or (name not in PROJECTIONS and {*plain} & {*projections})
+        )
 
     def fill(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """A `config.json` with what transformers fills in."""
-        return {**COMMON, **self.defaults, **config}
+        full = {**COMMON, **self.defaults, **config}
+        return full | {ours: full[theirs] for ours, theirs in self.keys.items()}
 
     def biased_in(self, full: Mapping[str, Any]) -> tuple[str, ...]:
         """The projections that have a bias, by a filled `config.json`."""
@@ -128,16 +175,24 @@ class Family:
             absent = found[ours] is None and getattr(PLAIN, ours) is None
             if not absent and not is_number(found[ours]):
                 raise UsageError(f"{where}: {key} is {found[ours]!r:.80}, not a number; correct it")
-        return Scales(**found)
+        powers = {ours: full[key] ** exponent for ours, (key, exponent) in self.powers.items()}
+        return Scales(**found, **powers)
 
     def windows_in(self, full: Mapping[str, Any]) -> tuple[int | None, ...]:
         """Per layer, by a filled `config.json`: what it leaves open is as transformers has it."""
         layers: int = full["num_hidden_layers"]
         window: int | None = full.get("sliding_window")
-        asked = self.windows == "asked"
-        if self.windows == "none" or window is None or (asked and not full["use_sliding_window"]):
+        if window is None:
             return (None,) * layers
-        if kinds := full.get("layer_types"):
-            return tuple(window if kind == "sliding_attention" else None for kind in kinds)
-        first = full["max_window_layers"] if asked else 0
-        return tuple(window if layer >= first else None for layer in range(layers))
+        found = windowed(self.windows, full, self.turned_in(full))
+        return tuple(window if each else None for each in found)
+
+    def turned_in(self, full: Mapping[str, Any]) -> tuple[bool, ...]:
+        """Per layer, by a filled `config.json`, whether positions turn its queries and keys."""
+        layers: int = full["num_hidden_layers"]
+        if not self.nope:
+            return (True,) * layers
+        if (said := full.get("no_rope_layers")) is not None:
+            return tuple(bool(each) for each in said[:layers])
+        every = full["no_rope_layer_interval"]
+        return tuple((layer + 1) % every != 0 for layer in range(layers))

@@ -1,15 +1,15 @@
 """Rotary position embedding (Su et al. 2021): its kind, its parameters and its frequencies."""
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
+from pipeline.models.family import Family
 from pipeline.models.files import is_number
+from pipeline.models.rope_scaling import SCALED, Frequencies, attention_factor
 
 NEEDS = {
     "default": (),
@@ -27,7 +27,8 @@ LISTS = ("short_factor", "long_factor")
 STRETCHED = ("llama3", "yarn", "longrope")
 """Kinds that depend on the positions that a model was first trained with."""
 
-Frequencies = NDArray[np.float32]
+FULL, SLIDING = "full_attention", "sliding_attention"
+"""By which the parameters of layers with all of a context, and with a window, stand apart."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,26 @@ class RopeConfig:
         kind: transformers' `rope_type`.
         base: transformers' `rope_theta`.
         parameters: all of them in transformers 5's spelling, kind and base included.
+        attention_factor: by which cosines and sines are multiplied.
+        steady: the longest sequence by whose length no frequency changes; None for any.
+        in_part: whether the model turns a part of each head where the parameters say so.
     """
 
     kind: str
     base: float
     parameters: Mapping[str, Any] = field(hash=False)
+    attention_factor: float = 1.0
+    steady: int | None = None
+    in_part: bool = False
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any], head_dim: int, where: str) -> Self:
+    def from_config(
+        cls, family: Family, config: Mapping[str, Any], head_dim: int, where: str
+    ) -> Self:
         """The one that a `config.json` describes.
 
         Args:
+            family: the model's.
             config: with its family's defaults filled in.
             head_dim: width of a head.
             where: the file, for the error.
@@ -56,9 +66,41 @@ class RopeConfig:
         Raises:
             UsageError: the kind isn't known, or a parameter is missing or impossible.
         """
-        parameters = _parameters(config)
-        _check(parameters, head_dim, where)
-        return cls(parameters["rope_type"], parameters["rope_theta"], parameters)
+        return cls._of(_parameters(family, config), family, config, head_dim, where)
+
+    @classmethod
+    def of_windows(
+        cls, family: Family, config: Mapping[str, Any], head_dim: int, where: str
+    ) -> Self | None:
+        """That of layers with a window, where the family has one of their own; else None.
+
+        Arguments and errors are those of `from_config`.
+        """
+        if not family.own_rope:
+            return None
+        given = _nested(config, SLIDING)
+        given.setdefault("rope_theta", config.get("rope_local_base_freq", 10_000.0))
+        return cls._of(_standard(given, family, config), family, config, head_dim, where)
+
+    @classmethod
+    def _of(
+        cls,
+        parameters: dict[str, Any],
+        family: Family,
+        config: Mapping[str, Any],
+        head_dim: int,
+        where: str,
+    ) -> Self:
+        _check(parameters, family, head_dim, where)
+        kind = parameters["rope_type"]
+        return cls(
+            kind,
+            parameters["rope_theta"],
+            parameters,
+            attention_factor(parameters, config["max_position_embeddings"]),
+            parameters["original_max_position_embeddings"] if kind == "longrope" else None,
+            family.partial,
+        )
 
     @classmethod
     def plain(cls, base: float = 10_000.0) -> Self:
@@ -75,54 +117,48 @@ class RopeConfig:
         """Whether `frequencies` has this kind."""
         return self.kind in SCALED
 
-    def frequencies(self, head_dim: int) -> Frequencies:
-        """Radians a position of the pairs (i, i + head_dim / 2), fp32 (head_dim / 2,).
+    def width(self, head_dim: int) -> int:
+        """How many numbers of each head are turned: the first ones."""
+        return int(head_dim * self.rotated) if self.in_part else head_dim
 
-        Of whole heads, and of a kind for which `is_computed` is true.
+    def frequencies(self, head_dim: int) -> Frequencies:
+        """Radians a position of the pairs (i, i + width / 2), fp32 (width / 2,).
+
+        Of a kind for which `is_computed` is true.
         """
         return SCALED[self.kind](self.unscaled(head_dim), self.parameters)
 
     def unscaled(self, head_dim: int) -> Frequencies:
         """The same without any scaling."""
-        exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
+        width = self.width(head_dim)
+        exponents = np.arange(0, width, 2, dtype=np.float32) / np.float32(width)
         with np.errstate(all="ignore"):
             return np.float32(1) / np.float32(self.base) ** exponents
 
 
-def _plain(frequencies: Frequencies, given: Mapping[str, Any]) -> Frequencies:
-    return frequencies
-
-
-def _linear(frequencies: Frequencies, given: Mapping[str, Any]) -> Frequencies:
-    """Positions closer together (Chen et al. 2023)."""
-    return frequencies / np.float32(given["factor"])
-
-
-def _llama3(frequencies: Frequencies, given: Mapping[str, Any]) -> Frequencies:
-    """Llama 3.1: long waves slowed by `factor`, short ones kept, a smooth ramp between."""
-    factor, low, high = (float(given[key]) for key in NEEDS["llama3"])
-    length = float(given["original_max_position_embeddings"])
-    with np.errstate(all="ignore"):
-        waves_in_context = length * frequencies / (2 * math.pi)
-        kept = ((waves_in_context - low) / (high - low)).clip(0, 1)
-        return kept * frequencies + (1 - kept) * frequencies / factor
-
-
-SCALED: Mapping[str, Callable[[Frequencies, Mapping[str, Any]], Frequencies]] = {
-    "default": _plain,
-    "linear": _linear,
-    "llama3": _llama3,
-}
-"""By kind, those that are computed here; which of them an engine serves is the engine's to say."""
-
-
-def _parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
     """In the spelling of transformers 5: `rope_type` and `rope_theta`, and what the kind needs."""
-    given = dict(config.get("rope_scaling") or config.get("rope_parameters") or {})
+    if family.own_rope:
+        given = _nested(config, FULL) | dict(config.get("rope_scaling") or {})
+    else:
+        given = dict(config.get("rope_scaling") or config.get("rope_parameters") or {})
+    found = _standard(given, family, config)
+    kind = found["rope_type"]
+    return found | {"rope_type": family.ropes.get(kind, kind) if isinstance(kind, str) else kind}
+
+
+def _nested(config: Mapping[str, Any], layers: str) -> dict[str, Any]:
+    """Those of some layers; a plain one where nothing is said of them."""
+    said = (config.get("rope_parameters") or {}).get(layers)
+    return {"rope_type": "default"} if said is None else dict(said)
+
+
+def _standard(given: dict[str, Any], family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
     given["rope_type"] = given.get("rope_type", given.pop("type", "default"))
     given.pop("type", None)
     given.setdefault("rope_theta", config.get("rope_theta", 10_000.0))
-    if (factor := config.get("partial_rotary_factor")) is not None:
+    factor = None if family.own_rope else config.get("partial_rotary_factor")
+    if factor is not None:
         given.setdefault("partial_rotary_factor", factor)
     if given["rope_type"] in STRETCHED:
         length = config.get("original_max_position_embeddings")
@@ -131,13 +167,13 @@ def _parameters(config: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _check(rope: Mapping[str, Any], head_dim: int, where: str) -> None:
+def _check(rope: Mapping[str, Any], family: Family, head_dim: int, where: str) -> None:
     """Refuse what transformers would fail at, or what would turn nothing by a number."""
-    kind = rope["rope_type"]
-    if not isinstance(kind, str) or kind not in NEEDS:
+    kind, known = rope["rope_type"], family.ropes or NEEDS
+    if not isinstance(kind, str) or kind not in known:
         raise UsageError(
             f"{where}: rope_type {kind!r:.80} isn't known to transformers, which has "
-            f"{', '.join(NEEDS)}; correct it"
+            f"{', '.join(known)}; correct it"
         )
     for key in NEEDS[kind]:
         if not is_number(rope.get(key)):

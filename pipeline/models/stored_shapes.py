@@ -29,8 +29,11 @@ def expected(model: ModelConfig) -> Shapes:
         inside = f"model.layers.{layer}"
         for norm in model.family.norms.layer:
             shapes[f"{inside}.{norm}.weight"] = vector
-        for norm in model.family.norms.heads:
-            shapes[f"{inside}.self_attn.{norm}.weight"] = (model.head_dim,)
+        for norm, heads in zip(
+            model.family.norms.heads, (model.heads, model.kv_heads), strict=False
+        ):
+            width = model.head_dim * (heads if model.family.norms.all_heads else 1)
+            shapes[f"{inside}.self_attn.{norm}.weight"] = (width,)
     return shapes
 
 

@@ -76,4 +76,5 @@ def test_every_module_of_the_model_is_known(family):
 def test_the_default_targets_are_pefts(family):
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as MAPPING
 
-    assert tuple(MAPPING[family]) == DEFAULT_TARGETS
+    assert tuple(MAPPING.get(family, ())) == FAMILIES[family].targets
+    assert FAMILIES[family].targets in ((), DEFAULT_TARGETS)

@@ -216,10 +216,11 @@ SOME: dict[str, tuple[Edit, dict[str, str]]] = {
         lambda f: reconfigure(f, hidden_act="gelu"),
         {"multilora": "hidden_act 'gelu'", "llama_cpp": "hidden_act 'gelu'"},
     ),
-    "a stretched rope": (rope("yarn", factor=4.0), {"multilora": "rope_type 'yarn'"}),
-    "a rope that grows": (
-        rope("dynamic", factor=2.0),
-        {"multilora": "rope_type 'dynamic'", "llama_cpp": "rope_type 'dynamic'"},
+    "a stretched rope": (rope("yarn", factor=4.0), {}),
+    "a rope that grows": (rope("dynamic", factor=2.0), {"llama_cpp": "rope_type 'dynamic'"}),
+    "a rope of another family": (
+        rope("proportional"),
+        {"multilora": "rope_type 'proportional'", "llama_cpp": "rope_type 'proportional'"},
     ),
     "half of each head turned": (
         rope("default", partial_rotary_factor=0.5),

@@ -83,7 +83,7 @@ def test_only_queries_and_keys_of_llama_are_moved(name, heads):
     assert rotated_heads(name, architecture("qwen3")) is None
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "qwen3"])
 def test_names(family):
     names = TensorNames(architecture(family))
     expected = {

@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.families import FAMILIES
+from pipeline.models.rope import FULL, SLIDING
 from pipeline.models.stored_shapes import expected
 from pipeline.models.synthetic import ARCHITECTURES
 
@@ -17,6 +20,7 @@ SHAPE = {
     "num_hidden_layers": 3,
     "num_attention_heads": 32,
     "vocab_size": 64,
+    "pad_token_id": 0,
 }
 SAID = {
     "silent": {},
@@ -57,18 +61,74 @@ def both(family, said, tmp_path):
     return ModelConfig.read(tmp_path), AutoConfig.from_pretrained(tmp_path)
 
 
-@pytest.mark.parametrize("said", SAID)
-@pytest.mark.parametrize("family", FAMILIES)
+def rope_of(parameters):
+    return {k: v for k, v in parameters.items() if v is not None and k != "type"}
+
+
+ROPES = {"old rope", "llama3 rope", "yarn of no stated length"}
+READ = [(f, said) for f in FAMILIES for said in SAID if said not in ROPES or not FAMILIES[f].ropes]
+
+
+@pytest.mark.parametrize(("family", "said"), READ)
 def test_it_is_read_as_transformers_reads_it(family, said, tmp_path):
     mine, theirs = both(family, said, tmp_path)
     assert mine.positions == theirs.max_position_embeddings
     assert mine.kv_heads == theirs.num_key_value_heads
     assert mine.head_dim == getattr(theirs, "head_dim", mine.hidden // mine.heads)
     assert (mine.tied, mine.epsilon) == (theirs.tie_word_embeddings, theirs.rms_norm_eps)
-    assert mine.activation == theirs.hidden_act
-    assert {k: v for k, v in mine.rope.parameters.items() if v is not None} == {
-        k: v for k, v in theirs.rope_parameters.items() if v is not None and k != "type"
-    }
+    assert mine.activation == getattr(theirs, FAMILIES[family].keys.get("hidden_act", "hidden_act"))
+    if mine.window_rope is None:
+        assert rope_of(mine.rope.parameters) == rope_of(theirs.rope_parameters)
+    else:
+        ours = {FULL: mine.rope, SLIDING: mine.window_rope}
+        for layers, rope in ours.items():
+            assert rope_of(rope.parameters) == rope_of(theirs.rope_parameters[layers])
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if FAMILIES[name].ropes])
+@pytest.mark.parametrize("said", ["old rope", "llama3 rope"])
+def test_a_rope_that_transformers_refuses_in_a_family_is_refused(family, said, tmp_path):
+    values = {"model_type": family, **SHAPE, **SAID[said]}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(Exception, match="must be one of"):
+        AutoConfig.from_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="isn't known to transformers"):
+        ModelConfig.read(tmp_path)
+
+
+SCALINGS = {
+    "yarn": {"factor": 4.0, "original_max_position_embeddings": 16},
+    "yarn of DeepSeek": {"factor": 8.0, "mscale": 0.7, "mscale_all_dim": 1.1, "truncate": False},
+    "yarn with bounds": {"factor": 3.0, "beta_fast": 8, "beta_slow": 2, "attention_factor": 1.4},
+    "dynamic": {"factor": 2.0},
+    "longrope": {"short_factor": [1.5] * 32, "long_factor": [4.0] * 32, "factor": 8.0},
+    "longrope of no stated factor": {
+        "short_factor": [1.5] * 32,
+        "long_factor": [4.0] * 32,
+        "original_max_position_embeddings": 16,
+    },
+}
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_frequencies_are_those_of_transformers(name, tmp_path):
+    said = {"rope_type": name.split()[0], "rope_theta": 700.0, **SCALINGS[name]}
+    values = {**SHAPE, "num_attention_heads": 2, "max_position_embeddings": 128}
+    values |= {"model_type": "llama", "rope_parameters": said}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    mine, theirs = ModelConfig.read(tmp_path), AutoConfig.from_pretrained(tmp_path)
+    frequencies, factor = ROPE_INIT_FUNCTIONS[said["rope_type"]](theirs)
+    np.testing.assert_allclose(mine.rope.frequencies(64), frequencies.numpy(), rtol=1e-6)
+    assert mine.rope.attention_factor == pytest.approx(factor)
+    assert mine.steady == (16 if "no stated" in name else 128)
+
+
+def test_layers_that_turn_nothing_are_those_of_transformers(tmp_path):
+    for said in ({}, {"no_rope_layer_interval": 2}, {"no_rope_layers": [1, 0, 1]}):
+        values = {"model_type": "smollm3", **SHAPE, "num_hidden_layers": 3, **said}
+        (tmp_path / "config.json").write_text(json.dumps(values))
+        mine, theirs = ModelConfig.read(tmp_path), AutoConfig.from_pretrained(tmp_path)
+        assert [mine.rope_of(layer) is not None for layer in range(3)] == theirs.no_rope_layers
 
 
 @pytest.mark.parametrize("said", ["silent", "biases", "kv heads"])
@@ -86,7 +146,7 @@ def test_its_tensors_are_those_that_transformers_loads(family, said, tmp_path):
 def test_its_windows_are_those_of_transformers_layers(family, said, tmp_path):
     mine, theirs = both(family, said, tmp_path)
     layers = AutoModelForCausalLM.from_config(theirs).model.layers
-    if theirs.model_type == "mistral":
+    if theirs.model_type in ("mistral", "phi3"):
         assert mine.windows == (theirs.sliding_window,) * 3
     else:
         windows = [getattr(layer.self_attn, "sliding_window", None) for layer in layers]
@@ -116,6 +176,9 @@ def test_a_missing_dimension_is_refused_by_name(tmp_path):
         ({"head_dim": 3}, "32 heads of 3"),
         ({"pad_token_id": 64}, "pad_token_id is 64, beyond vocab_size=64"),
         ({"rope_scaling": {"type": "linear"}}, "rope_type 'linear' needs factor"),
+        ({"model_type": "smollm3", "no_rope_layers": [1, 0]}, "no_rope_layers must hold"),
+        ({"model_type": "smollm3", "no_rope_layers": [1, "0", 1]}, "no_rope_layers must hold"),
+        ({"model_type": "gemma3_text", "rope_parameters": {"full_attention": 3}}, "rope_param"),
     ],
     ids=str,
 )

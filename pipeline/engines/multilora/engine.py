@@ -74,6 +74,11 @@ class Multilora(ContinuousEngine, CachingEngine):
         self._blocks = tables(self._allocator)
         capacity = self._allocator.capacity
         beyond = f"the pool has {capacity}; raise engine.kv_tokens"
+        if model.steady < min(capacity, model.positions):
+            capacity, beyond = (
+                model.steady,
+                f"its rotary embedding is another beyond {model.steady}",
+            )
         self.intake = Intake(serving.checkpoint, self.adapters, capacity, beyond)
         self.cache = AdapterCache(
             self.adapters,

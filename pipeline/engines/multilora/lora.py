@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
-from pipeline.engines.multilora.sites import SITES, columns_of
+from pipeline.engines.multilora.sites import columns_of
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape
@@ -95,5 +95,5 @@ class AdapterFile:
 def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:
     """The modules of each site, counted through the layers, with their first output columns."""
     for layer in range(model.layers):
-        for site in SITES:
+        for site in model.family.sites:
             yield [(module(layer, name), column) for name, column in columns_of(site, model)]

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.packed_embedding import PackedEmbedding
-from pipeline.engines.multilora.sites import SITES
 from pipeline.engines.multilora.weight_cache import WeightCache, recipe
 from pipeline.errors import UsageError
 from pipeline.kernels.formats import (
@@ -36,20 +35,30 @@ ROWS_AT_ONCE = 16 * PANEL
 
 
 @dataclass(frozen=True, eq=False)
+class BlockNorms:
+    """Weights of the norms of a layer's two blocks; None where the family has none."""
+
+    before_attention: Tensor | None
+    after_attention: Tensor | None
+    before_feed_forward: Tensor | None
+    after_feed_forward: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
 class PackedLayer:
     """The weights of one layer.
 
     Attributes:
-        matrices: one a site, in the order of `SITES`.
-        attention_norm: weight of the norm before attention.
-        feed_forward_norm: weight of the norm before the feed-forward block.
-        head_norms: norms of queries and keys, where the family has them.
+        matrices: one a site, in the order of computation.
+        norms: of the two blocks' inputs, and of what they add.
+        head_norms: norms of queries and keys, head by head, where the family has them.
+        joint_norms: weights of those of all queries and of all keys, where it has these.
     """
 
     matrices: tuple[Matrix, ...]
-    attention_norm: Tensor
-    feed_forward_norm: Tensor
+    norms: BlockNorms
     head_norms: HeadNorms | None
+    joint_norms: tuple[Tensor, Tensor] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +140,7 @@ def _pack(
         return PackedModel(
             embedding=_embedding(head_packer, checkpoint.embedding, output),
             layers=tuple(_layer(packer, each, model) for each in range(model.layers)),
-            final_norm=packer.vector("model.norm.weight"),
+            final_norm=packer.norm("model.norm", model),
             head=output,
         )
 
@@ -180,6 +189,10 @@ class _Packer:
     def vector(self, name: str) -> Tensor:
         """A small tensor, such as a norm's weight, fp32."""
         return self._once(name, lambda: self._numbers(self.weights[name]).float().clone())
+
+    def norm(self, path: str, model: ModelConfig) -> Tensor:
+        """The weights of a norm as it multiplies by them."""
+        return self.vector(f"{path}.weight") + model.family.norms.shift
 
     def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         if name not in self.tensors:
@@ -232,16 +245,27 @@ def _embedding(packer: _Packer, name: str, head: Matrix) -> Embedding | PackedEm
 
 
 def _layer(packer: _Packer, index: int, model: ModelConfig) -> PackedLayer:
-    prefix = f"model.layers.{index}"
-    names, norms = model.family.norms, None
-    if model.head_norms:
-        query, key = (packer.vector(f"{prefix}.self_attn.{name}.weight") for name in names.heads)
-        norms = HeadNorms(query, key, model.epsilon)
+    prefix, names = f"model.layers.{index}", model.family.norms
+
+    def norm(name: str | None) -> Tensor | None:
+        return packer.norm(f"{prefix}.{name}", model) if name else None
+
+    heads = None
+    if names.query_heads and names.key_heads:
+        inside = f"{prefix}.self_attn"
+        query, key = names.query_heads, names.key_heads
+        heads = packer.norm(f"{inside}.{query}", model), packer.norm(f"{inside}.{key}", model)
     return PackedLayer(
         matrices=tuple(
-            packer.matrix([f"{module(index, name)}.weight" for name in site]) for site in SITES
+            packer.matrix([f"{module(index, name)}.weight" for name in site])
+            for site in model.family.sites
         ),
-        attention_norm=packer.vector(f"{prefix}.{names.before_attention}.weight"),
-        feed_forward_norm=packer.vector(f"{prefix}.{names.before_feed_forward}.weight"),
-        head_norms=norms,
+        norms=BlockNorms(
+            norm(names.before_attention),
+            norm(names.after_attention),
+            norm(names.before_feed_forward),
+            norm(names.after_feed_forward),
+        ),
+        head_norms=None if heads is None or names.all_heads else HeadNorms(*heads, model.epsilon),
+        joint_norms=heads if names.all_heads else None,
     )

@@ -6,11 +6,14 @@ so: see docs/families.md.
 
 from collections.abc import Iterator
 
+from torch import Tensor
+
 from pipeline.engines.multilora.packing import PackedLayer, PackedModel
-from pipeline.engines.multilora.sites import SITES
+from pipeline.engines.multilora.rotations import turn_of
+from pipeline.engines.multilora.sites import COUNTED, DOWN, GATE_UP, OUTPUT, QKV
 from pipeline.kernels.formats import PANEL
 from pipeline.kernels.layout import panels
-from pipeline.kernels.operands import Heads
+from pipeline.kernels.operands import Activation, Heads
 from pipeline.kernels.program import (
     AddLora,
     Attend,
@@ -19,6 +22,7 @@ from pipeline.kernels.program import (
     Gate,
     Linear,
     Norm,
+    NormColumns,
     Operation,
     Program,
     RotateAndStore,
@@ -27,7 +31,8 @@ from pipeline.kernels.program import (
 )
 from pipeline.models.config import ModelConfig
 
-QKV, OUTPUT, GATE_UP, DOWN = range(len(SITES))
+ACTIVATIONS: dict[str, Activation] = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
+"""What a gate computes, by transformers' `hidden_act`."""
 
 
 def record(shape: ModelConfig, model: PackedModel) -> Program:
@@ -70,23 +75,44 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
 
 
 def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
-    layer, scales = model.layers[index], shape.scales
-    heads = Heads(shape.heads, shape.kv_heads, shape.head_dim)
+    """The last block's output is added to the residual where the next one takes its input."""
+    layer = model.layers[index]
     before = None if index == 0 else "delta"
-    yield Norm("residual", before, layer.attention_norm, shape.epsilon, "normed")
-    yield from _multiply(index, QKV, layer, "normed", "qkv")
-    if scales.attention is not None:
-        factor = scales.attention * shape.head_dim**0.5
-        yield from _scale("qkv", shape.heads * shape.head_dim, factor)
-    yield RotateAndStore("qkv", index, heads, layer.head_norms)
-    yield Attend("qkv", index, heads, shape.windows[index], "attended")
-    yield from _multiply(index, OUTPUT, layer, "attended", "delta")
-    yield from _scale("delta", shape.hidden, scales.residual)
-    yield Norm("residual", "delta", layer.feed_forward_norm, shape.epsilon, "normed")
+    yield Norm("residual", before, layer.norms.before_attention, shape.epsilon, "normed")
+    yield from _attention(index, shape, layer)
+    yield from _added(shape, layer.norms.after_attention)
+    yield Norm("residual", "delta", layer.norms.before_feed_forward, shape.epsilon, "normed")
     yield from _multiply(index, GATE_UP, layer, "normed", "gate_up")
-    yield Gate("gate_up", "gated")
+    yield Gate("gate_up", "gated", ACTIVATIONS[shape.activation])
     yield from _multiply(index, DOWN, layer, "gated", "delta")
-    yield from _scale("delta", shape.hidden, scales.residual)
+    yield from _added(shape, layer.norms.after_feed_forward)
+
+
+def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[Operation]:
+    heads, scales = Heads(shape.heads, shape.kv_heads, shape.head_dim), shape.scales
+    yield from _multiply(index, QKV, layer, "normed", "qkv")
+    if layer.joint_norms is not None:
+        query, key = layer.joint_norms
+        yield NormColumns("qkv", 0, query, shape.epsilon)
+        yield NormColumns("qkv", shape.heads * shape.head_dim, key, shape.epsilon)
+    yield RotateAndStore("qkv", index, heads, layer.head_norms, turn_of(index, shape))
+    yield Attend(
+        "qkv",
+        index,
+        heads,
+        shape.windows[index],
+        "attended",
+        scales.attention,
+        scales.attention_cap,
+    )
+    yield from _multiply(index, OUTPUT, layer, "attended", "delta")
+
+
+def _added(shape: ModelConfig, norm: Tensor | None) -> Iterator[Operation]:
+    """What becomes of a block's output before it is added."""
+    if norm is not None:
+        yield NormColumns("delta", 0, norm, shape.epsilon)
+    yield from _scale("delta", shape.hidden, shape.scales.residual)
 
 
 def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
@@ -102,7 +128,7 @@ def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
 
 def _multiply(index: int, site: int, layer: PackedLayer, x: str, out: str) -> Iterator[Operation]:
     yield Linear(x, layer.matrices[site], out)
-    yield AddLora(x, index * len(SITES) + site, out)
+    yield AddLora(x, index * len(COUNTED) + site, out)
 
 
 def _scale(out: str, columns: int, factor: float) -> Iterator[Operation]:

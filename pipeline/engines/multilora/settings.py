@@ -153,11 +153,17 @@ class MultiloraSettings(EngineSettings):
             self._check_budget(checkpoint.config, adapters.values(), self.adapter_bytes)
 
     def check_length(self, model: ModelConfig, positions: int) -> None:
-        """The pool holds so many, if a setting says how many.
+        """The pool holds so many, if a setting says how many; a rotary embedding stays as it is.
 
         Raises:
             UsageError: a sequence is longer.
         """
+        if positions > model.steady:
+            raise UsageError(
+                f"engine={self.name}: the longest request needs {positions} positions, and beyond "
+                f"{model.steady} this model's rotary embedding is another ({model.rope.kind}), "
+                "which multilora doesn't change to; use engine=peft_mixed, or shorter requests"
+            )
         if self.kv_tokens is not None and positions > self.kv_tokens:
             raise UsageError(
                 f"engine.kv_tokens={self.kv_tokens}: the longest request needs {positions} "

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from pipeline.models.config import ModelConfig
-from pipeline.models.family import QKV
+from pipeline.models.family import SITES
 
-SITES = (QKV, ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",))
+QKV, OUTPUT, GATE_UP, DOWN = COUNTED = range(len(SITES))
 """The four sites of a layer, in the order of computation."""
 
 

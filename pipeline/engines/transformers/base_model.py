@@ -27,9 +27,9 @@ from pipeline.inference.token_sampler import TokenSampler
 PAD = 0
 """Fills rows to the length of the longest; what is masked may be any token."""
 
-ATTENTION = "sdpa"
+ATTENTION, CAPPED_ATTENTION = "sdpa", "eager"
 """What transformers takes by itself where a `config.json` asks for nothing, such as for a library
-that isn't installed."""
+that isn't installed; and where what goes into the softmax is capped, which torch's own can't."""
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -58,12 +58,13 @@ class BaseModel:
         torch.set_num_threads(serving.threads)
         folder = str(serving.checkpoint.folder)
         dtype = DTYPES[precision]
+        capped = serving.checkpoint.config.scales.attention_cap is not None
         self.model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation=ATTENTION,
+            attn_implementation=CAPPED_ATTENTION if capped else ATTENTION,
             **loading(serving.quantization, dtype),
         ).eval()
         self.bytes = stored_bytes(self.model)

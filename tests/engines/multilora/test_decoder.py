@@ -1,16 +1,19 @@
 """The decoder against transformers, with every request its own adapter."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from pipeline.adapters.synthetic import SyntheticAdapters
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
 from pipeline.kernels.native import NativeKernels
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.family import PROJECTIONS
 
 
 @pytest.fixture(scope="session")
@@ -75,37 +78,53 @@ def test_a_request_is_the_same_alone_and_in_company(precision, tiny, tiny_adapte
     assert torch.equal(alone.result(0), company.result(3))
 
 
+YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0}
+LONGROPE = {
+    **{"rope_type": "longrope", "rope_theta": 500.0},
+    **{"short_factor": [1.0, 1.2, 1.5, 2.0], "long_factor": [2.0, 3.0, 4.0, 5.0]},
+}
+LLAMA3 = {
+    **{"rope_type": "llama3", "rope_theta": 500000.0, "original_max_position_embeddings": 16},
+    **{"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
+}
 FAMILIES = {
     "qwen2": {},
     "qwen3": {"head_dim": 24},
     "mistral": {"sliding_window": 9},
-    "llama": {
-        "attention_bias": True,
-        "mlp_bias": True,
-        "rope_parameters": {
-            "rope_type": "llama3",
-            "rope_theta": 500000.0,
-            "factor": 4.0,
-            "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 16,
-        },
+    "llama": {"attention_bias": True, "mlp_bias": True, "rope_parameters": LLAMA3},
+    "llama, yarn": {"rope_parameters": YARN | {"original_max_position_embeddings": 16}},
+    "llama, dynamic": {"rope_parameters": YARN | {"rope_type": "dynamic"}},
+    "smollm3": {"no_rope_layer_interval": 2, "use_sliding_window": True, "sliding_window": 9},
+    "smollm3, by layer": {"no_rope_layers": [0, 1], "attention_bias": True},
+    "granite": {
+        **{"embedding_multiplier": 12.0, "attention_multiplier": 0.4, "logits_scaling": 0.5},
+        **{"residual_multiplier": 0.22, "attention_bias": True},
     },
+    "phi3": {"sliding_window": 9},
+    "phi3, longrope": {
+        **{"rope_parameters": LONGROPE, "partial_rotary_factor": 0.7},
+        "original_max_position_embeddings": 32,
+    },
+    "gemma2": {
+        **{"head_dim": 16, "sliding_window": 9, "query_pre_attn_scalar": 30},
+        **{"attn_logit_softcapping": 4.0, "final_logit_softcapping": 9.0},
+    },
+    "gemma3_text": {
+        **{"head_dim": 16, "sliding_window": 9, "sliding_window_pattern": 2},
+        **{"query_pre_attn_scalar": 30, "final_logit_softcapping": 9.0},
+    },
+    "olmo2": {},
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_families(family, tiny, tmp_path, drive, ids):
+@pytest.mark.parametrize("named", FAMILIES)
+def test_families(named, tiny, tmp_path, drive, ids):
+    """Each with an adapter on all projections, beside the base alone."""
     config = AutoConfig.for_model(
-        family,
-        hidden_size=72,
-        intermediate_size=100,
-        num_hidden_layers=2,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-        vocab_size=130,
-        max_position_embeddings=64,
-        **FAMILIES[family],
+        named.split(",")[0],
+        **{"hidden_size": 72, "intermediate_size": 100, "num_hidden_layers": 2},
+        **{"num_attention_heads": 6, "num_key_value_heads": 2, "vocab_size": 130},
+        **{"max_position_embeddings": 64, "pad_token_id": 0, **FAMILIES[named]},
     )
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config).eval()
@@ -114,10 +133,19 @@ def test_families(family, tiny, tmp_path, drive, ids):
     model.save_pretrained(tmp_path)
     shutil.copy(tiny.folder / "tokenizer.json", tmp_path)
     checkpoint = Checkpoint.open(tmp_path)
-    driver = drive(Decoder.load(checkpoint, "fp32", NativeKernels(2)))
-    driver.add(ids(30, checkpoint.config, 0))
+    settings = SyntheticAdapters(name="synthetic", cache=tmp_path, targets=PROJECTIONS, alpha=300.0)
+    adapter, *_ = replace(settings, count=1).adapters(checkpoint.config)
+    decoder = Decoder.load(checkpoint, "fp32", NativeKernels(2))
+    driver = drive(decoder)
+    for loaded in (None, load(adapter, decoder, "fp32")):
+        driver.add(ids(30, checkpoint.config, 0), loaded)
     for chunk in (11, 7, 11, 1):
-        driver.step({0: chunk})
-    with torch.inference_mode():
-        wanted = model(input_ids=torch.tensor([driver.sequences[0].ids])).logits[0]
-    torch.testing.assert_close(driver.result(0), wanted, atol=1e-3, rtol=1e-3)
+        driver.step({0: chunk, 1: chunk})
+    folded, logits = FoldedWeights(model), []
+    for factors in ({}, read_factors(adapter)):
+        folded.fold(factors)
+        with torch.inference_mode():
+            logits.append(model(input_ids=torch.tensor([driver.sequences[0].ids])).logits[0])
+    assert (logits[0] - logits[1]).abs().max() > 0.1
+    for index, wanted in enumerate(logits):
+        torch.testing.assert_close(driver.result(index), wanted, atol=1e-3, rtol=1e-3)

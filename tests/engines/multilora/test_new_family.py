@@ -13,7 +13,8 @@ from pipeline.gguf.check import check_gguf
 from pipeline.kernels.native import NativeKernels
 from pipeline.models import families
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.family import FEED_FORWARD, QKV, Family, Norms, Scales
+from pipeline.models.family import FEED_FORWARD, QKV, Family, Scales
+from pipeline.models.rope import RopeConfig
 from pipeline.stages.preflight import preflight
 
 SEED = Family(
@@ -53,6 +54,7 @@ SAID = {
         },
     ),
 }
+HALF = {"partial_rotary_factor": 0.5}
 IDS = [5, 90, 31, 77, 204, 300, 12, 12, 64, 1001, 3, 88]
 
 
@@ -104,9 +106,10 @@ def test_llama_cpp_serves_it_if_the_entry_names_what_computes_it(checkpoint):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"family": replace(SEED, norms=Norms(after_attention="post_norm"))}, "norms of what"),
-        ({"family": replace(SEED, norms=Norms(before_attention=None))}, "no norm"),
-        ({"scales": Scales(attention_cap=50.0)}, "capped attention"),
+        ({"activation": "gelu"}, "hidden_act 'gelu'"),
+        ({"rope": RopeConfig("proportional", 1e4, {})}, "rope_type 'proportional'"),
+        ({"rope": replace(RopeConfig.plain(), parameters=HALF)}, "partial_rotary_factor"),
+        ({"window_rope": RopeConfig("proportional", 1e4, {})}, "rope_type 'proportional'"),
     ],
 )
 def test_what_the_decoder_doesnt_compute_is_refused_by_name(changes, said, tiny):
@@ -124,3 +127,12 @@ def test_capped_logits(tiny, drive):
         driver.step({0: len(IDS)})
         logits.append(driver.result(0))
     torch.testing.assert_close(logits[1], 3 * torch.tanh(logits[0] / 3))
+
+
+def test_a_sequence_for_which_the_rotary_embedding_would_change_is_refused(config, tiny):
+    settings = config("engine=multilora").engine
+    rope = replace(tiny.config.rope, kind="longrope", steady=40)
+    changing = replace(tiny.config, rope=rope)
+    settings.check_length(changing, 40)
+    with pytest.raises(UsageError, match=r"41 positions, and beyond 40 .* engine=peft_mixed"):
+        settings.check_length(changing, 41)

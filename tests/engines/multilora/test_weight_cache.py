@@ -47,7 +47,7 @@ def tensors_of(model):
     for layer in model.layers:
         yield from (matrix.data for matrix in layer.matrices)
         yield from (matrix.bias for matrix in layer.matrices if matrix.bias is not None)
-        yield from (layer.attention_norm, layer.feed_forward_norm)
+        yield from (layer.norms.before_attention, layer.norms.before_feed_forward)
     yield from (model.final_norm, model.head.data)
 
 

@@ -1,0 +1,41 @@
+"""Which layers of a decoder have a sliding window, as transformers 5 tells from a `config.json`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+Windows = Literal["none", "all", "typed", "asked", "unturned", "alternate", "pattern"]
+"""The laws:
+
+- `none`: no layer ever; `all`: every layer, whatever `layer_types` says;
+- the others go by `layer_types` where it is stated. Where it is silent:
+  `typed`: every layer;
+  `asked`: those from `max_window_layers` on, if `use_sliding_window` is true;
+  `unturned`: those without a rotary embedding, if `use_sliding_window` is true;
+  `alternate`: every other layer, from the first on;
+  `pattern`: all but each `sliding_window_pattern`th.
+"""
+
+
+def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> Sequence[bool]:
+    """Per layer.
+
+    Args:
+        law: the family's.
+        full: a `config.json` with what transformers fills in; its `sliding_window` isn't null.
+        turned: per layer, whether it has a rotary embedding.
+    """
+    layers = range(full["num_hidden_layers"])
+    if law == "none" or (law in ("asked", "unturned") and not full["use_sliding_window"]):
+        return [False] * len(layers)
+    if law != "all" and (kinds := full.get("layer_types")):
+        return [kind == "sliding_attention" for kind in kinds]
+    match law:
+        case "asked":
+            return [layer >= full["max_window_layers"] for layer in layers]
+        case "unturned":
+            return [not each for each in turned]
+        case "alternate":
+            return [layer % 2 == 0 for layer in layers]
+        case "pattern":
+            return [(layer + 1) % full["sliding_window_pattern"] != 0 for layer in layers]
+    return [True] * len(layers)
