@@ -73,4 +73,5 @@ class InterpretedProgram(Executable):
                 normed = values[out][:, first : first + len(weight)]
                 normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))
             case operations.TakeOutputs(x, out):
-                values[out].copy_(values[x][step.batch.outputs])
+                width = values[out].shape[1]
+                values[out].copy_(values[x][step.batch.outputs, :width])

@@ -2,7 +2,8 @@
 
 As in the fp32 matrices a vector runs over outputs: A is (units of 16 ranks, in, 16), the ranks of
 all projections of a site one after another; B is (units of 16 rows, rank, 16), one a projection.
-int8 numbers have an fp32 scale for each row, before the units.
+int8 numbers have an fp32 scale for each row, before the units. After the B of a projection whose
+output is transformed row by row lie an fp32 factor for each row, and a summand for each.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,12 +38,14 @@ class LoraShape:
         rank: rows of A, columns of B.
         inputs: columns of A.
         outputs: rows of B.
+        affine: whether the projection's output is multiplied and added to, row by row.
     """
 
     column: int
     rank: int
     inputs: int
     outputs: int
+    affine: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +57,21 @@ class AdapterLayout:
         sites: one row of `SITE` a site, counted through the layers.
         places: one row of `PLACE` a tensor: A and B of each part of each site in turn.
         size: bytes of the numbers.
+        affine: of each projection that has them in turn, where its factors begin, and its rows.
     """
 
     format: NumberFormat
     sites: NDArray[Any]
     places: NDArray[Any]
     size: int
+    affine: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, sites: Iterable[Sequence[LoraShape]], format: NumberFormat) -> Self:
         """Site by site; an adapter that leaves a site alone has no shapes there."""
         table: list[Any] = []
         places: list[tuple[int, ...]] = []
+        affine: list[tuple[int, int]] = []
         size = 0
         for shapes in sites:
             ranks = padded_rows(sum(shape.rank for shape in shapes))
@@ -73,14 +79,20 @@ class AdapterLayout:
             if shapes:
                 size += packed_bytes(ranks, shapes[0].inputs, format)
             for shape in shapes:
-                parts.append((size, shape.rank, first, shape.column, shape.outputs))
+                b = size
                 places.append((a, first, shape.rank, shape.inputs, ranks))
-                places.append((size, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
+                places.append((b, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
                 size += packed_bytes(shape.outputs, shape.rank, format)
+                begin = size if shape.affine else 0
+                if shape.affine:
+                    affine.append((begin, shape.outputs))
+                    size += affine_bytes(shape.outputs)
+                parts.append((b, shape.rank, first, shape.column, shape.outputs, begin))
                 first += shape.rank
-            parts += [(0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
+            parts += [(0, 0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
             table.append((a, ranks, len(shapes), parts))
-        return cls(format, np.array(table, SITE), np.array(places, PLACE), size)
+        sites_table, places_table = np.array(table, SITE), np.array(places, PLACE)
+        return cls(format, sites_table, places_table, size, tuple(affine))
 
     @property
     def bytes(self) -> int:
@@ -92,6 +104,11 @@ def packed_bytes(rows: int, columns: int, format: NumberFormat) -> int:
     """Bytes of a matrix once packed."""
     padded = padded_rows(rows)
     return padded * columns * format.bits // 8 + scale_bytes(padded, format)
+
+
+def affine_bytes(rows: int) -> int:
+    """Bytes of the factors and summands of so many rows, fp32."""
+    return 2 * 4 * padded_rows(rows)
 
 
 def padded_rows(rows: int) -> int:

@@ -14,6 +14,7 @@ from pipeline.kernels.formats import UNIT, NumberFormat, highest_level
 from pipeline.kernels.lora_layout import (
     PLACE,
     AdapterLayout,
+    affine_bytes,
     packed_bytes,
     padded_rows,
     scale_bytes,
@@ -28,11 +29,13 @@ class LoraPart:
         column: first output column of the projection in the site.
         a: (rank, in).
         b: (out, rank), the scaling folded in.
+        affine: factor and summand of each row of the projection's output, (2, out); None for none.
     """
 
     column: int
     a: Tensor
     b: Tensor
+    affine: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +80,20 @@ class PackedAdapter:
         for part in row["part"][: row["parts"]]:
             rank, first = int(part["rank"]), int(part["first"])
             b = _unpacked(self.data, int(part["b"]), int(part["columns"]), rank, self.format)
-            yield LoraPart(int(part["column"]), a[first : first + rank], b)
+            affine = self._affine(int(part["affine"]), int(part["columns"]))
+            yield LoraPart(int(part["column"]), a[first : first + rank], b, affine)
+
+    def transform(self, rows: Iterable[NDArray[np.float32]]) -> "PackedAdapter":
+        """The adapter itself, with these factors and summands, (2, out) each, in their places."""
+        for (at, count), values in zip(self.layout.affine, rows, strict=True):
+            self._affine_view(at, count)[:, :count] = torch.from_numpy(values)
+        return self
+
+    def _affine(self, at: int, count: int) -> Tensor | None:
+        return self._affine_view(at, count)[:, :count] if at else None
+
+    def _affine_view(self, at: int, count: int) -> Tensor:
+        return self.data[at : at + affine_bytes(count)].view(torch.float32).view(2, -1)
 
 
 def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:

@@ -128,7 +128,7 @@ class ReferenceKernels(Kernels):
         out[:, : matrix.rows] = result
 
     def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
-        """X · Aᵀ · Bᵀ, segment by segment, projection by projection."""
+        """X · Aᵀ · Bᵀ, projection by projection, and then what is done to the sum's columns."""
         for segment in step.batch.segments:
             if segment.adapter is None:
                 continue
@@ -136,6 +136,9 @@ class ReferenceKernels(Kernels):
             for part in segment.adapter.parts(site, x.values.shape[1]):
                 columns = slice(part.column, part.column + len(part.b))
                 out[rows, columns] += x.values[rows] @ part.a.T @ part.b.T
+                if part.affine is not None:
+                    out[rows, columns] *= part.affine[0]
+                    out[rows, columns] += part.affine[1]
 
     def rotate_and_store(
         self,

@@ -34,7 +34,9 @@ class LoadedAlike(Loaded):
 
     def of_ours(self, adapters: Sequence[Adapter]) -> Outcome:
         """Logits of a continuation, in fp32."""
-        loaded = LoadPlan.of(adapters[0], self.checkpoint.config, "fp32").load(self.kernels)
+        base = self.checkpoint
+        plan = LoadPlan.of(adapters[0], base.config, "fp32", base.weights)
+        loaded = plan.load(self.kernels)
         ours = score(self._decoder, loaded, PROMPT, CONTINUATION)
         return self._against_peft(adapters[0].folder, ours)
 

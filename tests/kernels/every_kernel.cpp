@@ -190,13 +190,17 @@ void adapters() {
         };
         for (int part = 0, first = 0, column = 0; part < 2; ++part) {
             const int32_t rank = RANKS[part], rows = WIDTHS[part];
-            site.part[part] = {end, rank, first, column, rows};
+            site.part[part] = {end, rank, first, column, rows, 0};
             add(0, first, rank, INPUTS, ranks);
             add(end, 0, rows, rank, padded(rows));
             end += bytes(rows, rank), first += rank, column += rows;
         }
+        site.part[1].affine = end;
+        const Numbers factors = random_numbers(2 * padded(WIDTHS[1]));
+        end += factors.size() * sizeof(float);
         std::vector<uint8_t> data(end);
         done(adapter_read(file, tensors.data(), tensors.size(), format, data.data(), end));
+        std::memcpy(data.data() + site.part[1].affine, factors.data(), factors.size() * sizeof(float));
         close(file);
         const LoraSegment segments[] = {
             {data.data(), &site, format, 0, 12, end, 1}, {data.data(), &site, format, 12, 13, end, 1}};

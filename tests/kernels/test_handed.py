@@ -202,6 +202,18 @@ def test_adapters_for_another_model(dtype):
             add(*case)
 
 
+def test_factors_out_of_their_place():
+    parts = [LoraPart(0, torch.zeros(5, 32), torch.zeros(64, 5), torch.ones(2, 64))]
+    packed = pack_adapter([parts], NUMBER_FORMATS["fp16"])
+    there, out = step(segments=[Segment(packed, 0, TOKENS)]), torch.zeros(TOKENS, 64)
+    KERNELS.add_lora(activations(), there, 0, out)
+    for change in (4, -4, packed.data.numel(), 1 << 40):
+        packed.sites["part"]["affine"][0, 0] += change
+        with refused:
+            KERNELS.add_lora(activations(), there, 0, out)
+        packed.sites["part"]["affine"][0, 0] -= change
+
+
 def layout_of(dtype):
     return AdapterLayout.of([[LoraShape(0, 5, 32, 64)]], NUMBER_FORMATS[dtype])
 

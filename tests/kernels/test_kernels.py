@@ -133,7 +133,9 @@ def adapters(draw, columns, widths):
         rank = draw(st.one_of(st.just(0), st.integers(1, 40)))
         if rank:
             a = torch.randn(rank, columns, generator=generator) / columns**0.5
-            parts.append(LoraPart(column, a, torch.randn(width, rank, generator=generator)))
+            b = torch.randn(width, rank, generator=generator)
+            affine = torch.randn(2, width, generator=generator) if draw(st.booleans()) else None
+            parts.append(LoraPart(column, a, b, affine))
         column += width
     return pack_adapter([parts], draw(st.sampled_from([*NUMBER_FORMATS.values()])))
 

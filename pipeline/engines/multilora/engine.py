@@ -157,7 +157,7 @@ class Multilora(ContinuousEngine, CachingEngine):
         return score(self._decoder, weights, prompt_ids, continuation_ids)
 
     def _source(self, adapter: Adapter) -> AdapterFile:
-        return AdapterFile(adapter, self.serving.checkpoint.config, self.settings.adapter_dtype)
+        return AdapterFile(adapter, self.serving.checkpoint, self.settings.adapter_dtype)
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
         self.scheduler.add(PagedSequence(request, prompt))

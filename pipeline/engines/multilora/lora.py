@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+from pipeline.engines.multilora.row_factors import RowFactors, has_row_factors
 from pipeline.engines.multilora.sites import columns_of
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape
 from pipeline.kernels.lora_source import sources
 from pipeline.kernels.packed_adapter import PackedAdapter
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.dimensions import module
 from pipeline.models.safetensors_file import SafetensorsFile
+from pipeline.models.weights import StoredWeights
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,17 +33,33 @@ class LoadPlan:
         layout: where its numbers will lie.
         names: its tensors in the order of the layout's places.
         factors: by which each is multiplied: B by the adapter's scaling.
+        rows: what is made of the output row by row; None where nothing is.
     """
 
     adapter: Adapter
     layout: AdapterLayout
     names: tuple[str, ...]
     factors: NDArray[np.float32]
+    rows: RowFactors | None = None
 
     @classmethod
-    def of(cls, adapter: Adapter, model: ModelConfig, dtype: NumberDtype = "fp16") -> Self:
-        """From the shapes in the file's header."""
+    def of(
+        cls,
+        adapter: Adapter,
+        model: ModelConfig,
+        dtype: NumberDtype = "fp16",
+        base: StoredWeights | None = None,
+    ) -> Self:
+        """From the shapes in the file's header.
+
+        Args:
+            adapter: which.
+            model: the base's configuration.
+            dtype: of the numbers in memory.
+            base: its weights, by which an adapter with DoRA is loaded; None if none will be.
+        """
         stored = adapter.lora.shapes
+        modules: list[str] = []
         shapes: list[list[LoraShape]] = []
         names: list[str] = []
         factors: list[float] = []
@@ -51,11 +70,14 @@ class LoadPlan:
                 if a in stored:
                     outputs, rank = stored[b]
                     inputs = stored[a][1]
-                    shapes[-1].append(LoraShape(column, rank, inputs, outputs))
+                    affine = has_row_factors(adapter, path)
+                    shapes[-1].append(LoraShape(column, rank, inputs, outputs, affine))
+                    modules += [path] * affine
                     names += [a, b]
                     factors += [1.0, adapter.lora.scaling(path)]
         layout = AdapterLayout.of(shapes, NUMBER_FORMATS[dtype])
-        return cls(adapter, layout, tuple(names), np.array(factors, np.float32))
+        rows = RowFactors(adapter, tuple(modules), base) if base and modules else None
+        return cls(adapter, layout, tuple(names), np.array(factors, np.float32), rows)
 
     @property
     def bytes(self) -> int:
@@ -77,19 +99,20 @@ class LoadPlan:
             raise EOFError(f"{path} was cut short or written anew: {error}") from error
         with file:
             table = sources(file.tensors, self.names, self.factors, self.layout)
-            return kernels.read_adapter(file.fileno(), table, self.layout)
+            packed = kernels.read_adapter(file.fileno(), table, self.layout)
+        return packed.transform(self.rows.values if self.rows else ())
 
 
 class AdapterFile:
     """An adapter on disk; how it is loaded is worked out when it is first wanted, and kept."""
 
-    def __init__(self, adapter: Adapter, model: ModelConfig, dtype: NumberDtype) -> None:
-        self._adapter, self._model, self._dtype = adapter, model, dtype
+    def __init__(self, adapter: Adapter, base: Checkpoint, dtype: NumberDtype) -> None:
+        self._adapter, self._base, self._dtype = adapter, base, dtype
 
     @cached_property
     def plan(self) -> LoadPlan:
         """For loading it."""
-        return LoadPlan.of(self._adapter, self._model, self._dtype)
+        return LoadPlan.of(self._adapter, self._base.config, self._dtype, self._base.weights)
 
 
 def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:

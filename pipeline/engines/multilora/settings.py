@@ -89,6 +89,7 @@ class MultiloraSettings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
     cache: Path | None = None
+    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias"})
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,
         mixes_adapters=True,
@@ -138,7 +139,7 @@ class MultiloraSettings(EngineSettings):
         return Multilora(self, serving)
 
     def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
-        """Only plain LoRA is served, on models that the decoder computes.
+        """LoRA with or without DoRA is served, on models that the decoder computes.
 
         Raises:
             UsageError: the model or an adapter is of another kind, an adapter alone is larger than

@@ -1,4 +1,7 @@
-"""LoRA as a change of weights: W + scaling · B·A (Hu et al. 2021, section 4.1)."""
+"""LoRA as a change of weights: W + scaling · B·A (Hu et al. 2021, section 4.1).
+
+DoRA (Liu et al. 2024) then gives each row of that a length of its own.
+"""
 
 from typing import Any
 
@@ -11,6 +14,9 @@ from pipeline.models.safetensors_file import as_tensor
 
 Factors = dict[str, tuple[Tensor, Tensor, float]]
 """Per module path: A (rank, in), B (out, rank) and the scaling."""
+
+Magnitudes = dict[str, Tensor]
+"""Per module path: the length of each row (out,), of the modules that have DoRA."""
 
 
 def read_factors(adapter: Adapter) -> Factors:
@@ -25,6 +31,17 @@ def read_factors(adapter: Adapter) -> Factors:
     return factors
 
 
+def read_magnitudes(adapter: Adapter) -> Magnitudes:
+    """The adapter's magnitudes, fp32."""
+    suffix = ".lora_magnitude_vector"
+    with adapter.lora.open() as opened:
+        found = {each.name: opened.read(each) for each in opened if each.name.endswith(suffix)}
+    return {
+        name.removesuffix(suffix).removeprefix(PREFIX): as_tensor(numbers).float()
+        for name, numbers in found.items()
+    }
+
+
 class FoldedWeights:
     """Puts one adapter at a time into a model's weights, always from the pristine ones.
 
@@ -36,7 +53,7 @@ class FoldedWeights:
         self._pristine: dict[str, Tensor] = {}
 
     @torch.inference_mode()
-    def fold(self, factors: Factors) -> None:
+    def fold(self, factors: Factors, magnitudes: Magnitudes | None = None) -> None:
         """Make the model the base plus this adapter; no factors give the base."""
         for module, weight in self._pristine.items():
             self._modules[module].weight.copy_(weight)
@@ -44,3 +61,6 @@ class FoldedWeights:
             weight = self._modules[module].weight
             self._pristine.setdefault(module, weight.detach().clone())
             weight.add_((b @ a).to(weight.dtype), alpha=scaling)
+            if magnitudes and module in magnitudes:
+                lengths = magnitudes[module] / weight.float().norm(dim=1)
+                weight.mul_(lengths[:, None].to(weight.dtype))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic.dataclasses import dataclass
 
@@ -14,12 +14,14 @@ from pipeline.inference.engine import Engine
 from pipeline.settings import STRICT
 
 if TYPE_CHECKING:
-    from pipeline.engines.transformers.lora_delta import Factors
+    from pipeline.engines.transformers.lora_delta import Factors, Magnitudes
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class MergedSettings(StaticSettings):
     """Settings of `engine=merged`."""
+
+    variants: ClassVar[frozenset[str]] = frozenset({"use_dora"})
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
@@ -44,18 +46,18 @@ class Merged(TransformersEngine):
         self.cache.close()
         del self._weights, self.base
 
-    def load_adapter(self, adapter: Adapter) -> "Factors":
-        """Read the adapter's matrices."""
-        from pipeline.engines.transformers.lora_delta import read_factors
+    def load_adapter(self, adapter: Adapter) -> "tuple[Factors, Magnitudes]":
+        """Read the adapter's matrices, and magnitudes where it has DoRA."""
+        from pipeline.engines.transformers.lora_delta import read_factors, read_magnitudes
 
-        return read_factors(adapter)
+        return read_factors(adapter), read_magnitudes(adapter)
 
-    def free_adapter(self, loaded: "Factors") -> None:
+    def free_adapter(self, loaded: "tuple[Factors, Magnitudes]") -> None:
         """Nothing to do: the matrices go unused, and stay folded until the next switch."""
 
-    def switch(self, loaded: "Factors | None") -> None:
+    def switch(self, loaded: "tuple[Factors, Magnitudes] | None") -> None:
         """Fold the adapter into the weights."""
-        self._weights.fold(loaded or {})
+        self._weights.fold(*(loaded or ({},)))
 
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:

@@ -90,6 +90,7 @@ struct Forward {
 struct LoraPart {
     int64_t b;
     int32_t rank, first, column, columns;
+    int64_t affine;  // fp32 factors of the rows, then fp32 summands, each of whole units; 0 for none
 };
 struct LoraSite {
     int64_t a;

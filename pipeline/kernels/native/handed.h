@@ -114,6 +114,8 @@ inline Fault segment_fault(
         if (part.column < 0 || part.columns < 0 || part.column + (int64_t)part.columns > width)
             return "an adapter of another output";
         at = end_of(part.b, part.columns, part.rank);
+        if (part.affine && part.affine != at) return "an adapter's factors out of their place";
+        if (part.affine) at += 2 * affine_bytes(part.columns);
     }
     return at <= segment.size ? nullptr : "an adapter beyond its own end";
 }

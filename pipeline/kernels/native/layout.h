@@ -75,6 +75,9 @@ constexpr int64_t lora_bytes(NumberFormat format, int64_t rows, int64_t columns)
            pieces_of(rows, UNIT) * UNIT * columns * (format.bits / 8);
 }
 
+// Of the factors of an adapter's rows, or of their summands.
+constexpr int64_t affine_bytes(int64_t rows) { return pieces_of(rows, UNIT) * UNIT * sizeof(float); }
+
 // Whether there is a format of that number, and what `use` makes of it as a constant.
 template <class Format, size_t COUNT>
 constexpr bool is_known(const Format (&)[COUNT], int64_t number) {

@@ -34,6 +34,13 @@ ALWAYS_INLINE const StoredNumber<F>* unit_of(
     return (const StoredNumber<F>*)(matrix + lora_scale_bytes(F, rows)) + row * columns;
 }
 
+// x becomes factor · x + summand, row by row. One function for any number of tokens, so that each is
+// rounded alike.
+__attribute__((noinline)) void transform(
+    float* x, const float* factors, const float* summands, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) x[i] = factors[i] * x[i] + summands[i];
+}
+
 struct Shrink {
     const LoraSegment& segment;
     const LoraSite& site;
@@ -77,6 +84,11 @@ struct Expand {
             });
             float* to = out + (segment.start + token + t) * width + part.column + first;
             add_to(to, result, count);
+            if (part.affine) {
+                const uint8_t* factors = segment.data + part.affine;
+                const uint8_t* summands = factors + affine_bytes(part.columns);
+                transform(to, (const float*)factors + first, (const float*)summands + first, count);
+            }
         });
     }
 };

@@ -1,0 +1,81 @@
+"""What an adapter makes of a projection's output beside B·A: row by row factor · y + summand.
+
+DoRA (Liu et al. 2024, https://arxiv.org/abs/2402.09353) gives each row of W + s·B·A a magnitude m
+of its own, which is the factor m / ‖W + s·B·A‖ of what the row gives. A bias of the base isn't
+multiplied, so that the summand takes back what the factor did to it. A bias of B is added, scaled.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.lora_file import PREFIX
+from pipeline.models.safetensors_file import as_float32
+from pipeline.models.weights import OpenWeights, StoredWeights
+
+PIECE = 1 << 22
+"""Bytes of the base's weights that are looked at at a time."""
+_MAGNITUDE, _BIAS = "lora_magnitude_vector", "lora_B.bias"
+
+
+def has_row_factors(adapter: Adapter, module: str) -> bool:
+    """Whether the module's output is transformed row by row."""
+    return any(f"{PREFIX}{module}.{part}" in adapter.lora.shapes for part in (_MAGNITUDE, _BIAS))
+
+
+@dataclass(frozen=True, eq=False)
+class RowFactors:
+    """Of one adapter, worked out once: every row of the adapted weights is read for its norm.
+
+    Attributes:
+        adapter: which.
+        modules: that have factors, in the order of the layout.
+        base: the weights that it was trained on, as the checkpoint stores them.
+    """
+
+    adapter: Adapter
+    modules: tuple[str, ...]
+    base: StoredWeights
+
+    @cached_property
+    def values(self) -> list[NDArray[np.float32]]:
+        """Factors and summands of each module, (2, out).
+
+        Raises:
+            UsageError: a file isn't what it was when its header was read.
+        """
+        with self.adapter.lora.open() as lora, self.base.open() as base:
+            return [self._of(module, lora, base) for module in self.modules]
+
+    def _of(self, module: str, lora: OpenWeights, base: OpenWeights) -> NDArray[np.float32]:
+        def part(name: str) -> NDArray[np.float32]:
+            return as_float32(lora.read(lora[f"{PREFIX}{module}.{name}"]))
+
+        scaling = np.float32(self.adapter.lora.scaling(module))
+        found = np.zeros((2, lora[f"{PREFIX}{module}.lora_B.weight"].shape[0]), np.float32)
+        factors, summands = found
+        factors[:] = 1
+        if f"{PREFIX}{module}.{_MAGNITUDE}" in lora:
+            a, b = part("lora_A.weight"), part("lora_B.weight") * scaling
+            factors[:] = part(_MAGNITUDE) / np.concatenate([*_norms(module, a, b, base)])
+            if (bias := f"{module}.bias") in base:
+                summands[:] = (1 - factors) * as_float32(base.read(base[bias]))
+        if f"{PREFIX}{module}.{_BIAS}" in lora:
+            summands += scaling * part(_BIAS)
+        return found
+
+
+def _norms(
+    module: str, a: NDArray[np.float32], b: NDArray[np.float32], base: OpenWeights
+) -> Iterator[NDArray[np.float32]]:
+    """Of the rows of W + B·A, some rows at a time."""
+    first = 0
+    for piece in base[f"{module}.weight"].pieces(PIECE):
+        last = first + piece.shape[0]
+        adapted = as_float32(base.read(piece)) + b[first:last] @ a
+        yield np.linalg.norm(adapted, axis=1)
+        first = last

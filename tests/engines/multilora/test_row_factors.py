@@ -1,0 +1,94 @@
+"""DoRA and biases of B in a mixed step, against PEFT with one adapter alone."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.multilora.decoder import Decoder
+from pipeline.engines.multilora.lora import LoadPlan
+from pipeline.engines.transformers.lora_delta import (
+    FoldedWeights,
+    read_factors,
+    read_magnitudes,
+)
+from pipeline.kernels.native import NativeKernels
+from pipeline.kernels.reference import ReferenceKernels
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.family import PROJECTIONS
+from tests.fuzz.small_checkpoints import make
+
+SAID = {
+    "dora": {"use_dora": True, "use_rslora": True},
+    "dora of some": {"use_dora": True, "target_modules": ["q_proj", "up_proj"]},
+    "bias": {"lora_bias": True},
+    "plain": {},
+}
+IDS = [5, 6, 7, 40, 41, 8, 9, 100, 3]
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen2"])
+def base(request, tmp_path_factory):
+    """Qwen2's queries, keys and values have biases of their own."""
+    return Checkpoint.open(make(request.param, tmp_path_factory.mktemp("base") / "it"))
+
+
+@pytest.fixture(scope="module")
+def saved(base, tmp_path_factory):
+    """Adapters that PEFT has saved, and the logits that it gave with each."""
+    root, found = tmp_path_factory.mktemp("adapters"), {}
+    for number, (name, said) in enumerate(SAID.items()):
+        torch.manual_seed(number)
+        model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
+        wanted = {"r": 4, "lora_alpha": 6, "target_modules": [*PROJECTIONS]} | said
+        model = get_peft_model(model, LoraConfig(**wanted)).eval()
+        with torch.inference_mode():
+            for key, number_ in model.named_parameters():
+                if "lora_" in key:
+                    by = 0.3 if "magnitude" in key else 0.1
+                    number_.add_(torch.randn_like(number_) * by)
+            model.save_pretrained(root / name)
+            found[name] = model(input_ids=torch.tensor([IDS])).logits[0]
+    opened = {name: Adapter.open(name, root / name, base.config) for name in SAID}
+    return opened, found
+
+
+@pytest.mark.parametrize("kernels", [NativeKernels(2), ReferenceKernels()], ids=["native", "plain"])
+def test_a_mixed_step_gives_each_what_peft_gives_it(kernels, base, saved, drive):
+    adapters, expected = saved
+    decoder = Decoder.load(base, "fp32", kernels)
+    driver = drive(decoder)
+    for adapter in adapters.values():
+        plan = LoadPlan.of(adapter, base.config, "fp32", base.weights)
+        driver.add(IDS, plan.load(kernels))
+    driver.add(IDS, None)
+    for chunk in (4, 1, 4):
+        driver.step(dict.fromkeys(range(len(adapters) + 1), chunk))
+    for index, name in enumerate(adapters):
+        torch.testing.assert_close(driver.result(index), expected[name], atol=2e-3, rtol=1e-3)
+    plain = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        alone = plain(input_ids=torch.tensor([IDS])).logits[0]
+    torch.testing.assert_close(driver.result(len(adapters)), alone, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["dora", "dora of some", "plain"])
+def test_folded_into_the_weights_it_is_pefts_too(name, base, saved):
+    adapters, expected = saved
+    model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32).eval()
+    weights = FoldedWeights(model)
+    with torch.inference_mode():
+        before = model(input_ids=torch.tensor([IDS])).logits[0]
+        weights.fold(read_factors(adapters[name]), read_magnitudes(adapters[name]))
+        found = model(input_ids=torch.tensor([IDS])).logits[0]
+        weights.fold({})
+        after = model(input_ids=torch.tensor([IDS])).logits[0]
+    torch.testing.assert_close(found, expected[name], atol=2e-3, rtol=1e-3)
+    assert torch.equal(before, after)
+
+
+def test_without_its_base_none_is_loaded(base, saved):
+    plan = LoadPlan.of(saved[0]["dora"], base.config)
+    with pytest.raises(ValueError, match="argument"):
+        plan.load(ReferenceKernels())
