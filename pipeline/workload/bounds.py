@@ -10,6 +10,7 @@ from pipeline.workload.room import BOUNDLESS, ModelLimits
 _T = TypeVar("_T")
 
 SHORTEST, LONGEST = "workload.min_prompt_tokens", "workload.max_prompt_tokens"
+LONGEST_ANSWER = "workload.max_answer_tokens"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Bounds:
     Attributes:
         shortest: prompts of fewer tokens are left out; None leaves none out.
         longest: prompts of more tokens are left out; None leaves none out.
+        longest_answer: prompts that say their answers have more tokens are left out; None leaves
+            none out.
         answer: tokens that a request asks for at most, where its prompt doesn't say.
         answer_key: what makes such answers shorter, for messages.
         explicit_answer_key: what makes answers shorter whose length a prompt says.
@@ -34,6 +37,7 @@ class Bounds:
 
     shortest: int | None = None
     longest: int | None = None
+    longest_answer: int | None = None
     answer: int = 1
     answer_key: str = "workload.max_new_tokens"
     explicit_answer_key: str = "its max_tokens"
@@ -60,18 +64,24 @@ class Bounds:
             UsageError: the model has no room for something that wasn't left out, or nothing is
                 left; with file and line.
         """
-        kept, shorter, longer = [], 0, 0
+        kept, shorter, longer, answers = [], 0, 0, 0
         for item, where, tokens, answer in measured:
             if self.shortest is not None and self.before + tokens < self.shortest:
                 shorter += 1
             elif self.longest is not None and self.before + tokens > self.longest:
                 longer += 1
+            elif self.longest_answer is not None and (answer or 0) > self.longest_answer:
+                answers += 1
             else:
                 self.admit(where, tokens, answer)
                 kept.append(item)
         why = [f"{shorter} shorter than {SHORTEST}={self.shortest}"] * (shorter > 0)
         why += [f"{longer} longer than {LONGEST}={self.longest}"] * (longer > 0)
-        out, total = shorter + longer, len(kept) + shorter + longer
+        why += [f"{answers} with answers longer than {LONGEST_ANSWER}={self.longest_answer}"] * (
+            answers > 0
+        )
+        out = shorter + longer + answers
+        total = len(kept) + out
         if not kept:
             raise UsageError(f"{source}: leaves no prompt of {total}: {', '.join(why)}; widen it")
         note = f"{out} of the {total} prompts in {source} were left out: {', '.join(why)}"

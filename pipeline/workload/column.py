@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,8 @@ from pipeline.errors import UsageError
 from pipeline.workload.text_file import SHOWN, few, numbered, read_text, shown
 
 _T = TypeVar("_T")
+_NUMBER = re.compile(r"[+]?[0-9]{1,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,3})?")
+_MOST = Decimal(10**12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,21 @@ class FileValue:
     where: str
     text: str
 
+    def number(self) -> Decimal | None:
+        """As it is written, to the last digit; None where it's no number from 0 to below 10¹²."""
+        value = Decimal(self.text) if _NUMBER.fullmatch(self.text) else _MOST
+        return value if value < _MOST else None
+
     def whole(self) -> int:
-        """As a whole number above 0.
+        """As a whole number above 0, in any spelling that pandas has: `12`, `12.0`, `1.2e+01`.
 
         Raises:
             UsageError: it isn't one.
         """
-        if not re.fullmatch("0*[1-9][0-9]{0,11}", self.text):
+        value = self.number()
+        if value is None or value < 1 or value != int(value):
             raise UsageError(f"{self.where}: {shown(self.text)} isn't a whole number above 0")
-        return int(self.text)
+        return int(value)
 
     def seconds(self) -> float:
         """As a number of seconds, 0 or more.

@@ -30,7 +30,8 @@ class Generated(Workload):
     What is most often swept is offered here; the laws' own files take it over.
 
     Prompts of fewer than `min_prompt_tokens` or more than `max_prompt_tokens` are left out and
-    counted; None leaves none out, and what the model has no room for is then refused.
+    counted, and so are those whose file says an answer of more than `max_answer_tokens`; None
+    leaves none out, and what the model has no room for is then refused.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Generated(Workload):
     max_new_tokens: Tokens | None = offered()
     min_prompt_tokens: Tokens | None = None
     max_prompt_tokens: Tokens | None = None
+    max_answer_tokens: Tokens | None = None
     warmup_iterations: Repetitions
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
@@ -114,12 +116,17 @@ class Generated(Workload):
     def _chats(self) -> bool:
         return self.chat.prompts or self.prompts.chats()
 
+    def _excluding(self) -> bool:
+        bounds = (self.min_prompt_tokens, self.max_prompt_tokens, self.max_answer_tokens)
+        return any(each is not None for each in bounds)
+
     def _bounds(self, room: ModelLimits, speech: Speech) -> Bounds:
-        if room == BOUNDLESS and not (self.min_prompt_tokens or self.max_prompt_tokens):
+        if room == BOUNDLESS and not self._excluding():
             return ANY
         return Bounds(
             shortest=self.min_prompt_tokens,
             longest=self.max_prompt_tokens,
+            longest_answer=self.max_answer_tokens,
             answer=self.lengths.most(),
             answer_key=self.lengths.key,
             room=room,

@@ -55,6 +55,7 @@ from pipeline.workload.lengths.from_file import FromFile  # noqa: E402
 from pipeline.workload.lengths.lognormal import Lognormal  # noqa: E402
 from pipeline.workload.lengths.scaled import Scaled  # noqa: E402
 from pipeline.workload.lengths.uniform import UniformLengths  # noqa: E402
+from pipeline.workload.mooncake import Mooncake  # noqa: E402
 from pipeline.workload.popularity.distinct import Distinct  # noqa: E402
 from pipeline.workload.popularity.drift import Drift  # noqa: E402
 from pipeline.workload.popularity.identical import Identical  # noqa: E402
@@ -180,6 +181,24 @@ def azure(popularity="zipf 1.0"):
     )
 
 
+def mooncake(**changes):
+    """The trace of Mooncake among the test data, at a sixteenth of its lengths."""
+    settings = {
+        "name": "mooncake",
+        "path": DATA / "mooncake.jsonl",
+        "popularity": ZIPF,
+        "alpha": 1.0,
+        "requests": None,
+        "speed": 2.0,
+        "prompt_factor": 0.0625,
+        "output_factor": 0.5,
+        "seeds": Seeds(prompts=0, adapters=0, arrivals=0),
+        "warmup_iterations": 1,
+        "text": True,
+    }
+    return Mooncake(**{**settings, **changes})
+
+
 def sha256(workload, adapters=ADAPTERS, encode=encode):
     """Of its trace's lines alone: they stay, whatever else the trace's own digest covers."""
     return hashlib.sha256(workload.trace(adapters, encode).jsonl.encode()).hexdigest()
@@ -196,6 +215,7 @@ def hashes():
         },
         **{f"lengths {law}": sha256(workload(lengths=law)) for law in LENGTHS},
         "azure": sha256(azure(), encode=encode_words),
+        "mooncake": sha256(mooncake(), encode=encode_words),
         **{
             f"p {law}": repr(POPULARITIES[law].probabilities(64))
             for law in ("zipf 0.7", "slora_power", "sglang_geometric", "tenants")

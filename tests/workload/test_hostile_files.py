@@ -12,6 +12,7 @@ from pipeline.workload.arrivals.replay import StampedArrivals
 from pipeline.workload.azure_trace import read_calls
 from pipeline.workload.column import read_column
 from pipeline.workload.lengths.from_file import FromFile
+from pipeline.workload.mooncake_trace import read_calls as read_mooncake
 from pipeline.workload.prompts.jsonl import Jsonl
 from pipeline.workload.prompts.sharegpt import ShareGpt
 from pipeline.workload.trace_file import read_trace
@@ -21,6 +22,7 @@ READERS = {
     "lengths": lambda path: FromFile(name="f", path=path).check(),
     "column": lambda path: FromFile(name="f", path=path, column="n").check(),
     "azure": lambda path: read_calls("workload.path", path, None),
+    "mooncake": lambda path: read_mooncake("workload.path", path, None),
     "jsonl": lambda path: Jsonl(name="j", path=path, field="prompt").check(),
     "sharegpt": lambda path: ShareGpt(name="s", path=path).check(),
     "trace": lambda path: read_trace(path, "all"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
 from pipeline.workload.arrivals.replay import StampedArrivals
-from pipeline.workload.azure_trace import read_calls
-from pipeline.workload.column import read_column, read_columns
+from pipeline.workload.azure_trace import Columns, read_calls
+from pipeline.workload.column import FileValue, read_column, read_columns
 from pipeline.workload.lengths.from_file import FromFile
 from pipeline.workload.prompts import jsonl as module
 from pipeline.workload.prompts.jsonl import Jsonl
@@ -170,8 +170,13 @@ def test_an_azure_trace():
         ("TIMESTAMP,ContextTokens\n" + "x,1\n", "file:1: has no column 'GeneratedTokens'"),
         (HEADER + ROW + "yesterday,1,2\n", "file:3: 'yesterday' isn't a stamp like"),
         (HEADER + "2023-13-16 18:17:03,1,2\n", "file:2: '2023-13-16 18:17:03' isn't a stamp"),
-        (HEADER + "2023-11-16 18:17:03+02:00,1,2\n", "file:2: "),
-        (HEADER + ROW + "2023-11-16 18:17:03.9799599,1,2\n", "file:3: 2023-11-16 18:17:03.9799599"),
+        (HEADER + "2023-11-16 18:17:03+25:00,1,2\n", "file:2: '2023-11-16 18:17:03+25:00' isn't"),
+        (HEADER + "2023-11-16T,1,2\n", "file:2: '2023-11-16T' isn't a stamp"),
+        (HEADER + "-5,1,2\n", "file:2: '-5' isn't a stamp"),
+        (HEADER + ROW + "2023-11-16 18:17:03.9799599,1,2\n", "file:3: comes before the line above"),
+        (HEADER + ROW.replace(",10", ",10.5"), "file:2: '10.5' isn't a whole number above 0"),
+        (HEADER + ROW.replace(",10", ",1e99"), "file:2: '1e99' isn't a whole number above 0"),
+        (HEADER + ROW.replace(",10", ",nan"), "file:2: 'nan' isn't a whole number above 0"),
         (HEADER + ROW + ROW.replace("4808", "-1"), "file:3: '-1' isn't a whole number above 0"),
         (HEADER + ROW.replace(",10", ",0"), "file:2: '0' isn't a whole number above 0"),
         (HEADER + ROW.replace(",10", ","), "file:2: '' isn't"),
@@ -180,6 +185,56 @@ def test_an_azure_trace():
 )
 def test_bad_azure_traces(text, said):
     assert said in refusal(calls, text)
+
+
+@pytest.mark.parametrize(
+    "stamps, seconds",
+    [
+        (("2023-11-16 18:17:03", "2023-11-16T18:17:04.5Z"), 1.5),
+        (("2023-11-16 20:17:03+02:00", "2023-11-16 18:17:04+0000"), 1),
+        (("2023-11-16 18:17:03.979960 UTC", "2023-11-16 18:18"), 56.02004),
+        (("2023-11-16", "2023-11-17"), 86_400),
+        (("5", "45.25"), 40.25),
+        (("0.0", "1.0000000001"), 1),
+    ],
+)
+def test_stamps_in_many_spellings(stamps, seconds):
+    read = calls(HEADER + "".join(f'"{each}",1,2\n' for each in stamps))
+    assert read[1].at_ns == round(seconds * 10**9)
+
+
+def test_a_table_that_pandas_wrote(tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "Model": ["ChatGPT", "GPT-4", None],
+            "Timestamp": [5.0, 45.5, 118.0],
+            "Request tokens": [472.0, 1087.0, 1e5],
+            "Response tokens": pd.array([18, 230, None], dtype="Int64").fillna(7),
+        }
+    )
+    path = tmp_path / "file"
+    columns = Columns(
+        time="Timestamp", prompt="Request tokens", answer="Response tokens", adapter="Model"
+    )
+    for how in ({}, {"index": False, "quoting": 1}, {"float_format": "%.3e"}):
+        frame.to_csv(path, **how)
+        read = read_calls("workload.path", path, None, columns)
+        assert [(c.at_ns, c.prompt_tokens, c.output_tokens, c.adapter) for c in read] == [
+            (0, 472, 18, "ChatGPT"),
+            (40_500_000_000, 1087, 230, "GPT-4"),
+            (113_000_000_000, 100_000, 7, None),
+        ]
+
+
+@given(st.integers(1, 10**12 - 1))
+def test_a_whole_number_in_any_spelling(number):
+    import pandas as pd
+
+    for text in (str(number), f"{number}.0", f"{number:.14e}", f"+{number}.", f"{float(number)!r}"):
+        assert FileValue("file:1", text).whole() == number
+        assert int(pd.to_numeric(text)) == number
 
 
 def test_fewer_calls_than_asked_for():

@@ -29,7 +29,15 @@ class ExactLength:
         Raises:
             UsageError: the tokenizer doesn't count as expected, so the length can't be met.
         """
-        text, length, words = "", len(self._encode("")), 0
+        return self.extended("", tokens, rng)
+
+    def extended(self, text: str, tokens: int, rng: Random) -> str:
+        """The same, but for what it begins with.
+
+        Raises:
+            UsageError: as `prompt`.
+        """
+        length, words = len(self._encode(text)), 0
         while True:
             more = max(1, (tokens - length) // self._longest)
             longer = text + self._some(more, rng)

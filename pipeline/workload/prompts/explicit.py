@@ -15,7 +15,11 @@ _LAWS = {
 
 
 def check_explicit(
-    prompts: Sequence[Prompt], adapters: Sequence[str | None], law: Popularity, text: bool
+    prompts: Sequence[Prompt],
+    adapters: Sequence[str | None],
+    law: Popularity,
+    text: bool,
+    key: str = "workload.prompts.adapters",
 ) -> None:
     """What prompts say must be there to be had, and must not break a law.
 
@@ -24,6 +28,7 @@ def check_explicit(
         adapters: what requests may ask for.
         law: who gets which, where a prompt doesn't say.
         text: whether engines get the text.
+        key: the setting that maps a file's names to adapters, for messages.
 
     Raises:
         UsageError: with file and line.
@@ -39,7 +44,7 @@ def check_explicit(
             there = ", ".join(each for each in adapters if each is not None) or "none"
             raise UsageError(
                 f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there} "
-                "(workload.prompts.adapters maps names of the file to them)"
+                f"({key} maps names of the file to them)"
             )
         if law.probabilities(len(adapters)) is None:
             raise UsageError(
