@@ -6,6 +6,7 @@ from gguf import TokenType
 
 from pipeline.errors import UsageError
 from pipeline.gguf.vocabulary import (
+    PLAIN_BPE,
     Document,
     GgufVocabulary,
     check_plain_bpe,
@@ -83,12 +84,32 @@ def _pre_tokenisation(part: dict[str, Any]) -> str | None:
     return None
 
 
-def pre_tokenizer(name: str, where: str) -> dict[str, Any]:
-    """The pre-tokenizer of a `tokenizer.json`, by llama.cpp's name of it.
+def byte_level_parts(tokens: list[str], merges: list[str], pre: str, where: str) -> Document:
+    """What of a `tokenizer.json` is the algorithm's own.
+
+    Args:
+        tokens: by id.
+        merges: in their order, their two parts with a space between them.
+        pre: llama.cpp's name of the pre-tokenisation.
+        where: the file, for errors.
 
     Raises:
-        UsageError: it isn't one of those that are known to split text alike.
+        UsageError: `pre` isn't one of those that are known to split text alike.
     """
+    return {
+        "normalizer": None,
+        "pre_tokenizer": _pre_tokenizer(pre, where),
+        "decoder": _WORDS | {"add_prefix_space": True},
+        "model": {
+            **PLAIN_BPE,
+            "ignore_merges": pre in BEGINNING,
+            "vocab": {token: id_ for id_, token in enumerate(tokens)},
+            "merges": [each.split(" ", 1) for each in merges],
+        },
+    }
+
+
+def _pre_tokenizer(name: str, where: str) -> dict[str, Any]:
     known = {regex_name: regex for regex, regex_name in _SPLITS.items()}
     name = _ALIASES.get(name, name)
     if name == "gpt-2":

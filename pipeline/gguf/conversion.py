@@ -7,7 +7,10 @@ fp32, which ggml computes with, so that nothing is rounded a second time.
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,7 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import CONFIG, GENERATION, ModelConfig
 from pipeline.models.content_hash import sha256_of
 from pipeline.models.safetensors_file import NUMPY
+from pipeline.models.safetensors_header import BITS
 from pipeline.models.safetensors_writer import write_header
 from pipeline.models.stored_shapes import expected
 from pipeline.models.tokenizer import TOKENIZER, TOKENIZER_CONFIG
@@ -58,7 +62,7 @@ def checkpoint_of(path: Path, cache: Path) -> Checkpoint:
             except UsageError as error:
                 said = str(error).replace(str(draft), "the checkpoint in it")
                 raise UsageError(f"{path}: can't be served: {said}") from error
-    return Checkpoint.open(folder)
+    return replace(Checkpoint.open(folder), gguf=path.absolute())
 
 
 def _convert(file: GgufFile, folder: Path) -> None:
@@ -93,12 +97,21 @@ def _write_weights(file: GgufFile, model: ModelConfig, path: Path) -> None:
             f"{file.path}: {names[strange]} is of type {types[strange]}; "
             f"those that are read are {', '.join(TYPES)}"
         )
+    kinds = {name: each.upper() if each in FLOATS else "F32" for name, each in types.items()}
+    _check_disk(file, path, sum(prod(shapes[name]) * BITS[kinds[name]] // 8 for name in shapes))
     with path.open("wb") as target, GgufRows(file) as source:
-        kinds = {name: each.upper() if each in FLOATS else "F32" for name, each in types.items()}
         write_header(target, {name: (kinds[name], shapes[name]) for name in shapes})
         for name in shapes:
             for piece in _pieces(name, names[name], source, model):
                 target.write(_as(piece, kinds[name]).data)
+
+
+def _check_disk(file: GgufFile, path: Path, needed: int) -> None:
+    if needed > (free := disk_usage(path.parent).free):
+        raise UsageError(
+            f"paths.cache: the weights of {file.path} take {needed / 1e9:.3g} GB in fp32, and the "
+            f"disk has {free / 1e9:.3g} GB free; free some, or give another paths.cache"
+        )
 
 
 def _pieces(

@@ -6,12 +6,14 @@ that make the same piece stand together, and there is one for every way to split
 """
 
 import re
+from collections.abc import Container, Iterator
 from typing import Any
 
 from gguf import TokenType
 
 from pipeline.errors import UsageError
 from pipeline.gguf.vocabulary import (
+    PLAIN_BPE,
     Document,
     GgufVocabulary,
     check_plain_bpe,
@@ -73,8 +75,8 @@ def _scores(document: Document, where: str) -> dict[str, float]:
     own, listed = document["model"]["vocab"], {*merges}
     special = {token["content"] for token in document["added_tokens"]}
     for piece in own.keys() - special:
-        for left, right in ((piece[:cut], piece[cut:]) for cut in range(1, len(piece))):
-            if left in own and right in own and (left, right) not in listed:
+        for left, right in _parts(piece, own):
+            if (left, right) not in listed:
                 raise UsageError(
                     f"{where}: {left!r} + {right!r} isn't a merge though {piece!r} is a token; "
                     "llama.cpp would merge them"
@@ -95,3 +97,49 @@ def _space_prefix(document: Document) -> bool | None:
 
 def _same(part: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return {key: part.get(key) for key in wanted} == wanted
+
+
+def sentencepiece_parts(
+    tokens: list[str], types: list[int], scores: list[float], prefix: bool
+) -> Document:
+    """What of a `tokenizer.json` is the algorithm's own.
+
+    llama.cpp joins neighbours whose text is a token, those of the highest score first: every way
+    to part a token is a merge, and their order is that of the scores.
+
+    Args:
+        tokens: by id.
+        types: `gguf.TokenType` by id.
+        scores: by id.
+        prefix: a space is put before the text.
+    """
+    vocab = {token: id_ for id_, token in enumerate(tokens)}
+    kinds = dict(zip(tokens, types, strict=True))
+    plain = {token for token, kind in kinds.items() if kind == TokenType.NORMAL}
+    order = sorted(plain, key=lambda token: (-scores[vocab[token]], vocab[token]))
+    unknown = next((each for each, kind in kinds.items() if kind == TokenType.UNKNOWN), None)
+    start = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if prefix else []
+    back = {"type": "Replace", "pattern": {"String": SPACE}, "content": " "}
+    return {
+        "normalizer": {"type": "Sequence", "normalizers": [*([_PREPEND] * prefix), _REPLACE]},
+        "pre_tokenizer": None,
+        "decoder": {
+            "type": "Sequence",
+            "decoders": [back, {"type": "ByteFallback"}, {"type": "Fuse"}, *start],
+        },
+        "model": {
+            **PLAIN_BPE,
+            "unk_token": unknown,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "vocab": vocab,
+            "merges": [list(pair) for token in order for pair in _parts(token, plain)],
+        },
+    }
+
+
+def _parts(piece: str, known: Container[str]) -> Iterator[tuple[str, str]]:
+    """The ways to part a piece into two that are known."""
+    for cut in range(1, len(piece)):
+        if piece[:cut] in known and piece[cut:] in known:
+            yield piece[:cut], piece[cut:]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.layout import ARCHITECTURES
+from pipeline.gguf.said import Said
+from pipeline.gguf.stored_rope import rope_in
 from pipeline.models.families import FAMILIES
 from pipeline.models.family import ATTENTION, FEED_FORWARD
 
@@ -35,8 +35,9 @@ def config_in(file: GgufFile) -> dict[str, Any]:
         UsageError: it holds no model, only a part of one, or one of an architecture that isn't
             served here; or it doesn't say what every decoder has.
     """
-    said = _Said(file)
+    said = Said.of(file)
     family = _family(said)
+    said.refuse_unknown()
     heads = said["attention.head_count"]
     config = {
         "model_type": family,
@@ -45,41 +46,14 @@ def config_in(file: GgufFile) -> dict[str, Any]:
         "head_dim": _head_dim(said),
         "vocab_size": _rows(file, "token_embd.weight"),
         "tie_word_embeddings": "output.weight" not in file.tensors,
-        "rope_parameters": _rope(said),
+        "rope_parameters": rope_in(said),
         "dtype": "float32",
         **{ours: file.metadata[id_] for ours, id_ in _IDS.items() if id_ in file.metadata},
     }
     return config | _biases(file, family)
 
 
-class _Said:
-    """What a file says of its architecture, by keys without its name."""
-
-    def __init__(self, file: GgufFile) -> None:
-        file.expect("general.type", "model", default="model")
-        if (parts := file.metadata.get("split.count", 1)) != 1:
-            raise UsageError(
-                f"{file.path}: one of {parts} parts of a file; join them with llama.cpp's "
-                "llama-gguf-split --merge"
-            )
-        self.file = file
-        self.architecture = str(file.metadata.get("general.architecture"))
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value, numbers of 32 bits as whoever wrote them meant them; or the default."""
-        found = self.file.metadata.get(f"{self.architecture}.{key}", default)
-        return _shortest(found) if isinstance(found, float) else found
-
-    def __getitem__(self, key: str) -> Any:
-        if (found := self.get(key)) is None:
-            raise UsageError(
-                f"{self.file.path}: {self.architecture}.{key} is missing; "
-                "convert or fetch the model again"
-            )
-        return found
-
-
-def _family(said: _Said) -> str:
+def _family(said: Said) -> str:
     """The first of the families that llama.cpp computes so: what it calls Llama is one."""
     name = said.architecture
     found = [each.name for each in FAMILIES.values() if each.gguf == name]
@@ -91,7 +65,7 @@ def _family(said: _Said) -> str:
     return found[0]
 
 
-def _head_dim(said: _Said) -> Any:
+def _head_dim(said: Said) -> Any:
     """As llama.cpp takes it: the heads share the residual stream unless the file says otherwise."""
     heads, hidden = said["attention.head_count"], said["embedding_length"]
     shared = hidden // heads if isinstance(heads, int) and heads > 0 else None
@@ -103,16 +77,6 @@ def _head_dim(said: _Said) -> Any:
                 f"{width} wide; no engine here serves the two apart"
             )
     return width
-
-
-def _rope(said: _Said) -> dict[str, Any]:
-    kind = said.get("rope.scaling.type", "none")
-    if kind != "none" or "rope_freqs.weight" in said.file.tensors:
-        raise UsageError(
-            f"{said.file.path}: its rotary embedding is scaled ({kind}), which isn't read yet; "
-            "name the original checkpoint"
-        )
-    return {"rope_type": "default", "rope_theta": said.get("rope.freq_base", 10000.0)}
 
 
 def _rows(file: GgufFile, name: str) -> int:
@@ -129,8 +93,3 @@ def _biases(file: GgufFile, family: str) -> dict[str, bool]:
         for key, projections in FAMILIES[family].biases.items()
         if places[key][0] == projections
     }
-
-
-def _shortest(number: float) -> float:
-    """The decimal with the fewest digits that is the same number in 32 bits: 1e-05 for 1e-05."""
-    return float(str(np.float32(number)))

@@ -1,12 +1,14 @@
 """The tokenizer in a GGUF file, as `tokenizer.json` and `tokenizer_config.json` have it."""
 
+from math import isfinite
 from typing import Any
 
 from gguf import TokenType
 
 from pipeline.errors import UsageError
-from pipeline.gguf.byte_level import BEGINNING, pre_tokenizer
+from pipeline.gguf.byte_level import BEGINNING, byte_level_parts
 from pipeline.gguf.file import GgufFile
+from pipeline.gguf.sentencepiece import sentencepiece_parts
 from pipeline.gguf.vocabulary import Document
 
 _PREFIX = "tokenizer.ggml."
@@ -26,38 +28,28 @@ def tokenizer_in(file: GgufFile) -> Document:
     Raises:
         UsageError: it holds none, or one that can't be told in a `tokenizer.json`.
     """
-    kind, pre = (file.metadata.get(f"{_PREFIX}{each}") for each in ("model", "pre"))
-    if kind != "gpt2":
-        raise UsageError(f"{file.path}: tokenizer.ggml.model is {kind!r:.80}; use one of gpt2")
+    kind, where = file.metadata.get(f"{_PREFIX}model"), str(file.path)
     tokens, types = _vocabulary(file)
-    merges = _array(file, "merges")
+    pre = str(file.metadata.get(f"{_PREFIX}pre"))
+    if kind == "gpt2":
+        algorithm = byte_level_parts(tokens, _array(file, "merges"), pre, where)
+        begins = pre in BEGINNING
+    elif kind == "llama":
+        prefix = bool(file.metadata.get(f"{_PREFIX}add_space_prefix", True))
+        algorithm = sentencepiece_parts(tokens, types, _scores(file, tokens), prefix)
+        begins = True
+    else:
+        raise UsageError(f"{where}: tokenizer.ggml.model is {kind!r:.80}; use one of gpt2, llama")
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            _added(id_, tokens[id_], kind) for id_, kind in enumerate(types) if kind in _ADDED
+            _added(id_, tokens[id_], each) for id_, each in enumerate(types) if each in _ADDED
         ],
-        "normalizer": None,
-        "pre_tokenizer": pre_tokenizer(str(pre), str(file.path)),
-        "post_processor": _template(file, tokens, pre in BEGINNING),
-        "decoder": _BYTES,
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": pre in BEGINNING,
-            "vocab": {token: id_ for id_, token in enumerate(tokens)},
-            "merges": [each.split(" ", 1) for each in merges],
-        },
+        "post_processor": _template(file, tokens, begins),
+        **algorithm,
     }
-
-
-_BYTES = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
 
 
 def tokenizer_config_in(file: GgufFile) -> dict[str, Any]:
@@ -86,12 +78,19 @@ def _vocabulary(file: GgufFile) -> tuple[list[str], list[int]]:
     return tokens, types
 
 
+def _scores(file: GgufFile, tokens: list[str]) -> list[float]:
+    scores = [float(each) for each in _array(file, "scores")]
+    if len(scores) != len(tokens) or not all(map(isfinite, scores)):
+        raise UsageError(f"{file.path}: {_PREFIX}scores aren't a number for each token")
+    return scores
+
+
 def _array(file: GgufFile, key: str) -> Any:
     found = file.metadata.get(f"{_PREFIX}{key}")
     if not hasattr(found, "__len__") or isinstance(found, str):
         raise UsageError(f"{file.path}: no {_PREFIX}{key}; convert or fetch the model again")
-    if key in ("tokens", "merges") and not isinstance(found, list):
-        raise UsageError(f"{file.path}: {_PREFIX}{key} aren't texts")
+    if isinstance(found, list) != (key in ("tokens", "merges")):
+        raise UsageError(f"{file.path}: {_PREFIX}{key} are of another type than they must be")
     return found
 
 

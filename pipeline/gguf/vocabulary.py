@@ -10,6 +10,14 @@ from pipeline.errors import UsageError
 
 Document = dict[str, Any]
 """A parsed `tokenizer.json`."""
+PLAIN_BPE: Document = {
+    "type": "BPE",
+    **dict.fromkeys(
+        ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"), None
+    ),
+    **dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), False),
+}
+"""The `model` of one without its vocabulary, and without what llama.cpp has no equal of."""
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,13 @@ class Checkpoint:
         folder: where it lies, or will lie once it is made.
         config: the description of the model that all engines go by.
         tokenizer_source: the `tokenizer.json` that its own will be made from; None once it is made.
+        gguf: the GGUF file that it was made of, if it was.
     """
 
     folder: Path
     config: ModelConfig
     tokenizer_source: Path | None = None
+    gguf: Path | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Self:

@@ -40,6 +40,17 @@ class ModelSource(ABC):
         """
         return self.checkpoint().check_numbers()
 
+    def truth(self, served: Checkpoint) -> Checkpoint:
+        """The model that the reference of fidelity is: the one that is served, if no better is.
+
+        Args:
+            served: what `checkpoint` gives.
+
+        Raises:
+            UsageError: another is named, and isn't the same decoder.
+        """
+        return served
+
     def tokenizer_file(self) -> Path:
         """A `tokenizer.json` that encodes every text as the model's does; there before the model.
 

@@ -136,6 +136,7 @@ def _in_time(config: RunConfig, last_s: float) -> None:
 def _ask_reference(config: RunConfig, seen: _Seen, base: _Base) -> None:
     """By what it is to answer: the excerpt, which may ask for less than the trace."""
     engine = config.fidelity.reference
+    config.model.truth(base.checkpoint)
     try:
         seen.ask(engine, base)
         engine.check_length(base.checkpoint.config, seen.longest(config))

@@ -95,7 +95,9 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     if not config.engine.computes:
         return Reference({}, trouble=f"engine={config.engine.name} computes nothing")
     recipe = _recipe(config, prepared)
-    identity = _identity(recipe, model_hash)
+    truth = recipe.serving.checkpoint
+    known = model_hash if truth is prepared.checkpoint else truth.fingerprint()
+    identity = _identity(recipe, known)
     text = json.dumps(identity, sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = Path(config.paths.cache) / "references" / f"{key}.safetensors"
@@ -141,7 +143,7 @@ def _recipe(config: RunConfig, prepared: Prepared) -> ReferenceRecipe:
     )
     wanted = {request.adapter for request in requests}
     serving = Serving(
-        checkpoint=prepared.checkpoint,
+        checkpoint=config.model.truth(prepared.checkpoint),
         adapters={each.name: each for each in prepared.adapters if each.name in wanted},
         threads=config.compute_threads,
     )

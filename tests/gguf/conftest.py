@@ -3,9 +3,11 @@
 import shutil
 from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 
+from pipeline.gguf.model import gguf_of
 from pipeline.models.checkpoint import Checkpoint
 
 BASE = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny" / "base"
@@ -80,3 +82,27 @@ def reference_logits():
             return model(torch.tensor([ids])).logits[0].numpy()
 
     return logits
+
+
+@pytest.fixture(scope="session")
+def quantised(tiny, cache, tmp_path_factory):
+    """The embedded model as llama.cpp itself quantises it."""
+
+    def made(name):
+        import llama_cpp
+        from llama_cpp._logger import set_verbose
+
+        set_verbose(False)
+        path = tmp_path_factory.mktemp("quantised") / f"{name}.gguf"
+        params = llama_cpp.llama_model_quantize_default_params()
+        params.ftype = int(gguf.LlamaFileType[name])
+        source = str(gguf_of(tiny, "f32", cache)).encode()
+        assert llama_cpp.llama_model_quantize(source, str(path).encode(), params) == 0
+        return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def q8(quantised):
+    return quantised("MOSTLY_Q8_0")

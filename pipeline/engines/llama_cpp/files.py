@@ -16,7 +16,8 @@ class Origin:
 
     Attributes:
         precision: of the base model's.
-        base: a ready-made one for it; None writes one from the checkpoint.
+        base: a ready-made one for it; None takes the one that the checkpoint was made of where
+            the precision is `file`, else writes one.
         adapters: ready-made ones by the adapter's name; the others' are written.
         cache: where written files are kept.
         rank_multiple: what the ranks of written adapters are a whole number of.
@@ -77,8 +78,8 @@ def _files(origin: Origin, serving: Serving) -> Files:
     from pipeline.gguf.ready_made import check_base_gguf
 
     model = serving.checkpoint.config
-    if origin.base is not None:
-        base = check_base_gguf(origin.base, model)
+    if origin.precision == "file" and (ready := origin.base or serving.checkpoint.gguf):
+        base = check_base_gguf(ready, model)
     else:
         base = gguf_of(serving.checkpoint, origin.precision, origin.cache)
     adapters = {

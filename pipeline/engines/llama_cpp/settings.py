@@ -42,7 +42,7 @@ class LlamaCppSettings(EngineSettings):
         rank_multiple: what the ranks of adapters are filled up with zeros to a whole number of.
         name: what the user typed.
         precision: of the weights in the GGUF file; with f32 the KV cache is in f32 too, else in
-            f16. `file` takes a ready-made file as it is.
+            f16. `file` takes a ready-made file as it is: `gguf`, or the one that is the model.
         policy: `grouped` or `interleaved`.
         max_batch_size: most requests at once; a row of logits is kept ready for each.
         resident_adapters: most adapters in memory; None keeps all.
@@ -70,10 +70,10 @@ class LlamaCppSettings(EngineSettings):
     )
 
     def __post_init__(self) -> None:
-        if (self.gguf is None) == (self.precision == "file"):
+        if self.gguf is not None and self.precision != "file":
             raise UsageError(
-                f"engine.precision={self.precision}: engine.gguf=… and engine.precision=file "
-                "belong together; give both or neither"
+                f"engine.precision={self.precision}: engine.gguf=… is taken as it is; "
+                "engine.precision=file belongs to it"
             )
         if self.context < self.max_batch_size:
             raise UsageError(
@@ -145,9 +145,14 @@ class LlamaCppSettings(EngineSettings):
         from pipeline.gguf.check import check_gguf
         from pipeline.gguf.ready_made import check_adapter_gguf, check_base_gguf
 
-        if self.gguf is None:
+        if self.precision != "file":
             check_gguf(checkpoint, self.precision)
+        elif (file := self.gguf or checkpoint.gguf) is not None:
+            check_base_gguf(file, checkpoint.config)
         else:
-            check_base_gguf(self.gguf, checkpoint.config)
+            raise UsageError(
+                "engine.precision=file: no file; name one by engine.gguf=…, or by "
+                "model=gguf model.path=…"
+            )
         for path in ready.values():
             check_adapter_gguf(path, checkpoint.config)

@@ -1,0 +1,49 @@
+"""A base model in a GGUF file: `model=gguf`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
+
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
+from pipeline.models.source import ModelSource
+from pipeline.settings import STRICT
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class GgufModel(ModelSource):
+    """Settings: the file, and what it was made from if that is there.
+
+    Attributes:
+        name: what the user typed.
+        path: the file.
+        cache: folder in which the checkpoint is kept that is made of the file.
+        original: folder of the checkpoint that the file was made from; what is served is then
+            held against that, not against the file's own numbers in fp32.
+        precision: what llama.cpp's engines take for `engine.precision` unless it is given.
+        quantization: how the PEFT engines store its weights.
+    """
+
+    name: str
+    path: Path
+    cache: Path
+    original: Path | None = None
+    precision: Literal["file"] = "file"
+    quantization: Quantization = Quantization.NONE
+
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint that is made of the file, once."""
+        from pipeline.gguf.conversion import checkpoint_of
+
+        return checkpoint_of(self.path, self.cache)
+
+    def truth(self, served: Checkpoint) -> Checkpoint:
+        """The original, if it is named."""
+        from pipeline.gguf.ready_made import check_base_gguf
+
+        if self.original is None:
+            return served
+        found = Checkpoint.open(self.original)
+        check_base_gguf(self.path, found.config)
+        return found
