@@ -12,7 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from pipeline.adapters.variants import VARIANTS
+from pipeline.adapters.variants import TABLES, VARIANTS
 from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
 from pipeline.metrics.timeline import RequestRecord
@@ -29,6 +29,8 @@ HAVING = {
     "modules_to_save": ["lm_head"],
     "trainable_token_indices": [5, 6, 7, 40],
     "lora_bias": True,
+    "lm_head": True,
+    "embed_tokens": True,
 }
 FEATURES = (ROOT / "docs" / "engines.md").read_text("utf-8").partition("\n## ")[0].splitlines()
 TABLE = [[cell.strip() for cell in line.split("|")[1:-1]] for line in FEATURES if line[:1] == "|"]
@@ -94,9 +96,14 @@ def test_what_is_beyond_plain_lora_is_served_as_peft_does_or_refused(
         scores = [built.engine.score(name, IDS, GIVEN) for name in ("odd", "other", None)]
     assert [(row.error, len(row.output_ids)) for row in rows] == [(None, 3)] * 4
     if scores[0] is not None:
-        folders = (beside(variant) / "odd", beside(variant) / "other", None)
-        for mine, alone in zip(scores, map(_alone, folders), strict=True):
-            np.testing.assert_allclose(mine, alone, atol=1e-3)
+        folders = {"odd": beside(variant) / "odd", "other": beside(variant) / "other", None: None}
+        for mine, folder in zip(scores, folders.values(), strict=True):
+            np.testing.assert_allclose(mine, _alone(folder), atol=1e-3)
+        prompts = {each.id: each.prompt_ids for each in ready.trace.requests}
+        for row in rows:
+            alone = _alone(folders[row.adapter], prompts[row.id], row.output_ids)
+            best, chosen = alone.max(-1), alone[range(3), row.output_ids]
+            np.testing.assert_allclose(chosen, best, atol=1e-2)
 
 
 @pytest.mark.usefixtures("present")
@@ -117,8 +124,11 @@ def test_mixing_and_scoring(engine: str, config: Any, prepared: Any) -> None:
 def _save(folder: Path, seed: int, **said: Any) -> None:
     """Train nothing: PEFT's own adapter with random numbers, saved by PEFT."""
     torch.manual_seed(seed)
+    tables = [name for name in TABLES if said.pop(name, False)]
     base = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
-    model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "down_proj"], **said))
+    model = get_peft_model(
+        base, LoraConfig(r=4, target_modules=["q_proj", "down_proj", *tables], **said)
+    )
     with torch.no_grad():
         for number in model.parameters():
             if number.requires_grad:
@@ -126,14 +136,14 @@ def _save(folder: Path, seed: int, **said: Any) -> None:
     model.save_pretrained(folder)
 
 
-def _alone(folder: Path | None) -> Any:
+def _alone(folder: Path | None, ids: Any = IDS, given: Any = GIVEN) -> Any:
     """What transformers and PEFT say of the adapter where there is no other."""
     model = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
     if folder is not None:
         model = PeftModel.from_pretrained(model, folder)
     with torch.inference_mode():
-        logits = model.eval()(input_ids=torch.tensor([[*IDS, *GIVEN[:-1]]])).logits[0]
-    return logits[len(IDS) - 1 :].log_softmax(-1).numpy()
+        logits = model.eval()(input_ids=torch.tensor([[*ids, *given[:-1]]])).logits[0]
+    return logits[len(ids) - 1 :].log_softmax(-1).numpy()
 
 
 def together(rows: list[RequestRecord]) -> bool:

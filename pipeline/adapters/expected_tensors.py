@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.adapters.lora_file import PREFIX, LoraFile
+from pipeline.adapters.variants import TABLES
 from pipeline.errors import UsageError, shown
 from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import Shapes
 from pipeline.models.stored_shapes import expected as whole_tensors
 
-EMBEDDING = "model.embed_tokens"
+EMBEDDING, HEAD = TABLES["embed_tokens"], TABLES["lm_head"]
 DELTA = "token_adapter.trainable_tokens_delta"
 
 
@@ -55,7 +56,8 @@ def saved_modules(config: Mapping[str, Any], model: ModelConfig) -> tuple[str, .
 
 def _updates(lora: LoraFile, model: ModelConfig) -> Shapes:
     tensors: Shapes = {}
-    for module, (out, in_) in model.modules().items():
+    linear = {**model.modules(), HEAD: (model.vocabulary, model.hidden)}
+    for module, (out, in_) in linear.items():
         if lora.targets(module):
             rank, name = lora.rank(module), f"{PREFIX}{module}"
             tensors[f"{name}.lora_A.weight"] = (rank, in_)
@@ -64,7 +66,25 @@ def _updates(lora: LoraFile, model: ModelConfig) -> Shapes:
                 tensors[f"{name}.lora_B.bias"] = (out,)
             if lora.config.get("use_dora"):
                 tensors[f"{name}.lora_magnitude_vector"] = (out,)
-    return tensors
+    return tensors | _of_embedding(lora, model)
+
+
+def _of_embedding(lora: LoraFile, model: ModelConfig) -> Shapes:
+    """Of A a column belongs to each token."""
+    if not lora.targets(EMBEDDING):
+        return {}
+    for key in ("use_dora", "lora_bias"):
+        if lora.config.get(key):
+            raise UsageError(
+                f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {EMBEDDING} "
+                f"beside {key}, which no engine here serves; merge it into its base "
+                "(merge_and_unload) and serve that: model=folder"
+            )
+    rank, name = lora.rank(EMBEDDING), f"{PREFIX}{EMBEDDING}"
+    return {
+        f"{name}.lora_embedding_A": (rank, model.vocabulary),
+        f"{name}.lora_embedding_B": (model.hidden, rank),
+    }
 
 
 def _tokens(lora: LoraFile, model: ModelConfig, saved: tuple[str, ...]) -> Shapes:
@@ -84,9 +104,10 @@ def _tokens(lora: LoraFile, model: ModelConfig, saved: tuple[str, ...]) -> Shape
                 f"{lora.folder}: trainable_token_indices aren't different token ids of this "
                 f"model, below {model.vocabulary}; it was made for another"
             )
-    if EMBEDDING in saved:
+    if EMBEDDING in saved or lora.targets(EMBEDDING):
+        other = "modules_to_save" if EMBEDDING in saved else "target_modules"
         raise UsageError(
-            f"{lora.folder}: trainable_token_indices and modules_to_save both mean {EMBEDDING}; "
+            f"{lora.folder}: trainable_token_indices and {other} both mean {EMBEDDING}; "
             "PEFT takes one of them"
         )
     count = sum(map(len, by_module.values()))

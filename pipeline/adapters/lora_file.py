@@ -109,7 +109,7 @@ class LoraFile:
 
     def unusual(self) -> list[str]:
         """What it has beyond plain LoRA on linear layers, by name."""
-        return variants(self.config)
+        return variants(self.config, self.shapes)
 
     def shown(self, key: str) -> str:
         """A value of the configuration, for an error: short."""

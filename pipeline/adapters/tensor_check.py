@@ -2,12 +2,12 @@
 
 from pipeline.adapters.expected_tensors import expected_tensors
 from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
-from pipeline.adapters.variants import MERGE
+from pipeline.adapters.variants import MERGE, TABLES
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import expected as whole_tensors
 
-_PARTS = ("A.weight", "B.weight")
+_PARTS = ("A.weight", "B.weight", "embedding_A", "embedding_B")
 _VARIANTS = {"B.bias": "lora_bias", "magnitude_vector": "use_dora"}
 """By what follows `lora_` in a tensor's name: what asks for it in the configuration."""
 
@@ -49,15 +49,16 @@ def _stranger(name: str, model: ModelConfig) -> str:
     if inside == name:
         return f"tensor {name} isn't named as PEFT names them, {PREFIX}…; it would be left out"
     module, _, part = inside.partition(".lora_")
-    if part in _VARIANTS and module in model.modules():
+    adapted = {*model.modules(), *TABLES.values()}
+    if part in _VARIANTS and module in adapted:
         return f"tensor {name} needs {_VARIANTS[part]}, which {CONFIG} doesn't set; correct it"
-    if part in _PARTS and module in model.modules():
+    if part in _PARTS and module in adapted:
         return (
             f"holds an update of {module}, which target_modules don't mean (or exclude_modules or "
             f"layers_to_transform rule out); correct {CONFIG}"
         )
     if part and module in model.other_modules():
-        return f"it adapts {module}; only the seven projections are served, by any engine{MERGE}"
+        return f"it adapts {module}; only projections and tables are served, by any engine{MERGE}"
     whole = inside.replace(".base_layer.", ".")
     if whole in whole_tensors(model):
         return (
@@ -70,7 +71,7 @@ def _stranger(name: str, model: ModelConfig) -> str:
 
 def _nothing_begun_anew(lora: LoraFile, model: ModelConfig) -> None:
     for module in model.other_modules():
-        if lora.targets(module):
+        if module not in TABLES.values() and lora.targets(module):
             raise UsageError(
                 f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too, "
                 "of which the file has no update; let them mean less"

@@ -5,8 +5,10 @@ from typing import Any
 
 from pipeline.errors import shown
 
-VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias")
-"""What an engine may serve, if it says so."""
+TABLES = {"lm_head": "lm_head", "embed_tokens": "model.embed_tokens"}
+"""Modules besides a layer's projections that may be adapted, by what an engine calls them."""
+VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", *TABLES)
+"""What an engine may serve, if it says so: keys of a configuration, and modules."""
 
 _CONVERT = (
     "PEFT changes the base's weights for it, and so for everybody; save it as a plain difference: "
@@ -36,9 +38,16 @@ _NOTHING: Mapping[str, tuple[Any, ...]] = dict.fromkeys(
 """Values by which nothing is asked for."""
 
 
-def variants(config: Mapping[str, Any]) -> list[str]:
-    """Those that an engine must know to serve the adapter, by their names in its configuration."""
-    return [name for name in VARIANTS if config.get(name)]
+def variants(config: Mapping[str, Any], tensors: Collection[str]) -> list[str]:
+    """Those that an engine must know to serve the adapter.
+
+    Args:
+        config: `adapter_config.json`.
+        tensors: names in the file of weights.
+    """
+    adapted = {name.rpartition(".lora_")[0] for name in tensors}
+    found = {name for name, module in TABLES.items() if any(a.endswith(module) for a in adapted)}
+    return [name for name in VARIANTS if config.get(name) or name in found]
 
 
 def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
@@ -62,7 +71,8 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
         value = config.get(name)
         if not (value is None or value is False or value in _NOTHING.get(name, ())):
             return f"{name}: {why}"
-    if config.get("ensure_weight_tying") and config.get("modules_to_save"):
+    tables = {*variants(config, tensors)} & {"modules_to_save", *TABLES}
+    if config.get("ensure_weight_tying") and tables:
         return f"ensure_weight_tying: it ties what it saves to the base's other table{MERGE}"
     biases = [each for each in tensors if each.endswith(".bias") and ".lora_B." not in each]
     if config.get("bias", "none") != "none" and biases:

@@ -1,5 +1,7 @@
 """A program executed operation by operation, on buffers that are made for the step."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -58,7 +60,8 @@ class InterpretedProgram(Executable):
             case operations.Linear(x, matrix, out):
                 kernels.linear(inputs[x], matrix, values[out])
             case operations.AddLora(x, site, out):
-                kernels.add_lora(inputs[x], step, site, values[out])
+                rows = _among_outputs(step) if self._program.buffers[x].of_outputs else step
+                kernels.add_lora(inputs[x], rows, site, values[out])
             case operations.RotateAndStore(x, layer, heads, norms, turn):
                 kernels.rotate_and_store(values[x], step, layer, heads, norms, turn)
             case operations.Attend(x, layer, heads, window, out, scale, limit):
@@ -75,3 +78,8 @@ class InterpretedProgram(Executable):
             case operations.TakeOutputs(x, out):
                 width = values[out].shape[1]
                 values[out].copy_(values[x][step.batch.outputs, :width])
+
+
+def _among_outputs(step: ForwardPass) -> ForwardPass:
+    batch = replace(step.batch, segments=step.batch.among_outputs())
+    return replace(step, batch=batch)

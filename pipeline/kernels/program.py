@@ -51,9 +51,9 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class AddLora:
-    """Adds to `out` what each token's adapter makes of `x`.
+    """Adds to `out` what each token's adapter makes of `x`, and transforms the sum's columns.
 
-    `site` counts the sites of all layers.
+    `site` counts the sites of all layers, and the output layer's after them.
     """
 
     x: str

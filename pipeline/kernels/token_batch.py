@@ -1,5 +1,6 @@
 """What one step computes: a ragged batch of tokens, prefill chunks and decodes together."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,3 +39,11 @@ class TokenBatch:
     block_table: "Tensor"
     segments: Sequence[Segment]
     outputs: "Tensor"
+
+    def among_outputs(self) -> list[Segment]:
+        """The segments as they are among the outputs: of each the first output and the last."""
+        outputs = self.outputs.tolist()
+        return [
+            Segment(each.adapter, bisect_left(outputs, each.start), bisect_left(outputs, each.stop))
+            for each in self.segments
+        ]

@@ -72,10 +72,14 @@ UPDATED = {"head.lora_A.weight": (4, 32), "head.lora_B.weight": (288, 4)}
 TABLES = {"table.lora_embedding_A": (4, 288), "table.lora_embedding_B": (32, 4)}
 NAMED = {"target_modules": ["q_proj", "v_proj", "lm_head", "embed_tokens"]}
 ALONG = [
-    (UPDATED, NAMED, "it adapts lm_head; .*any engine"),
-    ({"head.base_layer.weight": (288, 32), **UPDATED}, NAMED, "it adapts lm_head; .*and_unload"),
-    (UPDATED, {**NAMED, "use_dora": True}, "it adapts lm_head"),
-    (TABLES, NAMED, "it adapts model.embed_tokens; only the seven projections"),
+    (UPDATED, NAMED, "no tensor .*embed_tokens.lora_embedding_A"),
+    ({"head.base_layer.weight": (288, 32), **TABLES}, NAMED, "no tensor .*lm_head.lora_A.weight"),
+    (UPDATED, {**NAMED, "use_dora": True}, "mean model.embed_tokens beside use_dora"),
+    (TABLES, {**NAMED, "lora_bias": True}, "mean model.embed_tokens beside lora_bias"),
+    (UPDATED, {}, "holds an update of lm_head, which target_modules don't mean"),
+    (TABLES, {}, "holds an update of model.embed_tokens, which target_modules don't mean"),
+    ({"table.lora_A.weight": (4, 288)}, {}, "it adapts model.embed_tokens|update of model.embed"),
+    ({**UPDATED, **TABLES}, {**NAMED, "ensure_weight_tying": True}, "ensure_weight_tying"),
     ({"head.x": (288, 32)}, {}, "nothing that PEFT saves"),
     ({"head.weight": (289, 32)}, {}, r"lm_head.weight along as \[289, 32\].*tokens added"),
     ({"table.base_layer.weight": (288, 33)}, {}, "embed_tokens.weight along as"),

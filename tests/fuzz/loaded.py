@@ -46,7 +46,7 @@ class Loaded:
         return Outcome("served", "")
 
     def _as_numpy_puts_it(self, adapter: Adapter, dtype: NumberDtype) -> None:
-        plan = LoadPlan.of(adapter, self.checkpoint.config, dtype, self.checkpoint.weights)
+        plan = LoadPlan.of(adapter, self.checkpoint.config, dtype, self.checkpoint)
         native, plain = plan.load(self.kernels), plan.load(ReferenceKernels())
         np.testing.assert_array_equal(native.sites, plain.sites)
         np.testing.assert_array_equal(native.data.numpy(), plain.data.numpy())

@@ -35,7 +35,7 @@ class LoadedAlike(Loaded):
     def of_ours(self, adapters: Sequence[Adapter]) -> Outcome:
         """Logits of a continuation, in fp32."""
         base = self.checkpoint
-        plan = LoadPlan.of(adapters[0], base.config, "fp32", base.weights)
+        plan = LoadPlan.of(adapters[0], base.config, "fp32", base)
         loaded = plan.load(self.kernels)
         ours = score(self._decoder, loaded, PROMPT, CONTINUATION)
         return self._against_peft(adapters[0].folder, ours)

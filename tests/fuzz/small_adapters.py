@@ -52,6 +52,7 @@ SOUND: dict[str, tuple[str, dict[str, Any]]] = {
     "dora": ("F32", {"use_dora": True}),
     "biases": ("F16", {"lora_bias": True}),
     "whole modules": ("F32", {"modules_to_save": ["lm_head", "norm"]}),
+    "tables": ("F32", {"target_modules": ["q_proj", "lm_head", "embed_tokens"], "lora_alpha": 3}),
     "tokens": ("F32", {"trainable_token_indices": [3, 40]}),
 }  # fmt: skip
 """Type of the numbers, and what the configuration has beyond `COMMON`."""
@@ -79,6 +80,7 @@ def make(
 TARGETS: tuple[Any, ...] = (
     *(SEVEN, ["q_proj"], ["q_proj", "nothing"], ["mlp.up_proj", "v_proj"]),
     *(["layers.0.mlp.up_proj"], ["model.layers.0.self_attn.k_proj", "down_proj"]),
+    *(["lm_head", "v_proj"], ["embed_tokens"]),
     *("all-linear", "ALL-linear", None, ..., r".*\.(q|v)_proj", "model.layers.0.self_attn.q_proj"),
     *(r".*self_attn.*proj", r"(?!.*head).*_proj"),
     *(r"model\.layers\.\d+\.mlp\.(up|down|gate)_proj", r".*[qk]_proj$", "(?i).*Q_PROJ", "", []),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+from pipeline.adapters.variants import TABLES
 from pipeline.engines.multilora.row_factors import RowFactors, has_row_factors
 from pipeline.engines.multilora.sites import columns_of
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
@@ -21,7 +22,6 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.dimensions import module
 from pipeline.models.safetensors_file import SafetensorsFile
-from pipeline.models.weights import StoredWeights
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class LoadPlan:
         adapter: Adapter,
         model: ModelConfig,
         dtype: NumberDtype = "fp16",
-        base: StoredWeights | None = None,
+        base: Checkpoint | None = None,
     ) -> Self:
         """From the shapes in the file's header.
 
@@ -56,7 +56,7 @@ class LoadPlan:
             adapter: which.
             model: the base's configuration.
             dtype: of the numbers in memory.
-            base: its weights, by which an adapter with DoRA is loaded; None if none will be.
+            base: whose weights an adapter with DoRA is loaded by; None if none will be.
         """
         stored = adapter.lora.shapes
         modules: list[str] = []
@@ -112,11 +112,12 @@ class AdapterFile:
     @cached_property
     def plan(self) -> LoadPlan:
         """For loading it."""
-        return LoadPlan.of(self._adapter, self._base.config, self._dtype, self._base.weights)
+        return LoadPlan.of(self._adapter, self._base.config, self._dtype, self._base)
 
 
 def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:
-    """The modules of each site, counted through the layers, with their first output columns."""
+    """The modules of each site with their first output columns: layer by layer, then the head."""
     for layer in range(model.layers):
         for site in model.family.sites:
             yield [(module(layer, name), column) for name, column in columns_of(site, model)]
+    yield [(TABLES["lm_head"], 0)]

@@ -121,6 +121,7 @@ def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
     yield TakeOutputs("delta", "last_delta")
     yield Norm("last", "last_delta", model.final_norm, shape.epsilon, "last_normed")
     yield Linear("last_normed", model.head, "logits")
+    yield AddLora("last_normed", shape.layers * len(COUNTED), "logits")
     yield from _scale("logits", shape.vocabulary, 1 / shape.scales.logits)
     if (cap := shape.scales.logits_cap) is not None:
         yield Cap("logits", shape.vocabulary, cap)

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX
+from pipeline.adapters.variants import TABLES
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.safetensors_file import as_float32
-from pipeline.models.weights import OpenWeights, StoredWeights
+from pipeline.models.weights import OpenWeights
 
 PIECE = 1 << 22
 """Bytes of the base's weights that are looked at at a time."""
@@ -34,12 +36,12 @@ class RowFactors:
     Attributes:
         adapter: which.
         modules: that have factors, in the order of the layout.
-        base: the weights that it was trained on, as the checkpoint stores them.
+        base: the checkpoint that it was trained on.
     """
 
     adapter: Adapter
     modules: tuple[str, ...]
-    base: StoredWeights
+    base: Checkpoint
 
     @cached_property
     def values(self) -> list[NDArray[np.float32]]:
@@ -48,7 +50,7 @@ class RowFactors:
         Raises:
             UsageError: a file isn't what it was when its header was read.
         """
-        with self.adapter.lora.open() as lora, self.base.open() as base:
+        with self.adapter.lora.open() as lora, self.base.weights.open() as base:
             return [self._of(module, lora, base) for module in self.modules]
 
     def _of(self, module: str, lora: OpenWeights, base: OpenWeights) -> NDArray[np.float32]:
@@ -61,20 +63,25 @@ class RowFactors:
         factors[:] = 1
         if f"{PREFIX}{module}.{_MAGNITUDE}" in lora:
             a, b = part("lora_A.weight"), part("lora_B.weight") * scaling
-            factors[:] = part(_MAGNITUDE) / np.concatenate([*_norms(module, a, b, base)])
+            factors[:] = part(_MAGNITUDE) / np.concatenate(
+                [*_norms(self._weight(module), a, b, base)]
+            )
             if (bias := f"{module}.bias") in base:
                 summands[:] = (1 - factors) * as_float32(base.read(base[bias]))
         if f"{PREFIX}{module}.{_BIAS}" in lora:
             summands += scaling * part(_BIAS)
         return found
 
+    def _weight(self, module: str) -> str:
+        return self.base.head if module == TABLES["lm_head"] else f"{module}.weight"
+
 
 def _norms(
-    module: str, a: NDArray[np.float32], b: NDArray[np.float32], base: OpenWeights
+    weight: str, a: NDArray[np.float32], b: NDArray[np.float32], base: OpenWeights
 ) -> Iterator[NDArray[np.float32]]:
     """Of the rows of W + B·A, some rows at a time."""
     first = 0
-    for piece in base[f"{module}.weight"].pieces(PIECE):
+    for piece in base[weight].pieces(PIECE):
         last = first + piece.shape[0]
         adapted = as_float32(base.read(piece)) + b[first:last] @ a
         yield np.linalg.norm(adapted, axis=1)

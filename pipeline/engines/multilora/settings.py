@@ -89,7 +89,7 @@ class MultiloraSettings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
     cache: Path | None = None
-    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias"})
+    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias", "lm_head"})
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,
         mixes_adapters=True,

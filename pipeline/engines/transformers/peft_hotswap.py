@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.expected_tensors import saved_modules
-from pipeline.adapters.variants import VARIANTS
+from pipeline.adapters.variants import TABLES, VARIANTS
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
 from pipeline.errors import UsageError
@@ -54,7 +54,7 @@ def _check_whole_modules(shape: ModelConfig, adapters: Mapping[str, Adapter]) ->
         saved = saved_modules(adapter.lora.config, shape)
         inside = [
             module
-            for module in shape.modules()
+            for module in (*shape.modules(), *TABLES.values())
             if any(f"{module}.".startswith(f"{each}.") for each in saved)
         ]
         for other, each in adapters.items() if inside else ():

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic.dataclasses import dataclass
 
+from pipeline.adapters.variants import TABLES
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
 from pipeline.inference.capabilities import Capabilities
@@ -25,7 +26,7 @@ class PeftMixedSettings(PeftSettings):
     low-rank update is told apart by row.
     """
 
-    variants: ClassVar[frozenset[str]] = frozenset({"lora_bias"})
+    variants: ClassVar[frozenset[str]] = frozenset({"lora_bias", *TABLES})
     capabilities: ClassVar[Capabilities] = Capabilities(
         mixes_adapters=True,
         cancels=True,

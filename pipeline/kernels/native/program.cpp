@@ -1,5 +1,8 @@
 // A whole step: every operation of a program on the buffers of that step. All of them are looked at
 // before the first is done.
+#include <algorithm>
+#include <vector>
+
 #include "operations.h"
 
 namespace {
@@ -10,6 +13,7 @@ struct Step {
     const LoraSegment* segments;
     int64_t segment_count;
     Input buffers[MAX_BUFFERS];  // for the rows of this step
+    std::vector<LoraSegment> of_outputs;  // the segments as they are among the outputs
 
     Step(const Program& program, const Forward& forward, const LoraSegment* segments, int64_t count)
         : program(program), forward(forward), segments(segments), segment_count(count) {
@@ -17,6 +21,15 @@ struct Step {
             buffers[i] = program.buffers[i].input;
             buffers[i].tokens = program.buffers[i].of_outputs ? forward.wanted : forward.tokens;
         }
+        if (!is_count(count) || (count && !segments)) return;
+        of_outputs.assign(segments, segments + count);
+        for (LoraSegment& each : of_outputs)
+            each.start = outputs_before(each.start), each.stop = outputs_before(each.stop);
+    }
+
+    int64_t outputs_before(int64_t token) const {
+        return std::lower_bound(forward.outputs, forward.outputs + forward.wanted, token) -
+               forward.outputs;
     }
 
     bool has(int buffer) const { return 0 <= buffer && buffer < program.buffer_count; }
@@ -65,7 +78,7 @@ struct Step {
         case OP_ADD_LORA:
             if (x.tokens != out.tokens) break;
             return use(AddLora{
-                &x, segments, segment_count, its.place, out.values, out.columns, out.count});
+                &x, program.buffers[its.x].of_outputs ? of_outputs.data() : segments, segment_count, its.place, out.values, out.columns, out.count});
         case OP_ROTATE_AND_STORE:
             if (x.tokens != forward.tokens) break;
             return use(RotateAndStore{

@@ -23,6 +23,8 @@ SAID = {
     "dora": {"use_dora": True, "use_rslora": True},
     "dora of some": {"use_dora": True, "target_modules": ["q_proj", "up_proj"]},
     "bias": {"lora_bias": True},
+    "head": {"target_modules": ["lm_head", "v_proj"]},
+    "dora of the head": {"target_modules": ["lm_head"], "use_dora": True},
     "plain": {},
 }
 IDS = [5, 6, 7, 40, 41, 8, 9, 100, 3]
@@ -60,7 +62,7 @@ def test_a_mixed_step_gives_each_what_peft_gives_it(kernels, base, saved, drive)
     decoder = Decoder.load(base, "fp32", kernels)
     driver = drive(decoder)
     for adapter in adapters.values():
-        plan = LoadPlan.of(adapter, base.config, "fp32", base.weights)
+        plan = LoadPlan.of(adapter, base.config, "fp32", base)
         driver.add(IDS, plan.load(kernels))
     driver.add(IDS, None)
     for chunk in (4, 1, 4):
