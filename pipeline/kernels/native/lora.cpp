@@ -8,18 +8,19 @@
 
 namespace {
 
-constexpr int64_t ROWS_AT_ONCE = 256;
+constexpr int64_t ROWS_AT_ONCE = 512;
 
-// Sums of one unit over `count` columns (or ranks) for T tokens.
-template <NumberFormat F, int T>
-ALWAYS_INLINE Accumulators<Unit, T> multiply_unit(
-    const StoredNumber<F>* unit, int64_t count, const float* x, int64_t stride) {
+// Of T tokens, what one unit's `count` columns (or ranks) amount to: use(token, sum) for each. Sums that
+// were returned instead would be kept in memory rather than in registers.
+template <NumberFormat F, int T, class Use>
+ALWAYS_INLINE void multiply_unit(
+    const StoredNumber<F>* unit, int64_t count, const float* x, int64_t stride, const Use& use) {
     Accumulators<Unit, T> accumulators;
     for (int64_t i = 0; i < count; ++i, unit += UNIT) {
-        __builtin_prefetch((const uint8_t*)unit + 2048);
+        __builtin_prefetch((const uint8_t*)unit + 4096);
         accumulators.add(load_unit(unit), x + i, stride);
     }
-    return accumulators;
+    accumulators.each(use);
 }
 
 template <NumberFormat F>
@@ -51,9 +52,8 @@ struct Shrink {
     void tile(int64_t token, int64_t rank) const {
         const uint8_t* a = segment.data + site.a;
         const auto* unit = unit_of<F>(a, site.ranks, x.columns, rank);
-        const auto sums = multiply_unit<F, T>(
-            unit, x.columns, row_of(x, segment.start + token), x.columns);
-        sums.each([&](int t, Unit sum) {
+        const float* from = row_of(x, segment.start + token);
+        multiply_unit<F, T>(unit, x.columns, from, x.columns, [&](int t, Unit sum) {
             float* to = shrunk + (token + t) * site.ranks + rank;
             sum.each([&](int row, Floats part) {
                 store(to + row, scaled<F>(part, a, rank + row));
@@ -74,10 +74,9 @@ struct Expand {
     void tile(int64_t token, int64_t first) const {
         const uint8_t* b = segment.data + part.b;
         const auto* unit = unit_of<F>(b, part.columns, part.rank, first);
-        const auto sums = multiply_unit<F, T>(
-            unit, part.rank, shrunk + token * site.ranks + part.first, site.ranks);
         const int64_t count = std::min<int64_t>(UNIT, part.columns - first);
-        sums.each([&](int t, Unit sum) {
+        const float* from = shrunk + token * site.ranks + part.first;
+        multiply_unit<F, T>(unit, part.rank, from, site.ranks, [&](int t, Unit sum) {
             float result[UNIT];
             sum.each([&](int row, Floats rows) {
                 store(result + row, scaled<F>(rows, b, first + row));
