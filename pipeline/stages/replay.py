@@ -10,6 +10,7 @@ from pipeline.inference.kv_counts import since
 from pipeline.machine.contention import Meter
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.stages.open_request import OpenRequest
+from pipeline.stages.turns import Turns
 from pipeline.workload.request import TraceRequest
 
 AWAKE_S = 2e-4
@@ -47,6 +48,7 @@ class Replay:
         self._open: dict[Hashable, OpenRequest] = {}
         self._done: list[tuple[OpenRequest, Finished]] = []
         self._freed: deque[float] = deque()
+        self._turns = Turns()
         self._idle_since = 0.0
 
     def run(self, index: int) -> tuple[Iteration, list[RequestRecord]]:
@@ -66,7 +68,7 @@ class Replay:
         self._index = index
         started = self._idle_since = self._begin()
         self._began = started if began is None else began
-        while self._waiting or self._open:
+        while self._waiting or self._open or self._turns.ready:
             self._submit_due(started)
             if self._engine.busy:
                 self._take(self._advance(started))
@@ -116,20 +118,34 @@ class Replay:
         return self._run_in
 
     def _submit_due(self, started: float) -> None:
-        while self._waiting and (self._limit is None or len(self._open) < self._limit):
+        while self._limit is None or len(self._open) < self._limit:
             now = perf_counter()
-            scheduled = started + self._waiting[0].scheduled_s
-            if scheduled > now:
+            due = self._next_due(started, now)
+            if due is None:
                 return
+            request, scheduled = due
             if self._freed:
                 scheduled = max(scheduled, self._freed.popleft())
-            request = self._waiting.popleft()
             run_in = self._belongs(request, scheduled)
             lag = now - max(scheduled, self._idle_since)
             self._open[request.id] = OpenRequest(request, scheduled, now, max(0.0, lag), run_in)
             begun, used = perf_counter(), process_time()
             self._engine.submit(request.to_inference())
             self._engine_had(begun, used)
+
+    def _next_due(self, started: float, now: float) -> tuple[TraceRequest, float] | None:
+        """The next request and since when it is due; later turns wait for the turn before."""
+        if self._turns.ready:
+            request, answered = self._turns.take()
+            return request, max(started + request.scheduled_s, answered)
+        while self._waiting:
+            scheduled = started + self._waiting[0].scheduled_s
+            if scheduled > now:
+                return None
+            request = self._waiting.popleft()
+            if not self._turns.hold(request, self._open):
+                return request, scheduled
+        return None
 
     def _advance(self, started: float) -> Sequence[Event]:
         """The engine's turn: a step; where that did nothing, until something can be done."""
@@ -171,6 +187,8 @@ class Replay:
             elif isinstance(event, Admitted):
                 opened.admitted = event.at
             else:
-                self._done.append((self._open.pop(event.request_id), event))
+                opened = self._open.pop(event.request_id)
+                self._done.append((opened, event))
+                self._turns.answered(opened.request.id, event.at)
                 if self._limit is not None:
                     self._freed.append(event.at)

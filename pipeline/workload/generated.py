@@ -6,14 +6,15 @@ from dataclasses import asdict, field
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from pipeline.errors import UsageError
 from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
-from pipeline.workload.popularity.law import Popularity, rounded
+from pipeline.workload.popularity.law import Assignment, Popularity, rounded
 from pipeline.workload.prompts.chat import Chat, Speech, Template, without_chat
 from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
-from pipeline.workload.prompts.source import Encode, Prompts
+from pipeline.workload.prompts.source import Encode, Prompt, Prompts
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits
@@ -100,6 +101,7 @@ class Generated(Workload):
             encode,
             self._bounds(room, speech),
         )
+        choices = self._of_conversations(dealt.prompts, choices, len(adapters))
         names = [
             prompt.adapter or adapters[choice.adapter]
             for prompt, choice in zip(dealt.prompts, choices, strict=True)
@@ -111,7 +113,25 @@ class Generated(Workload):
         laws = self._laws(adapters) | counted(prompts)
         if self._chats() and template is not None:
             laws["chat"] = speech.laws(template)
-        return Trace(requests, self.arrivals.max_in_flight, laws, dealt.notes)
+        notes = (*dealt.notes, *_continuing(prompts))
+        return Trace(requests, self.arrivals.max_in_flight, laws, notes)
+
+    def _of_conversations(
+        self, prompts: Sequence[Prompt], choices: Sequence[Assignment], adapters: int
+    ) -> list[Assignment]:
+        """A conversation stays with the adapter that was drawn for its first turn."""
+        kept = list(choices)
+        for number, prompt in enumerate(prompts):
+            if prompt.follows is None:
+                continue
+            if self.popularity.probabilities(adapters) is None:
+                raise UsageError(
+                    f"{prompt.where}: is played turn by turn with one adapter, and "
+                    f"workload/popularity={self.popularity.name} fixes who gets which; take a law "
+                    "of independent draws such as zipf, or workload.prompts.turns=last"
+                )
+            kept[number] = kept[prompt.follows]
+        return kept
 
     def _chats(self) -> bool:
         return self.chat.prompts or self.prompts.chats()
@@ -144,3 +164,13 @@ class Generated(Workload):
             "adapters": list(adapters),
             "probabilities": rounded(self.popularity.probabilities(len(adapters))),
         }
+
+
+def _continuing(prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """What is replayed of conversations that are played turn by turn."""
+    count = sum(each.follows is not None for each in prompts)
+    said = (
+        f"{count} of the {len(prompts)} requests are later turns of a conversation: they come when "
+        "the turn before is answered, and hold the file's answers, not this run's"
+    )
+    return (said,) * (count > 0)

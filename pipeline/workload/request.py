@@ -24,6 +24,8 @@ class TraceRequest:
         max_new_tokens: how many tokens to generate.
         scheduled_s: arrival, in seconds from the start of its iteration.
         tenant: who asks; None where nobody is told apart.
+        after: id of the request before it in its conversation: it comes when that one is answered,
+            and not before it is due; None for one that waits for nobody.
         sampling: how its tokens are chosen, but for their number; no part of the trace's files.
         by_text: whether the engine is given the text, or the ids; no part of them either.
     """
@@ -36,6 +38,7 @@ class TraceRequest:
     max_new_tokens: int
     scheduled_s: float
     tenant: str | None = None
+    after: int | None = None
     sampling: SamplingParams = GREEDY
     by_text: bool = True
 

@@ -23,7 +23,7 @@ _EXACT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class _Row(BaseModel):
-    """A line: the fields of `Request`; only the tenant may be missing, nothing is converted."""
+    """A line: the fields of `Request`; tenant and `after` may be missing, nothing is converted."""
 
     model_config = _EXACT
 
@@ -35,6 +35,7 @@ class _Row(BaseModel):
     max_new_tokens: PositiveInt
     scheduled_s: NonNegativeFloat
     tenant: str | None = None
+    after: NonNegativeInt | None = None
 
 
 class Sidecar(BaseModel):
@@ -93,6 +94,10 @@ def _row(path: Path, number: int, line: bytes) -> TraceRequest:
         ) from error
     if request.id != number:
         raise UsageError(f"{where} is changed: id: {request.id}, not {number}; copy the file again")
+    if request.after is not None and request.after >= number:
+        raise UsageError(
+            f"{where}: comes after request {request.after}, which isn't above it; sort the requests"
+        )
     return request
 
 

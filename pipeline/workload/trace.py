@@ -116,8 +116,9 @@ def used(requests: Sequence[TraceRequest]) -> set[str]:
 def _row(request: TraceRequest) -> dict[str, Any]:
     row = asdict(request)
     del row["sampling"], row["by_text"]
-    if request.tenant is None:
-        del row["tenant"]
+    for optional in ("tenant", "after"):
+        if row[optional] is None:
+            del row[optional]
     return row
 
 
@@ -150,6 +151,7 @@ def assemble(
             max_new_tokens=prompt.max_tokens or length,
             scheduled_s=slot.scheduled_s,
             tenant=choice.tenant,
+            after=prompt.follows,
         )
         for id_, (slot, choice, prompt, length) in enumerate(rows)
     )

@@ -162,3 +162,28 @@ def test_the_null_engine_keeps_the_contract(serving, prepared):
             assert stamps == sorted(stamps)
         seconds = iteration.stage_seconds
         assert (seconds["detokenize"] > 0) is text
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2])
+def test_a_later_turn_comes_when_the_turn_before_is_answered(serving, limit):
+    """Three turns of one conversation and two strangers, all due at once."""
+    turns = {1: 0, 3: 1}
+    asked = [replace(each, after=turns.get(each.id)) for each in requests(5, 0.0)]
+    with Slow(serving, step_s=0.002, submit_s=0.0) as engine:
+        _, rows = Replay(engine, asked, limit).run(0)
+    by_id = {row.id: row for row in rows}
+    assert len(by_id) == 5
+    for later, before in turns.items():
+        assert by_id[later].scheduled >= by_id[before].finished
+        assert by_id[later].submitted >= by_id[later].scheduled
+    if limit is None:
+        assert by_id[4].scheduled == by_id[0].scheduled < by_id[1].scheduled
+
+
+def test_a_turn_whose_turn_before_was_of_another_batch_waits_for_nobody(serving):
+    asked = [replace(each, id=each.id + 8, after=each.id) for each in requests(3, 0.001)]
+    with Noop(serving) as engine:
+        iteration, rows = Replay(engine, asked, None).run(1)
+    assert [row.scheduled - iteration.started for row in sorted(rows, key=lambda row: row.id)] == (
+        pytest.approx([0, 0.001, 0.002])
+    )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_a_wrong_field_is_refused_by_name(tmp_path, key, value):
     assert "line 1" in message and key in message and "changed" in message
 
 
-@pytest.mark.parametrize("key", [name for name in FIELDS if name != "tenant"])
+@pytest.mark.parametrize("key", [name for name in FIELDS if name not in ("tenant", "after")])
 def test_a_missing_field_is_refused_by_name(tmp_path, key):
     path = tmp_path / "trace.jsonl"
     row = {name: value for name, value in vars_of(ROW).items() if name != key}
@@ -201,6 +202,17 @@ def test_requests_out_of_order_are_refused_by_line(tmp_path, changed):
     first, second = vars_of(ROW) | changed, vars_of(ROW) | {"id": 1}
     path.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
     assert "line 2: is due before the line above" in refusal(path, "all")
+
+
+def test_a_later_turn_stands_below_the_turn_before(path, tmp_path):
+    turns = [replace(ROW, id=0), replace(ROW, id=1, after=0), replace(ROW, id=2)]
+    Trace(tuple(turns)).write(path)
+    assert [each.after for each in read_trace(path).requests] == [None, 0, None]
+    assert path.read_text().count('"after"') == 1
+    mine = tmp_path / "mine.jsonl"
+    for after in (0, 7):
+        mine.write_text(json.dumps(vars_of(ROW) | {"after": after}) + "\n")
+        assert f"line 1: comes after request {after}, which isn't above it" in refusal(mine, "all")
 
 
 def test_half_a_character_in_a_trace_is_refused_by_line(tmp_path):

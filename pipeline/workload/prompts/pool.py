@@ -13,6 +13,7 @@ from typing import Literal
 
 from pipeline.errors import UsageError
 from pipeline.workload.bounds import ANY, Bounds
+from pipeline.workload.prompts.conversation import USER
 from pipeline.workload.prompts.source import (
     ADAPTER,
     MAX_TOKENS,
@@ -135,6 +136,12 @@ class PromptFile(Pool):
             MAX_TOKENS: self.answers or all(row.max_tokens is not None for row in rows),
         }
         return frozenset(field for field, by_all in said.items() if by_all)
+
+    def continues(self) -> bool:
+        """Whether a row is a conversation in which a user speaks more than once."""
+        return self.chats() and any(
+            said.role == USER for each in self.read() if each.chat for said in each.before
+        )
 
     def offer(self, encode: Encode) -> tuple[list[Prompt], tuple[str, ...]]:
         """All, or those with an answer, which then says how many tokens are asked for."""

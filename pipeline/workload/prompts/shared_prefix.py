@@ -37,6 +37,12 @@ class SharedPrefix(Prompts):
     def check(self) -> None:
         """What the source says; and its prompts must say nothing that a prefix contradicts."""
         self.base.check()
+        if self.base.continues():
+            raise UsageError(
+                "workload/prompts=shared_prefix: its prompts are behind earlier turns of their "
+                "conversations, so a prefix before them is shared by none; give a system prompt "
+                "(workload.chat.system)"
+            )
         for prompt in self.base.explicit():
             if prompt.ids or (prompt.adapter and self.shared_by == "adapter"):
                 said = "ids" if prompt.ids else "adapter"

@@ -1,9 +1,12 @@
 """Prompts from conversations in the format of ShareGPT, in any of its spellings."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
+from itertools import count as count_up
+from itertools import cycle
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
@@ -12,9 +15,12 @@ from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.conversation import LISTS, Turns, questions, turns_of
 from pipeline.workload.prompts.json_rows import json_rows
+from pipeline.workload.prompts.lanes import conversations, in_lanes
 from pipeline.workload.prompts.pool import KEY, Parsed, PromptFile
 from pipeline.workload.prompts.row import adapter_of
 from pipeline.workload.prompts.source import Prompt
+from pipeline.workload.randomness import below
+from pipeline.workload.ranges import Count
 from pipeline.workload.text_file import few, read_text
 
 
@@ -28,11 +34,13 @@ class ShareGpt(PromptFile):
             `messages`, of `from` and `value` or `role` and `content`.
         turns: which questions of a person are asked. The first is asked as it stands; where
             others are, so is each with all that was said before it, by the chat template.
+        conversations: where all questions are, how many conversations are played at a time.
     """
 
     name: str
     path: Path
     turns: Turns = "first"
+    conversations: Count = 4
     order: Literal["drawn", "file"] = "drawn"
     answers: bool = False
     adapters: Mapping[str, str | None] | None = field(default=None, hash=False)
@@ -47,6 +55,20 @@ class ShareGpt(PromptFile):
         if not prompts:
             raise UsageError(f"{KEY}={self.path}: holds no conversation in which a person speaks")
         return Parsed(prompts, left_out)
+
+    def idle(self) -> Mapping[str, str]:
+        """How many conversations are played at a time, where none is played."""
+        why = "no conversation is played turn by turn; workload.prompts.turns=all would"
+        return {} if self.turns == "all" else {"conversations": why}
+
+    def pick(self, prompts: Sequence[Prompt], count: int, rng: Random) -> list[Prompt]:
+        """Prompts as the order says; where all of a conversation's are asked, whole ones."""
+        if self.turns != "all":
+            return super().pick(prompts, count, rng)
+        whole = conversations(prompts)
+        drawn = (whole[below(rng, len(whole))] for _ in count_up())
+        played = cycle(whole) if self.order == "file" else drawn
+        return in_lanes(played, self.conversations, count)
 
     def _asked(self, row: Any, where: str, left_out: Counter[str]) -> list[Prompt]:
         fields = row if isinstance(row, dict) else {}

@@ -28,6 +28,7 @@ class Prompt:
         before: what was said before it in its conversation.
         chat: whether it is a turn of a conversation, so that it needs the chat template.
         answer: what its source has for an answer.
+        follows: number of the request that is the turn before it; None for a first turn.
     """
 
     text: str
@@ -38,6 +39,7 @@ class Prompt:
     before: tuple[Message, ...] = ()
     chat: bool = False
     answer: str | None = None
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,10 @@ class Prompts(ABC):
 
     def chats(self) -> bool:
         """Whether some of its prompts are turns of a conversation."""
+        return False
+
+    def continues(self) -> bool:
+        """Whether some of its prompts come after others of a user in their conversation."""
         return False
 
     def check(self) -> None:  # noqa: B027
