@@ -102,6 +102,7 @@ def _skipped(job: Job, console: Console) -> bool:
 def _compare(root: Path, console: Console) -> None:
     from pipeline.compare.comparison import assemble
     from pipeline.compare.report.cautions import print_cautions
+    from pipeline.compare.report.heard import print_samples
     from pipeline.compare.report.page import write
     from pipeline.compare.report.table import print_table
 
@@ -112,6 +113,7 @@ def _compare(root: Path, console: Console) -> None:
         console.print(f"no comparison: {error}", markup=False, soft_wrap=True)
         return
     print_table(comparison, console)
+    print_samples(comparison, console)
     print_cautions(comparison, console)
 
 

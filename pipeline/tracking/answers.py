@@ -1,7 +1,8 @@
 """What the adapters say: of each the first prompt and its answer, short enough for a table."""
 
 import json
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.files.documents import reading
@@ -9,6 +10,8 @@ from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.run_directory import RunDirectory
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_MARKS = re.compile(r"(<[^<>\s]{1,40}>\s*)+$")
+"""Special tokens at the end of a line, as chat templates have them."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class ShownAnswer:
 
     Attributes:
         adapter: who answers; None for the base model.
-        prompt: the beginning of the question; empty where the trace no longer has it.
+        prompt: the beginning of the question, without what a chat template puts around it; empty
+            where the trace no longer has it.
         text: the beginning of the answer.
     """
 
@@ -35,7 +39,7 @@ def answers(run: RunDirectory, adapters: int, length: int) -> tuple[ShownAnswer,
         Unreadable: the rows or the trace are damaged.
     """
     first = first_answered(run.requests(), adapters)
-    prompts = _prompts(run, {each.id for each in first})
+    prompts = _questions(run, _prompts(run, {each.id for each in first}))
     return tuple(
         ShownAnswer(
             each.adapter,
@@ -77,6 +81,24 @@ def _shortened(pieces: list[str], length: int) -> str:
     while sum(map(len, pieces)) > length - len(ELLIPSIS):
         pieces = pieces[:-1]
     return "".join(pieces) + ELLIPSIS
+
+
+def _questions(run: RunDirectory, prompts: Mapping[int, str]) -> Mapping[int, str]:
+    """Of conversations, the lines that aren't in all of them; other prompts as they are."""
+    if "chat" not in run.json("trace.json").get("laws", {}):
+        return prompts
+    lines = {id_: prompt.split("\n") for id_, prompt in prompts.items()}
+    head = _alike(list(lines.values()))
+    tail = _alike([each[::-1] for each in lines.values()])
+    own = {id_: "\n".join(each[head : len(each) - tail]) for id_, each in lines.items()}
+    return {id_: _MARKS.sub("", own[id_]) or prompt for id_, prompt in prompts.items()}
+
+
+def _alike(texts: Sequence[Sequence[str]]) -> int:
+    """How many lines all of several texts begin with; 0 for a single one."""
+    columns = enumerate(zip(*texts, strict=False))
+    ends = (at for at, column in columns if len(set(column)) > 1)
+    return next(ends, 0) if len(texts) > 1 else 0
 
 
 def _prompts(run: RunDirectory, ids: Collection[int]) -> dict[int, str]:

@@ -1,5 +1,6 @@
 """Run directories with plausible figures, made in milliseconds."""
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -278,6 +279,30 @@ def broken_sweep(path: Path, make_sweep: MakeSweep) -> Path:
             10: None,
         },
     )
+
+
+@pytest.fixture
+def spoken(tmp_path: Path, make_run: MakeRun) -> Path:
+    """Three runs that kept what was asked and answered; two of them answered alike."""
+    for engine in ("merged", "multilora", "llama_cpp"):
+        run = RunDirectory(make_run(tmp_path / engine, engine))
+        rows = (run.path / "requests.jsonl").read_text().splitlines()
+        said = "Ahoy <b>matey</b> \\u001b[31m" if engine != "llama_cpp" else "Aye"
+        texts = [row.replace('"text": null', f'"text": "{said}"') for row in rows]
+        (run.path / "requests.jsonl").write_text("\n".join([*texts, ""]))
+        asked = [
+            {
+                "id": row.id,
+                "iteration": row.iteration,
+                "adapter": row.adapter,
+                "prompt": f"Who <i>are</i> you, {row.id}?",
+                "prompt_ids": [1] * row.prompt_tokens,
+                "max_new_tokens": len(row.output_ids),
+            }
+            for row in run.requests()
+        ]
+        run.trace.write_text("".join(f"{json.dumps(each)}\n" for each in asked))
+    return tmp_path
 
 
 @pytest.fixture

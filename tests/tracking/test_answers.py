@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import Unreadable
+from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.metrics.timeline import Iteration
 from pipeline.tracking.answers import ELLIPSIS, ShownAnswer, answers, first_answered, shown
 from pipeline.tracking.run_directory import RunDirectory
 from tests.tracking.conftest import request
@@ -45,6 +47,42 @@ def test_prompts_come_from_the_trace(make_run: MakeRun) -> None:
     run.trace.write_text("\n".join(lines) + "\n")
     assert answers(run, 8, 72) == (ShownAnswer("a", r"question 0\n", "abc"),)
     assert answers(run, 8, 5) == (ShownAnswer("a", "ques" + ELLIPSIS, "abc"),)
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> RunDirectory:
+    """Of two adapters, whose first requests are 0 and 4."""
+    made = make_run()
+    later = Iteration(2, 2.0, 3.0, {}, AdapterCounts(), 1.0)
+    made.append(later, [replace(request(4, 2, 2.0), adapter="b")])
+    return made
+
+
+def asked(run: RunDirectory, prompts: list[str], laws: dict[str, object]) -> list[str]:
+    """The questions that are shown of a trace with such prompts of both adapters."""
+    rows = [{"id": id_, "prompt": each} for id_, each in zip((0, 4), prompts, strict=False)]
+    run.trace.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    run.write_json("trace.json", {"laws": laws})
+    return [each.prompt for each in answers(run, 8, 72)][: len(prompts)]
+
+
+def test_of_conversations_the_question_is_shown_without_the_template(run: RunDirectory) -> None:
+    head, tail = (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n",
+        "<|im_end|>\n<|a|>\n",
+    )
+    prompts = [f"{head}{said}{tail}" for said in ("Who?", "What is <b>?\nAnd why?")]
+    assert asked(run, prompts, {"chat": {}}) == ["Who?", r"What is <b>?\nAnd why?"]
+    assert asked(run, prompts, {})[0].startswith(r"<|im_start|>system\n")
+
+
+@pytest.mark.parametrize(
+    "prompts", [["user\nWho?\n"] * 2, ["user\nWho?\n"], ["", "Who?"], ["\n"] * 2]
+)
+def test_of_conversations_that_are_alike_all_is_shown(
+    run: RunDirectory, prompts: list[str]
+) -> None:
+    assert asked(run, prompts, {"chat": {}}) == [each.replace("\n", r"\n") for each in prompts]
 
 
 def test_a_damaged_trace_is_named(make_run: MakeRun) -> None:

@@ -11,7 +11,7 @@ from pipeline.tracking.run_directory import RunDirectory
 
 ENGINES = 10
 """Arms whose answers are held side by side, the baseline's first."""
-ADAPTERS = 6
+ADAPTERS = 8
 LENGTH = 200
 """Characters of a prompt and of an answer that are shown."""
 

@@ -285,28 +285,8 @@ def test_the_table_on_a_phone_has_the_settings_beneath_the_engine(of_unlike: Pat
     assert shown.strip().startswith('<td class="bar"')
 
 
-def test_what_the_adapters_say_is_told_once_and_escaped(
-    tmp_path: Path, make_run: Callable[..., Path]
-) -> None:
-    for engine in ("merged", "multilora", "llama_cpp"):
-        run = RunDirectory(make_run(tmp_path / engine, engine))
-        rows = (run.path / "requests.jsonl").read_text().splitlines()
-        said = "Ahoy <b>matey</b> \\u001b[31m" if engine != "llama_cpp" else "Aye"
-        texts = [row.replace('"text": null', f'"text": "{said}"') for row in rows]
-        (run.path / "requests.jsonl").write_text("\n".join([*texts, ""]))
-        asked = [
-            {
-                "id": row.id,
-                "iteration": row.iteration,
-                "adapter": row.adapter,
-                "prompt": f"Who <i>are</i> you, {row.id}?",
-                "prompt_ids": [1] * row.prompt_tokens,
-                "max_new_tokens": len(row.output_ids),
-            }
-            for row in run.requests()
-        ]
-        run.trace.write_text("".join(f"{json.dumps(each)}\n" for each in asked))
-    html = write(assemble([tmp_path])).read_text(encoding="utf-8")
+def test_what_the_adapters_say_is_told_once_and_escaped(spoken: Path) -> None:
+    html = write(assemble([spoken])).read_text(encoding="utf-8")
     assert "<b>matey" not in html and "<i>are" not in html
     page = Page(html)
     answer = r"Ahoy <b>matey</b> \x1b[31m"
