@@ -1,7 +1,7 @@
 """How llama.cpp names and orders what transformers calls by other names."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import gguf
 
@@ -27,6 +27,16 @@ class GgufArchitecture:
             keys stand in another order.
         takes_divisors: frequencies may be divided one by one, by a tensor.
         fixed_width: a head is as wide as the residual stream divided by the heads.
+        takes_parts: a part of each head may be turned.
+        takes_factors: LongRoPE's factors may be stored, as tensors.
+        activation: of its gates, by transformers' name.
+        scales: those of `Scales` that its metadata sets.
+        capped: those of `Scales` that it caps by always, and so has to be told.
+        rooted: whether it multiplies embeddings by √width, and scores by 1 / √head width.
+        full_every: the layer of so many that sees all of a sequence, where the others have a
+            window; None if no layer has.
+        unturned_every: the layer of so many whose queries and keys aren't turned; None if none is.
+        head: whether the output layer may be, has to be or can't be a tensor of its own.
     """
 
     name: str
@@ -34,13 +44,42 @@ class GgufArchitecture:
     turns_pairs: bool = False
     takes_divisors: bool = False
     fixed_width: bool = False
+    takes_parts: bool = False
+    takes_factors: bool = False
+    activation: str = "silu"
+    scales: tuple[str, ...] = ()
+    capped: tuple[str, ...] = ()
+    rooted: bool = False
+    full_every: int | None = None
+    unturned_every: int | None = None
+    head: Literal["may", "must", "never"] = "may"
 
 
+_GEMMA = GgufArchitecture("gemma", (), activation="gelu_pytorch_tanh", rooted=True)
 _ENTRIES = (
     GgufArchitecture("llama", PROJECTIONS, turns_pairs=True, takes_divisors=True),
     GgufArchitecture("qwen2", fixed_width=True),
     GgufArchitecture("qwen3"),
+    GgufArchitecture("smollm3", (), turns_pairs=True, unturned_every=4),
+    GgufArchitecture(
+        "granite",
+        PROJECTIONS,
+        turns_pairs=True,
+        scales=("embedding", "attention", "residual", "logits"),
+    ),
+    GgufArchitecture("phi3", (), fixed_width=True, takes_parts=True, takes_factors=True),
+    replace(
+        _GEMMA,
+        name="gemma2",
+        capped=("attention_cap", "logits_cap"),
+        full_every=2,
+        head="never",
+    ),
+    replace(_GEMMA, name="gemma3", full_every=6),
+    GgufArchitecture("olmo2", (), fixed_width=True, head="must"),
 )
+READ = ("llama", "qwen2", "qwen3")
+"""Architectures of files that others made, of which all that matters is read."""
 ARCHITECTURES = {each.name: each for each in _ENTRIES}
 """By the name that `Family.gguf` gives."""
 
@@ -65,6 +104,16 @@ def check_family(model: ModelConfig, where: str) -> None:
 def gguf_architecture(model: ModelConfig) -> GgufArchitecture:
     """llama.cpp's architecture that computes the family: Mistral runs as a Llama."""
     return ARCHITECTURES[model.family.gguf or ""]
+
+
+def longest(model: ModelConfig) -> int:
+    """The longest sequence that llama.cpp computes as transformers does.
+
+    It ends where a sliding window would begin to matter, unless llama.cpp keeps to it in this
+    architecture, and where the rotary embedding would become another.
+    """
+    keeps = gguf_architecture(model).full_every is not None
+    return min(model.steady, model.positions if keeps else model.seen)
 
 
 class TensorNames:

@@ -5,24 +5,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
-from pipeline.gguf.layout import gguf_architecture
+from pipeline.gguf.layout import gguf_architecture, longest
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 
+_GUESSED = ("phi-3", "phi3")
+"""Names by which llama.cpp looks for tokens, and fails where one isn't there."""
 _YARN = {"factor", "original_max_position_embeddings", "beta_fast", "beta_slow"}
 
 
 def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
-    """Write all but the tokenizer.
-
-    The context ends where a sliding window would begin to matter: llama.cpp attends to everything
-    in these families.
-    """
+    """Write all but the tokenizer."""
     model = checkpoint.config
     writer.add_type(gguf.GGUFType.MODEL)
-    writer.add_name(checkpoint.folder.name)
+    writer.add_name(_name(checkpoint.folder.name))
     writer.add_vocab_size(model.vocabulary)
-    writer.add_context_length(model.seen)
+    writer.add_context_length(longest(model))
     writer.add_embedding_length(model.hidden)
     writer.add_block_count(model.layers)
     writer.add_feed_forward_length(model.intermediate)
@@ -31,7 +29,26 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_key_length(model.head_dim)
     writer.add_value_length(model.head_dim)
     writer.add_layer_norm_rms_eps(model.epsilon)
+    _write_scales(writer, model)
+    if gguf_architecture(model).full_every:
+        windows = [each for each in model.windows if each is not None]
+        writer.add_sliding_window(windows[0] if windows else model.positions)
     _write_rope(writer, model)
+
+
+def _name(folder: str) -> str:
+    """The folder's, unless llama.cpp would take it for one that has certain special tokens."""
+    return "model" if any(each in folder.lower() for each in _GUESSED) else folder
+
+
+def rope_factors(model: ModelConfig) -> NDArray[np.float32] | None:
+    """LongRoPE's divisors of each frequency, (turned width / 2,); None without that scaling.
+
+    Those of short sequences, for the file serves no others: see `longest`.
+    """
+    if model.rope.kind != "longrope":
+        return None
+    return np.array(model.rope.parameters["short_factor"], np.float32)
 
 
 def rope_divisors(model: ModelConfig) -> NDArray[np.float32] | None:
@@ -59,6 +76,12 @@ def check_rope(model: ModelConfig) -> None:
     known: dict[str, set[str]] = {"default": set(), "linear": {"factor"}, "yarn": _YARN}
     if architecture.takes_divisors:
         known["llama3"] = extra
+    if architecture.takes_factors:
+        known["longrope"] = extra
+    if architecture.takes_parts:
+        known = {name: {*keys, "partial_rotary_factor"} for name, keys in known.items()}
+    if (own := model.window_rope) is not None and (own.kind != "default" or kind == "yarn"):
+        kind = f"{kind} beside {own.kind}"
     if kind not in known:
         raise UsageError(
             f"rope_type {kind!r} can't be written as GGUF for {architecture.name}; "
@@ -70,11 +93,33 @@ def check_rope(model: ModelConfig) -> None:
         )
 
 
+def _write_scales(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
+    """Those that the architecture is told."""
+    architecture, write = (
+        gguf_architecture(model),
+        {
+            "embedding": writer.add_embedding_scale,
+            "attention": writer.add_attention_scale,
+            "residual": writer.add_residual_scale,
+            "logits": writer.add_logit_scale,
+            "attention_cap": writer.add_attn_logit_softcapping,
+            "logits_cap": writer.add_final_logit_softcapping,
+        },
+    )
+    for name in (*architecture.scales, *architecture.capped):
+        write[name](getattr(model.scales, name))
+
+
 def _write_rope(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
     """What llama.cpp needs to rotate as transformers does, where `check_rope` found that it can."""
     kind, rope = model.rope.kind, model.rope.parameters
-    writer.add_rope_dimension_count(model.head_dim)
+    writer.add_rope_dimension_count(model.rope.width(model.head_dim))
     writer.add_rope_freq_base(model.rope.base)
+    if model.window_rope is not None:
+        writer.add_rope_freq_base_swa(model.window_rope.base)
+    if kind == "longrope":
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        writer.add_rope_scaling_attn_factors(model.rope.attention_factor)
     if kind == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])

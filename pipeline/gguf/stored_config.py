@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
-from pipeline.gguf.layout import ARCHITECTURES
+from pipeline.gguf.layout import READ
 from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
 from pipeline.models.families import FAMILIES
@@ -57,10 +57,9 @@ def _family(said: Said) -> str:
     """The first of the families that llama.cpp computes so: what it calls Llama is one."""
     name = said.architecture
     found = [each.name for each in FAMILIES.values() if each.gguf == name]
-    if not found or name not in ARCHITECTURES:
+    if not found or name not in READ:
         raise UsageError(
-            f"{said.file.path}: general.architecture is {name!r:.80}; "
-            f"use one of {', '.join(ARCHITECTURES)}"
+            f"{said.file.path}: general.architecture is {name!r:.80}; use one of {', '.join(READ)}"
         )
     return found[0]
 

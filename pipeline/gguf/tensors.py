@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
-from pipeline.gguf.layout import TensorNames, interleave, rotated_heads
-from pipeline.gguf.metadata import rope_divisors
+from pipeline.gguf.layout import TensorNames, gguf_architecture, interleave, rotated_heads
+from pipeline.gguf.metadata import rope_divisors, rope_factors
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_file import as_float32
 from pipeline.models.stored_shapes import EMBEDDING, HEAD, expected
 
 ROPE_FREQS = "rope_freqs.weight"
+ROPE_FACTORS = ("rope_factors_long.weight", "rope_factors_short.weight")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
     shape, names = checkpoint.config, TensorNames(checkpoint.config)
     places = {name: name for name in expected(shape)}
     places |= {EMBEDDING: checkpoint.embedding, HEAD: checkpoint.head}
-    if checkpoint.head == checkpoint.embedding:
+    if checkpoint.head == checkpoint.embedding and gguf_architecture(shape).head != "must":
         del places[HEAD]
     sizes = {name: checkpoint.weights.tensors[source].shape for name, source in places.items()}
     return [
@@ -59,19 +61,26 @@ def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
 def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -> None:
     """Write header, metadata and tensors; one tensor at a time is in memory."""
     planned = plan(checkpoint, half)
-    divisors = rope_divisors(checkpoint.config)
+    rope = _rope_tensors(checkpoint.config)
     for each in planned:
         size = int(np.prod(each.shape)) * np.dtype(each.dtype).itemsize
         writer.add_tensor_info(each.name, each.shape, np.dtype(each.dtype), size)
-    if divisors is not None:
-        writer.add_tensor_info(ROPE_FREQS, divisors.shape, divisors.dtype, divisors.nbytes)
+    for name, numbers in rope.items():
+        writer.add_tensor_info(name, numbers.shape, numbers.dtype, numbers.nbytes)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for array in _arrays(planned, checkpoint):
         writer.write_tensor_data(array)
-    if divisors is not None:
-        writer.write_tensor_data(divisors)
+    for numbers in rope.values():
+        writer.write_tensor_data(numbers)
+
+
+def _rope_tensors(model: ModelConfig) -> dict[str, NDArray[np.float32]]:
+    """By which frequencies are divided one by one, where they are."""
+    divisors, factors = rope_divisors(model), rope_factors(model)
+    found = {} if divisors is None else {ROPE_FREQS: divisors}
+    return found if factors is None else dict.fromkeys(ROPE_FACTORS, factors)
 
 
 def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[NDArray[Any]]:
@@ -80,6 +89,8 @@ def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[NDArray[
             numbers = as_float32(opened.map(opened[each.source]))
             if heads := rotated_heads(each.source, checkpoint.config):
                 numbers = interleave(numbers, heads)
+            if numbers.ndim == 1 and each.source.endswith("norm.weight"):
+                numbers = numbers + np.float32(checkpoint.config.family.norms.shift)
             yield _converted(numbers, each)
 
 

@@ -5,6 +5,7 @@ import json
 import gguf
 import numpy as np
 import pytest
+from transformers.activations import ACT2FN
 
 from pipeline.errors import UsageError
 from pipeline.gguf.model import gguf_of
@@ -27,6 +28,17 @@ YARN = {
     "original_max_position_embeddings": 16,
 }
 LINEAR = {"rope_type": "linear", "rope_theta": 777.0, "factor": 3.0}
+MULTIPLIERS = {
+    **{"embedding_multiplier": 12.0, "attention_multiplier": 0.4},
+    **{"residual_multiplier": 0.22, "logits_scaling": 0.125},
+}
+LONGROPE = {
+    **{"rope_type": "longrope", "rope_theta": 500.0},
+    **{"short_factor": [1.0, 1.2, 1.5, 2.0], "long_factor": [2.0, 3.0, 4.0, 5.0]},
+}
+LONGROPE4 = {**LONGROPE, "short_factor": [1.0] * 8, "long_factor": [2.0] * 8}
+DEFAULT = {"rope_type": "default", "rope_theta": 300.0}
+GEMMA = {"head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 5}
 MODELS = {
     "llama untied": ("llama", {}),
     "llama tied": ("llama", {"tie_word_embeddings": True}),
@@ -45,16 +57,50 @@ MODELS = {
     "qwen2 yarn rope": ("qwen2", {"rope_parameters": YARN}),
     "qwen3": ("qwen3", {"head_dim": 32}),
     "qwen3 with biases": ("qwen3", {"head_dim": 16, "attention_bias": True}),
+    "smollm3": ("smollm3", {"num_hidden_layers": 4}),
+    "granite": ("granite", {**MULTIPLIERS, "attention_bias": True, "mlp_bias": True}),
+    "phi3": ("phi3", {}),
+    "phi3 in part, longrope": (
+        "phi3",
+        {
+            **{"partial_rotary_factor": 0.5, "rope_parameters": LONGROPE},
+            **{"original_max_position_embeddings": 128, "tie_word_embeddings": True},
+        },
+    ),
+    "gemma2": ("gemma2", GEMMA | {"attn_logit_softcapping": 8.0}),
+    "gemma3": ("gemma3_text", GEMMA | {"num_hidden_layers": 6}),
+    "gemma3, linear rope": (
+        "gemma3_text",
+        {
+            **GEMMA,
+            "rope_parameters": {"full_attention": LINEAR, "sliding_attention": DEFAULT},
+        },
+    ),
+    "olmo2": ("olmo2", {}),
+    "olmo2 tied": ("olmo2", {"tie_word_embeddings": True, "num_key_value_heads": 4}),
 }
+
+
+def as_ggml_looks_it_up():
+    """ggml has GELU in a table of fp16."""
+    import torch
+
+    class Table(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.gelu(x.half().float(), approximate="tanh").half().float()
+
+    return Table()
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "qwen3 with biases"])
 def test_logits_are_those_of_transformers(
-    name, random_checkpoint, tmp_path, llama_logits, reference_logits
+    name, random_checkpoint, tmp_path, llama_logits, reference_logits, monkeypatch
 ):
     family, values = MODELS[name]
     checkpoint = random_checkpoint(family, **values)
     logits = llama_logits(gguf_of(checkpoint, "f32", tmp_path), IDS)
+    if checkpoint.config.activation == "gelu_pytorch_tanh":
+        monkeypatch.setitem(ACT2FN, "gelu_pytorch_tanh", as_ggml_looks_it_up)
     expected = reference_logits(checkpoint.folder, IDS)
     assert np.abs(expected).max() > 1
     np.testing.assert_allclose(logits, expected, atol=1e-3)
@@ -102,6 +148,24 @@ def test_shards_are_read_through_their_index(random_checkpoint, tmp_path):
         ("llama", {"rope_parameters": LINEAR | {"rope_type": "dynamic"}}, "rope_type 'dynamic'"),
         ("llama", {"rope_parameters": YARN | {"attention_factor": 2.0}}, "attention_factor"),
         ("qwen3", {"head_dim": 16, "attention_bias": True}, "o_proj.bias"),
+        ("smollm3", {"no_rope_layer_interval": 2}, "turns all but one of every 4"),
+        ("granite", {"residual_multiplier": 0.0}, "residual scaled by 0"),
+        ("granite", {"rope_parameters": LONGROPE4}, "rope_type 'longrope'"),
+        ("gemma2", GEMMA | {"attn_logit_softcapping": None}, "no attention_cap"),
+        ("gemma2", GEMMA | {"query_pre_attn_scalar": 64}, "attention 0.125: llama.cpp's gemma2"),
+        (
+            "gemma2",
+            GEMMA | {"layer_types": ["full_attention", "sliding_attention"]},
+            "one of every 2",
+        ),
+        ("gemma2", GEMMA | {"tie_word_embeddings": False}, "tie_word_embeddings"),
+        ("gemma3_text", GEMMA | {"final_logit_softcapping": 9.0}, "logits_cap 9.0"),
+        (
+            "gemma3_text",
+            GEMMA | {"rope_parameters": {"sliding_attention": LINEAR}},
+            "beside linear",
+        ),
+        ("olmo2", {"hidden_act": "gelu"}, "'gelu'"),
     ],
 )
 def test_what_has_no_equal_is_refused_in_one_line(

@@ -45,7 +45,14 @@ class IkLlamaCppSettings(LlamaCppSettings):
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
         from pipeline.gguf.file import GgufFile
+        from pipeline.gguf.layout import READ, gguf_architecture
 
+        name = gguf_architecture(checkpoint.config).name
+        if name not in READ:
+            raise UsageError(
+                f"{checkpoint.folder}: engine={self.name} isn't tried with {name}; "
+                "use engine=llama_cpp"
+            )
         super()._check_files(checkpoint, ready)
         for path in ready.values():
             for name, tensor in GgufFile.read(path).tensors.items():

@@ -28,6 +28,7 @@ from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import SlotLimits, SlotScheduler, SlotSequence, groups
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
+from pipeline.gguf.layout import longest
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.logprobs import chosen_logprobs
@@ -63,7 +64,7 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
     def __enter__(self) -> Self:
         settings, serving = self.settings, self.serving
         self._files = files_of(self._origin, serving)
-        limit = min(settings.context, serving.checkpoint.config.seen)
+        limit = min(settings.context, longest(serving.checkpoint.config))
         beyond = f"engine.context and the model have {limit}"
         self.adapters = AdapterRegistry(self._files.adapters)
         self.intake = Intake(serving.checkpoint, self.adapters, limit, beyond)

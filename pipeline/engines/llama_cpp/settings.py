@@ -112,20 +112,23 @@ class LlamaCppSettings(EngineSettings):
         self._check_files(checkpoint, ready)
 
     def check_length(self, model: ModelConfig, positions: int) -> None:
-        """The cache holds so many, and a token sees all before it, whatever the model's window.
+        """The cache holds so many, and the model is computed as transformers does for so many.
 
         Raises:
             UsageError: a sequence is longer than either.
         """
+        from pipeline.gguf.layout import longest
+
         if positions > self.context:
             raise UsageError(
                 f"engine.context={self.context}: the longest request needs {positions} positions; "
                 "raise it"
             )
-        if positions > model.seen:
+        if positions > (most := longest(model)):
+            why = "sliding window has" if model.steady > most else "rotary embedding changes after"
             raise UsageError(
                 f"engine={self.name}: the longest request needs {positions} positions, and the "
-                f"model's sliding window has {model.seen}, which llama.cpp doesn't keep to "
+                f"model's {why} {most}, which llama.cpp doesn't keep to "
                 "in this family; use engine=multilora or a PEFT engine"
             )
 

@@ -1,0 +1,118 @@
+"""Small random models of every family, with adapters on all projections, on every engine."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.adapters.synthetic import SyntheticAdapters
+from pipeline.engines.settings import Serving
+from pipeline.inference.engine import Engine
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.families import FAMILIES
+from pipeline.models.family import PROJECTIONS
+from tests.conftest import ROOT
+from tests.optional import installed
+
+GEMMA = {"head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 12}
+SAID: Mapping[str, dict[str, Any]] = {
+    "smollm3": {"num_hidden_layers": 4},
+    "granite": {
+        **{"embedding_multiplier": 6.0, "attention_multiplier": 0.3},
+        **{"residual_multiplier": 0.5, "logits_scaling": 0.7},
+    },
+    "phi3": {"partial_rotary_factor": 0.5, "tie_word_embeddings": True},
+    "gemma2": GEMMA | {"attn_logit_softcapping": 8.0},
+    "gemma3_text": GEMMA | {"num_hidden_layers": 6},
+}
+"""Beyond the small shape, by family."""
+SHAPE = {
+    **{"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 2048},
+    **{"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512},
+    **{"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
+}
+PROMPT = (5, 900, 31, 77, 2047, 300, 12, 12, 640, 1001, 3, 88, 90, 1500, 42, 7)
+NAMES = (None, "lora-0000", "lora-0001")
+FP32 = {
+    "multilora": ("engine=multilora", "engine.precision=fp32"),
+    "llama_cpp": ("engine=llama_cpp", "engine.precision=f32"),
+    "peft_mixed": ("engine=peft_mixed",),
+    "merged": ("engine=merged",),
+}
+PAIRS = {("int8", "q8_0"): 1e-4, ("int4", "q4_0"): 1e-3}
+"""Precisions that are as wide, and by how much ours may be above llama.cpp's, in nats."""
+
+
+@pytest.fixture(params=[name for name in FAMILIES if not name.startswith(("qwen", "llama"))])
+def checkpoint(request, tmp_path):
+    """A small random model with the embedded tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    values = SHAPE | SAID.get(request.param, {})
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(request.param, **values))
+    for name, parameter in model.named_parameters():
+        torch.nn.init.normal_(parameter, mean=0.5 if "norm" in name else 0, std=0.1)
+    model.save_pretrained(tmp_path / "base")
+    tokenizer = ROOT / "pipeline" / "assets" / "tiny" / "base" / "tokenizer.json"
+    shutil.copy(tokenizer, tmp_path / "base")
+    return Checkpoint.open(tmp_path / "base")
+
+
+@pytest.fixture
+def entered(checkpoint, config, tmp_path) -> Callable[..., Any]:
+    """Enters an engine of the model with two adapters on all its projections."""
+    made = SyntheticAdapters(
+        name="synthetic", cache=tmp_path, count=2, ranks=(4, 8), targets=PROJECTIONS, alpha=1000.0
+    ).adapters(checkpoint.config)
+    adapters = {each.name: each for each in made}
+
+    @contextmanager
+    def opened(*overrides: str) -> Iterator[Engine]:
+        settings = config(*overrides, f"paths.cache={tmp_path}").engine
+        settings.check(checkpoint, adapters)
+        with settings.build(Serving(checkpoint, adapters, threads=1)) as engine:
+            yield engine
+
+    return opened
+
+
+def test_tokens_are_those_of_transformers(entered, drain, outputs, same_but_for_near_ties):
+    sampling = SamplingParams(max_new_tokens=8, ignore_eos=True)
+    requests = [Request(i, name, None, PROMPT, sampling) for i, name in enumerate(NAMES)]
+    with entered("engine=peft_hotswap") as reference:
+        wanted = outputs(drain(reference, *requests))
+        assert len({*map(tuple, wanted.values())}) == len(NAMES)
+        for name, overrides in FP32.items():
+            if installed(name):
+                with entered(*overrides) as engine:
+                    found = outputs(drain(engine, *requests))
+                    same_but_for_near_ties(reference, requests, wanted, found)
+
+
+def test_few_bits_lose_no_more_than_in_llama_cpp(entered, checkpoint):
+    if not installed("llama_cpp"):
+        pytest.skip("llama-cpp-python isn't installed")
+    ids = np.random.default_rng(0).integers(3, 2048, 64).tolist()
+    scores = {}
+    for overrides in (
+        ("engine=peft_hotswap",),
+        *((f"engine=multilora engine.precision={ours}".split()) for ours, _ in PAIRS),
+        *(
+            (f"engine=llama_cpp engine.context=128 engine.precision={theirs}".split())
+            for _, theirs in PAIRS
+        ),
+    ):
+        with entered(*overrides) as engine:
+            scores[overrides[-1].split("=")[-1]] = engine.score("lora-0001", PROMPT, ids)
+    exact = scores.pop("peft_hotswap")
+    kl = {name: (np.exp(exact) * (exact - each)).sum(-1).mean() for name, each in scores.items()}
+    print(checkpoint.config.family.name, kl)
+    for (ours, theirs), more in PAIRS.items():
+        assert kl[ours] < kl[theirs] + more, kl
