@@ -149,9 +149,10 @@ def weight_format(precision: Precision, activations: ActivationDtype) -> WeightF
     return FORMATS["int8_a8" if short else precision]
 
 
-HEAD_PRECISION: Mapping[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
-"""Of the output layer, by the precision of the rest: its errors reach the logits undamped, so it is
-never kept in 4 bits."""
+EDGE_PRECISION: Mapping[Precision, Precision] = {"fp32": "fp32", "int8": "int8", "int4": "int8"}
+"""Of the matrices at either end of a model, by the precision of the rest. Never 4 bits: errors of
+the first queries, keys and values go through all layers, those of the output layer reach the logits
+undamped."""
 
 NUMBER_FORMATS: Mapping[str, NumberFormat] = {
     short: NumberFormat(short, number, **ABI.values[name])

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.packed_embedding import PackedEmbedding
+from pipeline.engines.multilora.sites import QKV
 from pipeline.engines.multilora.weight_cache import WeightCache, recipe
 from pipeline.errors import UsageError
 from pipeline.kernels.formats import (
-    HEAD_PRECISION,
+    EDGE_PRECISION,
     PANEL,
     ActivationDtype,
     Precision,
@@ -101,20 +102,20 @@ def load_packed(
 
     Args:
         checkpoint: whose tensors are known to be those of its config.
-        precision: of all but the output layer.
+        precision: of all but the matrices at either end.
         kernels: that will read what is packed.
         activations: what int8 weights will be multiplied by.
         cache: where packed weights are kept; None for nowhere. Floats never are: they are only put
             into another order, which takes no longer than reading them from there.
     """
     format = weight_format(precision, activations)
-    head = weight_format(HEAD_PRECISION[precision], activations)
+    edge = weight_format(EDGE_PRECISION[precision], activations)
     if cache is None or not format.scale_bits:
-        return _pack(checkpoint, format, head, kernels, {})
-    made_of = recipe(checkpoint, (format, head), kernels.backend)
+        return _pack(checkpoint, format, edge, kernels, {})
+    made_of = recipe(checkpoint, (format, edge), kernels.backend)
     tensors = cache.read(made_of)
     found = len(tensors)
-    model = _pack(checkpoint, format, head, kernels, tensors)
+    model = _pack(checkpoint, format, edge, kernels, tensors)
     if len(tensors) > found and _still(checkpoint):
         cache.keep(made_of, tensors)
     return model
@@ -128,18 +129,18 @@ def _still(checkpoint: Checkpoint) -> bool:
 def _pack(
     checkpoint: Checkpoint,
     format: WeightFormat,
-    head: WeightFormat,
+    edge: WeightFormat,
     kernels: Kernels,
     tensors: dict[str, Tensor],
 ) -> PackedModel:
     model = checkpoint.config
     with checkpoint.weights.open() as opened, _torch_alone():
         packer = _Packer(opened, format, kernels, tensors)
-        head_packer = replace(packer, format=head)
-        output = head_packer.matrix([checkpoint.head])
+        at_edge = replace(packer, format=edge)
+        output = at_edge.matrix([checkpoint.head])
         return PackedModel(
-            embedding=_embedding(head_packer, checkpoint.embedding, output),
-            layers=tuple(_layer(packer, each, model) for each in range(model.layers)),
+            embedding=_embedding(at_edge, checkpoint.embedding, output),
+            layers=tuple(_layer(packer, at_edge, each, model) for each in range(model.layers)),
             final_norm=packer.norm("model.norm", model),
             head=output,
         )
@@ -244,7 +245,7 @@ def _embedding(packer: _Packer, name: str, head: Matrix) -> Embedding | PackedEm
     return PackedEmbedding(packer.matrix([name]), head, packer.kernels)
 
 
-def _layer(packer: _Packer, index: int, model: ModelConfig) -> PackedLayer:
+def _layer(packer: _Packer, at_edge: _Packer, index: int, model: ModelConfig) -> PackedLayer:
     prefix, names = f"model.layers.{index}", model.family.norms
 
     def norm(name: str | None) -> Tensor | None:
@@ -257,8 +258,10 @@ def _layer(packer: _Packer, index: int, model: ModelConfig) -> PackedLayer:
         heads = packer.norm(f"{inside}.{query}", model), packer.norm(f"{inside}.{key}", model)
     return PackedLayer(
         matrices=tuple(
-            packer.matrix([f"{module(index, name)}.weight" for name in site])
-            for site in model.family.sites
+            (at_edge if (index, number) == (0, QKV) else packer).matrix(
+                [f"{module(index, name)}.weight" for name in site]
+            )
+            for number, site in enumerate(model.family.sites)
         ),
         norms=BlockNorms(
             norm(names.before_attention),

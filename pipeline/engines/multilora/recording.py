@@ -61,7 +61,8 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
 
     return {
         "residual": Buffer(shape.hidden),
-        "normed": read_by(QKV, shape.hidden),
+        "first_normed": read_by(QKV, shape.hidden),
+        "normed": read_by(GATE_UP, shape.hidden),
         "qkv": written_by(matrices[QKV].rows),
         "attended": read_by(OUTPUT, queries),
         "gate_up": written_by(2 * shape.intermediate),
@@ -77,9 +78,9 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
 def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
     """The last block's output is added to the residual where the next one takes its input."""
     layer = model.layers[index]
-    before = None if index == 0 else "delta"
-    yield Norm("residual", before, layer.norms.before_attention, shape.epsilon, "normed")
-    yield from _attention(index, shape, layer)
+    before, normed = (None, "first_normed") if index == 0 else ("delta", "normed")
+    yield Norm("residual", before, layer.norms.before_attention, shape.epsilon, normed)
+    yield from _attention(index, shape, layer, normed)
     yield from _added(shape, layer.norms.after_attention)
     yield Norm("residual", "delta", layer.norms.before_feed_forward, shape.epsilon, "normed")
     yield from _multiply(index, GATE_UP, layer, "normed", "gate_up")
@@ -88,9 +89,11 @@ def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Opera
     yield from _added(shape, layer.norms.after_feed_forward)
 
 
-def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[Operation]:
+def _attention(
+    index: int, shape: ModelConfig, layer: PackedLayer, normed: str
+) -> Iterator[Operation]:
     heads, scales = Heads(shape.heads, shape.kv_heads, shape.head_dim), shape.scales
-    yield from _multiply(index, QKV, layer, "normed", "qkv")
+    yield from _multiply(index, QKV, layer, normed, "qkv")
     if layer.joint_norms is not None:
         query, key = layer.joint_norms
         yield NormColumns("qkv", 0, query, shape.epsilon)

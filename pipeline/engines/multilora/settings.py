@@ -1,6 +1,7 @@
 """Settings of our own engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,8 +21,8 @@ from pipeline.inference.request import Request
 from pipeline.kernels.abi import ABI
 from pipeline.kernels.choice import KernelChoice
 from pipeline.kernels.formats import (
+    EDGE_PRECISION,
     FORMATS,
-    HEAD_PRECISION,
     NUMBER_FORMATS,
     ActivationDtype,
     NumberDtype,
@@ -30,6 +31,7 @@ from pipeline.kernels.formats import (
 from pipeline.kernels.instruction_sets import chosen
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
+from pipeline.models.family import QKV
 from pipeline.models.quantization import Quantization
 from pipeline.settings import STRICT
 
@@ -178,8 +180,9 @@ class MultiloraSettings(EngineSettings):
         """
         shape = serving.checkpoint.config
         tables = 1 if shape.tied or self.precision == "fp32" else 2
-        head = tables * vocabulary(shape) * _bytes(HEAD_PRECISION[self.precision])
-        packed = projections(shape) * _bytes(self.precision) + head
+        first = sum(prod(shape.projection_shape(name)) for name in QKV)
+        edge = (first + tables * vocabulary(shape)) * _bytes(EDGE_PRECISION[self.precision])
+        packed = (projections(shape) - first) * _bytes(self.precision) + edge
         adapters = updates(serving.adapters.values(), NUMBER_FORMATS[self.adapter_dtype].bits // 8)
         pool = (self.kv_tokens or 0) * bytes_per_token(shape, self.kv_dtype)
         row = 2 * shape.hidden + 2 * shape.intermediate

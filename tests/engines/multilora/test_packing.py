@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from pipeline.engines.multilora.packing import load_packed
 from pipeline.errors import UsageError
 from pipeline.kernels import layout
+from pipeline.kernels.formats import weight_format
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.stored_shapes import EMBEDDING, HEAD
@@ -74,6 +75,16 @@ def test_an_embedding_in_8_bits_is_kept_once_where_it_is_the_output_layer(precis
         torch.testing.assert_close(model.embedding[tokens], wanted, atol=0.002, rtol=0.02)
     assert one.served_bytes == one.bytes == two.bytes
     assert two.served_bytes == two.bytes + two.head.bytes
+
+
+@pytest.mark.parametrize("activations", ["int8", "int16"])
+def test_beside_int4_the_first_queries_keys_and_values_are_as_the_output_layer_is(
+    activations, tiny
+):
+    model = load_packed(tiny, "int4", ReferenceKernels(), activations)
+    first, *others = (each.format for layer in model.layers for each in layer.matrices)
+    assert first == model.head.format == weight_format("int8", activations)
+    assert {each.name for each in others} == {"int4"}
 
 
 def test_a_missing_tensor_is_named(changed):
