@@ -7,6 +7,7 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter, check_name
+from pipeline.adapters.dialects.dialect import is_gguf
 from pipeline.adapters.lora_file import CONFIG
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
@@ -20,8 +21,8 @@ class FolderAdapters(AdapterSource):
 
     Attributes:
         name: what the user typed.
-        path: with an `adapter_config.json` it is one adapter of its own name; else each subfolder
-            with one is an adapter.
+        path: with an `adapter_config.json`, or a `.gguf` file, it is one adapter of its own name;
+            else each subfolder with one is an adapter, and each `.gguf` file.
         count: take only the first so many, by name; None takes all.
         cache: where adapters that PEFT didn't save are kept in its format; None for the user's.
     """
@@ -32,13 +33,16 @@ class FolderAdapters(AdapterSource):
     cache: Path | None = None
 
     def names(self) -> tuple[str, ...]:
-        """The folder's own name, or the subfolders', sorted."""
-        if not self.path.is_dir():
+        """The folder's own name, or those of what is in it, sorted."""
+        if not self.path.is_dir() and not self._is_file():
             what = "not a folder" if self.path.exists() else "no such folder"
             raise UsageError(f"adapters.path={self.path}: {what}")
         found = sorted(self._folders())
         if not found:
-            raise UsageError(f"adapters.path={self.path}: no subfolder holds an {CONFIG}")
+            raise UsageError(
+                f"adapters.path={self.path}: no subfolder holds an {CONFIG}, and no file "
+                "in it is a .gguf"
+            )
         if self.count and self.count > len(found):
             raise UsageError(
                 f"adapters.count={self.count}: only {len(found)} adapters in {self.path}"
@@ -49,11 +53,25 @@ class FolderAdapters(AdapterSource):
 
     def adapters(self, model: ModelConfig) -> tuple[Adapter, ...]:
         """The adapters of those names."""
+        names = self.names()
         folders = self._folders()
-        return tuple(Adapter.open(each, folders[each], model, self.cache) for each in self.names())
+        return tuple(Adapter.open(each, folders[each], model, self.cache) for each in names)
 
     def _folders(self) -> dict[str, Path]:
         """By name: what a trainer left in subfolders of an adapter are stages of its making."""
+        if self._is_file():
+            return {self.path.stem: self.path}
         if (self.path / CONFIG).exists():
             return {Path(os.path.abspath(self.path)).name: self.path}
-        return {each.parent.name: each.parent for each in self.path.glob(f"*/{CONFIG}")}
+        found = {each.parent.name: each.parent for each in self.path.glob(f"*/{CONFIG}")}
+        for file in filter(is_gguf, self.path.iterdir()):
+            if file.stem in found:
+                raise UsageError(
+                    f"adapters.path={self.path}: {found[file.stem].name} and {file.name} are "
+                    "adapters of one name; rename one of them"
+                )
+            found[file.stem] = file
+        return found
+
+    def _is_file(self) -> bool:
+        return self.path.is_file() and is_gguf(self.path)

@@ -14,9 +14,9 @@ def stamps(folders: Iterable[Path]) -> Stamps:
     """Those of all files in some folders, now.
 
     Args:
-        folders: whose files are looked at; what lies deeper isn't.
+        folders: whose files are looked at, or files; what lies deeper isn't.
     """
-    found = (path for folder in folders for path in folder.iterdir())
+    found = (path for each in folders for path in (each.iterdir() if each.is_dir() else [each]))
     return {path: _stamp(path) for path in sorted(found) if path.is_file()}
 
 

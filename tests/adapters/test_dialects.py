@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.as_gguf import gguf_adapter_of
 from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.adapters.dialects.peft_names import PeftName
 from pipeline.adapters.folder import FolderAdapters
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
 from pipeline.engines.multilora.lora import LoadPlan
 from pipeline.errors import UsageError
-from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.checkpoint import Checkpoint
 from tests.fuzz.peft_answers import NotWhole, PeftAnswers

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.adapters.as_gguf import gguf_adapter_of
 from pipeline.engines.ik_llama_cpp.settings import INSTALL, IkLlamaCppSettings
 from pipeline.engines.llama_cpp import settings as module
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
-from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.inference.events import Finished, Token
 
 THERE = pytest.mark.skipif(

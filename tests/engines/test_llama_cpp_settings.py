@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.adapters.as_gguf import gguf_adapter_of
 from pipeline.engines.llama_cpp import settings as module
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.errors import UsageError
-from pipeline.gguf.adapter import gguf_adapter_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.as_gguf import gguf_adapter_of
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.engines.transformers.lora_delta import FoldedWeights, read_factors
 from pipeline.errors import UsageError
-from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.gguf.layout import interleave
 from pipeline.gguf.model import gguf_of
 from pipeline.models.checkpoint import Checkpoint
@@ -236,7 +236,7 @@ def test_metadata(tiny, cache):
 
 
 def test_dropping_the_permutation_would_be_noticed(tiny, tmp_path, base, folded, make, monkeypatch):
-    from pipeline.gguf import adapter as gguf_tensors
+    from pipeline.adapters import as_gguf as gguf_tensors
 
     adapter = make(target_modules=["q_proj", "k_proj"])
     ids = tiny.tokenizer().encode(" ".join(PROMPTS)).ids
@@ -280,7 +280,7 @@ def test_the_cache_tells_contents_apart(tiny, make, tmp_path):
 
 
 def test_interrupted_writing_leaves_no_file(tiny, tmp_path, monkeypatch):
-    from pipeline.gguf import adapter as gguf_tensors
+    from pipeline.adapters import as_gguf as gguf_tensors
 
     def stop(*_):
         raise KeyboardInterrupt

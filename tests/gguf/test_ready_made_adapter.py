@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.as_gguf import gguf_adapter_of
 from pipeline.errors import UsageError
-from pipeline.gguf.adapter import gguf_adapter_of
 from pipeline.gguf.ready_made import check_adapter_gguf
 from pipeline.models.config import ModelConfig
 from pipeline.models.families import FAMILIES

@@ -18,6 +18,15 @@ def read_adapter(path: Path, model: ModelConfig) -> tuple[LoraFile, Conversion |
     Raises:
         UsageError: its files aren't there or broken, or aren't of LoRA.
     """
+    if is_gguf(path):
+        from pipeline.adapters.dialects.gguf_lora import read_gguf
+
+        return read_gguf(path, model)
     if (path / mlx.WEIGHTS).is_file() and not (path / WEIGHTS).exists():
         return read_mlx(path, model)
     return renamed(LoraFile.read(path), model)
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether it is named as llama.cpp's files are, and no folder is."""
+    return path.suffix.lower() == ".gguf" and not path.is_dir()

@@ -89,7 +89,7 @@ def _files(origin: Origin, serving: Serving) -> Files:
 
 
 def _adapter_file(origin: Origin, adapter: Adapter, model: ModelConfig) -> Path:
-    from pipeline.gguf.adapter import gguf_adapter_of
+    from pipeline.adapters.as_gguf import gguf_adapter_of
     from pipeline.gguf.ready_made import check_adapter_gguf
 
     if ready := origin.adapters.get(adapter.name):
