@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from pipeline.config.run_config import RunConfig
+from pipeline.metrics.quality import quality
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.metrics.validity import starved, strained
 from pipeline.stages.build import build
@@ -14,6 +15,7 @@ from pipeline.stages.fidelity import examine, judge
 from pipeline.stages.measure import measure
 from pipeline.stages.prepare import prepare
 from pipeline.stages.profile import profile
+from pipeline.stages.quality import ask
 from pipeline.stages.record import record
 from pipeline.stages.reference import refer
 from pipeline.stages.unchanged import changed, stamps
@@ -88,15 +90,16 @@ def run(config: RunConfig, directory: RunDirectory, progress: ProgressListener) 
 
         progress.stage("check")
         findings = examine(config, reference, built.engine, timeline, trace.requests)
+        answers = ask(prepared.questions, built.engine)
 
-    figures |= findings.metrics(trace.adapters)
+    figures |= findings.metrics(trace.adapters) | quality(answers.judged, trace.adapters)
     directory.write_json("fidelity.json", findings.document())
     record(config, timeline, figures, profiles, directory)
     progress.done()
     missed, doubts = judge(config, findings)
     kept = directory.requests()
     result = _result(config, trace, hashes["trace"], timeline, kept, circumstances)
-    reasons = (*result.reasons, *changed(before), *missed)
+    reasons = (*result.reasons, *changed(before), *missed, *answers.faults)
     return Result(reasons, (*result.cautions, *doubts))
 
 

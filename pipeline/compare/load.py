@@ -13,7 +13,11 @@ from pipeline.tracking.folders import subfolders
 from pipeline.tracking.status import UNREADABLE
 from pipeline.tracking.sweep_directory import MANIFEST, SweepDirectory
 
-PARTS = {"model": ("model",), "adapters": ("model", "adapters")}
+PARTS = {
+    "model": ("model",),
+    "adapters": ("model", "adapters"),
+    "questions": ("model", "quality"),
+}
 """What is hashed, and the settings that decide it."""
 
 

@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.adapters.source import AdapterSource
 from pipeline.config.fidelity import Fidelity
 from pipeline.config.limits import Limits, Paths
+from pipeline.config.quality import Quality
 from pipeline.engines.sampling import Sampling
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
@@ -50,6 +51,7 @@ class RunConfig:
         profiler: who looks, after the timing.
         tracking: where runs are shown.
         fidelity: how the output is compared with a reference's.
+        quality: how good the output is, by questions with known answers.
         paths: where things are.
         threads: compute threads; None takes the physical cores within affinity mask and CPU quota.
         repeat: number of the repetition.
@@ -81,6 +83,7 @@ class RunConfig:
     redo: Redo = "unfinished"
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)
+    quality: Quality = field(default_factory=Quality)
     sampling: Sampling = field(default_factory=Sampling)
     slo: Slo = field(default_factory=Slo)
     price: Price = field(default_factory=Price)

@@ -126,6 +126,21 @@ DEFINITIONS: Mapping[str, Definition] = {
         short="cost",
         shown="per million tokens",
     ),
+    "perplexity": Definition(
+        "",
+        "e to the mean of −ln p over all tokens of the right answers to the questions of "
+        "`quality.path`, as served",
+        "lower",
+        title="perplexity",
+    ),
+    "task_score": Definition(
+        "",
+        "Share of those questions to which the engine wrote the right answer itself",
+        "higher",
+        title="task score",
+        shown="%",
+        scale=100,
+    ),
     "slora_attainment": Definition(
         "", "S-LoRA's attainment: share of requests with TTFT < 6 s, failed as 0", "higher"
     ),

@@ -11,6 +11,8 @@ from pipeline.metrics.definitions import definition, known
 SUMMARY = (
     "output_tokens_per_s",
     "mean_kl",
+    "perplexity",
+    "task_score",
     "decode_tokens_per_s",
     "prefill_tokens_per_s",
     "sequences_per_s",
@@ -133,6 +135,8 @@ COLUMNS = (
     _column(13, "output_tokens_per_s", note="Mean of the repeats."),
     FAITHFUL,
     _column(9, "mean_kl", note="Kullback-Leibler divergence; 0 where both are equal."),
+    _column(9, "perplexity"),
+    _column(10, "task_score"),
     _column(6, "decode_tokens_per_s", note="After the first token of each request."),
     _column(5, "prefill_tokens_per_s"),
     _column(1, "sequences_per_s"),

@@ -14,7 +14,7 @@ from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages.disk import check_disk
 from pipeline.stages.memory import at_once, check_needs, check_trace, room_of
-from pipeline.stages.prepare import BASE_ALONE, draw, serving
+from pipeline.stages.prepare import BASE_ALONE, draw, questions, serving
 from pipeline.workload.trace import Trace
 
 
@@ -34,6 +34,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
         base = seen.base(config)
         seen.draw(config, base)
         seen.ask(config.engine, base)
+        seen.question(config, base)
         seen.weigh(config, base)
         if config.fidelity.enabled:
             _ask_reference(config, seen, base)
@@ -81,6 +82,7 @@ class _Seen:
     bases: dict[str, _Base] = field(default_factory=dict)
     asked: set[tuple[str, int]] = field(default_factory=set)
     drawn: dict[str, _Drawn] = field(default_factory=dict)
+    questions: dict[str, int] = field(default_factory=dict)
 
     def base(self, config: RunConfig) -> _Base:
         key = repr((config.model, config.adapters))
@@ -108,6 +110,15 @@ class _Seen:
             self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.config))
         _in_time(config, self.drawn[key].last_s)
         config.engine.check_length(base.checkpoint.config, self.drawn[key].longest())
+
+    def question(self, config: RunConfig, base: _Base) -> None:
+        """The questions by which quality is judged must be whole, and fit model and engine."""
+        key = repr((config.model, config.adapters, config.quality, config.engine.computes))
+        if key not in self.questions:
+            asked = questions(config, base.checkpoint.config)
+            self.questions[key] = max((each.tokens for each in asked), default=0)
+        if longest := self.questions[key]:
+            config.engine.check_length(base.checkpoint.config, longest)
 
     def weigh(self, config: RunConfig, base: _Base) -> None:
         """Whether the engine fits into memory with the most that it is asked at once."""

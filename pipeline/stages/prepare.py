@@ -12,6 +12,7 @@ from pipeline.models.chat_template import ChatTemplate
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
+from pipeline.workload.questions import Question, hash_of_questions, read_questions
 from pipeline.workload.room import ModelLimits
 from pipeline.workload.trace import Trace
 
@@ -26,6 +27,7 @@ class Prepared:
     checkpoint: Checkpoint
     adapters: tuple[Adapter, ...]
     trace: Trace
+    questions: tuple[Question, ...] = ()
 
     def folders(self) -> tuple[Path, ...]:
         """Where model and adapters lie."""
@@ -40,6 +42,7 @@ class Prepared:
             "model": self.checkpoint.fingerprint(),
             "adapters": hash_of(self.adapters),
             "trace": self.trace.sha256,
+            **({"questions": hash_of_questions(self.questions)} if self.questions else {}),
         }
 
 
@@ -54,7 +57,8 @@ def prepare(config: RunConfig) -> Prepared:
     for adapter in adapters:
         check_copies(adapter.lora, checkpoint)
     config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
-    return Prepared(checkpoint, adapters, draw(config, checkpoint.config))
+    trace, asked = draw(config, checkpoint.config), questions(config, checkpoint.config)
+    return Prepared(checkpoint, adapters, trace, asked)
 
 
 def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapter]) -> Serving:
@@ -82,3 +86,22 @@ def draw(config: RunConfig, model: ModelConfig) -> Trace:
     template = ChatTemplate(file, tokenizer)
     drawn = config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room, template)
     return drawn.asked(config.sampling.params(), config.workload.text)
+
+
+def questions(config: RunConfig, model: ModelConfig) -> tuple[Question, ...]:
+    """Those by which the quality of answers is to be judged; none for who computes none.
+
+    Raises:
+        UsageError: their file can't be read, or the model has no room for one.
+    """
+    if config.quality.path is None or not config.engine.computes:
+        return ()
+    file = config.model.tokenizer_file()
+    tokenizer = read_tokenizer(file)
+    return read_questions(
+        config.quality.path,
+        config.adapters.names() or BASE_ALONE,
+        lambda text: tokenizer.encode(text).ids,
+        ChatTemplate(file, tokenizer),
+        ModelLimits(model.positions, model.vocabulary),
+    )

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.kv_counts import KvCounts
+from pipeline.metrics import quality
 from pipeline.metrics.definitions import (
     DEFINITIONS,
     N_TOO_SMALL,
@@ -95,7 +96,15 @@ PROFILERS = {
     "perf",
 }
 CAPACITY = {"capacity_rps", "capacity_rps/low", "capacity_rps/high", "capacity_attainment"}
-ELSEWHERE = {*PROFILERS, *CAPACITY, "model_bytes", "kv_bytes", "adapter_bytes", *NAMES}
+ELSEWHERE = {
+    *PROFILERS,
+    *CAPACITY,
+    "model_bytes",
+    "kv_bytes",
+    "adapter_bytes",
+    *NAMES,
+    *quality.NAMES,
+}
 
 
 def test_by_hand(timeline: Timeline) -> None:

@@ -1,0 +1,109 @@
+"""Quality: what the engine says to questions with known answers, when all timing is done.
+
+Both in the path that serves: led along the right answers, for their perplexity, and writing itself,
+greedily and up to its own end, to see whether it comes to the same.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.inference.engine import Engine
+from pipeline.inference.sampling_params import SamplingParams
+from pipeline.inference.teacher import Teacher
+from pipeline.metrics.distributions import log_probabilities
+from pipeline.metrics.quality import Judged
+from pipeline.metrics.timeline import RequestRecord
+from pipeline.stages.replay import Replay
+from pipeline.workload.questions import ROOM_TO_END, Question
+from pipeline.workload.request import TraceRequest
+
+TOGETHER = 16
+"""Questions that are in the engine at once."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of the answers.
+
+    Attributes:
+        judged: one a question, but for those that failed.
+        faults: what makes the run INVALID, one line each.
+    """
+
+    judged: tuple[Judged, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def ask(questions: Sequence[Question], engine: Engine) -> Verdict:
+    """Put all questions to the engine, twice."""
+    if not questions:
+        return Verdict()
+    surprises, faults = _led(questions, engine)
+    written = {record.id: record for record in _serve(questions, engine, ROOM_TO_END, ends=True)}
+    faults += _failures(written.values())
+    judged = tuple(
+        Judged(each.adapter, surprises.get(number), _same(written[number].text, each.answer))
+        for number, each in enumerate(questions)
+        if not written[number].error
+    )
+    return Verdict(judged, tuple(faults))
+
+
+def _led(
+    questions: Sequence[Question], engine: Engine
+) -> tuple[dict[int, tuple[float, ...]], list[str]]:
+    """−ln p of every token of the right answers; nothing where the engine can't be led."""
+    found: dict[Hashable, list[float]] = {number: [] for number in range(len(questions))}
+
+    def see(id_: Hashable, place: int, row: NDArray[np.float32]) -> None:
+        right = questions[int(str(id_))].answer_ids[place]
+        found[id_].append(-float(log_probabilities(row[None])[0, right]))
+
+    given: dict[Hashable, tuple[int, ...]] = {
+        number: each.answer_ids for number, each in enumerate(questions)
+    }
+    if not engine.teach(Teacher(given, see)):
+        return {}, []
+    try:
+        records = _serve(questions, engine, 0, ends=False)
+    finally:
+        engine.teach(None)
+    faults = _failures(records)
+    seen = {int(str(id_)): tuple(each) for id_, each in found.items()}
+    for number, each in enumerate(questions):
+        if not faults and len(seen[number]) != len(each.answer_ids):
+            faults.append(f"quality: question {number} came back with other tokens than given")
+        elif not np.isfinite(seen[number]).all():
+            faults.append(f"quality: question {number}: a log-probability isn't a number")
+    return {} if faults else seen, faults
+
+
+def _serve(
+    questions: Sequence[Question], engine: Engine, beyond: int, ends: bool
+) -> list[RequestRecord]:
+    sampling = SamplingParams(ignore_eos=not ends)
+    requests = [
+        TraceRequest(
+            id=number,
+            iteration=0,
+            adapter=each.adapter,
+            prompt=each.prompt,
+            prompt_ids=each.prompt_ids,
+            max_new_tokens=len(each.answer_ids) + beyond,
+            scheduled_s=0.0,
+            sampling=sampling,
+        )
+        for number, each in enumerate(questions)
+    ]
+    return Replay(engine, requests, TOGETHER).run(0)[1]
+
+
+def _failures(records: Iterable[RequestRecord]) -> list[str]:
+    return [f"quality: question {each.id} failed: {each.error}" for each in records if each.error]
+
+
+def _same(written: str | None, answer: str) -> bool:
+    return written is not None and written.strip() == answer.strip()

@@ -1,0 +1,115 @@
+"""Questions whose answers are known: by them quality is judged, whatever the trace asks."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.workload.prompts.chat import Chat, Speech, Template
+from pipeline.workload.prompts.json_rows import json_lines
+from pipeline.workload.prompts.row import prompt_of
+from pipeline.workload.prompts.source import Encode, Prompt
+from pipeline.workload.room import ModelLimits
+from pipeline.workload.text_file import read_text, shown, whole_text
+
+KEY = "quality.path"
+FIELD = "prompt"
+ROOM_TO_END = 8
+"""Tokens that an engine may write beyond an answer's own before it is taken for another answer."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of them; the engine is asked by its text.
+
+    Attributes:
+        adapter: who is asked; None for the base model.
+        prompt: the words, or the conversation as the chat template makes it.
+        prompt_ids: what the tokenizer makes of that.
+        answer: the right one.
+        answer_ids: the same as token ids.
+    """
+
+    adapter: str | None
+    prompt: str
+    prompt_ids: tuple[int, ...]
+    answer: str
+    answer_ids: tuple[int, ...]
+
+    @property
+    def tokens(self) -> int:
+        """Positions that it may need."""
+        return len(self.prompt_ids) + len(self.answer_ids) + ROOM_TO_END
+
+
+def read_questions(
+    path: Path,
+    adapters: Sequence[str | None],
+    encode: Encode,
+    template: Template,
+    room: ModelLimits,
+) -> tuple[Question, ...]:
+    """The rows of a file such as `workload/prompts=jsonl` reads, each with its answer.
+
+    Args:
+        path: the file.
+        adapters: those that there are.
+        encode: the model's tokenizer.
+        template: its chat template, for rows that are conversations.
+        room: what the model has room for.
+
+    Raises:
+        UsageError: a row has no answer, names an adapter that isn't there, or doesn't fit the
+            model; with its line.
+    """
+    rows = json_lines(KEY, path, read_text(KEY, path))
+    prompts = [prompt_of(row, FIELD, f"{KEY}: {path}:{number}") for number, row in rows]
+    if not prompts:
+        raise UsageError(f"{KEY}={path}: holds no questions")
+    for each in prompts:
+        _check(each, adapters)
+    speech = Speech(Chat(), template, encode, {}, text=True)
+    asked = speech.asked(prompts, [each.adapter for each in prompts])
+    return tuple(_question(each, encode, template, room) for each in asked)
+
+
+def hash_of_questions(questions: Sequence[Question]) -> str:
+    """SHA-256 of all that is asked and of what is right."""
+    said = [(each.adapter, each.prompt_ids, each.answer) for each in questions]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _check(prompt: Prompt, adapters: Sequence[str | None]) -> None:
+    if not prompt.answer:
+        raise UsageError(
+            f"{prompt.where}: has no answer to judge by; give it the field 'answer', or end its "
+            "messages with an assistant's"
+        )
+    whole_text(prompt.where, prompt.answer)
+    if prompt.ids:
+        raise UsageError(f"{prompt.where}: is asked by its text; give it the field {FIELD!r}")
+    if prompt.adapter is not None and prompt.adapter not in adapters:
+        there = ", ".join(each for each in adapters if each is not None) or "none"
+        raise UsageError(
+            f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there}"
+        )
+
+
+def _question(prompt: Prompt, encode: Encode, template: Template, room: ModelLimits) -> Question:
+    assert prompt.answer is not None
+    ids = prompt.ids or tuple(encode(prompt.text))
+    question = Question(
+        prompt.adapter, prompt.text, ids, prompt.answer, tuple(template.encode(prompt.answer))
+    )
+    if question.tokens > room.positions:
+        raise UsageError(
+            f"{prompt.where}: question and answer need {question.tokens} positions, and the model "
+            f"has {room.positions}; shorten them"
+        )
+    if not ids or not question.answer_ids:
+        raise UsageError(f"{prompt.where}: question and answer must have a token at least")
+    if max(*ids, *question.answer_ids) >= room.vocabulary:
+        raise UsageError(f"{prompt.where}: has a token id beyond the model's vocabulary")
+    return question
