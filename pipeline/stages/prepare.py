@@ -12,7 +12,7 @@ from pipeline.models.chat_template import ChatTemplate
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
-from pipeline.workload.questions import Question, hash_of_questions, read_questions
+from pipeline.workload.exam import ExamQuestion, hash_of_questions, read_questions
 from pipeline.workload.room import ModelLimits
 from pipeline.workload.trace import Trace
 
@@ -27,7 +27,7 @@ class Prepared:
     checkpoint: Checkpoint
     adapters: tuple[Adapter, ...]
     trace: Trace
-    questions: tuple[Question, ...] = ()
+    questions: tuple[ExamQuestion, ...] = ()
 
     def folders(self) -> tuple[Path, ...]:
         """Where model and adapters lie."""
@@ -88,7 +88,7 @@ def draw(config: RunConfig, model: ModelConfig) -> Trace:
     return drawn.asked(config.sampling.params(), config.workload.text)
 
 
-def questions(config: RunConfig, model: ModelConfig) -> tuple[Question, ...]:
+def questions(config: RunConfig, model: ModelConfig) -> tuple[ExamQuestion, ...]:
     """Those by which the quality of answers is to be judged; none for who computes none.
 
     Raises:

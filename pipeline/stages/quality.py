@@ -17,7 +17,7 @@ from pipeline.metrics.distributions import log_probabilities
 from pipeline.metrics.quality import Judged
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.stages.replay import Replay
-from pipeline.workload.questions import ROOM_TO_END, Question
+from pipeline.workload.exam import ROOM_TO_END, ExamQuestion
 from pipeline.workload.request import TraceRequest
 
 TOGETHER = 16
@@ -25,7 +25,7 @@ TOGETHER = 16
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Answers:
     """What is to be said of the answers.
 
     Attributes:
@@ -37,10 +37,10 @@ class Verdict:
     faults: tuple[str, ...] = ()
 
 
-def ask(questions: Sequence[Question], engine: Engine) -> Verdict:
+def ask(questions: Sequence[ExamQuestion], engine: Engine) -> Answers:
     """Put all questions to the engine, twice."""
     if not questions:
-        return Verdict()
+        return Answers()
     surprises, faults = _led(questions, engine)
     written = {record.id: record for record in _serve(questions, engine, ROOM_TO_END, ends=True)}
     faults += _failures(written.values())
@@ -49,11 +49,11 @@ def ask(questions: Sequence[Question], engine: Engine) -> Verdict:
         for number, each in enumerate(questions)
         if not written[number].error
     )
-    return Verdict(judged, tuple(faults))
+    return Answers(judged, tuple(faults))
 
 
 def _led(
-    questions: Sequence[Question], engine: Engine
+    questions: Sequence[ExamQuestion], engine: Engine
 ) -> tuple[dict[int, tuple[float, ...]], list[str]]:
     """−ln p of every token of the right answers; nothing where the engine can't be led."""
     found: dict[Hashable, list[float]] = {number: [] for number in range(len(questions))}
@@ -82,7 +82,7 @@ def _led(
 
 
 def _serve(
-    questions: Sequence[Question], engine: Engine, beyond: int, ends: bool
+    questions: Sequence[ExamQuestion], engine: Engine, beyond: int, ends: bool
 ) -> list[RequestRecord]:
     sampling = SamplingParams(ignore_eos=not ends)
     requests = [

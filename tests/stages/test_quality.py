@@ -12,7 +12,7 @@ from pipeline.models.tokenizer import TOKENIZER, read_tokenizer
 from pipeline.stages.build import build
 from pipeline.stages.quality import ask
 from pipeline.stages.replay import Replay
-from pipeline.workload.questions import ROOM_TO_END, Question
+from pipeline.workload.exam import ROOM_TO_END, ExamQuestion
 from pipeline.workload.request import TraceRequest
 
 TOKENS = 4
@@ -49,7 +49,7 @@ def own_answers(ready, engine):
     ]
     said = {each.id: each for each in Replay(engine, requests, None).run(0)[1]}
     return [
-        Question(
+        ExamQuestion(
             each.adapter,
             each.prompt,
             each.prompt_ids,

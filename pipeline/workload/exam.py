@@ -21,7 +21,7 @@ ROOM_TO_END = 8
 
 
 @dataclass(frozen=True)
-class Question:
+class ExamQuestion:
     """One of them; the engine is asked by its text.
 
     Attributes:
@@ -50,7 +50,7 @@ def read_questions(
     encode: Encode,
     template: Template,
     room: ModelLimits,
-) -> tuple[Question, ...]:
+) -> tuple[ExamQuestion, ...]:
     """The rows of a file such as `workload/prompts=jsonl` reads, each with its answer.
 
     Args:
@@ -75,7 +75,7 @@ def read_questions(
     return tuple(_question(each, encode, template, room) for each in asked)
 
 
-def hash_of_questions(questions: Sequence[Question]) -> str:
+def hash_of_questions(questions: Sequence[ExamQuestion]) -> str:
     """SHA-256 of all that is asked and of what is right."""
     said = [(each.adapter, each.prompt_ids, each.answer) for each in questions]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
@@ -97,10 +97,12 @@ def _check(prompt: Prompt, adapters: Sequence[str | None]) -> None:
         )
 
 
-def _question(prompt: Prompt, encode: Encode, template: Template, room: ModelLimits) -> Question:
+def _question(
+    prompt: Prompt, encode: Encode, template: Template, room: ModelLimits
+) -> ExamQuestion:
     assert prompt.answer is not None
     ids = prompt.ids or tuple(encode(prompt.text))
-    question = Question(
+    question = ExamQuestion(
         prompt.adapter, prompt.text, ids, prompt.answer, tuple(template.encode(prompt.answer))
     )
     if question.tokens > room.positions:
