@@ -1,24 +1,54 @@
-"""The table of adapters' features in docs/models.md says what the engines do."""
+"""The table of families in docs/models.md says what the engines' own checks say."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.variants import VARIANTS
+from pipeline.engines.multilora.model_check import check_model
+from pipeline.errors import UsageError
+from pipeline.gguf.check import check_gguf
+from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.config import ModelConfig
+from pipeline.models.families import FAMILIES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "models.md").read_text("utf-8")
-LINES = PAGE.partition("a test reads this table:")[2].strip().partition("\n\n")[0].splitlines()
-HEAD, _, *ROWS = [
-    [cell.strip().removesuffix(" among the targets").strip("`") for cell in line.split("|")[1:-1]]
-    for line in LINES
+LINES = [line for line in PAGE.partition("\n## Families")[2].splitlines() if line[:1] == "|"]
+TABLE = [[cell.strip() for cell in line.split("|")[1:-1]] for line in LINES]
+ROWS = {row[0].strip("`"): dict(zip(TABLE[0], row, strict=True)) for row in TABLE[2:]}
+SHAPE = {
+    **{"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "vocab_size": 64},
+    **{"num_attention_heads": 4, "num_key_value_heads": 2, "pad_token_id": 0},
+}
+REFUSED = [
+    (family, engine, key, value)
+    for family, row in ROWS.items()
+    for engine in ("multilora", "llama_cpp")
+    for key, value in re.findall(r"`(\w+)=([^`]+)`", row[f"`{engine}`"])
 ]
 
 
-def test_every_feature_has_a_row():
-    assert {row[0] for row in ROWS} >= {*VARIANTS}
+def checked(engine: str, family: str, **values: object) -> None:
+    config = ModelConfig.from_config({"model_type": family, **SHAPE, **values}, "config.json")
+    if engine == "multilora":
+        check_model(config, "here")
+    else:
+        check_gguf(Checkpoint(Path("nowhere"), config), "f32")
 
 
-@pytest.mark.parametrize("engine", HEAD[1:])
-def test_an_engine_serves_what_its_column_says(engine, config):
-    served = {row[0] for row in ROWS if row[HEAD.index(engine)] == "yes"}
-    assert served & {*VARIANTS} == config(f"engine={engine}").engine.variants & {*VARIANTS}
+def test_every_family_has_a_row() -> None:
+    assert [*ROWS] == [*FAMILIES]
+
+
+@pytest.mark.parametrize("engine", ["multilora", "llama_cpp"])
+@pytest.mark.parametrize("family", ROWS)
+def test_a_plain_model_is_served(family: str, engine: str) -> None:
+    checked(engine, family)
+
+
+@pytest.mark.parametrize(("family", "engine", "key", "value"), REFUSED)
+def test_what_is_said_to_be_refused_is(family: str, engine: str, key: str, value: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        checked(engine, family, **{key: json.loads(value)})
+    assert "config.json" not in str(refused.value) and "\n" not in str(refused.value)
