@@ -12,7 +12,9 @@ from tokenizers.processors import TemplateProcessing
 
 from pipeline.errors import UsageError
 from pipeline.gguf.byte_level import _SPLITS
+from pipeline.gguf.file import GgufFile
 from pipeline.gguf.model import gguf_of
+from pipeline.gguf.stored_tokenizer import ARRAYS, tokenizer_in
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.synthetic import widen
 
@@ -38,6 +40,7 @@ class Llama:
     def __init__(self, path):
         from llama_cpp import Llama
 
+        self.path = path
         self._llama = Llama(str(path), vocab_only=True, verbose=False)
 
     def encode(self, text):
@@ -196,6 +199,23 @@ def test_every_kind(name, written):
     agree()
     for text in TEXTS:
         assert theirs.encode(text) == ours.encode(text).ids
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_is_read_back(name, written):
+    ours, theirs = written(name)
+    read = Tokenizer.from_str(json.dumps(tokenizer_in(GgufFile.read(theirs.path, ARRAYS))))
+
+    @settings(deadline=None, max_examples=100)
+    @given(text=texts)
+    def agree(text):
+        ids = read.encode(text).ids
+        assert ids == ours.encode(text).ids == theirs.encode(text)
+        assert read.decode(ids) == text or "▁" in text
+
+    agree()
+    for text in TEXTS:
+        assert read.encode(text).ids == theirs.encode(text)
 
 
 def test_the_widened_tokenizer_of_synthetic_models(tiny, tmp_path):
