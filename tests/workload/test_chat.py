@@ -99,6 +99,13 @@ def replace_prompts(workload, prompts, **changes):
     return built(prompts, chat=workload.chat, **changes)
 
 
+def test_a_row_with_both_is_read_as_the_field_says(tokenizer, rows):
+    both = rows({"prompt": "one", "messages": HI})
+    assert texts(trace(built(both), tokenizer)) == {"one"}
+    other = Jsonl(name="jsonl", path=both.path, field="messages")
+    assert texts(trace(built(other), tokenizer)) == {"user:hi\nassistant:"}
+
+
 def test_system_prompts_by_adapter(tokenizer, rows, tmp_path):
     own = [{"role": "system", "content": "Mine."}, *HI]
     prompts = rows({"messages": HI}, {"messages": own})

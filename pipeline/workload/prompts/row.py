@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.workload.prompts.conversation import (
     ASSISTANT,
+    LISTS,
     USER,
     Message,
     questions,
@@ -81,7 +82,8 @@ def adapter_of(
 def _words(fields: Mapping[str, Any], field: str, where: str) -> Prompt:
     """What a row says, be it text, token ids, or a conversation."""
     ids, text = _ids(fields, where), fields.get(field)
-    messages = turns_of(fields, where) if text is None and ids is None else None
+    wanted = ids is None and (text is None or field in LISTS)
+    messages = turns_of(fields, where) if wanted else None
     if messages is not None:
         return _question(messages, where)
     if ids is not None and text is None:
