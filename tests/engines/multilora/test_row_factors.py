@@ -3,7 +3,7 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.decoder import Decoder
@@ -16,24 +16,33 @@ from pipeline.engines.transformers.lora_delta import (
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.family import PROJECTIONS
-from tests.fuzz.small_checkpoints import make
+from tests.fuzz.small_checkpoints import CONFIG, make
 
 SAID = {
     "dora": {"use_dora": True, "use_rslora": True},
     "dora of some": {"use_dora": True, "target_modules": ["q_proj", "up_proj"]},
     "bias": {"lora_bias": True},
-    "head": {"target_modules": ["lm_head", "v_proj"]},
+    "head": {"target_modules": ["lm_head", "o_proj"]},
     "dora of the head": {"target_modules": ["lm_head"], "use_dora": True},
     "plain": {},
 }
 IDS = [5, 6, 7, 40, 41, 8, 9, 100, 3]
 
 
-@pytest.fixture(scope="module", params=["llama", "qwen2"])
+@pytest.fixture(scope="module", params=["llama", "qwen2", "phi3"])
 def base(request, tmp_path_factory):
-    """Qwen2's queries, keys and values have biases of their own."""
-    return Checkpoint.open(make(request.param, tmp_path_factory.mktemp("base") / "it"))
+    """Qwen2's projections have biases, and Phi-3's are stored as one."""
+    folder = tmp_path_factory.mktemp("base") / "it"
+    if request.param != "phi3":
+        return Checkpoint.open(make(request.param, folder))
+    torch.manual_seed(0)
+    make("llama", folder)
+    kept = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    ids = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id", "num_key_value_heads")
+    said = {key: CONFIG[key] for key in kept + ids} | {"initializer_range": 0.3}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("phi3", **said))
+    model.float().save_pretrained(folder)
+    return Checkpoint.open(folder)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +52,10 @@ def saved(base, tmp_path_factory):
     for number, (name, said) in enumerate(SAID.items()):
         torch.manual_seed(number)
         model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
-        wanted = {"r": 4, "lora_alpha": 6, "target_modules": [*PROJECTIONS]} | said
+        wanted = {"r": 4, "lora_alpha": 6, "target_modules": [*base.config.family.projections]}
+        wanted |= said
+        if base.config.family.name == "phi3" and "q_proj" in said.get("target_modules", ()):
+            wanted["target_modules"] = ["qkv_proj", "gate_up_proj"]
         model = get_peft_model(model, LoraConfig(**wanted)).eval()
         with torch.inference_mode():
             for key, number_ in model.named_parameters():
