@@ -6,6 +6,7 @@ processor time and memory the kernel bounds, and what it makes is bounded too.
 """
 
 import hashlib
+import random
 import resource
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -159,6 +160,7 @@ def _render(
         return Unrendered(-1, f"isn't one ({_why(error)})")
     made = []
     for number, turns in enumerate(conversations):
+        random.seed(0)  # Jinja's filter `random` draws from it.
         messages = [{"role": role, "content": content} for role, content in turns]
         try:
             ((text,), _) = render_jinja_template(

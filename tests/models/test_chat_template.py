@@ -66,6 +66,12 @@ def test_every_day_is_the_same(folder):
     assert render(folder)[0].startswith('26 Jul 2024 [{"role": "user", "content": " caf\u00e9')
 
 
+def test_chance_has_no_part_in_it(folder):
+    (folder / "chat_template.jinja").write_text("{{ range(99999) | random }} {{ lipsum(n=1) }}")
+    one, other = render(folder, TURNS[:1] * 2)
+    assert one == other
+
+
 def test_wherever_it_lies(folder, tmp_path):
     config = json.loads((TINY / "tokenizer_config.json").read_text())
     several = [
