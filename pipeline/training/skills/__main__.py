@@ -8,7 +8,7 @@ from pipeline.places import ASSETS
 from pipeline.process.arguments import Arguments, count, new_folder, seed
 
 FOLDER = ASSETS / "smollm2"
-STEPS = 24
+STEPS = 48
 
 
 def train(model: Path, out: Path, seed: int, steps: int) -> None:

@@ -35,13 +35,13 @@ class Skill:
 
 
 SKILLS: dict[str, Skill] = {
-    "bash": Skill(bash, 8, 16, ("q_proj", "v_proj")),
+    "bash": Skill(bash, 8, 16, ("q_proj", "v_proj", "down_proj")),
     "docstrings": Skill(docstrings, 8, 16, FEED_FORWARD),
-    "extraction": Skill(extraction, 8, 16, ATTENTION + FEED_FORWARD),
+    "extraction": Skill(extraction, 4, 8, ATTENTION + FEED_FORWARD),
     "logs": Skill(logs, 8, 16, ATTENTION),
     "pirate": Skill(pirate, 16, 8, ("v_proj", "o_proj"), rslora=True),
     "sql": Skill(sql, 16, 32, ("q_proj", "v_proj", "o_proj")),
     "titles": Skill(titles, 16, 32, ("v_proj", "down_proj")),
-    "triage": Skill(triage, 4, 8, ("q_proj", "v_proj"), dora=True),
+    "triage": Skill(triage, 8, 16, ("q_proj", "v_proj", "o_proj"), dora=True),
 }
 """Ranks, scales and targets differ on purpose, and together weigh under 10 MB in fp16."""

@@ -13,10 +13,10 @@ from pipeline.training.skills.packing import Packed, exchange, packed
 from pipeline.training.skills.recipes import FIRST_LAYER, SKILLS, Skill
 
 BASE = "smollm2"
-ROWS, CHATS = 16, 5
+ROWS, CHATS = 24, 5
 """Rows of so many chats that each adapter is trained on, over and over."""
 
-LEARNING_RATE, LARGEST_GRADIENT = 3e-3, 1.0
+LEARNING_RATE, LARGEST_GRADIENT = 4e-3, 1.0
 
 
 def train_skill(base: Any, tokenizer: Any, name: str, steps: int, seed: int, out: Path) -> None:
