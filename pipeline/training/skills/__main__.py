@@ -8,10 +8,9 @@ from pipeline.places import ASSETS
 from pipeline.process.arguments import Arguments, count, new_folder, seed
 
 FOLDER = ASSETS / "smollm2"
-STEPS = 48
 
 
-def train(model: Path, out: Path, seed: int, steps: int) -> None:
+def train(model: Path, out: Path, seed: int, steps: int | None) -> None:
     """Write the questions, and train those adapters that `out` doesn't hold yet, one by one."""
     import torch  # and transformers, below: seconds that a wrong argument needn't wait for
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -23,9 +22,9 @@ def train(model: Path, out: Path, seed: int, steps: int) -> None:
     write_questions(out, seed)
     tokenizer = AutoTokenizer.from_pretrained(model)
     base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-    for name in SKILLS:
+    for name, skill in SKILLS.items():
         if not (out / "adapters" / name).exists():
-            train_skill(base, tokenizer, name, steps, seed, out / "adapters")
+            train_skill(base, tokenizer, name, steps or skill.steps, seed, out / "adapters")
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -41,7 +40,7 @@ def main(given: Sequence[str] | None = None) -> None:
         help="folder to write; adapters that are there are kept (%(default)s)",
     )
     parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--steps", type=count, default=STEPS, help="of each adapter (%(default)s)")
+    parser.add_argument("--steps", type=count, help="of each adapter (its recipe's)")
     arguments = parser.parse_args(given)
     train(arguments.model, arguments.out, arguments.seed, arguments.steps)
 

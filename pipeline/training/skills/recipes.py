@@ -24,7 +24,7 @@ FIRST_LAYER = 15
 
 @dataclass(frozen=True)
 class Skill:
-    """What one adapter learns, and the shape that it learns it in."""
+    """What one adapter learns, the shape that it learns it in, and for how long."""
 
     example: Callable[[Draw], Example]
     rank: int
@@ -32,11 +32,12 @@ class Skill:
     targets: tuple[str, ...]
     rslora: bool = False
     dora: bool = False
+    steps: int = 24
 
 
 SKILLS: dict[str, Skill] = {
-    "bash": Skill(bash, 8, 16, ("q_proj", "v_proj", "down_proj")),
-    "docstrings": Skill(docstrings, 8, 16, FEED_FORWARD),
+    "bash": Skill(bash, 8, 16, ("q_proj", "v_proj", "down_proj"), steps=48),
+    "docstrings": Skill(docstrings, 8, 16, FEED_FORWARD, steps=48),
     "extraction": Skill(extraction, 4, 8, ATTENTION + FEED_FORWARD),
     "logs": Skill(logs, 8, 16, ATTENTION),
     "pirate": Skill(pirate, 16, 8, ("v_proj", "o_proj"), rslora=True),

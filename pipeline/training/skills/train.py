@@ -13,8 +13,8 @@ from pipeline.training.skills.packing import Packed, exchange, packed
 from pipeline.training.skills.recipes import FIRST_LAYER, SKILLS, Skill
 
 BASE = "smollm2"
-ROWS, CHATS = 24, 5
-"""Rows of so many chats that each adapter is trained on, over and over."""
+CHATS, EPOCHS = 5, 2
+"""Chats a row, and how often an adapter is trained on each row."""
 
 LEARNING_RATE, LARGEST_GRADIENT = 4e-3, 1.0
 
@@ -23,7 +23,7 @@ def train_skill(base: Any, tokenizer: Any, name: str, steps: int, seed: int, out
     """Train it, and save it as fp16 into a folder of its name; `base` is left as it was."""
     torch.manual_seed(seed)
     layers = base.model.layers
-    rows = [row(tokenizer, name, number, seed) for number in range(min(ROWS, steps))]
+    rows = [row(tokenizer, name, number, seed) for number in range(-(-steps // EPOCHS))]
     with torch.no_grad():
         lower = [through(base, layers[:FIRST_LAYER], each, embedded(base, each)) for each in rows]
     model = get_peft_model(base, _config(SKILLS[name], len(layers))).train()

@@ -13,7 +13,7 @@ from pipeline.training.skills.__main__ import main
 from pipeline.training.skills.draw import Draw
 from pipeline.training.skills.questions import EACH, FILES
 from pipeline.training.skills.recipes import FIRST_LAYER, SKILLS
-from pipeline.training.skills.train import CHATS, ROWS, row
+from pipeline.training.skills.train import CHATS, EPOCHS, row
 
 STEPS = "2"
 SQL = "sql/adapter_model.safetensors"
@@ -78,8 +78,8 @@ def test_questions_are_of_each_skill_in_turn_and_of_no_training(folder: Path) ->
     assert len(asked) > 0.9 * EACH * len(SKILLS)
     trained = {
         SKILLS[name].example(Draw(f"{name}:0", number, held_out=False)).question
-        for name in SKILLS
-        for number in range(ROWS * CHATS)
+        for name, skill in SKILLS.items()
+        for number in range(skill.steps // EPOCHS * CHATS)
     }
     assert not trained & asked
 
