@@ -1,4 +1,4 @@
-"""`python -m pipeline.compare.quality SWEEP`: what each arm costs in quality, beside what it brings.
+"""`python -m pipeline.compare.quality SWEEP`: what arms cost in quality, beside what they bring.
 
 Speed, memory and fidelity are the runs' own figures. Right are answers that are, to the letter,
 those of a file of questions, as `+experiment=quality` asks them.
