@@ -80,8 +80,9 @@ class ChatTemplate:
         config = self._folder / TOKENIZER_CONFIG
         said = read_object(config).get("chat_template") if is_there(config) else None
         if isinstance(said, list):
-            named = {each.get("name"): each for each in said if isinstance(each, dict)}
-            said = named.get("default", {}).get("template")
+            named = [each for each in said if isinstance(each, dict)]
+            chosen = (each.get("template") for each in named if each.get("name") == "default")
+            said = next(chosen, None)
         if not isinstance(said, str) or not said:
             raise UsageError(
                 f"{self._folder}: has no chat template ({TEMPLATE}, or in {TOKENIZER_CONFIG}), and "

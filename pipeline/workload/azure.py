@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.settings import STRICT
 from pipeline.workload.azure_trace import Columns, read_calls
 from pipeline.workload.call import Call
+from pipeline.workload.prompts.explicit import mapped
 from pipeline.workload.recorded import KEY, Recorded
 
 
@@ -25,8 +26,7 @@ class Azure(Recorded):
 
     def read(self) -> list[Call]:
         """Its rows."""
-        names = self.adapters or {}
         return [
-            replace(each, adapter=names.get(each.adapter or "", each.adapter))
+            replace(each, adapter=mapped(each.adapter, self.adapters))
             for each in read_calls(KEY, self.path, self.requests, self.columns)
         ]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.workload.prompts.chat import Chat, Speech, Template
+from pipeline.workload.prompts.chat import Chat
 from pipeline.workload.prompts.json_rows import json_lines
 from pipeline.workload.prompts.row import prompt_of
 from pipeline.workload.prompts.source import Encode, Prompt
+from pipeline.workload.prompts.speech import Speech, Template
 from pipeline.workload.room import ModelLimits
 from pipeline.workload.text_file import read_text, shown, whole_text
 

@@ -12,9 +12,10 @@ from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
 from pipeline.workload.popularity.law import Assignment, Popularity, rounded
-from pipeline.workload.prompts.chat import Chat, Speech, Template, without_chat
+from pipeline.workload.prompts.chat import Chat, without_chat
 from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
 from pipeline.workload.prompts.source import Encode, Prompt, Prompts
+from pipeline.workload.prompts.speech import Speech, Template
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits
@@ -113,7 +114,7 @@ class Generated(Workload):
         laws = self._laws(adapters) | counted(prompts)
         if self._chats() and template is not None:
             laws["chat"] = speech.laws(template)
-        notes = (*dealt.notes, *_continuing(prompts))
+        notes = (*dealt.notes, *_continuing(prompts), *speech.notes(dealt.prompts))
         return Trace(requests, self.arrivals.max_in_flight, laws, notes)
 
     def _of_conversations(
@@ -121,10 +122,11 @@ class Generated(Workload):
     ) -> list[Assignment]:
         """A conversation stays with the adapter that was drawn for its first turn."""
         kept = list(choices)
+        fixed = self.popularity.probabilities(adapters) is None
         for number, prompt in enumerate(prompts):
             if prompt.follows is None:
                 continue
-            if self.popularity.probabilities(adapters) is None:
+            if fixed:
                 raise UsageError(
                     f"{prompt.where}: is played turn by turn with one adapter, and "
                     f"workload/popularity={self.popularity.name} fixes who gets which; take a law "

@@ -17,10 +17,10 @@ from pipeline.workload.bounds import Bounds
 from pipeline.workload.call import Call
 from pipeline.workload.lengths.scaled import scaled
 from pipeline.workload.popularity.law import Popularity, rounded
-from pipeline.workload.prompts.chat import Template
 from pipeline.workload.prompts.exact_length import ExactLength
 from pipeline.workload.prompts.explicit import check_explicit, counted
 from pipeline.workload.prompts.source import Encode, Prompt
+from pipeline.workload.prompts.speech import Template
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Factor, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits

@@ -9,8 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
-from pipeline.workload.prompts.chat import Template
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.prompts.speech import Template
 from pipeline.workload.ranges import Repetitions
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn

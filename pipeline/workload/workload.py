@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from pipeline.workload.prompts.chat import Template
 from pipeline.workload.prompts.source import Encode
+from pipeline.workload.prompts.speech import Template
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace

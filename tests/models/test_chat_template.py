@@ -75,7 +75,7 @@ def test_chance_has_no_part_in_it(folder):
 def test_wherever_it_lies(folder, tmp_path):
     config = json.loads((TINY / "tokenizer_config.json").read_text())
     several = [
-        {"name": "tool_use", "template": "tools"},
+        {"name": ["tool_use"], "template": "tools"},
         {"name": "default", "template": "of several"},
     ]
     for said, text in (("of the configuration", "of the configuration"), (several, "of several")):

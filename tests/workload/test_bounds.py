@@ -185,6 +185,8 @@ def test_rows_may_be_ids(path):
             True,
             ":1: needs a model",
         ),
+        ({"prompt": "x", "answer": "cut \ud83d"}, True, ":1: holds half a character"),
+        ({"prompt": "x", "answer": 3}, True, ":1: answer must be a text"),
         ({"messages": []}, True, ":1: a conversation must end with a user's words"),
         ({"messages": "hi"}, True, ":1: `messages` must be a list of turns"),
         ({"prompt": "x", "model": "sql"}, True, ":1: names the adapter 'sql'; there are adapter"),

@@ -196,6 +196,9 @@ def test_rows_name_their_adapter(tokenizer, rows):
         built(rows(theirs)).check(golden.ADAPTERS)
     mapped = trace(built(rows(theirs, adapters={"gpt-9": "adapter-2"})), tokenizer)
     assert {each.adapter for each in mapped.requests} == {"adapter-2"}
+    others = {"*": "adapter-5", "gpt-8": None}
+    rest = trace(built(rows(theirs, adapters=others)), tokenizer)
+    assert {each.adapter for each in rest.requests} == {"adapter-5"}
     free = trace(built(rows(theirs, adapters={"gpt-9": None})), tokenizer)
     assert len({each.adapter for each in free.requests}) > 4
 
@@ -268,6 +271,8 @@ def test_sharegpt_in_all_spellings(tmp_path, spelling, lines):
     assert "1 questions with null or nothing" in note and "1 conversations that are null" in note
     (said, answered), _ = ShareGpt(name="s", path=path, answers=True).offer(str.split)
     assert (said.text, said.max_tokens, answered.text) == ("one", 1, "four")
+    drawn = trace(built(replace(prompts, order="file")), Tokenizer.from_file(str(TINY)))
+    assert drawn.notes[-1].startswith("106 of the 160 requests are without what was said before")
     again = ShareGpt(name="sharegpt", path=path, turns="all").read()
     assert [(each.text, len(each.before), each.chat) for each in again] == [
         ("one", 0, True),

@@ -1,6 +1,6 @@
 """What prompts say of their requests beside the words: adapters, lengths, token ids."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.workload.popularity.law import Popularity
@@ -12,6 +12,22 @@ _LAWS = {
     MAX_TOKENS: ("lengths", "max_new_tokens"),
 }
 """Settings of a workload that decide what a row of a file may say instead, by the row's field."""
+
+
+OTHERS = "*"
+"""Stands for all names of a file that aren't mapped by themselves."""
+
+
+def mapped(name: str | None, adapters: Mapping[str, str | None] | None) -> str | None:
+    """The adapter that a name in a file stands for; None where the law shall say.
+
+    Args:
+        name: in the file; None where it gives none.
+        adapters: what names stand for, `*` for all others; None leaves them as they are.
+    """
+    if name is None or not adapters:
+        return name
+    return adapters.get(name, adapters.get(OTHERS, name))
 
 
 def check_explicit(
@@ -44,7 +60,7 @@ def check_explicit(
             there = ", ".join(each for each in adapters if each is not None) or "none"
             raise UsageError(
                 f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there} "
-                f"({key} maps names of the file to them)"
+                f"({key} maps names of the file to them, * all others)"
             )
         if law.probabilities(len(adapters)) is None:
             raise UsageError(

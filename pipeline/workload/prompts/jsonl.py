@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.json_rows import json_lines
-from pipeline.workload.prompts.pool import KEY, Parsed, PromptFile
+from pipeline.workload.prompts.prompt_file import KEY, Parsed, PromptFile
 from pipeline.workload.prompts.row import prompt_of
 from pipeline.workload.text_file import read_text
 

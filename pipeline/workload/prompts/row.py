@@ -13,6 +13,7 @@ from pipeline.workload.prompts.conversation import (
     questions,
     turns_of,
 )
+from pipeline.workload.prompts.explicit import mapped
 from pipeline.workload.prompts.source import ADAPTER, MAX_TOKENS, Prompt
 from pipeline.workload.ranges import TOKENS
 from pipeline.workload.text_file import whole_text
@@ -68,7 +69,7 @@ def adapter_of(
     Args:
         fields: of the row.
         where: where it stands, for messages.
-        adapters: what names in the file stand for; None leaves them as they are.
+        adapters: as of `mapped`.
 
     Raises:
         UsageError: it is no name.
@@ -76,7 +77,7 @@ def adapter_of(
     name = next((fields[each] for each in NAMES if fields.get(each) is not None), None)
     if name is not None and not isinstance(name, str):
         raise UsageError(f"{where}: {ADAPTER} must be the name of an adapter")
-    return name if name is None or adapters is None else adapters.get(name, name)
+    return mapped(name, adapters)
 
 
 def _words(fields: Mapping[str, Any], field: str, where: str) -> Prompt:
@@ -95,6 +96,7 @@ def _words(fields: Mapping[str, Any], field: str, where: str) -> Prompt:
     answer = fields.get(ANSWER)
     if answer is not None and not isinstance(answer, str):
         raise UsageError(f"{where}: {ANSWER} must be a text")
+    whole_text(where, answer or "")
     return Prompt(whole_text(where, text), where, ids, answer=answer)
 
 

@@ -16,7 +16,7 @@ from pipeline.settings import STRICT
 from pipeline.workload.prompts.conversation import LISTS, Turns, questions, turns_of
 from pipeline.workload.prompts.json_rows import json_rows
 from pipeline.workload.prompts.lanes import conversations, in_lanes
-from pipeline.workload.prompts.pool import KEY, Parsed, PromptFile
+from pipeline.workload.prompts.prompt_file import KEY, Parsed, PromptFile
 from pipeline.workload.prompts.row import adapter_of
 from pipeline.workload.prompts.source import Prompt
 from pipeline.workload.randomness import below
