@@ -10,7 +10,7 @@ from pipeline.adapters.lora_file import CONFIG, WEIGHTS, LoraFile
 from pipeline.adapters.module_patterns import patterns_of
 from pipeline.adapters.pattern_trial import try_patterns
 from pipeline.adapters.tensor_check import check_tensors
-from pipeline.adapters.variants import obstacle
+from pipeline.adapters.variants import TABLES, obstacle
 from pipeline.errors import UsageError
 from pipeline.metrics.per_adapter import BASE
 from pipeline.models.config import ModelConfig
@@ -107,7 +107,7 @@ def check_name(name: str, where: str) -> None:
 
 def _check_scaling(lora: LoraFile, model: ModelConfig) -> None:
     """Engines multiply in float32."""
-    for module in filter(lora.targets, model.modules()):
+    for module in filter(lora.targets, (*model.modules(), *TABLES.values())):
         if abs(scaling := lora.scaling(module)) > MAX_FLOAT32:
             raise UsageError(
                 f"{lora.folder / CONFIG}: scales the update of {module} by {scaling:.3g}, for "

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.kernels.embedding_update import EmbeddingUpdate
 from pipeline.kernels.formats import UNIT, NumberFormat, highest_level
 from pipeline.kernels.lora_layout import (
     PLACE,
@@ -45,10 +46,12 @@ class PackedAdapter:
     Attributes:
         layout: what lies where.
         data: the bytes, uint8.
+        embedding: what it adds to the input embedding; None if it leaves that alone.
     """
 
     layout: AdapterLayout
     data: Tensor
+    embedding: EmbeddingUpdate | None = None
 
     @property
     def format(self) -> NumberFormat:
@@ -63,7 +66,7 @@ class PackedAdapter:
     @property
     def bytes(self) -> int:
         """Memory it takes."""
-        return self.layout.bytes
+        return self.layout.bytes + (self.embedding.bytes if self.embedding else 0)
 
     @cached_property
     def table(self) -> tuple[int, int, int, int]:

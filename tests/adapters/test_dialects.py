@@ -8,7 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.as_gguf import gguf_adapter_of
@@ -216,6 +218,15 @@ def test_one_that_was_trained_is_refused(pair, saved, opened, base):
     with pytest.raises(UsageError, match=rf"{pair[1]} along, with other numbers") as refused:
         check_copies(opened(other).lora, base)
     assert str(other) in str(refused.value)
+
+
+def test_biases_in_the_place_of_the_bases_are_none_of_its_copies(tmp_path):
+    qwen = Checkpoint.open(make_checkpoint("qwen2", tmp_path / "qwen"))
+    model = AutoModelForCausalLM.from_pretrained(qwen.folder, dtype=torch.float32)
+    config = LoraConfig(r=2, target_modules=["q_proj"], bias="lora_only")
+    get_peft_model(model, config).save_pretrained(tmp_path / "it")
+    with pytest.raises(UsageError, match=r"bias='lora_only': it replaces .*q_proj\.bias; merge"):
+        Adapter.open("it", tmp_path / "it", qwen.config)
 
 
 def test_so_is_one_of_another_size(saved, opened, base):

@@ -62,8 +62,9 @@ class _Names:
         adapters: set[str] = set()
         for stored in lora.shapes:
             each = PeftName.of(stored)
-            as_saved = each.tensor.startswith(trained) or (biased and each.rest == "bias")
-            if each.tensor in whole and (each.original or not as_saved):
+            original = each.original or not each.tensor.startswith(trained)
+            # PEFT trains biases in their place, where others are the base's own.
+            if each.tensor in whole and original and not (biased and each.rest == "bias"):
                 _put(originals, each.tensor, stored, lora)
             elif each.module in modules:
                 _put(own, f"{PREFIX}{each.tensor}", stored, lora)

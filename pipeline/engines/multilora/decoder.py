@@ -85,7 +85,16 @@ class Decoder:
         """
         longest = batch.block_table.shape[1] * pool.block_size
         step = self.kernels.begin(batch, *self._rotations.up_to(longest), pool)
-        given = self._embedding[batch.tokens]
+        given = self._embedded(batch)
         if (scale := self.config.scales.embedding) != 1.0:
             given = given.float() * scale
         return self._layers.run(step, given)
+
+    def _embedded(self, batch: TokenBatch) -> Tensor:
+        """The rows of the batch's tokens, each with what its adapter adds to it."""
+        found = self._embedding[batch.tokens]
+        for each in batch.segments:
+            if each.adapter is not None and (update := each.adapter.embedding) is not None:
+                found, rows = found.float(), slice(each.start, each.stop)
+                update.add_to(found[rows], batch.tokens[rows])
+        return found

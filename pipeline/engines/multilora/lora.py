@@ -1,7 +1,7 @@
 """Loading an adapter: where its numbers will lie, worked out beforehand, and the one call left."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.lora_file import PREFIX, WEIGHTS
 from pipeline.adapters.variants import TABLES
+from pipeline.engines.multilora.embedding_lora import load_update, update_bytes
 from pipeline.engines.multilora.row_factors import RowFactors, has_row_factors
 from pipeline.engines.multilora.sites import columns_of
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
@@ -82,7 +83,7 @@ class LoadPlan:
     @property
     def bytes(self) -> int:
         """Memory the adapter will take."""
-        return self.layout.bytes
+        return self.layout.bytes + update_bytes(self.adapter.lora, self.layout.format)
 
     def load(self, kernels: Kernels) -> PackedAdapter:
         """Read the adapter from disk; safe to call beside a running step, which it leaves alone.
@@ -100,7 +101,8 @@ class LoadPlan:
         with file:
             table = sources(file.tensors, self.names, self.factors, self.layout)
             packed = kernels.read_adapter(file.fileno(), table, self.layout)
-        return packed.transform(self.rows.values if self.rows else ())
+        packed.transform(self.rows.values if self.rows else ())
+        return replace(packed, embedding=load_update(self.adapter.lora, self.layout.format))
 
 
 class AdapterFile:

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.variants import TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.scheduler import QueuePolicy
@@ -91,7 +92,7 @@ class MultiloraSettings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
     cache: Path | None = None
-    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias", "lm_head"})
+    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias", *TABLES})
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,
         mixes_adapters=True,

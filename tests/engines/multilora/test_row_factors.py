@@ -24,24 +24,33 @@ SAID = {
     "bias": {"lora_bias": True},
     "head": {"target_modules": ["lm_head", "o_proj"]},
     "dora of the head": {"target_modules": ["lm_head"], "use_dora": True},
+    "embedding": {"target_modules": ["embed_tokens", "o_proj"], "lora_alpha": 3},
+    "both tables": {"target_modules": ["lm_head", "embed_tokens"]},
     "plain": {},
 }
 IDS = [5, 6, 7, 40, 41, 8, 9, 100, 3]
 
 
-@pytest.fixture(scope="module", params=["llama", "qwen2", "phi3"])
+SCALED = {
+    "phi3": {},
+    "gemma3_text": {"head_dim": 16, "query_pre_attn_scalar": 30, "final_logit_softcapping": 9.0},
+    "granite": {"embedding_multiplier": 12.0, "logits_scaling": 0.5, "residual_multiplier": 0.22},
+}
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen2", *SCALED])
 def base(request, tmp_path_factory):
-    """Qwen2's projections have biases, and Phi-3's are stored as one."""
+    """Qwen2's projections have biases, Phi-3's are stored as one, the others scale their tables."""
     folder = tmp_path_factory.mktemp("base") / "it"
-    if request.param != "phi3":
+    if request.param not in SCALED:
         return Checkpoint.open(make(request.param, folder))
     torch.manual_seed(0)
     make("llama", folder)
     kept = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
     ids = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id", "num_key_value_heads")
     said = {key: CONFIG[key] for key in kept + ids} | {"initializer_range": 0.3}
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("phi3", **said))
-    model.float().save_pretrained(folder)
+    config = AutoConfig.for_model(request.param, **said, **SCALED[request.param])
+    AutoModelForCausalLM.from_config(config).float().save_pretrained(folder)
     return Checkpoint.open(folder)
 
 
@@ -85,6 +94,23 @@ def test_a_mixed_step_gives_each_what_peft_gives_it(kernels, base, saved, drive)
     with torch.inference_mode():
         alone = plain(input_ids=torch.tensor([IDS])).logits[0]
     torch.testing.assert_close(driver.result(len(adapters)), alone, atol=2e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["both tables", "dora of the head"])
+def test_a_row_is_the_same_to_the_bit_in_any_company(name, base, saved, drive):
+    decoder = Decoder.load(base, "fp32", NativeKernels(2))
+    plans = [LoadPlan.of(each, base.config, "fp16", base) for each in saved[0].values()]
+    loaded = dict(zip(saved[0], (plan.load(decoder.kernels) for plan in plans), strict=True))
+    assert [each.bytes for each in loaded.values()] == [plan.bytes for plan in plans]
+    alone, together = drive(decoder), drive(decoder)
+    alone.add(IDS, loaded[name])
+    alone.step({0: len(IDS)})
+    for other in [*loaded.values(), None]:
+        together.add(IDS, other)
+    index = [*loaded].index(name)
+    for chunk in (1, 5, 3):
+        together.step(dict.fromkeys(range(len(loaded) + 1), chunk))
+    assert torch.equal(alone.result(0), together.result(index))
 
 
 @pytest.mark.parametrize("name", ["dora", "dora of some", "plain"])
