@@ -3,13 +3,19 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.adapters.synthetic import SyntheticAdapters
-from pipeline.engines.settings import Serving
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
+from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.engines.settings import EngineSettings, Serving
+from pipeline.engines.transformers.merged import MergedSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
@@ -39,11 +45,12 @@ SHAPE = {
 PROMPT = (5, 900, 31, 77, 2047, 300, 12, 12, 640, 1001, 3, 88, 90, 1500, 42, 7)
 NAMES = (None, "lora-0000", "lora-0001")
 FP32 = {
-    "multilora": ("engine=multilora", "engine.precision=fp32"),
-    "llama_cpp": ("engine=llama_cpp", "engine.precision=f32"),
-    "peft_mixed": ("engine=peft_mixed",),
-    "merged": ("engine=merged",),
+    "multilora": partial(MultiloraSettings, precision="fp32"),
+    "llama_cpp": partial(LlamaCppSettings, precision="f32", context=256),
+    "peft_mixed": PeftMixedSettings,
+    "merged": MergedSettings,
 }
+CACHING = ("multilora", "llama_cpp")
 PAIRS = {("int8", "q8_0"): 1e-4, ("int4", "q4_0"): 1e-3}
 """Precisions that are as wide, and by how much ours may be above llama.cpp's, in nats."""
 
@@ -68,7 +75,7 @@ def checkpoint(request, tmp_path):
 
 
 @pytest.fixture
-def entered(checkpoint, config, tmp_path) -> Callable[..., Any]:
+def entered(checkpoint, tmp_path) -> Callable[..., Any]:
     """Enters an engine of the model with two adapters on all its projections."""
     made = SyntheticAdapters(
         name="synthetic", cache=tmp_path, count=2, ranks=(4, 8), targets=PROJECTIONS, alpha=1000.0
@@ -76,10 +83,10 @@ def entered(checkpoint, config, tmp_path) -> Callable[..., Any]:
     adapters = {each.name: each for each in made}
 
     @contextmanager
-    def opened(*overrides: str) -> Iterator[Engine]:
-        settings = config(*overrides, f"paths.cache={tmp_path}").engine
-        settings.check(checkpoint, adapters)
-        with settings.build(Serving(checkpoint, adapters, threads=1)) as engine:
+    def opened(name: str, settings: Callable[..., EngineSettings]) -> Iterator[Engine]:
+        chosen = settings(name=name, cache=tmp_path) if name in CACHING else settings(name=name)
+        chosen.check(checkpoint, adapters)
+        with chosen.build(Serving(checkpoint, adapters, threads=1)) as engine:
             yield engine
 
     return opened
@@ -88,12 +95,12 @@ def entered(checkpoint, config, tmp_path) -> Callable[..., Any]:
 def test_tokens_are_those_of_transformers(entered, drain, outputs, same_but_for_near_ties):
     sampling = SamplingParams(max_new_tokens=8, ignore_eos=True)
     requests = [Request(i, name, None, PROMPT, sampling) for i, name in enumerate(NAMES)]
-    with entered("engine=peft_hotswap") as reference:
+    with entered("peft_hotswap", PeftHotswapSettings) as reference:
         wanted = outputs(drain(reference, *requests))
         assert len({*map(tuple, wanted.values())}) == len(NAMES)
-        for name, overrides in FP32.items():
+        for name, settings in FP32.items():
             if installed(name):
-                with entered(*overrides) as engine:
+                with entered(name, settings) as engine:
                     found = outputs(drain(engine, *requests))
                     same_but_for_near_ties(reference, requests, wanted, found)
 
@@ -103,18 +110,17 @@ def test_few_bits_lose_no_more_than_in_llama_cpp(entered, checkpoint):
         pytest.skip("llama-cpp-python isn't installed")
     ids = np.random.default_rng(0).integers(3, 2048, 64).tolist()
     scores = {}
-    for overrides in (
-        ("engine=peft_hotswap",),
-        *((f"engine=multilora engine.precision={ours}".split()) for ours, _ in PAIRS),
+    for precision, name, settings in (
+        ("exact", "peft_hotswap", PeftHotswapSettings),
+        *((ours, "multilora", partial(MultiloraSettings, precision=ours)) for ours, _ in PAIRS),
         *(
-            (f"engine=llama_cpp engine.context=128 engine.precision={theirs}".split())
+            (theirs, "llama_cpp", partial(LlamaCppSettings, precision=theirs, context=256))
             for _, theirs in PAIRS
         ),
     ):
-        with entered(*overrides) as engine:
-            scores[overrides[-1].split("=")[-1]] = engine.score("lora-0001", PROMPT, ids)
-    exact = scores.pop("peft_hotswap")
+        with entered(name, settings) as engine:
+            scores[precision] = engine.score("lora-0001", PROMPT, ids)
+    exact = scores.pop("exact")
     kl = {name: (np.exp(exact) * (exact - each)).sum(-1).mean() for name, each in scores.items()}
-    print(checkpoint.config.family.name, kl)
     for (ours, theirs), more in PAIRS.items():
         assert kl[ours] < kl[theirs] + more, kl
