@@ -52,6 +52,8 @@ def _fault(model: ModelConfig) -> str | None:
         return f"llama.cpp's {architecture.name} needs head_dim = hidden_size / heads"
     if strange := sorted({*model.biased} - {*architecture.biased}):
         return f"llama.cpp has no place for tensor {strange[0]}.bias in {name}"
+    if model.rope.width(model.head_dim) % 2:
+        return f"partial_rotary_factor: {model.rope.width(model.head_dim)} numbers make no pairs"
     if architecture.head == "never" and not model.tied:
         return f"tie_word_embeddings: llama.cpp's {architecture.name} has no other output layer"
     return _fault_of_scales(model, architecture) or _fault_of_layers(model, architecture)

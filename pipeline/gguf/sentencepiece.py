@@ -25,6 +25,8 @@ SPACE = "▁"
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _REPLACE = {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}
 _PREPEND = {"type": "Prepend", "prepend": SPACE}
+_AT_SPACES = {"type": "Split", "pattern": {"String": " "}, "invert": False}
+"""Gemma's: splits nothing, for the normalizer has left no space."""
 _METASPACE = {"type": "Metaspace", "replacement": SPACE, "split": False}
 
 
@@ -86,6 +88,8 @@ def _scores(document: Document, where: str) -> dict[str, float]:
 
 def _space_prefix(document: Document) -> bool | None:
     normalizer, pre_tokenizer = document.get("normalizer"), document.get("pre_tokenizer")
+    if normalizer and pre_tokenizer and _same(pre_tokenizer, _AT_SPACES):
+        pre_tokenizer = None
     if pre_tokenizer is None and normalizer:
         steps = normalizer.get("normalizers", [normalizer])
         known = [_same(steps[-1], _REPLACE), *(_same(step, _PREPEND) for step in steps[:-1])]

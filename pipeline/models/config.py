@@ -137,7 +137,8 @@ class ModelConfig(Dimensions):
     @property
     def steady(self) -> int:
         """The longest sequence by whose length no frequency of the rotary embedding changes."""
-        return min(self.positions, self.rope.steady or self.positions)
+        ropes = [self.rope, *([self.window_rope] if self.window_rope else [])]
+        return min([self.positions, *(each.steady for each in ropes if each.steady)])
 
     def rope_of(self, layer: int) -> RopeConfig | None:
         """The rotary embedding of a layer; None where nothing is turned."""

@@ -156,6 +156,9 @@ def _check_layers(config: Mapping[str, Any], where: str) -> None:
             f"{where}: no_rope_layers must hold a 0 or a 1 for each of the {count} layers; "
             "correct it"
         )
+    law, pattern = FAMILIES[config["model_type"]].windows, config.get("sliding_window_pattern")
+    if law == "pattern" and pattern is None:
+        raise UsageError(f"{where}: sliding_window_pattern is null; state a whole number above 0")
     if kinds is None:
         return
     if len(kinds) != count or not all(kind in LAYERS for kind in kinds):

@@ -86,6 +86,8 @@ class Scales:
 
 
 PLAIN = Scales()
+NEVER_ZERO = ("attention", "logits", "attention_cap", "logits_cap")
+"""Those by which something is divided, or by which all positions would count alike."""
 
 
 @dataclass(frozen=True)
@@ -168,13 +170,15 @@ class Family:
         """What is multiplied and capped, by a filled `config.json`.
 
         Raises:
-            UsageError: one of them isn't a number.
+            UsageError: one of them isn't a number, or 0 where that leaves nothing.
         """
         found = {ours: full[key] for ours, key in self.scales.items()}
         for ours, key in self.scales.items():
             absent = found[ours] is None and getattr(PLAIN, ours) is None
             if not absent and not is_number(found[ours]):
                 raise UsageError(f"{where}: {key} is {found[ours]!r:.80}, not a number; correct it")
+            if found[ours] == 0 and ours in NEVER_ZERO:
+                raise UsageError(f"{where}: {key} is 0, which leaves nothing to go by; correct it")
         powers = {ours: full[key] ** exponent for ours, (key, exponent) in self.powers.items()}
         return Scales(**found, **powers)
 

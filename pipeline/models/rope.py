@@ -93,14 +93,27 @@ class RopeConfig:
     ) -> Self:
         _check(parameters, family, head_dim, where)
         kind = parameters["rope_type"]
-        return cls(
-            kind,
-            parameters["rope_theta"],
-            parameters,
-            attention_factor(parameters, config["max_position_embeddings"]),
-            parameters["original_max_position_embeddings"] if kind == "longrope" else None,
-            family.partial,
-        )
+        try:
+            found = cls(
+                kind,
+                parameters["rope_theta"],
+                parameters,
+                attention_factor(parameters, config["max_position_embeddings"]),
+                parameters["original_max_position_embeddings"] if kind == "longrope" else None,
+                family.partial,
+            )
+            numbers = found.frequencies(head_dim) if found.is_computed else np.zeros(1)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise UsageError(
+                f"{where}: the parameters of rope_type {kind!r} give no frequencies ({error}); "
+                "correct them"
+            ) from error
+        if not np.isfinite([*numbers, found.attention_factor]).all():
+            raise UsageError(
+                f"{where}: the parameters of rope_type {kind!r} give frequencies without end; "
+                "correct them"
+            )
+        return found
 
     @classmethod
     def plain(cls, base: float = 10_000.0) -> Self:
@@ -126,7 +139,8 @@ class RopeConfig:
 
         Of a kind for which `is_computed` is true.
         """
-        return SCALED[self.kind](self.unscaled(head_dim), self.parameters)
+        with np.errstate(all="ignore"):
+            return SCALED[self.kind](self.unscaled(head_dim), self.parameters)
 
     def unscaled(self, head_dim: int) -> Frequencies:
         """The same without any scaling."""

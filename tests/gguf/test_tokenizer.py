@@ -126,12 +126,21 @@ def pieced(normalizer=True, metaspace=None):
     return tokenizer
 
 
+def gemma():
+    """No space before the text, and a split at spaces, of which there are none left."""
+    tokenizer = pieced(normalizer=False)
+    tokenizer.normalizer = Replace(" ", "▁")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    return tokenizer
+
+
 KINDS = {
     "gpt-2": lambda: trained(pre_tokenizers.ByteLevel(add_prefix_space=False)),
     "smollm": lambda: trained(digits()),
     "qwen2": lambda: trained(split(REGEX["qwen2"])),
     "llama-bpe": lambda: trained(split(REGEX["llama-bpe"]), ignore_merges=True),
     "sentencepiece": pieced,
+    "gemma": gemma,
     "no prefix": lambda: pieced(normalizer=False, metaspace=spaces("never")),
 }
 

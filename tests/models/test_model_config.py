@@ -22,6 +22,12 @@ SHAPE = {
     "vocab_size": 64,
     "pad_token_id": 0,
 }
+YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0}
+ONE = {
+    **{"rope_type": "longrope", "original_max_position_embeddings": 1, "rope_theta": 500.0},
+    **{"short_factor": [1.0, 1.0], "long_factor": [1.0, 1.0]},
+}
+"""A first context of one position."""
 SAID = {
     "silent": {},
     "kv heads": {"num_key_value_heads": 4},
@@ -176,6 +182,16 @@ def test_a_missing_dimension_is_refused_by_name(tmp_path):
         ({"head_dim": 3}, "32 heads of 3"),
         ({"pad_token_id": 64}, "pad_token_id is 64, beyond vocab_size=64"),
         ({"rope_scaling": {"type": "linear"}}, "rope_type 'linear' needs factor"),
+        ({"model_type": "granite", "attention_multiplier": 0}, "attention_multiplier is 0"),
+        ({"model_type": "granite", "logits_scaling": 0.0}, "logits_scaling is 0"),
+        ({"model_type": "gemma2", "attn_logit_softcapping": 0.0}, "attn_logit_softcapping is 0"),
+        ({"model_type": "gemma3_text", "sliding_window_pattern": None}, "sliding_window_pattern"),
+        ({"rope_parameters": YARN | {"beta_fast": "8"}}, "the parameters of rope_type 'yarn'"),
+        ({"rope_parameters": YARN | {"beta_fast": -8}}, "the parameters of rope_type 'yarn'"),
+        ({"rope_parameters": YARN | {"rope_theta": 1}}, "the parameters of rope_type 'yarn'"),
+        ({"rope_parameters": YARN | {"attention_factor": [1]}}, "the parameters of rope_type"),
+        ({"rope_parameters": ONE}, "the parameters of rope_type 'longrope'"),
+        ({"rope_parameters": ONE | {"short_factor": [0.0, 1.0]}}, "the parameters of rope_type"),
         ({"model_type": "smollm3", "no_rope_layers": [1, 0]}, "no_rope_layers must hold"),
         ({"model_type": "smollm3", "no_rope_layers": [1, "0", 1]}, "no_rope_layers must hold"),
         ({"model_type": "gemma3_text", "rope_parameters": {"full_attention": 3}}, "rope_param"),

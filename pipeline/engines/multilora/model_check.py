@@ -23,16 +23,18 @@ def check_model(model: ModelConfig, where: str) -> None:
         known = ", ".join(ACTIVATIONS)
         fault = f"hidden_act {model.activation!r}: multilora computes {known} only"
     else:
-        fault = next(filter(None, map(_fault_of_rope, (model.rope, model.window_rope))), None)
+        ropes = [each for each in (model.rope, model.window_rope) if each]
+        faults = (_fault_of_rope(each, model.head_dim) for each in ropes)
+        fault = next(filter(None, faults), None)
     if fault:
         raise UsageError(f"{where}: {fault}; use engine=peft_mixed")
 
 
-def _fault_of_rope(rope: RopeConfig | None) -> str | None:
-    if rope is None:
-        return None
+def _fault_of_rope(rope: RopeConfig, head_dim: int) -> str | None:
     if not rope.is_computed:
         return f"rope_type {rope.kind!r}: multilora computes {', '.join(SCALED)}"
     if rope.rotated != 1.0 and not rope.in_part:
         return "partial_rotary_factor: multilora rotates whole heads only in this family"
+    if rope.width(head_dim) % 2:
+        return f"partial_rotary_factor: {rope.width(head_dim)} numbers of a head make no pairs"
     return None

@@ -54,7 +54,7 @@ SAID = {
         },
     ),
 }
-HALF = {"partial_rotary_factor": 0.5}
+HALF, ODD = {"partial_rotary_factor": 0.5}, {"partial_rotary_factor": 0.99}
 IDS = [5, 90, 31, 77, 204, 300, 12, 12, 64, 1001, 3, 88]
 
 
@@ -110,6 +110,7 @@ def test_llama_cpp_serves_it_if_the_entry_names_what_computes_it(checkpoint):
         ({"rope": RopeConfig("proportional", 1e4, {})}, "rope_type 'proportional'"),
         ({"rope": replace(RopeConfig.plain(), parameters=HALF)}, "partial_rotary_factor"),
         ({"window_rope": RopeConfig("proportional", 1e4, {})}, "rope_type 'proportional'"),
+        ({"rope": replace(RopeConfig.plain(), parameters=ODD, in_part=True)}, "make no pairs"),
     ],
 )
 def test_what_the_decoder_doesnt_compute_is_refused_by_name(changes, said, tiny):
