@@ -84,9 +84,21 @@ def grouped(rows: Tensor, format: WeightFormat) -> Tensor:
 
 
 def _by_group(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
-    """The scale is the group's largest magnitude over the highest level."""
-    scales = _half(groups.abs().amax(-1) / format.highest_level)
+    """The scale is the group's largest magnitude over the highest level.
+
+    Weights that were rounded to one of `FEWER` levels before keep the scale that they had.
+    """
+    largest = groups.abs().amax(-1)
+    scales = _half(largest / format.highest_level)
+    for level in FEWER:
+        own = _half(largest / level)
+        kept = (_levels(groups, own, format) * own[..., None] == groups).all(-1)
+        scales = torch.where(kept, own, scales)
     return QuantisedWeights(_levels(groups, scales, format), scales)
+
+
+FEWER = (8, 16)
+"""Levels on which the largest magnitude stands in GGUF's q4_0 and q5_0."""
 
 
 def _by_sub_scales(groups: Tensor, format: WeightFormat) -> QuantisedWeights:

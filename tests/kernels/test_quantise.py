@@ -36,6 +36,18 @@ def test_int4_errs_far_less_than_q4_0_in_hardly_more_bytes(kernels):
 
 
 @PACKERS
+@pytest.mark.parametrize("name", ["Q8_0", "Q4_0", "Q5_0"])
+def test_weights_out_of_a_gguf_file_keep_their_scales_beside_8_bit_activations(name, kernels):
+    """These types have one scale for 32 columns, as that format has."""
+    weights = torch.randn(70, 512, generator=torch.manual_seed(0))
+    weights[3], weights[4] = 0, weights[4] * 1e-3
+    kind, format = GGMLQuantizationType[name], FORMATS["int8_a8"]
+    weights = torch.from_numpy(dequantize(quantize(weights.numpy(), kind), kind))
+    data = kernels.pack([weights], 70, 512, format)
+    assert torch.equal(layout.unpack(Matrix(format, 70, 512, data)), weights)
+
+
+@PACKERS
 def test_weights_far_from_zero_or_all_alike_are_kept(kernels):
     weights = torch.stack(
         [

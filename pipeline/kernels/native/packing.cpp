@@ -82,12 +82,30 @@ Fit best_fit(const float* w) {
     return best;
 }
 
+// Whether the weights are whole numbers of scales, to the last bit.
+template <WeightFormat F>
+bool holds(const float* w, float scale) {
+    const Floats all = broadcast(scale), inverse = broadcast(inverse_of(scale));
+    for (int i = 0; i < F.group; i += LANES) {
+        const Floats there = levels_of<F>(load<Floats>(w + i), inverse) * all;
+        for (int lane = 0; lane < LANES; ++lane)
+            if (there[lane] != w[i + lane]) return false;
+    }
+    return true;
+}
+
+// Where the largest magnitude stands among the levels of a format that weights were rounded to before,
+// whose scale they keep: GGUF's q4_0 and q5_0.
+constexpr float FEWER[] = {8, 16};
+
 // Each quantises a block of one row, whose scales go to their place among the unit's.
 template <WeightFormat F>
 void quantise_by_group(const float* w, int groups, int row, uint8_t* scales, int8_t* levels) {
     for (int group = 0; group < groups; ++group, w += F.group, levels += F.group) {
-        const float scale =
-            as_half(largest_magnitude(w, F.group) / highest_level(F.weight_bits));
+        const float largest = largest_magnitude(w, F.group);
+        float scale = as_half(largest / highest_level(F.weight_bits));
+        for (const float level : FEWER)
+            if (const float own = as_half(largest / level); holds<F>(w, own)) scale = own;
         store(scales + 2 * (group * UNIT + row), (Half)scale);
         set_levels<F>(w, scale, 0, levels);
     }
