@@ -6,7 +6,8 @@ fp32, which ggml computes with, so that nothing is rounded a second time.
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -30,13 +31,14 @@ from pipeline.models.content_hash import sha256_of
 from pipeline.models.safetensors_file import NUMPY
 from pipeline.models.safetensors_header import BITS
 from pipeline.models.safetensors_writer import write_header
-from pipeline.models.stored_shapes import expected
+from pipeline.models.stored_shapes import HEAD, expected
 from pipeline.models.tokenizer import TOKENIZER, TOKENIZER_CONFIG
 from pipeline.models.weight_files import SINGLE
 
-FORMAT = 1
+FORMAT = 2
 """Of the folders written here; another number makes them anew."""
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+_STRANGE = re.compile(r"^\.+|[^\w.-]", re.ASCII)
 PIECE = 1 << 22
 """Numbers that are in memory at a time, unless one head of a projection has more."""
 
@@ -53,7 +55,7 @@ def checkpoint_of(path: Path, cache: Path) -> Checkpoint:
     """
     file = GgufFile.read(path, ARRAYS)
     key = hashlib.sha256(f"{sha256_of(path)}\n{FORMAT}".encode()).hexdigest()[:12]
-    folder = cache / "models" / f"{path.stem[:80]}-{key}"
+    folder = cache / "models" / f"{re.sub(_STRANGE, '_', path.stem)[:60]}-{key}"
     if not folder.is_dir():
         with whole_folder(folder) as draft:
             _convert(file, draft)
@@ -70,12 +72,20 @@ def _convert(file: GgufFile, folder: Path) -> None:
     model = ModelConfig.from_config(config, str(file.path))
     tokenizer, beside = tokenizer_in(file), tokenizer_config_in(file)
     check_base_gguf(file.path, model)
-    ends = {key: config[key] for key in _IDS if key in config}
+    ends = {key: config[key] for key in _IDS if config[key] is not None} | _end_ids(file, config)
     _write(folder / CONFIG, {"architectures": [_class_of(model)], **config})
     _write(folder / GENERATION, ends)
     _write(folder / TOKENIZER, tokenizer)
     _write(folder / TOKENIZER_CONFIG, beside)
     _write_weights(file, model, folder / SINGLE)
+
+
+def _end_ids(file: GgufFile, config: Mapping[str, Any]) -> dict[str, list[int]]:
+    """All that end an answer: of a text, of a turn, of a message."""
+    named = [file.metadata.get(f"tokenizer.ggml.{each}_token_id") for each in ("eot", "eom")]
+    found = dict.fromkeys([config.get("eos_token_id"), *named])
+    ids = [each for each in found if type(each) is int and each < config["vocab_size"]]
+    return {"eos_token_id": ids} if len(ids) > 1 else {}
 
 
 def _class_of(model: ModelConfig) -> str:
@@ -90,7 +100,10 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def _write_weights(file: GgufFile, model: ModelConfig, path: Path) -> None:
     names = TensorNames(model)
-    shapes = {name: shape for name, shape in expected(model).items() if names[name] in file.tensors}
+    sizes = expected(model)
+    if model.tied:
+        del sizes[HEAD]
+    shapes = {name: shape for name, shape in sizes.items() if names[name] in file.tensors}
     types = {name: file.tensors[names[name]].type for name in shapes}
     if strange := next((each for each in types if types[each] not in TYPES), None):
         raise UsageError(
@@ -124,6 +137,8 @@ def _pieces(
     step = max(PIECE // (unit * width[0]), 1) * unit if width else rows
     for first in range(0, rows, step):
         piece = source.rows(stored, first, first + step)
+        if not width and name.endswith("norm.weight"):
+            piece = piece - np.float32(model.family.norms.shift)
         yield part(piece, len(piece) // unit) if heads else piece
 
 

@@ -15,6 +15,10 @@ _NUMBERS = ("B", "b", "H", "h", "I", "i", "f", "?", "", "", "Q", "q", "d")
 """By GGUF's number of a type, how `struct` and NumPy call it; strings and arrays are none."""
 
 
+class Length(int):
+    """Of an array whose elements weren't asked for: stands in its place."""
+
+
 class Cursor:
     """A place in the file, which never leaves the header's bounds.
 
@@ -66,10 +70,10 @@ class Cursor:
                 return [self.text() for _ in range(length)]
             for _ in range(length):
                 self._step(self.numbers("Q")[0])
-            return length
+            return Length(length)
         numbers = np.dtype(f"<{_number(kind)}")
         start = self._step(length * numbers.itemsize)
-        return np.frombuffer(self._data[start : self.at], numbers) if whole else length
+        return np.frombuffer(self._data[start : self.at], numbers) if whole else Length(length)
 
     def _step(self, size: int) -> int:
         start = self.at

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.errors import UsageError
+from pipeline.gguf.cursor import Length
 from pipeline.gguf.header import GgufTensor, read_header
 
 
@@ -51,7 +52,7 @@ class GgufFile:
     def expect(self, key: str, wanted: Any, default: Any = None) -> None:
         """Raise UsageError unless the metadata under `key` is what is wanted."""
         found = self.metadata.get(key, default)
-        if found != wanted:
+        if found != wanted or isinstance(found, Length):
             raise UsageError(f"{self.path}: {key} is {found!r:.80}, this model needs {wanted!r}")
 
 

@@ -51,14 +51,16 @@ def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:
 
 def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
     """Whether its tensors are the model's, each of its shape; an output layer may be missing."""
-    names, shapes = TensorNames(model), file.shapes
-    for name, wanted in expected(model).items():
+    names, shapes, sizes = TensorNames(model), file.shapes, expected(model)
+    if gguf_architecture(model).head == "never":
+        del sizes[HEAD]
+    for name, wanted in sizes.items():
         found = shapes.get(names[name])
         if found != wanted and not (found is None and name == HEAD):
             said = "missing" if found is None else f"{found}"
             raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")
 
-    known = {names[name] for name in expected(model)}
+    known = {names[name] for name in sizes}
     for name in file.tensors:
         if name not in known and not name.startswith(ROPE):
             raise UsageError(f"{file.path}: holds {name}, which this model has no place for")

@@ -1,12 +1,15 @@
 """What a GGUF file says of its architecture."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from pipeline.errors import UsageError
+from pipeline.gguf.cursor import Length
 from pipeline.gguf.file import GgufFile
+from pipeline.models.files import is_number
 
 KNOWN = {
     *("vocab_size", "context_length", "embedding_length", "block_count", "feed_forward_length"),
@@ -51,8 +54,17 @@ class Said:
         return cls(file, str(file.metadata.get("general.architecture")))
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value, numbers of 32 bits as whoever wrote them meant them; or the default."""
+        """The value, numbers of 32 bits as whoever wrote them meant them; or the default.
+
+        Raises:
+            UsageError: it is an array, with a value for each layer.
+        """
         found = self.file.metadata.get(f"{self.architecture}.{key}", default)
+        if isinstance(found, Length):
+            raise UsageError(
+                f"{self.file.path}: {self.architecture}.{key} differs from layer to layer, which "
+                "no engine here serves"
+            )
         return _shortest(found) if isinstance(found, float) else found
 
     def __getitem__(self, key: str) -> Any:
@@ -63,15 +75,45 @@ class Said:
             )
         return found
 
-    def refuse_unknown(self) -> None:
+    def count(self, key: str, default: int | None = None) -> int:
+        """The value, if it is a whole number above 0.
+
+        Raises:
+            UsageError: it isn't, or is missing and there is no default.
+        """
+        found = self[key] if default is None else self.get(key, default)
+        if type(found) is not int or not 0 < found < 1 << 31:
+            raise UsageError(
+                f"{self.file.path}: {self.architecture}.{key} is {found!r:.80}, not a whole number "
+                "above 0; convert or fetch the model again"
+            )
+        return found
+
+    def number(self, key: str, default: float) -> float:
+        """The value, if it is a finite number.
+
+        Raises:
+            UsageError: it isn't.
+        """
+        found = self.get(key, default)
+        if not is_number(found):
+            raise UsageError(
+                f"{self.file.path}: {self.architecture}.{key} is {found!r:.80}, not a number"
+            )
+        return float(found)
+
+    def refuse_unknown(self, own: Collection[str]) -> None:
         """Refuse what is computed otherwise for a reason that isn't known here.
+
+        Args:
+            own: keys that are known of this architecture alone.
 
         Raises:
             UsageError: with the key.
         """
         start = f"{self.architecture}."
         for key, value in self.file.metadata.items():
-            if key.startswith(start) and key.removeprefix(start) not in KNOWN:
+            if key.startswith(start) and key.removeprefix(start) not in (*KNOWN, *own):
                 raise UsageError(
                     f"{self.file.path}: says {key} ({value!r:.40}), which isn't known here and may "
                     "change what the model computes; serve the original checkpoint"

@@ -40,10 +40,10 @@ class GgufModel(ModelSource):
 
     def truth(self, served: Checkpoint) -> Checkpoint:
         """The original, if it is named."""
-        from pipeline.gguf.ready_made import check_base_gguf
+        from pipeline.gguf.same_model import check_same_model
 
         if self.original is None:
             return served
         found = Checkpoint.open(self.original)
-        check_base_gguf(self.path, found.config)
+        check_same_model(self.path, found)
         return found

@@ -4,9 +4,10 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
-from pipeline.gguf.layout import READ
+from pipeline.gguf.layout import ARCHITECTURES
 from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
+from pipeline.gguf.stored_values import BEYOND, PLAIN
 from pipeline.models.families import FAMILIES
 from pipeline.models.family import ATTENTION, FEED_FORWARD
 
@@ -37,18 +38,25 @@ def config_in(file: GgufFile) -> dict[str, Any]:
     """
     said = Said.of(file)
     family = _family(said)
-    said.refuse_unknown()
-    heads = said["attention.head_count"]
+    beyond = BEYOND.get(said.architecture, PLAIN)
+    said.refuse_unknown(beyond.keys)
+    if (layers := said.count("block_count")) > len(file.tensors):
+        raise UsageError(
+            f"{file.path}: {said.architecture}.block_count is {layers}, and it holds "
+            f"{len(file.tensors)} tensors; fetch it again"
+        )
+    heads, head_dim = said["attention.head_count"], _head_dim(said)
     config = {
         "model_type": family,
         **{ours: said[theirs] for ours, theirs in _DIMENSIONS.items()},
         "num_key_value_heads": said.get("attention.head_count_kv", heads),
-        "head_dim": _head_dim(said),
+        "head_dim": head_dim,
         "vocab_size": _rows(file, "token_embd.weight"),
         "tie_word_embeddings": "output.weight" not in file.tensors,
-        "rope_parameters": rope_in(said),
+        "rope_parameters": rope_in(said, head_dim),
+        **beyond.values(said, head_dim),
         "dtype": "float32",
-        **{ours: file.metadata[id_] for ours, id_ in _IDS.items() if id_ in file.metadata},
+        **{ours: file.metadata.get(id_) for ours, id_ in _IDS.items()},
     }
     return config | _biases(file, family)
 
@@ -57,20 +65,21 @@ def _family(said: Said) -> str:
     """The first of the families that llama.cpp computes so: what it calls Llama is one."""
     name = said.architecture
     found = [each.name for each in FAMILIES.values() if each.gguf == name]
-    if not found or name not in READ:
+    if not found or name not in ARCHITECTURES:
         raise UsageError(
-            f"{said.file.path}: general.architecture is {name!r:.80}; use one of {', '.join(READ)}"
+            f"{said.file.path}: general.architecture is {name!r:.80}; "
+            f"use one of {', '.join(ARCHITECTURES)}"
         )
     return found[0]
 
 
-def _head_dim(said: Said) -> Any:
+def _head_dim(said: Said) -> int:
     """As llama.cpp takes it: the heads share the residual stream unless the file says otherwise."""
-    heads, hidden = said["attention.head_count"], said["embedding_length"]
-    shared = hidden // heads if isinstance(heads, int) and heads > 0 else None
-    width = said.get("attention.key_length", shared)
-    for key in ("attention.value_length", "rope.dimension_count"):
-        if said.get(key, width) != width:
+    heads, hidden = said.count("attention.head_count"), said.count("embedding_length")
+    width = said.count("attention.key_length", max(hidden // heads, 1))
+    in_part = ARCHITECTURES[said.architecture].takes_parts
+    for key in ("attention.value_length", *(() if in_part else ("rope.dimension_count",))):
+        if said.count(key, width) != width:
             raise UsageError(
                 f"{said.file.path}: {said.architecture}.{key} is {said.get(key)}, a head is "
                 f"{width} wide; no engine here serves the two apart"

@@ -10,22 +10,40 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.gguf.dequantise import GgufRows
 from pipeline.gguf.said import Said
-from pipeline.gguf.tensors import ROPE_FREQS
-from pipeline.models.rope import RopeConfig
+from pipeline.gguf.tensors import ROPE_FACTORS, ROPE_FREQS
+from pipeline.models.rope import FULL, SLIDING, RopeConfig
 
 PUBLISHED = ((1.0, 4.0, 8192), (1.0, 4.0, 4096))
 """Low and high frequency factor and first context of Llama 3 and its kin."""
+MOST = 1 << 16
+"""Pairs of a head."""
 CLOSE = 1e-5
 """Largest error of a divisor, of itself: those in a file are rounded to 32 bits."""
 
 
-def rope_in(said: Said) -> dict[str, Any]:
+def rope_in(said: Said, head_dim: int) -> dict[str, Any]:
     """The `rope_parameters`.
+
+    Args:
+        said: by the file.
+        head_dim: width of a head, of which only a part may be turned.
 
     Raises:
         UsageError: it is scaled in a way that can't be told in a `config.json`.
     """
-    plain = {"rope_type": "default", "rope_theta": said.get("rope.freq_base", 10000.0)}
+    plain: dict[str, Any] = {"rope_type": "default"}
+    plain["rope_theta"] = said.number("rope.freq_base", 10000.0)
+    if (turned := said.count("rope.dimension_count", head_dim)) != head_dim:
+        plain["partial_rotary_factor"] = turned / head_dim
+    if said.architecture == "gemma3":
+        windowed = plain | {"rope_theta": said.number("rope.freq_base_swa", 10000.0)}
+        return {FULL: _scaled(said, plain), SLIDING: windowed}
+    if any(name in said.file.tensors for name in ROPE_FACTORS):
+        return plain | _longrope(said)
+    return _scaled(said, plain)
+
+
+def _scaled(said: Said, plain: dict[str, Any]) -> dict[str, Any]:
     kind = said.get("rope.scaling.type")
     factor = said.get("rope.scaling.factor", said.get("rope.scale_linear", 1.0))
     if kind is None:
@@ -55,13 +73,33 @@ def rope_in(said: Said) -> dict[str, Any]:
     )
 
 
+def _longrope(said: Said) -> dict[str, Any]:
+    """Divisors for long sequences and for short ones, which are told as they are."""
+    factors = {}
+    with GgufRows(said.file) as opened:
+        for name in ROPE_FACTORS:
+            if name not in said.file.tensors:
+                raise UsageError(f"{said.file.path}: no tensor {name}; convert the model again")
+            if len(said.file.shapes[name]) != 1 or said.file.shapes[name][0] > MOST:
+                raise UsageError(f"{said.file.path}: {name} isn't a number for each pair of a head")
+            factors[name] = [float(str(each)) for each in opened.rows(name)]
+    long, short = (factors[name] for name in ROPE_FACTORS)
+    return {
+        **{"rope_type": "longrope", "long_factor": long, "short_factor": short},
+        "attention_factor": said.number("rope.scaling.attn_factor", 1.0),
+        "original_max_position_embeddings": said["rope.scaling.original_context_length"],
+    }
+
+
 def _llama3(said: Said, base: float) -> dict[str, Any]:
     """What of Llama 3's law gives the divisors that alone are stored."""
+    where = f"{said.file.path}: {ROPE_FREQS}"
+    if len(said.file.shapes[ROPE_FREQS]) != 1 or said.file.shapes[ROPE_FREQS][0] > MOST:
+        raise UsageError(f"{where} aren't a number for each pair of a head")
     with GgufRows(said.file) as opened:
         divisors = opened.rows(ROPE_FREQS).astype(np.float64)
-    where = f"{said.file.path}: {ROPE_FREQS}"
-    if divisors.ndim != 1 or len(divisors) > 1 << 16 or not np.isfinite(divisors).all():
-        raise UsageError(f"{where} aren't finite numbers in a row")
+    if not np.isfinite(divisors).all() or divisors.min() <= 0:
+        raise UsageError(f"{where} aren't finite numbers above 0")
     width = 2 * len(divisors)
     factor = float(str(np.float32(divisors.max())))
     frequencies = RopeConfig.plain(base).unscaled(width).astype(np.float64)
@@ -95,6 +133,8 @@ def _fitted(
     with np.errstate(all="ignore"):
         kept = (1 / divisors - 1 / factor) / (1 - 1 / factor)
     ramp = (kept > 1e-4) & (kept < 1 - 1e-4)
+    for place in np.flatnonzero(ramp)[:1]:  # One is enough where the factors are those published.
+        yield 1.0, 4.0, round((3 * kept[place] + 1) * 2 * math.pi / frequencies[place])
     if ramp.sum() < 2:
         return
     slope, start = np.polyfit(frequencies[ramp], kept[ramp], 1)

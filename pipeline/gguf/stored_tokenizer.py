@@ -12,6 +12,7 @@ from pipeline.gguf.sentencepiece import sentencepiece_parts
 from pipeline.gguf.vocabulary import Document
 
 _PREFIX = "tokenizer.ggml."
+TOKENS, TYPES = f"{_PREFIX}tokens", f"{_PREFIX}token_type"
 ARRAYS = tuple(f"{_PREFIX}{each}" for each in ("tokens", "token_type", "scores", "merges"))
 """Keys of the arrays that make the vocabulary."""
 _ADDED = (TokenType.CONTROL, TokenType.USER_DEFINED, TokenType.UNKNOWN)

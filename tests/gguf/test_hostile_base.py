@@ -32,7 +32,9 @@ def edited(path, target, change):
     return target
 
 
-U32, F32, STRING = (getattr(gguf.GGUFValueType, each) for each in ("UINT32", "FLOAT32", "STRING"))
+U32, F32, STRING, ARRAY = (
+    getattr(gguf.GGUFValueType, each) for each in ("UINT32", "FLOAT32", "STRING", "ARRAY")
+)
 
 
 def said(key, value, kind=U32):
@@ -75,10 +77,18 @@ HOSTILE = {
     "one of 3 parts of a file": said("split.count", 3),
     "llama.block_count is missing": without("llama.block_count"),
     "llama.attention.head_count is missing": without("llama.attention.head_count"),
-    "num_hidden_layers is 4000000000": said("llama.block_count", 4_000_000_000),
+    "llama.block_count is 4000000000": said("llama.block_count", 4_000_000_000),
+    "block_count is 9000, and it holds 29 tensors": said("llama.block_count", 9000),
     "blk.3.attn_q.weight is missing": said("llama.block_count", 4),
-    "num_attention_heads is 0": said("llama.attention.head_count", 0),
+    "llama.attention.head_count is 0, not a whole number": said("llama.attention.head_count", 0),
     "llama.rope.dimension_count is 32": said("llama.rope.dimension_count", 32),
+    "llama.attention.head_count_kv differs from layer to layer": lambda fields, tensors: (
+        fields.update({"llama.attention.head_count_kv": ([2, 2, 2], ARRAY, U32)})
+    ),
+    "llama.rope.freq_base is 'far'": said("llama.rope.freq_base", "far", STRING),
+    "rope_freqs.weight aren't finite numbers": lambda fields, tensors: tensors.update(
+        {"rope_freqs.weight": (np.zeros(32, np.float32), 0)}
+    ),
     "says llama.logit_scale": said("llama.logit_scale", 0.5, F32),
     "llama.rope.scaling.type is 'longrope'": said("llama.rope.scaling.type", "longrope", STRING),
     "no tensor token_embd.weight": without("token_embd.weight"),
@@ -114,3 +124,11 @@ def test_a_file_cut_short(kept, q8, tmp_path):
     (tmp_path / "it.gguf").write_bytes(q8.read_bytes()[:kept])
     with pytest.raises(UsageError, match=r"it\.gguf"):
         checkpoint_of(tmp_path / "it.gguf", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["🙂" * 60, "a b\n", ".", "-", "x" * 200])
+def test_odd_names(name, q8, tmp_path):
+    path = tmp_path / f"{name}.gguf"
+    path.symlink_to(q8)
+    found = GgufModel(name="gguf", path=path, cache=tmp_path / "a cache").preview()
+    assert found.folder.is_dir() and found.folder.name.isascii()

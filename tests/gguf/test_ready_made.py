@@ -1,5 +1,7 @@
 """Ready-made base models are checked before anything is loaded."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,7 +10,12 @@ from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.model import gguf_of
 from pipeline.gguf.ready_made import check_base_gguf
+from pipeline.gguf.same_model import check_same_model
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.families import FAMILIES
+from pipeline.models.rope import RopeConfig
+
+LINEAR = {"rope_type": "linear", "rope_theta": 1e4, "factor": 2.0}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +57,35 @@ def test_one_that_doesnt(change, message, path, tiny):
     with pytest.raises(UsageError, match=message) as caught:
         check_base_gguf(path, replace(tiny.config, **change))
     assert "\n" not in str(caught.value)
+
+
+def test_the_model_of_a_checkpoint(path, tiny):
+    assert check_same_model(path, tiny) == path
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epsilon": 1e-3}, r"layer_norm_rms_epsilon is 1e-06, this model has 0\.001"),
+        ({"rope": RopeConfig.plain(5000.0)}, r"rope is .*10000\.0.* this model has .*5000\.0"),
+        ({"rope": RopeConfig("linear", 1e4, LINEAR)}, r"llama\.rope is .*'default'.*'linear'"),
+    ],
+)
+def test_another_model_of_that_shape(change, message, path, tiny):
+    with pytest.raises(UsageError, match=message) as caught:
+        check_same_model(path, replace(tiny, config=replace(tiny.config, **change)))
+    assert "\n" not in str(caught.value)
+
+
+def test_another_tokenizer_of_that_size(path, tiny, tmp_path):
+    shutil.copytree(tiny.folder, tmp_path / "base")
+    document = json.loads((tiny.folder / "tokenizer.json").read_text("utf-8"))
+    vocabulary = document["model"]["vocab"]
+    (one, first), (other, second) = [*vocabulary.items()][40:42]
+    vocabulary |= {one: second, other: first}
+    (tmp_path / "base" / "tokenizer.json").write_text(json.dumps(document), "utf-8")
+    with pytest.raises(UsageError, match=r"token \d+ is .*, this model's tokenizer has "):
+        check_same_model(path, Checkpoint.open(tmp_path / "base"))
 
 
 def test_no_file(tmp_path, tiny):

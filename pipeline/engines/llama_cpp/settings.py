@@ -146,13 +146,14 @@ class LlamaCppSettings(EngineSettings):
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
         from pipeline.gguf.check import check_gguf
-        from pipeline.gguf.ready_made import check_adapter_gguf, check_base_gguf
+        from pipeline.gguf.ready_made import check_adapter_gguf
+        from pipeline.gguf.same_model import check_same_model
 
         if self.precision != "file":
             check_gguf(checkpoint, self.precision)
-        elif (file := self.gguf or checkpoint.gguf) is not None:
-            check_base_gguf(file, checkpoint.config)
-        else:
+        elif self.gguf is not None:
+            check_same_model(self.gguf, checkpoint)
+        elif checkpoint.gguf is None:
             raise UsageError(
                 "engine.precision=file: no file; name one by engine.gguf=…, or by "
                 "model=gguf model.path=…"
