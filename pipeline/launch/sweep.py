@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -20,6 +21,9 @@ from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import claimed
 from pipeline.tracking.status import State, Status
 from pipeline.tracking.tracker import Tracker, TrackingUnavailable
+
+if TYPE_CHECKING:
+    from pipeline.compare.comparison import Comparison
 
 Tell = Callable[[Job], None]
 """Says what came of a job that has run."""
@@ -44,7 +48,9 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
         progress.begins(job)
         id_ = f"{sweep}/{job.directory.path.name}"
         states.append(_ran_or_left(job, id_, console, progress.ended))
-    _compare(root, console)
+    comparison = _compare(root, console)
+    if comparison and any(job.config.model.trained for job in jobs):
+        _show_answers(comparison, console)
     _show_elsewhere(tracker, root, console, sweep=True)
     unfinished = [state for state in states if state is not State.FINISHED]
     if unfinished:
@@ -99,10 +105,16 @@ def _skipped(job: Job, console: Console) -> bool:
     return True
 
 
-def _compare(root: Path, console: Console) -> None:
+def _show_answers(comparison: "Comparison", console: Console) -> None:
+    """What was said: where no model has learnt to say anything, nobody wants to read it."""
+    from pipeline.compare.report.heard import print_samples
+
+    print_samples(comparison, console)
+
+
+def _compare(root: Path, console: Console) -> "Comparison | None":
     from pipeline.compare.comparison import assemble
     from pipeline.compare.report.cautions import print_cautions
-    from pipeline.compare.report.heard import print_samples
     from pipeline.compare.report.page import write
     from pipeline.compare.report.table import print_table
 
@@ -111,10 +123,10 @@ def _compare(root: Path, console: Console) -> None:
         write(comparison)
     except UsageError as error:
         console.print(f"no comparison: {error}", markup=False, soft_wrap=True)
-        return
+        return None
     print_table(comparison, console)
-    print_samples(comparison, console)
     print_cautions(comparison, console)
+    return comparison
 
 
 def _show_elsewhere(tracker: Tracker, path: Path, console: Console, *, sweep: bool) -> None:
