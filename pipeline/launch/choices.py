@@ -52,6 +52,10 @@ class Choices:
         self.typed = dict(self._typed())
         self.own = self._of_experiments()
 
+    def names(self, group: str) -> bool:
+        """Whether the command line itself chooses of that group."""
+        return any(each.key_or_group == group for each in self._overrides)
+
     def load(self, path: str) -> ConfigResult | None:
         """A file as it is written."""
         return CachingConfigRepository.load_config(self._files, path)

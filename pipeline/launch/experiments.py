@@ -67,10 +67,14 @@ class FittedExperiments(CachingConfigRepository):  # type: ignore[misc]
         return {name: _filled(value, gone) for name, value in values.items()}
 
     def _fit_sweep(self, params: dict[str, Any]) -> None:
-        """Take away the parameters of an experiment's sweep that were chosen otherwise."""
+        """Take away the parameters of an experiment's sweep that were chosen otherwise.
+
+        Of one that was itself chosen nothing is left out: so it is in each job of the sweep.
+        """
         for name in [*params]:
             if choice := self._misfit(name.replace("/", "."), params[name]):
-                self.left_out[name] = f"{choice.group}={choice.name}"
+                if not self._choices.names(name):
+                    self.left_out[name] = f"{choice.group}={choice.name}"
                 del params[name]
 
     def _misfit(self, name: str, value: Any) -> Choice | None:

@@ -51,6 +51,17 @@ def test_an_engine_typed_takes_the_place_of_an_experiments_sweep_over_precisions
     assert plan.unfit["arm"] == "engine=noop"
 
 
+def test_of_a_sweep_that_is_run_as_it_stands_nothing_is_left_out(composed):
+    """Each of its jobs has an arm, which is the sweep's own word."""
+    plan = composed("+experiment=bench_peers repeat=0")
+    assert len(plan.jobs) == 8 and plan.notes() == []
+
+
+def test_an_arm_typed_takes_the_place_of_an_experiments_arms(composed):
+    plan = composed("+experiment=bench arm=multilora_int8 repeat=0")
+    assert only(plan).config.precision == "int8" and plan.notes() == []
+
+
 def test_a_precision_typed_is_heard_before_an_experiments_own(composed):
     config = only(composed("+experiment=thousand_adapters arm=llama_cpp_q8_0")).config
     assert (config.engine.name, config.engine.precision) == ("llama_cpp", "q8_0")
