@@ -98,10 +98,12 @@ def questions(config: RunConfig, model: ModelConfig) -> tuple[ExamQuestion, ...]
         return ()
     file = config.model.tokenizer_file()
     tokenizer = read_tokenizer(file)
+    template = ChatTemplate(file, tokenizer)
     return read_questions(
         config.quality.path,
         config.adapters.names() or BASE_ALONE,
         lambda text: tokenizer.encode(text).ids,
-        ChatTemplate(file, tokenizer),
+        template,
         ModelLimits(model.positions, model.vocabulary),
+        template.tokens().get("eos_token", ""),
     )

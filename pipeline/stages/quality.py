@@ -45,7 +45,7 @@ def ask(questions: Sequence[ExamQuestion], engine: Engine) -> Answers:
     written = {record.id: record for record in _serve(questions, engine, ROOM_TO_END, ends=True)}
     faults += _failures(written.values())
     judged = tuple(
-        Judged(each.adapter, surprises.get(number), _same(written[number].text, each.answer))
+        Judged(each.adapter, surprises.get(number), each.is_right(written[number].text or ""))
         for number, each in enumerate(questions)
         if not written[number].error
     )
@@ -103,7 +103,3 @@ def _serve(
 
 def _failures(records: Iterable[RequestRecord]) -> list[str]:
     return [f"quality: question {each.id} failed: {each.error}" for each in records if each.error]
-
-
-def _same(written: str | None, answer: str) -> bool:
-    return written is not None and written.strip() == answer.strip()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -31,6 +31,7 @@ class ExamQuestion:
         prompt_ids: what the tokenizer makes of that.
         answer: the right one.
         answer_ids: the same as token ids.
+        end: how the token is written that ends an answer; empty where there is none.
     """
 
     adapter: str | None
@@ -38,6 +39,11 @@ class ExamQuestion:
     prompt_ids: tuple[int, ...]
     answer: str
     answer_ids: tuple[int, ...]
+    end: str = ""
+
+    def is_right(self, written: str) -> bool:
+        """Whether that is the answer, but for its end and the spaces around it."""
+        return written.strip().removesuffix(self.end).strip() == self.answer.strip()
 
     @property
     def tokens(self) -> int:
@@ -51,6 +57,7 @@ def read_questions(
     encode: Encode,
     template: Template,
     room: ModelLimits,
+    end: str = "",
 ) -> tuple[ExamQuestion, ...]:
     """The rows of a file such as `workload/prompts=jsonl` reads, each with its answer.
 
@@ -60,6 +67,7 @@ def read_questions(
         encode: the model's tokenizer.
         template: its chat template, for rows that are conversations.
         room: what the model has room for.
+        end: how the token is written that ends an answer.
 
     Raises:
         UsageError: a row has no answer, names an adapter that isn't there, or doesn't fit the
@@ -73,7 +81,8 @@ def read_questions(
         _check(each, adapters)
     speech = Speech(Chat(), template, encode, {}, text=True)
     asked = speech.asked(prompts, [each.adapter for each in prompts])
-    return tuple(_question(each, encode, template, room) for each in asked)
+    known = (_question(each, encode, template, room) for each in asked)
+    return tuple(replace(each, end=end) for each in known)
 
 
 def hash_of_questions(questions: Sequence[ExamQuestion]) -> str:

@@ -39,6 +39,13 @@ def test_a_row_has_a_question_and_its_answer(asked):
     assert second.adapter is None and second.tokens > len(second.prompt_ids)
 
 
+def test_an_answers_end_and_spaces_around_it_dont_count(asked):
+    (question,) = read(asked({"prompt": "a", "answer": " b c"}, more=MULTILORA))
+    assert question.end == "</s>"
+    assert all(map(question.is_right, (" b c", "b c</s>", "b c </s>\n")))
+    assert not any(map(question.is_right, ("", "b", "b c</s></s>", "</s>b c")))
+
+
 def test_who_computes_nothing_is_asked_nothing(asked):
     assert read(asked({"prompt": "a", "answer": "b"})) == ()
 
