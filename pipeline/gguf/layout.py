@@ -78,8 +78,6 @@ _ENTRIES = (
     replace(_GEMMA, name="gemma3", full_every=6),
     GgufArchitecture("olmo2", (), fixed_width=True, head="must"),
 )
-READ = ("llama", "qwen2", "qwen3")
-"""Architectures of files that others made, of which all that matters is read."""
 ARCHITECTURES = {each.name: each for each in _ENTRIES}
 """By the name that `Family.gguf` gives."""
 

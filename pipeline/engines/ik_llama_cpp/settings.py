@@ -16,6 +16,8 @@ from pipeline.settings import STRICT
 
 INSTALL = "pip install ik-llama-cpp-python==0.1.5"
 
+TRIED = ("llama", "qwen2", "qwen3")
+"""Architectures that it was held against transformers with."""
 WIDEST = 16
 """Numbers that its float kernels read at a time at most, past the end of a shorter row."""
 
@@ -45,10 +47,10 @@ class IkLlamaCppSettings(LlamaCppSettings):
 
     def _check_files(self, checkpoint: Checkpoint, ready: Mapping[str, Path]) -> None:
         from pipeline.gguf.file import GgufFile
-        from pipeline.gguf.layout import READ, gguf_architecture
+        from pipeline.gguf.layout import gguf_architecture
 
         name = gguf_architecture(checkpoint.config).name
-        if name not in READ:
+        if name not in TRIED:
             raise UsageError(
                 f"{checkpoint.folder}: engine={self.name} isn't tried with {name}; "
                 "use engine=llama_cpp"
