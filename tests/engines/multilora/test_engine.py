@@ -254,9 +254,10 @@ def test_too_small_a_budget_is_refused_before_anything_is_loaded(serve):
 def test_unusual_adapters_are_refused_by_name(config, prepared):
     ready, settings = prepared(*SMALL), config(*SMALL)
     adapter = ready.adapters[0]
-    dora = replace(adapter, lora=replace(adapter.lora, config={"use_dora": True}))
-    with pytest.raises(UsageError, match=rf"{adapter.name} \(use_dora\); use engine=peft_hotswap"):
-        settings.engine.check(ready.checkpoint, {dora.name: dora})
+    whole = replace(adapter, lora=replace(adapter.lora, config={"modules_to_save": ["lm_head"]}))
+    said = rf"{adapter.name} \(modules_to_save\); use engine=peft_hotswap"
+    with pytest.raises(UsageError, match=said):
+        settings.engine.check(ready.checkpoint, {whole.name: whole})
 
 
 def test_outputs_end_at_the_end_token_when_told(serve):
