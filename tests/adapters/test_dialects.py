@@ -142,13 +142,18 @@ def test_pefts_own_stays_where_it_is(saved, opened):
     assert opened(other).folders == (other,)
 
 
-def mlx(folder, original, base, **more):
-    """The same adapter as MLX has it, where scale and rank are one for all."""
+def turned(original):
+    """The tensors of an adapter as MLX has them, where scale and rank are one for all."""
     tensors, parts = {}, {"lora_A.weight": "lora_a", "lora_B.weight": "lora_b"}
     for name, each in load_file(original / WEIGHTS).items():
         module, _, part = name.removeprefix(PREFIX).rpartition(".lora_")
         key = parts.get(f"lora_{part}", "m")
         tensors[f"{module}.{key}"] = each.T.contiguous()
+    return tensors
+
+
+def mlx(folder, tensors, **more):
+    """An adapter as MLX saves it."""
     folder.mkdir()
     save_file(tensors, folder / "adapters.safetensors")
     said = {"rank": 4, "scale": 2.0, "dropout": 0.0, "keys": ["self_attn.q_proj"]}
@@ -162,7 +167,7 @@ def mlx(folder, original, base, **more):
                                               ({"use_dora": True}, "dora")])  # fmt: skip
 def test_mlx(values, kind, saved, opened, peft, base, tmp_path):
     original, _ = saved(values=values)
-    adapter = opened(mlx(tmp_path / "mlx", original, base, fine_tune_type=kind))
+    adapter = opened(mlx(tmp_path / "mlx", turned(original), fine_tune_type=kind))
     assert same(adapter, original, peft, base, tmp_path)
 
 
@@ -177,10 +182,17 @@ def test_mlx(values, kind, saved, opened, peft, base, tmp_path):
         ({"lora_parameters": {"scale": 1e300}}, "float32 has no number"),
     ],
 )
-def test_what_mlx_leaves_open_is_refused(more, said, saved, opened, base, tmp_path):
+def test_what_mlx_leaves_open_is_refused(more, said, saved, opened, tmp_path):
     original, _ = saved(values={})
     with pytest.raises(UsageError, match=said):
-        opened(mlx(tmp_path / "mlx", original, base, **more))
+        opened(mlx(tmp_path / "mlx", turned(original), **more))
+
+
+@pytest.mark.parametrize("name", ["x", "", "module", "_orig_mod", "base_model.model"])
+def test_a_tensor_of_mlx_that_names_no_module_is_refused(name, opened, tmp_path):
+    folder = mlx(tmp_path / "mlx", {name: torch.zeros(4, 4)})
+    with pytest.raises(UsageError, match=f"tensor {name} isn't of an MLX adapter"):
+        opened(folder)
 
 
 def copied(base, *names, change=lambda tensor: tensor):

@@ -89,8 +89,7 @@ def _parameters(config: Mapping[str, Any], where: str) -> tuple[int, float, bool
 
 
 def _name(stored: str, folder: Path, model: ModelConfig) -> str:
-    *module, part = inside_model(stored)
-    path = ".".join(module)
+    path, _, part = ".".join(inside_model(stored)).rpartition(".")
     parts = _OF_TABLE if path == _TABLE else _PARTS
     if part not in parts or path not in model.every_module():
         raise UsageError(
