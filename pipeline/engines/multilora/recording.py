@@ -59,10 +59,13 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
     def written_by(columns: int) -> Buffer:
         return Buffer(panels(columns) * PANEL)
 
-    return {
+    normed = {
+        _normed(layer, site): Buffer(shape.hidden, layer.matrices[site].format)
+        for layer in model.layers
+        for site in (QKV, GATE_UP)
+    }
+    return normed | {
         "residual": Buffer(shape.hidden),
-        "first_normed": read_by(QKV, shape.hidden),
-        "normed": read_by(GATE_UP, shape.hidden),
         "qkv": written_by(matrices[QKV].rows),
         "attended": read_by(OUTPUT, queries),
         "gate_up": written_by(2 * shape.intermediate),
@@ -75,25 +78,31 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
     }
 
 
+def _normed(layer: PackedLayer, site: int) -> str:
+    """The buffer of a norm, packed for the matrix that reads it.
+
+    The first layer's queries, keys and values may be of another format than the rest.
+    """
+    return f"normed for {layer.matrices[site].format.name}"
+
+
 def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
     """The last block's output is added to the residual where the next one takes its input."""
-    layer = model.layers[index]
-    before, normed = (None, "first_normed") if index == 0 else ("delta", "normed")
-    yield Norm("residual", before, layer.norms.before_attention, shape.epsilon, normed)
-    yield from _attention(index, shape, layer, normed)
-    yield from _added(shape, layer.norms.after_attention)
-    yield Norm("residual", "delta", layer.norms.before_feed_forward, shape.epsilon, "normed")
-    yield from _multiply(index, GATE_UP, layer, "normed", "gate_up")
+    layer, before = model.layers[index], "delta" if index else None
+    norms, normed = layer.norms, _normed(layer, GATE_UP)
+    yield Norm("residual", before, norms.before_attention, shape.epsilon, _normed(layer, QKV))
+    yield from _attention(index, shape, layer)
+    yield from _added(shape, norms.after_attention)
+    yield Norm("residual", "delta", norms.before_feed_forward, shape.epsilon, normed)
+    yield from _multiply(index, GATE_UP, layer, normed, "gate_up")
     yield Gate("gate_up", "gated", ACTIVATIONS[shape.activation])
     yield from _multiply(index, DOWN, layer, "gated", "delta")
-    yield from _added(shape, layer.norms.after_feed_forward)
+    yield from _added(shape, norms.after_feed_forward)
 
 
-def _attention(
-    index: int, shape: ModelConfig, layer: PackedLayer, normed: str
-) -> Iterator[Operation]:
+def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[Operation]:
     heads, scales = Heads(shape.heads, shape.kv_heads, shape.head_dim), shape.scales
-    yield from _multiply(index, QKV, layer, normed, "qkv")
+    yield from _multiply(index, QKV, layer, _normed(layer, QKV), "qkv")
     if layer.joint_norms is not None:
         query, key = layer.joint_norms
         yield NormColumns("qkv", 0, query, shape.epsilon)
