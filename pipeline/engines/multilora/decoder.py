@@ -5,7 +5,8 @@ from typing import Self
 from torch import Tensor
 
 from pipeline.engines.multilora.model_check import check_model
-from pipeline.engines.multilora.packing import PackedModel, load_packed
+from pipeline.engines.multilora.packed_model import PackedModel
+from pipeline.engines.multilora.packing import load_packed
 from pipeline.engines.multilora.recording import record
 from pipeline.engines.multilora.rotations import Rotations
 from pipeline.engines.multilora.weight_cache import WeightCache

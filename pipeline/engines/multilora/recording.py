@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from pipeline.engines.multilora.packing import PackedLayer, PackedModel
+from pipeline.engines.multilora.packed_model import PackedLayer, PackedModel
 from pipeline.engines.multilora.rotations import turn_of
 from pipeline.engines.multilora.sites import COUNTED, DOWN, GATE_UP, OUTPUT, QKV
 from pipeline.kernels.formats import PANEL
