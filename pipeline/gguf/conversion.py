@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.files.atomic import whole_folder
-from pipeline.gguf.dequantise import FLOATS, TYPES, GgufRows
+from pipeline.gguf.dequantise import FLOATS, GgufRows, check_types
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.layout import TensorNames, part, rotated_heads
 from pipeline.gguf.ready_made import check_base_gguf
@@ -104,12 +104,8 @@ def _write_weights(file: GgufFile, model: ModelConfig, path: Path) -> None:
     if model.tied:
         del sizes[HEAD]
     shapes = {name: shape for name, shape in sizes.items() if names[name] in file.tensors}
+    check_types(file, (names[name] for name in shapes))
     types = {name: file.tensors[names[name]].type for name in shapes}
-    if strange := next((each for each in types if types[each] not in TYPES), None):
-        raise UsageError(
-            f"{file.path}: {names[strange]} is of type {types[strange]}; "
-            f"those that are read are {', '.join(TYPES)}"
-        )
     kinds = {name: each.upper() if each in FLOATS else "F32" for name, each in types.items()}
     _check_disk(file, path, sum(prod(shapes[name]) * BITS[kinds[name]] // 8 for name in shapes))
     with path.open("wb") as target, GgufRows(file) as source:

@@ -1,6 +1,7 @@
 """The numbers of a GGUF file's tensors in fp32, some rows at a time, in transformers' order."""
 
 import os
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,19 @@ TYPES = (
     *("q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs"),
 )
 """Those that are read, by ggml's names in small letters."""
+
+
+def check_types(file: GgufFile, names: Iterable[str]) -> None:
+    """Refuse tensors whose numbers aren't read.
+
+    Raises:
+        UsageError: with the first one's name and type.
+    """
+    for name in names:
+        if (kind := file.tensors[name].type) not in TYPES:
+            raise UsageError(
+                f"{file.path}: {name} is of type {kind}; those that are read are {', '.join(TYPES)}"
+            )
 
 
 class GgufRows:

@@ -11,7 +11,7 @@ from pipeline.adapters.config_check import check_config
 from pipeline.adapters.dialects.conversion import Conversion
 from pipeline.adapters.lora_file import PREFIX, LoraFile
 from pipeline.errors import UsageError
-from pipeline.gguf.dequantise import TYPES, GgufRows
+from pipeline.gguf.dequantise import GgufRows, check_types
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.layout import TensorNames, check_family, part, rotated_heads
 from pipeline.gguf.ready_made import check_adapter_gguf
@@ -41,7 +41,8 @@ def read_gguf(path: Path, model: ModelConfig) -> tuple[LoraFile, Conversion]:
         for module, name in modules.items()
         for letter in "AB"
     }
-    _check(file, tensors.values())
+    _check_invocation(file)
+    check_types(file, tensors.values())
 
     def numbers() -> Iterator[NDArray[Any]]:
         with GgufRows(file) as rows:
@@ -61,17 +62,12 @@ def read_gguf(path: Path, model: ModelConfig) -> tuple[LoraFile, Conversion]:
     return LoraFile(path, config, conversion.shapes), conversion
 
 
-def _check(file: GgufFile, tensors: Any) -> None:
+def _check_invocation(file: GgufFile) -> None:
     if INVOCATION in file.metadata:
         raise UsageError(
             f"{file.path}: {INVOCATION}: it takes effect from some tokens on, which no engine "
             "here does"
         )
-    for name in tensors:
-        if (kind := file.tensors[name].type) not in TYPES:
-            raise UsageError(
-                f"{file.path}: {name} is of type {kind}; those that are read are {', '.join(TYPES)}"
-            )
 
 
 def _as_peft(file: GgufFile, ranks: Mapping[str, int]) -> dict[str, Any]:
