@@ -65,7 +65,7 @@ class Said:
                 f"{self.file.path}: {self.architecture}.{key} differs from layer to layer, which "
                 "no engine here serves"
             )
-        return _shortest(found) if isinstance(found, float) else found
+        return shortest(found) if isinstance(found, float) else found
 
     def __getitem__(self, key: str) -> Any:
         if (found := self.get(key)) is None:
@@ -120,6 +120,6 @@ class Said:
                 )
 
 
-def _shortest(number: float) -> float:
+def shortest(number: float) -> float:
     """The decimal with the fewest digits that is the same number in 32 bits: 1e-05 for 1e-05."""
     return float(str(np.float32(number)))

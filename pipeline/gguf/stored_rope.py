@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
-from pipeline.gguf.dequantise import GgufRows
-from pipeline.gguf.said import Said
+from pipeline.gguf.dequantise import GgufRows, check_types
+from pipeline.gguf.said import Said, shortest
 from pipeline.gguf.tensors import ROPE_FACTORS, ROPE_FREQS
 from pipeline.models.rope import FULL, SLIDING, RopeConfig
 
@@ -75,15 +75,12 @@ def _scaled(said: Said, plain: dict[str, Any]) -> dict[str, Any]:
 
 def _longrope(said: Said) -> dict[str, Any]:
     """Divisors for long sequences and for short ones, which are told as they are."""
-    factors = {}
-    with GgufRows(said.file) as opened:
-        for name in ROPE_FACTORS:
-            if name not in said.file.tensors:
-                raise UsageError(f"{said.file.path}: no tensor {name}; convert the model again")
-            if len(said.file.shapes[name]) != 1 or said.file.shapes[name][0] > MOST:
-                raise UsageError(f"{said.file.path}: {name} isn't a number for each pair of a head")
-            factors[name] = [float(str(each)) for each in opened.rows(name)]
-    long, short = (factors[name] for name in ROPE_FACTORS)
+    for name in ROPE_FACTORS:
+        if name not in said.file.tensors:
+            raise UsageError(f"{said.file.path}: no tensor {name}; convert the model again")
+        if not _is_vector(said, name):
+            raise UsageError(f"{said.file.path}: {name} isn't a number for each pair of a head")
+    long, short = ([*map(shortest, _numbers(said, name))] for name in ROPE_FACTORS)
     return {
         **{"rope_type": "longrope", "long_factor": long, "short_factor": short},
         "attention_factor": said.number("rope.scaling.attn_factor", 1.0),
@@ -94,15 +91,19 @@ def _longrope(said: Said) -> dict[str, Any]:
 def _llama3(said: Said, base: float) -> dict[str, Any]:
     """What of Llama 3's law gives the divisors that alone are stored."""
     where = f"{said.file.path}: {ROPE_FREQS}"
-    if len(said.file.shapes[ROPE_FREQS]) != 1 or said.file.shapes[ROPE_FREQS][0] > MOST:
+    if not _is_vector(said, ROPE_FREQS):
         raise UsageError(f"{where} aren't a number for each pair of a head")
-    with GgufRows(said.file) as opened:
-        divisors = opened.rows(ROPE_FREQS).astype(np.float64)
+    divisors = _numbers(said, ROPE_FREQS).astype(np.float64)
     if not np.isfinite(divisors).all() or divisors.min() <= 0:
         raise UsageError(f"{where} aren't finite numbers above 0")
     width = 2 * len(divisors)
-    factor = float(str(np.float32(divisors.max())))
+    factor = shortest(divisors.max())
     frequencies = RopeConfig.plain(base).unscaled(width).astype(np.float64)
+    if not np.isfinite(frequencies).all() or frequencies.min() <= 0:
+        raise UsageError(
+            f"{said.file.path}: {said.architecture}.rope.freq_base is {base}, which gives no "
+            "frequencies; convert or fetch the model again"
+        )
     for low, high, length in (*PUBLISHED, *_fitted(divisors, frequencies, factor)):
         found = {
             "rope_type": "llama3",
@@ -114,6 +115,18 @@ def _llama3(said: Said, base: float) -> dict[str, Any]:
         if factor > 1 and _gives(divisors, {**found, "rope_theta": base}, width):
             return found
     raise UsageError(f"{where} follow another law than Llama 3's, which no `config.json` can tell")
+
+
+def _is_vector(said: Said, name: str) -> bool:
+    """Whether that tensor can have a number for each pair of a head."""
+    shape = said.file.tensors[name].shape
+    return len(shape) == 1 and shape[0] <= MOST
+
+
+def _numbers(said: Said, name: str) -> NDArray[np.float32]:
+    check_types(said.file, (name,))
+    with GgufRows(said.file) as opened:
+        return opened.rows(name)
 
 
 def _gives(divisors: NDArray[np.float64], parameters: dict[str, Any], width: int) -> bool:

@@ -70,7 +70,9 @@ def tokenizer_config_in(file: GgufFile) -> dict[str, Any]:
 
 def _vocabulary(file: GgufFile) -> tuple[list[str], list[int]]:
     tokens = _array(file, "tokens")
-    types = [int(each) for each in _array(file, "token_type")]
+    types = _array(file, "token_type").tolist()
+    if not all(type(each) is int for each in types):
+        raise UsageError(f"{file.path}: {TYPES} are of another type than they must be")
     if len(types) != len(tokens):
         raise UsageError(f"{file.path}: {len(tokens)} tokens and {len(types)} types of them")
     if len({*tokens}) < len(tokens):
@@ -97,7 +99,7 @@ def _array(file: GgufFile, key: str) -> Any:
 
 def _id(file: GgufFile, name: str, size: int) -> int | None:
     found = file.metadata.get(f"{_PREFIX}{_NAMED[name]}_token_id")
-    if found is not None and not (type(found) is int and found < size):
+    if found is not None and not (type(found) is int and 0 <= found < size):
         raise UsageError(
             f"{file.path}: {_PREFIX}{_NAMED[name]}_token_id is {found!r:.80}, and there are "
             f"{size} tokens"

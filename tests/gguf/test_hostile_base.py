@@ -32,8 +32,8 @@ def edited(path, target, change):
     return target
 
 
-U32, F32, STRING, ARRAY = (
-    getattr(gguf.GGUFValueType, each) for each in ("UINT32", "FLOAT32", "STRING", "ARRAY")
+U32, I32, F32, STRING, ARRAY = (
+    getattr(gguf.GGUFValueType, each) for each in ("UINT32", "INT32", "FLOAT32", "STRING", "ARRAY")
 )
 
 
@@ -67,6 +67,16 @@ def ternary(fields, tensors):
     )
 
 
+def backwards(fields, tensors):
+    fields["llama.rope.freq_base"] = (-3.0, F32, F32)
+    tensors["rope_freqs.weight"] = (np.linspace(1, 8, 32, dtype=np.float32), 0)
+
+
+def typeless(fields, tensors):
+    value, *_ = fields["tokenizer.ggml.token_type"]
+    fields["tokenizer.ggml.token_type"] = ([float("nan") for _ in value], ARRAY, F32)
+
+
 def not_finite(fields, tensors):
     tensors["output_norm.weight"] = (np.full(256, np.nan, np.float32), 0)
 
@@ -89,6 +99,10 @@ HOSTILE = {
     "rope_freqs.weight aren't finite numbers": lambda fields, tensors: tensors.update(
         {"rope_freqs.weight": (np.zeros(32, np.float32), 0)}
     ),
+    "rope_freqs.weight is of type i32": lambda fields, tensors: tensors.update(
+        {"rope_freqs.weight": (np.ones(32, np.int32), gguf.GGMLQuantizationType.I32)}
+    ),
+    "rope.freq_base is -3.0, which gives no frequencies": backwards,
     "says llama.logit_scale": said("llama.logit_scale", 0.5, F32),
     "llama.rope.scaling.type is 'longrope'": said("llama.rope.scaling.type", "longrope", STRING),
     "no tensor token_embd.weight": without("token_embd.weight"),
@@ -100,11 +114,13 @@ HOSTILE = {
     "is of type tq1_0": ternary,
     "2043 tokens and 2048 types": shortened,
     "has two ids": doubled,
+    "token_type are of another type": typeless,
     "no tokenizer.ggml.tokens": without("tokenizer.ggml.tokens"),
     "no tokenizer.ggml.merges": without("tokenizer.ggml.merges"),
     "tokenizer.ggml.model is 'bert'": said("tokenizer.ggml.model", "bert", STRING),
     "tokenizer.ggml.pre is 'command-r'": said("tokenizer.ggml.pre", "command-r", STRING),
     "tokenizer.ggml.eos_token_id is 5000": said("tokenizer.ggml.eos_token_id", 5000),
+    "tokenizer.ggml.bos_token_id is -1": said("tokenizer.ggml.bos_token_id", -1, I32),
     "holds NaN or infinity": not_finite,
 }
 
