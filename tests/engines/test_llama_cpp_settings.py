@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pipeline.adapters.as_gguf import gguf_adapter_of
 from pipeline.engines.llama_cpp import settings as module
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.errors import UsageError
+from pipeline.models.rope import RopeConfig
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +38,6 @@ def refusal(checkpoint):
 @pytest.fixture
 def unusual(adapters):
     """An adapter that says it has what only PEFT can serve."""
-    from dataclasses import replace
 
     def with_(**extra):
         lora = adapters["sql"].lora
@@ -74,6 +75,23 @@ def test_without_llama_cpp_python_the_command_that_installs_it_is_named(
 ):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     assert "pip install llama-cpp-python" in refusal(chosen(), adapters)
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        (
+            {"windows": (None, 40, None)},
+            "sliding window has 40, .*; use engine=multilora or a PEFT engine",
+        ),
+        ({"rope": replace(RopeConfig.plain(), steady=40)}, "changes after 40, .*; use a PEFT"),
+    ],
+)
+def test_who_serves_longer_requests_is_named(shape, said, checkpoint):
+    model = replace(checkpoint.config, **shape)
+    chosen().check_length(model, 40)
+    with pytest.raises(UsageError, match=said):
+        chosen().check_length(model, 41)
 
 
 def test_a_file_for_an_adapter_that_isnt_there_is_refused(adapters, refusal):

@@ -125,11 +125,13 @@ class LlamaCppSettings(EngineSettings):
                 "raise it"
             )
         if positions > (most := longest(model)):
-            why = "sliding window has" if model.steady > most else "rotary embedding changes after"
+            why, others = "rotary embedding changes after", "a PEFT engine"
+            if model.steady > most:
+                why, others = "sliding window has", f"engine=multilora or {others}"
             raise UsageError(
                 f"engine={self.name}: the longest request needs {positions} positions, and the "
                 f"model's {why} {most}, which llama.cpp doesn't keep to "
-                "in this family; use engine=multilora or a PEFT engine"
+                f"in this family; use {others}"
             )
 
     def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
