@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.workload.prompts.chat import Chat
+from pipeline.workload.prompts.explicit import check_adapter
 from pipeline.workload.prompts.json_rows import json_lines
 from pipeline.workload.prompts.row import prompt_of
 from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.prompts.speech import Speech, Template
 from pipeline.workload.room import ModelLimits
-from pipeline.workload.text_file import read_text, shown, whole_text
+from pipeline.workload.text_file import read_text, whole_text
 
 KEY = "quality.path"
 FIELD = "prompt"
@@ -100,11 +101,8 @@ def _check(prompt: Prompt, adapters: Sequence[str | None]) -> None:
     whole_text(prompt.where, prompt.answer)
     if prompt.ids:
         raise UsageError(f"{prompt.where}: is asked by its text; give it the field {FIELD!r}")
-    if prompt.adapter is not None and prompt.adapter not in adapters:
-        there = ", ".join(each for each in adapters if each is not None) or "none"
-        raise UsageError(
-            f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there}"
-        )
+    if prompt.adapter is not None:
+        check_adapter(prompt.where, prompt.adapter, adapters)
 
 
 def _question(

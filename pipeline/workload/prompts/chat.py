@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
+from pipeline.workload.prompts.explicit import check_adapter
 from pipeline.workload.text_file import read_text, shown, whole_text
 
 KEY = "workload.chat"
@@ -47,14 +48,10 @@ class Chat:
         if self.system_path is not None:
             said, where = _object(self.system_path), f"{KEY}.system_path={self.system_path}"
         for name, text in said.items():
-            if name not in adapters:
-                there = ", ".join(each for each in adapters if each is not None) or "none"
-                raise UsageError(
-                    f"{where}: names the adapter {shown(str(name))}; there are {there}"
-                )
+            check_adapter(where, name, adapters)
             if not isinstance(text, str):
-                raise UsageError(f"{where}: the system prompt of {shown(str(name))} must be a text")
-            whole_text(f"{where}: {shown(str(name))}", text)
+                raise UsageError(f"{where}: the system prompt of {shown(name)} must be a text")
+            whole_text(f"{where}: {shown(name)}", text)
         return {name: text for name, text in said.items()}
 
 

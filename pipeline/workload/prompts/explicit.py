@@ -30,6 +30,23 @@ def mapped(name: str | None, adapters: Mapping[str, str | None] | None) -> str |
     return adapters.get(name, adapters.get(OTHERS, name))
 
 
+def check_adapter(where: str, name: str, adapters: Sequence[str | None], remedy: str = "") -> None:
+    """An adapter that a file or a setting names must be there.
+
+    Args:
+        where: it is named, for messages.
+        name: of the adapter.
+        adapters: those that there are.
+        remedy: what to do, behind the message.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in adapters:
+        there = ", ".join(each for each in adapters if each is not None) or "none"
+        raise UsageError(f"{where}: names the adapter {shown(name)}; there are {there}{remedy}")
+
+
 def check_explicit(
     prompts: Sequence[Prompt],
     adapters: Sequence[str | None],
@@ -56,12 +73,8 @@ def check_explicit(
             )
         if prompt.adapter is None:
             continue
-        if prompt.adapter not in adapters:
-            there = ", ".join(each for each in adapters if each is not None) or "none"
-            raise UsageError(
-                f"{prompt.where}: names the adapter {shown(prompt.adapter)}; there are {there} "
-                f"({key} maps names of the file to them, * all others)"
-            )
+        remedy = f" ({key} maps names of the file to them, * all others)"
+        check_adapter(prompt.where, prompt.adapter, adapters, remedy)
         if law.probabilities(len(adapters)) is None:
             raise UsageError(
                 f"{prompt.where}: names its adapter, and workload/popularity={law.name} fixes who "
