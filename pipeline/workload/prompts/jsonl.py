@@ -1,10 +1,5 @@
 """Prompts from a JSONL file: one object a line."""
 
-import dataclasses
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
-
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
@@ -20,17 +15,11 @@ class Jsonl(PromptFile):
     """Settings of `workload/prompts=jsonl`.
 
     Attributes:
-        name: what the user typed.
-        path: the file.
+        path: an object a line.
         field: which field of each object is the prompt.
     """
 
-    name: str
-    path: Path
     field: str
-    order: Literal["drawn", "file"] = "drawn"
-    answers: bool = False
-    adapters: Mapping[str, str | None] | None = dataclasses.field(default=None, hash=False)
 
     def parse(self) -> Parsed:
         """One a line; empty lines are passed over."""

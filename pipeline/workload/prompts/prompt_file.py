@@ -11,7 +11,10 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
+from pydantic.dataclasses import dataclass as settings
+
 from pipeline.errors import UsageError
+from pipeline.settings import STRICT
 from pipeline.workload.prompts.conversation import USER
 from pipeline.workload.prompts.pool import Pool
 from pipeline.workload.prompts.source import ADAPTER, MAX_TOKENS, Encode, Prompt
@@ -33,10 +36,12 @@ class Parsed:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
+@settings(frozen=True, config=STRICT, kw_only=True)
 class PromptFile(Pool):
-    """Draws from all prompts of a file, or takes them in its order.
+    """Settings of prompts that stand in a file.
 
     Attributes:
+        name: what the user typed.
         path: the file.
         order: `drawn`, each as likely as any other, or `file`: one after another, over and over.
         answers: ask for as many tokens as the answer has that the file gives; a prompt without one
@@ -44,10 +49,11 @@ class PromptFile(Pool):
         adapters: the adapters that names in the file stand for; null leaves it to the law.
     """
 
+    name: str
     path: Path
     order: Literal["drawn", "file"] = "drawn"
     answers: bool = False
-    adapters: Mapping[str, str | None] | None = None
+    adapters: Mapping[str, str | None] | None = field(default=None, hash=False)
 
     @property
     def source(self) -> str:
@@ -64,29 +70,22 @@ class PromptFile(Pool):
         return self._parsed().prompts
 
     def chats(self) -> bool:
-        """Whether a row is a conversation; not where the file can't be read: `check` refuses it."""
-        try:
-            return any(each.chat for each in self.read())
-        except UsageError:
-            return False
+        """Whether a row is a conversation."""
+        return any(each.chat for each in self._readable())
 
     def decided(self) -> frozenset[str]:
-        """What every row says; nothing where the file can't be read, which `check` refuses."""
-        try:
-            rows = self.read()
-        except UsageError:
-            return frozenset()
+        """What every row says."""
+        rows = self._readable()
         said = {
             ADAPTER: all(row.adapter is not None for row in rows),
             MAX_TOKENS: self.answers or all(row.max_tokens is not None for row in rows),
         }
-        return frozenset(field for field, by_all in said.items() if by_all)
+        return frozenset(name for name, by_all in said.items() if rows and by_all)
 
     def continues(self) -> bool:
         """Whether a row is a conversation in which a user speaks more than once."""
-        return self.chats() and any(
-            said.role == USER for each in self.read() if each.chat for said in each.before
-        )
+        whole = (each.before for each in self._readable() if each.chat)
+        return any(said.role == USER for before in whole for said in before)
 
     def offer(self, encode: Encode) -> tuple[list[Prompt], tuple[str, ...]]:
         """All, or those with an answer, which then says how many tokens are asked for."""
@@ -109,6 +108,13 @@ class PromptFile(Pool):
         if self.order == "file":
             return list(islice(cycle(prompts), count))
         return super().pick(prompts, count, rng)
+
+    def _readable(self) -> Sequence[Prompt]:
+        """Its prompts; none where the file can't be read, which `check` refuses."""
+        try:
+            return self.read()
+        except UsageError:
+            return ()
 
     def _parsed(self) -> Parsed:
         known = None

@@ -2,12 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from itertools import count as count_up
 from itertools import cycle
-from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any
 
 from pydantic.dataclasses import dataclass
 
@@ -29,7 +27,6 @@ class ShareGpt(PromptFile):
     """Settings of `workload/prompts=sharegpt`.
 
     Attributes:
-        name: what the user typed.
         path: a list of conversations in JSON, or one a line; their turns are `conversations` or
             `messages`, of `from` and `value` or `role` and `content`.
         turns: which questions of a person are asked. The first is asked as it stands; where
@@ -37,13 +34,8 @@ class ShareGpt(PromptFile):
         conversations: where all questions are, how many conversations are played at a time.
     """
 
-    name: str
-    path: Path
     turns: Turns = "first"
     conversations: Count = 4
-    order: Literal["drawn", "file"] = "drawn"
-    answers: bool = False
-    adapters: Mapping[str, str | None] | None = field(default=None, hash=False)
 
     def parse(self) -> Parsed:
         """All that a person asks; what is asked without words is left out and counted."""
