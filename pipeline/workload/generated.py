@@ -6,15 +6,15 @@ from dataclasses import asdict, field
 from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.errors import UsageError
 from pipeline.settings import STRICT, offered
 from pipeline.workload.arrivals.process import Arrivals
 from pipeline.workload.bounds import ANY, Bounds
 from pipeline.workload.lengths.law import Lengths
-from pipeline.workload.popularity.law import Assignment, Popularity, rounded
+from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.chat import Chat, without_chat
 from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
-from pipeline.workload.prompts.source import Encode, Prompt, Prompts
+from pipeline.workload.prompts.lanes import later_turns, of_first_turns
+from pipeline.workload.prompts.source import Encode, Prompts
 from pipeline.workload.prompts.speech import Speech, Template
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
@@ -102,7 +102,7 @@ class Generated(Workload):
             encode,
             self._bounds(room, speech),
         )
-        choices = self._of_conversations(dealt.prompts, choices, len(adapters))
+        choices = of_first_turns(choices, dealt.prompts, self.popularity, len(adapters))
         names = [
             prompt.adapter or adapters[choice.adapter]
             for prompt, choice in zip(dealt.prompts, choices, strict=True)
@@ -114,26 +114,8 @@ class Generated(Workload):
         laws = self._laws(adapters) | counted(prompts)
         if self._chats() and template is not None:
             laws["chat"] = speech.laws(template)
-        notes = (*dealt.notes, *_continuing(prompts), *speech.notes(dealt.prompts))
+        notes = (*dealt.notes, *later_turns(prompts), *speech.notes(dealt.prompts))
         return Trace(requests, self.arrivals.max_in_flight, laws, notes)
-
-    def _of_conversations(
-        self, prompts: Sequence[Prompt], choices: Sequence[Assignment], adapters: int
-    ) -> list[Assignment]:
-        """A conversation stays with the adapter that was drawn for its first turn."""
-        kept = list(choices)
-        fixed = self.popularity.probabilities(adapters) is None
-        for number, prompt in enumerate(prompts):
-            if prompt.follows is None:
-                continue
-            if fixed:
-                raise UsageError(
-                    f"{prompt.where}: is played turn by turn with one adapter, and "
-                    f"workload/popularity={self.popularity.name} fixes who gets which; take a law "
-                    "of independent draws such as zipf, or workload.prompts.turns=last"
-                )
-            kept[number] = kept[prompt.follows]
-        return kept
 
     def _chats(self) -> bool:
         return self.chat.prompts or self.prompts.chats()
@@ -166,13 +148,3 @@ class Generated(Workload):
             "adapters": list(adapters),
             "probabilities": rounded(self.popularity.probabilities(len(adapters))),
         }
-
-
-def _continuing(prompts: Sequence[Prompt]) -> tuple[str, ...]:
-    """What is replayed of conversations that are played turn by turn."""
-    count = sum(each.follows is not None for each in prompts)
-    said = (
-        f"{count} of the {len(prompts)} requests are later turns of a conversation: they come when "
-        "the turn before is answered, and hold the file's answers, not this run's"
-    )
-    return (said,) * (count > 0)

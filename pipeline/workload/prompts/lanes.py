@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from pipeline.errors import UsageError
+from pipeline.workload.popularity.law import Assignment, Popularity
 from pipeline.workload.prompts.source import Prompt
 
 
@@ -29,3 +31,42 @@ def in_lanes(played: Iterable[Sequence[Prompt]], lanes: int, count: int) -> list
             left.extend(next(following))
         dealt.append(replace(left.pop(0), follows=follows))
     return dealt
+
+
+def of_first_turns(
+    choices: Sequence[Assignment], prompts: Sequence[Prompt], law: Popularity, adapters: int
+) -> list[Assignment]:
+    """Who gets which adapter: a conversation stays with the one drawn for its first turn.
+
+    Args:
+        choices: one a prompt, as the law dealt them.
+        prompts: those of the requests, in order.
+        law: which dealt them.
+        adapters: how many there are.
+
+    Raises:
+        UsageError: the law fixes who gets which.
+    """
+    kept = list(choices)
+    fixed = law.probabilities(adapters) is None
+    for number, prompt in enumerate(prompts):
+        if prompt.follows is None:
+            continue
+        if fixed:
+            raise UsageError(
+                f"{prompt.where}: is played turn by turn with one adapter, and "
+                f"workload/popularity={law.name} fixes who gets which; take a law of independent "
+                "draws such as zipf, or workload.prompts.turns=last"
+            )
+        kept[number] = kept[prompt.follows]
+    return kept
+
+
+def later_turns(prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    """A note on what is replayed of conversations, where some are played turn by turn."""
+    count = sum(each.follows is not None for each in prompts)
+    said = (
+        f"{count} of the {len(prompts)} requests are later turns of a conversation: they come when "
+        "the turn before is answered, and hold the file's answers, not this run's"
+    )
+    return (said,) * (count > 0)
