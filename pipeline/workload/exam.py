@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -14,7 +14,7 @@ from pipeline.workload.prompts.row import prompt_of
 from pipeline.workload.prompts.source import Encode, Prompt
 from pipeline.workload.prompts.speech import Speech, Template
 from pipeline.workload.room import ModelLimits
-from pipeline.workload.text_file import read_text, whole_text
+from pipeline.workload.text_file import read_text
 
 KEY = "quality.path"
 FIELD = "prompt"
@@ -82,8 +82,7 @@ def read_questions(
         _check(each, adapters)
     speech = Speech(Chat(), template, encode, {}, text=True)
     asked = speech.asked(prompts, [each.adapter for each in prompts])
-    known = (_question(each, encode, template, room) for each in asked)
-    return tuple(replace(each, end=end) for each in known)
+    return tuple(_question(each, encode, template, room, end) for each in asked)
 
 
 def hash_of_questions(questions: Sequence[ExamQuestion]) -> str:
@@ -98,7 +97,6 @@ def _check(prompt: Prompt, adapters: Sequence[str | None]) -> None:
             f"{prompt.where}: has no answer to judge by; give it the field 'answer', or end its "
             "messages with an assistant's"
         )
-    whole_text(prompt.where, prompt.answer)
     if prompt.ids:
         raise UsageError(f"{prompt.where}: is asked by its text; give it the field {FIELD!r}")
     if prompt.adapter is not None:
@@ -106,12 +104,12 @@ def _check(prompt: Prompt, adapters: Sequence[str | None]) -> None:
 
 
 def _question(
-    prompt: Prompt, encode: Encode, template: Template, room: ModelLimits
+    prompt: Prompt, encode: Encode, template: Template, room: ModelLimits, end: str
 ) -> ExamQuestion:
     assert prompt.answer is not None
     ids = prompt.ids or tuple(encode(prompt.text))
     question = ExamQuestion(
-        prompt.adapter, prompt.text, ids, prompt.answer, tuple(template.encode(prompt.answer))
+        prompt.adapter, prompt.text, ids, prompt.answer, tuple(template.encode(prompt.answer)), end
     )
     if question.tokens > room.positions:
         raise UsageError(
