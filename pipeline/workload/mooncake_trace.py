@@ -12,7 +12,7 @@ from pipeline.workload.ranges import TOKENS
 from pipeline.workload.text_file import read_text
 
 LONGEST_MS = 1e15
-_NANO = 10**6
+NANOSECONDS_A_MS = 10**6
 
 
 def read_calls(key: str, path: Path, count: int | None) -> list[Call]:
@@ -34,7 +34,7 @@ def _call(row: Any, where: str) -> Call:
     if not isinstance(ids, list) or not all(type(each) is int and each >= 0 for each in ids):
         raise UsageError(f"{where}: hash_ids must be a list of whole numbers, 0 or more")
     prompt, output = (_whole(fields, each, where) for each in ("input_length", "output_length"))
-    return Call(round(stamp * _NANO), prompt, output, where, None, tuple(ids))
+    return Call(round(stamp * NANOSECONDS_A_MS), prompt, output, where, None, tuple(ids))
 
 
 def _whole(fields: dict[str, Any], name: str, where: str) -> int:
