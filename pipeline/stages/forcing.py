@@ -16,9 +16,9 @@ from pipeline.inference.teacher import Teacher
 from pipeline.metrics.fidelity import Forced, forced, joined
 from pipeline.metrics.per_adapter import BASE
 from pipeline.metrics.timeline import RequestRecord
+from pipeline.stages.led import led
 from pipeline.stages.pair import EFFECT_TOKENS, Pair
 from pipeline.stages.reference import ReferenceAnswer
-from pipeline.stages.replay import Replay
 from pipeline.workload.request import TraceRequest
 
 TOGETHER = 16
@@ -109,26 +109,19 @@ def lesson(
     bare = _without_adapters(first, 1 + max(request.id for request in trace))
     pupils: dict[Hashable, _Pupil] = {each.request.id: each for each in (*own, *bare.values())}
     given = {id_: pupil.given for id_, pupil in pupils.items()}
-    if not engine.teach(Teacher(given, lambda id_, place, row: pupils[id_].see(place, row))):
+    teacher = Teacher(given, lambda id_, place, row: pupils[id_].see(place, row))
+    requests = [*(pupil.request for pupil in pupils.values()), *_company(answers, trace)]
+    records = led(engine, teacher, requests, None)
+    if records is None:
         return None
-    try:
-        _serve(pupils, _company(answers, trace), engine)
-    finally:
-        engine.teach(None)
+    for record in records:
+        if record.id in pupils:
+            pupils[record.id].end(record)
     return Lesson(
         {each.request.id: each.judged for each in own if not each.fault},
         dict(_pairs(first, bare)),
         tuple(f"{each.name}: {each.fault}" for each in pupils.values() if each.fault),
     )
-
-
-def _serve(
-    pupils: Mapping[Hashable, _Pupil], company: Sequence[TraceRequest], engine: Engine
-) -> None:
-    requests = [*(pupil.request for pupil in pupils.values()), *company]
-    for record in Replay(engine, requests, None).run(0)[1]:
-        if record.id in pupils:
-            pupils[record.id].end(record)
 
 
 def _first(pupils: Sequence[_Pupil]) -> dict[str | None, _Pupil]:

@@ -16,6 +16,7 @@ from pipeline.inference.teacher import Teacher
 from pipeline.metrics.distributions import log_probabilities
 from pipeline.metrics.quality import Judged
 from pipeline.metrics.timeline import RequestRecord
+from pipeline.stages.led import led
 from pipeline.stages.replay import Replay
 from pipeline.workload.exam import ROOM_TO_END, ExamQuestion
 from pipeline.workload.request import TraceRequest
@@ -42,7 +43,8 @@ def ask(questions: Sequence[ExamQuestion], engine: Engine) -> Answers:
     if not questions:
         return Answers()
     surprises, faults = _led(questions, engine)
-    written = {record.id: record for record in _serve(questions, engine, ROOM_TO_END, ends=True)}
+    asked = _requests(questions, ROOM_TO_END, ends=True)
+    written = {record.id: record for record in Replay(engine, asked, TOGETHER).run(0)[1]}
     faults += _failures(written.values())
     judged = tuple(
         Judged(each.adapter, surprises.get(number), each.is_right(written[number].text or ""))
@@ -56,23 +58,19 @@ def _led(
     questions: Sequence[ExamQuestion], engine: Engine
 ) -> tuple[dict[int, tuple[float, ...]], list[str]]:
     """−ln p of every token of the right answers; nothing where the engine can't be led."""
-    found: dict[Hashable, list[float]] = {number: [] for number in range(len(questions))}
-
-    def see(id_: Hashable, place: int, row: NDArray[np.float32]) -> None:
-        right = questions[int(str(id_))].answer_ids[place]
-        found[id_].append(-float(log_probabilities(row[None])[0, right]))
-
     given: dict[Hashable, tuple[int, ...]] = {
         number: each.answer_ids for number, each in enumerate(questions)
     }
-    if not engine.teach(Teacher(given, see)):
+    found: dict[Hashable, list[float]] = {number: [] for number in given}
+
+    def see(id_: Hashable, place: int, row: NDArray[np.float32]) -> None:
+        found[id_].append(-float(log_probabilities(row[None])[0, given[id_][place]]))
+
+    records = led(engine, Teacher(given, see), _requests(questions, 0, ends=False), TOGETHER)
+    if records is None:
         return {}, []
-    try:
-        records = _serve(questions, engine, 0, ends=False)
-    finally:
-        engine.teach(None)
     faults = _failures(records)
-    seen = {int(str(id_)): tuple(each) for id_, each in found.items()}
+    seen = {number: tuple(found[number]) for number in range(len(questions))}
     for number, each in enumerate(questions):
         if not faults and len(seen[number]) != len(each.answer_ids):
             faults.append(f"quality: question {number} came back with other tokens than given")
@@ -81,11 +79,9 @@ def _led(
     return {} if faults else seen, faults
 
 
-def _serve(
-    questions: Sequence[ExamQuestion], engine: Engine, beyond: int, ends: bool
-) -> list[RequestRecord]:
+def _requests(questions: Sequence[ExamQuestion], beyond: int, ends: bool) -> list[TraceRequest]:
     sampling = SamplingParams(ignore_eos=not ends)
-    requests = [
+    return [
         TraceRequest(
             id=number,
             iteration=0,
@@ -98,7 +94,6 @@ def _serve(
         )
         for number, each in enumerate(questions)
     ]
-    return Replay(engine, requests, TOGETHER).run(0)[1]
 
 
 def _failures(records: Iterable[RequestRecord]) -> list[str]:
