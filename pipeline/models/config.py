@@ -137,8 +137,12 @@ class ModelConfig(Dimensions):
     @property
     def steady(self) -> int:
         """The longest sequence by whose length no frequency of the rotary embedding changes."""
-        ropes = [self.rope, *([self.window_rope] if self.window_rope else [])]
-        return min([self.positions, *(each.steady for each in ropes if each.steady)])
+        return min([self.positions, *(each.steady for each in self.ropes if each.steady)])
+
+    @property
+    def ropes(self) -> tuple[RopeConfig, ...]:
+        """All of its rotary embeddings."""
+        return (self.rope, *([self.window_rope] if self.window_rope else []))
 
     def rope_of(self, layer: int) -> RopeConfig | None:
         """The rotary embedding of a layer; None where nothing is turned."""

@@ -15,16 +15,14 @@ def check_model(model: ModelConfig, where: str) -> None:
         where: its folder, for the error.
 
     Raises:
-        UsageError: its activation, its rotary embedding, or what its family has beyond others
-            isn't what the decoder computes.
+        UsageError: its activation or its rotary embedding isn't what the decoder computes.
     """
     fault = None
     if model.activation not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
         fault = f"hidden_act {model.activation!r}: multilora computes {known} only"
     else:
-        ropes = [each for each in (model.rope, model.window_rope) if each]
-        faults = (_fault_of_rope(each, model.head_dim) for each in ropes)
+        faults = (_fault_of_rope(each, model.head_dim) for each in model.ropes)
         fault = next(filter(None, faults), None)
     if fault:
         raise UsageError(f"{where}: {fault}; use engine=peft_mixed")

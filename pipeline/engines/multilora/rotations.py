@@ -5,7 +5,6 @@ from torch import Tensor
 
 from pipeline.kernels.operands import Turn
 from pipeline.models.config import ModelConfig
-from pipeline.models.rope import RopeConfig
 
 
 class Rotations:
@@ -17,18 +16,20 @@ class Rotations:
         Args:
             model: says the frequencies, and how many positions there are.
         """
-        ropes = _ropes(model)
-        each = [torch.from_numpy(rope.frequencies(model.head_dim)) for rope in ropes]
+        each = [torch.from_numpy(rope.frequencies(model.head_dim)) for rope in model.ropes]
         factors = [
             torch.full((len(of),), rope.attention_factor)
-            for rope, of in zip(ropes, each, strict=True)
+            for rope, of in zip(model.ropes, each, strict=True)
         ]
         self._frequencies, self._factors = torch.cat(each), torch.cat(factors)
         self._most = model.positions
         self._tables = self._of(0)
 
     def up_to(self, positions: int) -> tuple[Tensor, Tensor]:
-        """Cosines and sines, fp32 (at least so many positions, angles)."""
+        """Cosines and sines, fp32 (at least so many positions, angles).
+
+        The angles of a model's rotary embeddings stand beside each other: see `turn_of`.
+        """
         if positions > len(self._tables[0]):
             self._tables = self._of(max(positions, min(2 * positions, self._most)))
         return self._tables
@@ -41,14 +42,9 @@ class Rotations:
 def turn_of(layer: int, model: ModelConfig) -> Turn:
     """Which of a position's angles turn the heads of a layer."""
     first, mine = 0, model.rope_of(layer)
-    for rope in _ropes(model):
+    for rope in model.ropes:
         pairs = rope.width(model.head_dim) // 2
         if mine is rope:
             return Turn(first, pairs)
         first += pairs
     return Turn(0, 0)
-
-
-def _ropes(model: ModelConfig) -> tuple[RopeConfig, ...]:
-    """The rotary embeddings of a model, whose angles stand beside each other."""
-    return (model.rope, *([model.window_rope] if model.window_rope else []))
