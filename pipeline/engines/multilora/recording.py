@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pipeline.engines.multilora.packed_model import PackedLayer, PackedModel
 from pipeline.engines.multilora.rotations import turn_of
-from pipeline.engines.multilora.sites import COUNTED, DOWN, GATE_UP, OUTPUT, QKV
+from pipeline.engines.multilora.sites import DOWN, GATE_UP, OUTPUT, QKV
 from pipeline.kernels.formats import PANEL
 from pipeline.kernels.layout import panels
 from pipeline.kernels.operands import Activation, Heads
@@ -30,6 +30,7 @@ from pipeline.kernels.program import (
     TakeOutputs,
 )
 from pipeline.models.config import ModelConfig
+from pipeline.models.family import SITES
 
 ACTIVATIONS: dict[str, Activation] = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
 """What a gate computes, by transformers' `hidden_act`."""
@@ -133,7 +134,7 @@ def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
     yield TakeOutputs("delta", "last_delta")
     yield Norm("last", "last_delta", model.final_norm, shape.epsilon, "last_normed")
     yield Linear("last_normed", model.head, "logits")
-    yield AddLora("last_normed", shape.layers * len(COUNTED), "logits")
+    yield AddLora("last_normed", shape.layers * len(SITES), "logits")
     yield from _scale("logits", shape.vocabulary, 1 / shape.scales.logits)
     if (cap := shape.scales.logits_cap) is not None:
         yield Cap("logits", shape.vocabulary, cap)
@@ -141,7 +142,7 @@ def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
 
 def _multiply(index: int, site: int, layer: PackedLayer, x: str, out: str) -> Iterator[Operation]:
     yield Linear(x, layer.matrices[site], out)
-    yield AddLora(x, index * len(COUNTED) + site, out)
+    yield AddLora(x, index * len(SITES) + site, out)
 
 
 def _scale(out: str, columns: int, factor: float) -> Iterator[Operation]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipeline.models.config import ModelConfig
 from pipeline.models.family import SITES
 
-QKV, OUTPUT, GATE_UP, DOWN = COUNTED = range(len(SITES))
+QKV, OUTPUT, GATE_UP, DOWN = range(len(SITES))
 """The four sites of a layer, in the order of computation."""
 
 
