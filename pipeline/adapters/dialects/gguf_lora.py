@@ -72,14 +72,15 @@ def _check_invocation(file: GgufFile) -> None:
 
 def _as_peft(file: GgufFile, ranks: Mapping[str, int]) -> dict[str, Any]:
     rank, alpha = max(ranks.values()), file.metadata.get(ALPHA) or 0.0
+    others = {module: own for module, own in ranks.items() if own != rank}
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": None,
         "r": rank,
         "lora_alpha": alpha or rank,
-        "rank_pattern": {module: own for module, own in ranks.items() if own != rank},
-        "alpha_pattern": {} if alpha else {m: own for m, own in ranks.items() if own != rank},
+        "rank_pattern": others,
+        "alpha_pattern": {} if alpha else others,
         "target_modules": sorted(ranks),
         "bias": "none",
         "inference_mode": True,

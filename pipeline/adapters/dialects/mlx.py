@@ -20,15 +20,14 @@ from pipeline.adapters.lora_file import (
     LoraFile,
     floating_tensors,
 )
+from pipeline.adapters.variants import TABLES
 from pipeline.errors import UsageError, shown
 from pipeline.models.config import ModelConfig
 from pipeline.models.files import is_number, read_object
-from pipeline.models.stored_shapes import EMBEDDING
 from pipeline.models.weights import StoredWeights
 
 WEIGHTS = "adapters.safetensors"
 KINDS = ("lora", "dora")
-_TABLE = EMBEDDING.removesuffix(".weight")
 _PARTS = {"lora_a": "lora_A.weight", "lora_b": "lora_B.weight", "m": "lora_magnitude_vector"}
 _OF_TABLE = {"lora_a": "lora_embedding_A", "lora_b": "lora_embedding_B", "m": _PARTS["m"]}
 
@@ -90,7 +89,7 @@ def _parameters(config: Mapping[str, Any], where: str) -> tuple[int, float, bool
 
 def _name(stored: str, folder: Path, model: ModelConfig) -> str:
     path, _, part = ".".join(inside_model(stored)).rpartition(".")
-    parts = _OF_TABLE if path == _TABLE else _PARTS
+    parts = _OF_TABLE if path == TABLES["embed_tokens"] else _PARTS
     if part not in parts or path not in model.every_module():
         raise UsageError(
             f"{folder / WEIGHTS}: tensor {stored} isn't of an MLX adapter for this "
@@ -102,14 +101,14 @@ def _name(stored: str, folder: Path, model: ModelConfig) -> str:
 def _as_peft(
     config: Mapping[str, Any], rank: int, scale: float, dora: bool, tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
-    marks = tuple({name.rpartition(".lora_")[0] for name in tensors})
+    modules = {name.rpartition(".lora_")[0].removeprefix(PREFIX) for name in tensors}
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": config.get("model"),
         "r": rank,
         "lora_alpha": scale * rank,
-        "target_modules": sorted(each.removeprefix(PREFIX) for each in marks),
+        "target_modules": sorted(modules),
         "use_dora": dora,
         "bias": "none",
         "inference_mode": True,
