@@ -57,21 +57,18 @@ class AdapterLayout:
         sites: one row of `SITE` a site, counted through the layers.
         places: one row of `PLACE` a tensor: A and B of each part of each site in turn.
         size: bytes of the numbers.
-        affine: of each projection that has them in turn, where its factors begin, and its rows.
     """
 
     format: NumberFormat
     sites: NDArray[Any]
     places: NDArray[Any]
     size: int
-    affine: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(cls, sites: Iterable[Sequence[LoraShape]], format: NumberFormat) -> Self:
         """Site by site; an adapter that leaves a site alone has no shapes there."""
         table: list[Any] = []
         places: list[tuple[int, ...]] = []
-        affine: list[tuple[int, int]] = []
         size = 0
         for shapes in sites:
             ranks = padded_rows(sum(shape.rank for shape in shapes))
@@ -79,25 +76,27 @@ class AdapterLayout:
             if shapes:
                 size += packed_bytes(ranks, shapes[0].inputs, format)
             for shape in shapes:
-                b = size
                 places.append((a, first, shape.rank, shape.inputs, ranks))
-                places.append((b, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
-                size += packed_bytes(shape.outputs, shape.rank, format)
-                begin = size if shape.affine else 0
-                if shape.affine:
-                    affine.append((begin, shape.outputs))
-                    size += affine_bytes(shape.outputs)
-                parts.append((b, shape.rank, first, shape.column, shape.outputs, begin))
+                places.append((size, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
+                b, size = size, size + packed_bytes(shape.outputs, shape.rank, format)
+                affine = size if shape.affine else 0
+                parts.append((b, shape.rank, first, shape.column, shape.outputs, affine))
+                size += 2 * affine_bytes(shape.outputs) if affine else 0
                 first += shape.rank
             parts += [(0, 0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
             table.append((a, ranks, len(shapes), parts))
-        sites_table, places_table = np.array(table, SITE), np.array(places, PLACE)
-        return cls(format, sites_table, places_table, size, tuple(affine))
+        return cls(format, np.array(table, SITE), np.array(places, PLACE), size)
 
     @property
     def bytes(self) -> int:
         """Memory the adapter takes."""
         return self.size + self.sites.nbytes
+
+    @property
+    def affine(self) -> list[tuple[int, int]]:
+        """Of each projection that has them in turn, where its factors begin, and its rows."""
+        parts = self.sites["part"][self.sites["part"]["affine"] > 0]
+        return [*zip(parts["affine"].tolist(), parts["columns"].tolist(), strict=True)]
 
 
 def packed_bytes(rows: int, columns: int, format: NumberFormat) -> int:
@@ -107,8 +106,8 @@ def packed_bytes(rows: int, columns: int, format: NumberFormat) -> int:
 
 
 def affine_bytes(rows: int) -> int:
-    """Bytes of the factors and summands of so many rows, fp32."""
-    return 2 * 4 * padded_rows(rows)
+    """Bytes of the factors of so many rows, or of their summands, fp32."""
+    return 4 * padded_rows(rows)
 
 
 def padded_rows(rows: int) -> int:

@@ -82,21 +82,21 @@ class PackedAdapter:
         a = _unpacked(self.data, int(row["a"]), int(row["ranks"]), columns, self.format)
         for part in row["part"][: row["parts"]]:
             rank, first = int(part["rank"]), int(part["first"])
-            b = _unpacked(self.data, int(part["b"]), int(part["columns"]), rank, self.format)
-            affine = self._affine(int(part["affine"]), int(part["columns"]))
+            rows, at = int(part["columns"]), int(part["affine"])
+            b = _unpacked(self.data, int(part["b"]), rows, rank, self.format)
+            affine = self._affine(at, rows) if at else None
             yield LoraPart(int(part["column"]), a[first : first + rank], b, affine)
 
     def transform(self, rows: Iterable[NDArray[np.float32]]) -> "PackedAdapter":
         """The adapter itself, with these factors and summands, (2, out) each, in their places."""
         for (at, count), values in zip(self.layout.affine, rows, strict=True):
-            self._affine_view(at, count)[:, :count] = torch.from_numpy(values)
+            self._affine(at, count)[:] = torch.from_numpy(values)
         return self
 
-    def _affine(self, at: int, count: int) -> Tensor | None:
-        return self._affine_view(at, count)[:, :count] if at else None
-
-    def _affine_view(self, at: int, count: int) -> Tensor:
-        return self.data[at : at + affine_bytes(count)].view(torch.float32).view(2, -1)
+    def _affine(self, at: int, count: int) -> Tensor:
+        """Factors and summands that lie there, (2, count)."""
+        whole = self.data[at : at + 2 * affine_bytes(count)].view(torch.float32)
+        return whole.view(2, -1)[:, :count]
 
 
 def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:

@@ -78,7 +78,8 @@ struct Step {
         case OP_ADD_LORA:
             if (x.tokens != out.tokens) break;
             return use(AddLora{
-                &x, program.buffers[its.x].of_outputs ? of_outputs.data() : segments, segment_count, its.place, out.values, out.columns, out.count});
+                &x, program.buffers[its.x].of_outputs ? of_outputs.data() : segments,
+                segment_count, its.place, out.values, out.columns, out.count});
         case OP_ROTATE_AND_STORE:
             if (x.tokens != forward.tokens) break;
             return use(RotateAndStore{
@@ -97,7 +98,8 @@ struct Step {
         case OP_NORM_COLUMNS:
             if (!is_count(its.first) || !is_count(its.size)) return "a norm of no columns";
             return use(NormColumns{
-                rows_of(out, its.first + its.size), its.first, (const float*)its.weights, its.size, its.number});
+                rows_of(out, its.first + its.size), its.first, (const float*)its.weights, its.size,
+                its.number});
         case OP_TAKE_OUTPUTS:
             return use(TakeOutputs{x.values, x.columns, x.count, &forward, rows_of(out, its.columns)});
         default: return "an operation that isn't known";
