@@ -143,12 +143,9 @@ class Kernels(ABC):
         layer: int,
         heads: Heads,
         norms: HeadNorms | None,
-        turn: Turn | None = None,
+        turn: Turn,
     ) -> None:
-        """Turn queries and keys by their positions, in place; put keys and values into the pool.
-
-        None turns whole heads, by the first of a position's angles.
-        """
+        """Turn queries and keys by their positions, in place; put keys and values into the pool."""
 
     @abstractmethod
     def attend(

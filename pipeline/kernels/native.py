@@ -162,13 +162,13 @@ class NativeKernels(Kernels):
         layer: int,
         heads: Heads,
         norms: HeadNorms | None,
-        turn: Turn | None = None,
+        turn: Turn,
     ) -> None:
         """Token by token."""
         self._library.kernel_rotate_and_store(
             *(self._pool, *_rows(qkv), _seen(step), layer),
             *(byref(native_heads(heads)), byref(native_norms(norms))),
-            byref(native_turn(turn or Turn.whole(heads))),
+            byref(native_turn(turn)),
         )
 
     def attend(

@@ -1,7 +1,7 @@
 """A program as C sees it: a table of operations, and buffers that every step uses again."""
 
 import ctypes
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from pipeline.kernels.native_operands import (
     native_turn,
 )
 from pipeline.kernels.native_pool import NativePool
-from pipeline.kernels.operands import ForwardPass, Turn
+from pipeline.kernels.operands import ForwardPass
 from pipeline.kernels.program import Buffer, Operation, Program
 
 _INPUT, _BUFFER, _OPERATION, _PROGRAM = (
@@ -114,8 +114,6 @@ class NativeProgram(Executable):
             if its != wanted:
                 raise ValueError(f"{operation.x!r} isn't packed for {its.name} weights")
         native = _OPERATION(kind=_KINDS[type(operation)], added=-1)
-        if isinstance(operation, operations.RotateAndStore) and operation.turn is None:
-            operation = replace(operation, turn=Turn.whole(operation.heads))
         for each in fields(operation):
             for field, value in self._as_c(each.name, getattr(operation, each.name)).items():
                 setattr(native, field, value)

@@ -1,7 +1,7 @@
 """What the kernels are handed beside plain tensors, whoever computes."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -44,11 +44,6 @@ class Turn:
 
     first: int
     pairs: int
-
-    @classmethod
-    def whole(cls, heads: Heads) -> Self:
-        """Whole heads, by the first angles."""
-        return cls(0, heads.width // 2)
 
 
 @dataclass(frozen=True, eq=False)

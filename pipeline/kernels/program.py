@@ -63,16 +63,13 @@ class AddLora:
 
 @dataclass(frozen=True, eq=False)
 class RotateAndStore:
-    """Turns the queries and keys of `x` by their positions; puts keys and values into the pool.
-
-    Without a `turn` whole heads are turned, by the first of a position's angles.
-    """
+    """Turns the queries and keys of `x` by their positions; puts keys and values into the pool."""
 
     x: str
     layer: int
     heads: Heads
     norms: HeadNorms | None
-    turn: Turn | None = None
+    turn: Turn
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,14 +147,13 @@ class ReferenceKernels(Kernels):
         layer: int,
         heads: Heads,
         norms: HeadNorms | None,
-        turn: Turn | None = None,
+        turn: Turn,
     ) -> None:
         """Halves of a head are the two parts of a complex number."""
         queries, keys, values = _split(qkv, heads)
         if norms is not None:
             queries.copy_(_rms_norm(queries, norms.query, norms.epsilon))
             keys.copy_(_rms_norm(keys, norms.key, norms.epsilon))
-        turn = turn or Turn.whole(heads)
         angles = slice(turn.first, turn.first + turn.pairs)
         tables = (step.cosines, step.sines)
         cosines, sines = (each[step.batch.positions, None, angles] for each in tables)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.kernels.formats import FORMATS, NUMBER_FORMATS
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.native import NativeKernels
-from pipeline.kernels.operands import Heads
+from pipeline.kernels.operands import Heads, Turn
 from pipeline.kernels.token_batch import TokenBatch
 
 KERNELS = [NativeKernels(threads) for threads in (1, 2, 3)]
@@ -43,7 +43,7 @@ class Sequences:
         places = torch.arange(int(positions.max()) + 1).float()
         turns = torch.outer(places, torch.linspace(1, 0.01, self.heads.width // 2))
         step = kernels.begin(batch, turns.cos(), turns.sin(), self.pool)
-        kernels.rotate_and_store(qkv, step, LAYER, self.heads, None)
+        kernels.rotate_and_store(qkv, step, LAYER, self.heads, None, Turn(0, self.heads.width // 2))
         out = kernels.activations(len(qkv), self.heads.queries * self.heads.width, FP32)
         kernels.attend(qkv, step, LAYER, self.heads, window, out)
         return out.values.split([stop - first for _, first, stop in chunks])

@@ -22,6 +22,7 @@ from tests.kernels.adapters import pack_adapter
 
 KERNELS = NativeKernels(1)
 HEADS = Heads(4, 2, 8)
+WHOLE = Turn(0, 4)
 TOKENS, WIDTH = 3, 128
 refused = pytest.raises(ValueError)
 
@@ -63,7 +64,8 @@ def test_what_fits_is_computed(precision):
     assert not out.any()
     there = step()
     qkv, attended = torch.zeros(TOKENS, 64), activations(32)
-    KERNELS.rotate_and_store(qkv, there, 1, HEADS, HeadNorms(torch.ones(8), torch.ones(8), 1e-6))
+    norms = HeadNorms(torch.ones(8), torch.ones(8), 1e-6)
+    KERNELS.rotate_and_store(qkv, there, 1, HEADS, norms, WHOLE)
     KERNELS.attend(qkv, there, 1, HEADS, None, attended)
 
 
@@ -162,7 +164,7 @@ def test_places_beyond_the_pool(changes):
 def test_heads_that_the_pool_wasnt_made_for(layer, heads, width):
     qkv, there = torch.zeros(TOKENS, width), step(angles=heads.width // 2)
     with refused:
-        KERNELS.rotate_and_store(qkv, there, layer, heads, None)
+        KERNELS.rotate_and_store(qkv, there, layer, heads, None, Turn(0, heads.width // 2))
     with refused:
         KERNELS.attend(
             qkv, there, layer, heads, None, activations(max(0, heads.queries * heads.width))
@@ -171,7 +173,7 @@ def test_heads_that_the_pool_wasnt_made_for(layer, heads, width):
 
 @pytest.mark.parametrize(
     ("angles", "turn"),
-    [(3, None), (4, Turn(1, 4)), (4, Turn(-1, 2)), (4, Turn(0, -1)), (9, Turn(0, 5))],
+    [(3, WHOLE), (4, Turn(1, 4)), (4, Turn(-1, 2)), (4, Turn(0, -1)), (9, Turn(0, 5))],
 )
 def test_angles_for_other_heads(angles, turn):
     with refused:
@@ -184,9 +186,8 @@ def test_attention_into_another_output_or_with_norms_of_another_width():
         with refused:
             KERNELS.attend(qkv, there, 0, HEADS, None, out)
     with refused:
-        KERNELS.rotate_and_store(
-            qkv, there, 0, HEADS, HeadNorms(torch.ones(7), torch.ones(7), 1e-6)
-        )
+        norms = HeadNorms(torch.ones(7), torch.ones(7), 1e-6)
+        KERNELS.rotate_and_store(qkv, there, 0, HEADS, norms, WHOLE)
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "int8"])

@@ -195,7 +195,8 @@ def test_attention_over_the_pool(data):
     window = data.draw(st.one_of(st.none(), st.integers(1, 40), st.integers(200, 700)))
     normed = data.draw(st.booleans())
     pairs = data.draw(st.integers(0, heads.width // 2))
-    turn = data.draw(st.sampled_from([None, Turn(heads.width // 2 - pairs, pairs)]))
+    turns = [Turn(0, heads.width // 2), Turn(heads.width // 2 - pairs, pairs)]
+    turn = data.draw(st.sampled_from(turns))
     scale, limit = data.draw(st.sampled_from([(None, None), (0.3, None), (None, 5.0)]))
     generator = torch.manual_seed(data.draw(SEEDS))
     blocks = [-(-length // 16) for length in lengths]

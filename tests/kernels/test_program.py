@@ -59,7 +59,7 @@ def program(precision="fp32"):
             operations.Linear("normed", matrix(64, HIDDEN, format, 2), "qkv"),
             operations.AddLora("normed", 0, "qkv"),
             operations.Scale("qkv", 32, 0.5),
-            operations.RotateAndStore("qkv", 0, HEADS, norms),
+            operations.RotateAndStore("qkv", 0, HEADS, norms, Turn(0, 4)),
             operations.Attend("qkv", 0, HEADS, 3, "attended"),
             operations.Linear("attended", matrix(48, 32, format, 3), "delta"),
             operations.Norm("stream", "delta", ones, 1e-5, "normed"),
