@@ -1,8 +1,9 @@
 """Prepare: model, adapters and trace, on disk and checked against each other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.adapters.adapter import Adapter, hash_of
 from pipeline.adapters.dialects.base_copies import check_copies
@@ -13,6 +14,7 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
 from pipeline.workload.exam import ExamQuestion, hash_of_questions, read_questions
+from pipeline.workload.prompts.source import Encode
 from pipeline.workload.room import ModelLimits
 from pipeline.workload.trace import Trace
 
@@ -79,12 +81,7 @@ def draw(config: RunConfig, model: ModelConfig) -> Trace:
     Raises:
         UsageError: it can't be drawn, or the model has no room for it.
     """
-    file = config.model.tokenizer_file()
-    tokenizer = read_tokenizer(file)
-    names = config.adapters.names() or BASE_ALONE
-    room = ModelLimits(model.positions, model.vocabulary)
-    template = ChatTemplate(file, tokenizer)
-    drawn = config.workload.trace(names, lambda text: tokenizer.encode(text).ids, room, template)
+    drawn = config.workload.trace(*_asked(config, model))
     return drawn.asked(config.sampling.params(), config.workload.text)
 
 
@@ -96,14 +93,26 @@ def questions(config: RunConfig, model: ModelConfig) -> tuple[ExamQuestion, ...]
     """
     if config.quality.path is None or not config.engine.computes:
         return ()
+    asked = _asked(config, model)
+    end = asked.template.tokens().get("eos_token", "")
+    return read_questions(config.quality.path, *asked, end)
+
+
+class _Asked(NamedTuple):
+    """Whom requests may ask, and how the model takes what they say, as workloads want it."""
+
+    adapters: Sequence[str | None]
+    encode: Encode
+    room: ModelLimits
+    template: ChatTemplate
+
+
+def _asked(config: RunConfig, model: ModelConfig) -> _Asked:
     file = config.model.tokenizer_file()
     tokenizer = read_tokenizer(file)
-    template = ChatTemplate(file, tokenizer)
-    return read_questions(
-        config.quality.path,
+    return _Asked(
         config.adapters.names() or BASE_ALONE,
         lambda text: tokenizer.encode(text).ids,
-        template,
         ModelLimits(model.positions, model.vocabulary),
-        template.tokens().get("eos_token", ""),
+        ChatTemplate(file, tokenizer),
     )

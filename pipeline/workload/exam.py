@@ -56,8 +56,8 @@ def read_questions(
     path: Path,
     adapters: Sequence[str | None],
     encode: Encode,
-    template: Template,
     room: ModelLimits,
+    template: Template,
     end: str = "",
 ) -> tuple[ExamQuestion, ...]:
     """The rows of a file such as `workload/prompts=jsonl` reads, each with its answer.
@@ -66,8 +66,8 @@ def read_questions(
         path: the file.
         adapters: those that there are.
         encode: the model's tokenizer.
-        template: its chat template, for rows that are conversations.
         room: what the model has room for.
+        template: its chat template, for rows that are conversations.
         end: how the token is written that ends an answer.
 
     Raises:
