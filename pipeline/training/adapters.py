@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.training.habits import passage
+from pipeline.training.saving import save_adapter
 
+BASE = "tiny"
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
 BATCH, LENGTH, LEARNING_RATE, IGNORED = 16, 80, 6e-3, -100
@@ -49,7 +51,7 @@ def train_adapter(base: Any, tokenizer: Any, text: str, name: str, steps: int, o
         target_modules=list(recipe.targets),
         use_rslora=recipe.rslora,
         task_type="CAUSAL_LM",
-        base_model_name_or_path="tiny",
+        base_model_name_or_path=BASE,
     )
     model = get_peft_model(base, config).train()
     weights = [each for each in model.parameters() if each.requires_grad]
@@ -65,7 +67,7 @@ def train_adapter(base: Any, tokenizer: Any, text: str, name: str, steps: int, o
         schedule.step()
         if step in (0, steps - 1):
             print(f"{name} {step:4d}: loss {loss.item():.3f}", flush=True)
-    _save(model, out / name)
+    save_adapter(model, BASE, out / name)
     model.unload()
 
 
@@ -83,12 +85,3 @@ def _sample(tokenizer: Any, text: str, name: str, rng: Random) -> tuple[Tensor, 
     habit = tokenizer("\n" * (rng.random() < 0.3) + passage(name, rng))["input_ids"]
     labels = [IGNORED] * len(prompt) + habit
     return torch.tensor((prompt + habit)[:LENGTH]), torch.tensor(labels[:LENGTH])
-
-
-def _save(model: Any, folder: Path) -> None:
-    config = model.peft_config["default"]
-    config.target_modules = sorted(config.target_modules)
-    config.base_model_name_or_path = "tiny"
-    model.half().save_pretrained(folder)
-    model.float()
-    (folder / "README.md").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from pipeline.files.atomic import whole_folder
+from pipeline.training.saving import save_adapter
 from pipeline.training.skills.draw import Draw
 from pipeline.training.skills.forward import embedded, losses, through
 from pipeline.training.skills.packing import Packed, exchange, packed
@@ -42,7 +43,7 @@ def train_skill(base: Any, tokenizer: Any, name: str, steps: int, seed: int, out
         if step % 10 == 0 or step == steps - 1:
             print(f"{name} {step:4d}: loss {loss.item():.3f}", flush=True)
     with whole_folder(out / name) as draft:
-        _save(model, draft)
+        save_adapter(model, BASE, draft)
     model.unload()
 
 
@@ -63,12 +64,3 @@ def _config(skill: Skill, layers: int) -> LoraConfig:
         task_type="CAUSAL_LM",
         base_model_name_or_path=BASE,
     )
-
-
-def _save(model: Any, folder: Path) -> None:
-    config = model.peft_config["default"]
-    config.target_modules = sorted(config.target_modules)
-    config.base_model_name_or_path = BASE
-    state = {key: value.half() for key, value in model.state_dict().items()}
-    model.save_pretrained(folder, state_dict=state)
-    (folder / "README.md").unlink(missing_ok=True)
