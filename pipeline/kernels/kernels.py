@@ -128,10 +128,12 @@ class Kernels(ABC):
     def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
         """Add to each segment of `out` what its adapter makes of the same rows of `x`.
 
+        What the adapter makes of the sum, column by column, is done then: factor · sum + summand.
+
         Args:
             x: input of the site.
             step: says which rows are whose.
-            site: number of the site, counted through the layers.
+            site: number of the site, counted through the layers; the output layer's comes last.
             out: the site's output.
         """
 

@@ -75,10 +75,8 @@ class Multilora(ContinuousEngine, CachingEngine):
         capacity = self._allocator.capacity
         beyond = f"the pool has {capacity}; raise engine.kv_tokens"
         if model.steady < min(capacity, model.positions):
-            capacity, beyond = (
-                model.steady,
-                f"its rotary embedding is another beyond {model.steady}",
-            )
+            capacity = model.steady
+            beyond = f"its rotary embedding is another beyond {capacity}"
         self.intake = Intake(serving.checkpoint, self.adapters, capacity, beyond)
         self.cache = AdapterCache(
             self.adapters,

@@ -6,7 +6,7 @@ from pipeline.models.config import ModelConfig
 from pipeline.models.family import SITES
 
 QKV, OUTPUT, GATE_UP, DOWN = range(len(SITES))
-"""The four sites of a layer, in the order of computation."""
+"""Numbers of the four sites of a layer, in the order of computation."""
 
 
 def columns_of(site: tuple[str, ...], model: ModelConfig) -> Iterator[tuple[str, int]]:
