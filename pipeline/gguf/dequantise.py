@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Self
 
 import gguf
@@ -57,12 +56,7 @@ class GgufRows:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def stored(self, name: str, first: int, last: int) -> NDArray[np.uint8]:

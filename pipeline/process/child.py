@@ -16,7 +16,6 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from threading import Thread
-from types import TracebackType
 from typing import Any, Self
 
 GRACE_S = 10
@@ -76,12 +75,7 @@ class Child:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_S)
