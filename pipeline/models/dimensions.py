@@ -29,11 +29,6 @@ class Dimensions:
     kv_heads: int
     head_dim: int
 
-    @property
-    def head_norms(self) -> bool:
-        """Whether queries and keys are normalised."""
-        return bool(self.family.norms.heads)
-
     def projection_shape(self, name: str) -> tuple[int, int]:
         """(out, in) features of one of the family's projections."""
         queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
