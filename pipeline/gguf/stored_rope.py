@@ -11,7 +11,8 @@ from pipeline.errors import UsageError
 from pipeline.gguf.dequantise import GgufRows, check_types
 from pipeline.gguf.said import Said, shortest
 from pipeline.gguf.tensors import ROPE_FACTORS, ROPE_FREQS
-from pipeline.models.rope import FULL, SLIDING, RopeConfig
+from pipeline.models.rope import RopeConfig
+from pipeline.models.windows import FULL, SLIDING
 
 PUBLISHED = ((1.0, 4.0, 8192), (1.0, 4.0, 4096))
 """Low and high frequency factor and first context of Llama 3 and its kin."""

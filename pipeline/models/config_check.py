@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.models.families import FAMILIES
+from pipeline.models.windows import FULL, SLIDING
 
 COUNTS = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
@@ -24,7 +25,7 @@ ACTIVATIONS = (
     "hardswish",
 )
 """Known to transformers 5; which of them an engine computes is the engine's to say."""
-LAYERS = ("full_attention", "sliding_attention")
+LAYERS = (FULL, SLIDING)
 ONLY: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "is_causal": ((True, None), "tokens then see those after them, which is no decoder's"),
     "is_encoder_decoder": ((False, None), "it is no decoder's"),
@@ -148,16 +149,15 @@ def _check_padding(config: Mapping[str, Any], where: str) -> None:
 
 def _check_layers(config: Mapping[str, Any], where: str) -> None:
     kinds, turned = config.get("layer_types"), config.get("no_rope_layers")
-    count = config["num_hidden_layers"]
-    if not FAMILIES[config["model_type"]].nope or turned is None:
-        pass
-    elif len(turned) < count or any(each not in (0, 1) for each in turned):
+    family, count = FAMILIES[config["model_type"]], config["num_hidden_layers"]
+    if (family.nope and turned is not None) and (
+        len(turned) < count or any(each not in (0, 1) for each in turned)
+    ):
         raise UsageError(
             f"{where}: no_rope_layers must hold a 0 or a 1 for each of the {count} layers; "
             "correct it"
         )
-    law, pattern = FAMILIES[config["model_type"]].windows, config.get("sliding_window_pattern")
-    if law == "pattern" and pattern is None:
+    if family.windows == "pattern" and config.get("sliding_window_pattern") is None:
         raise UsageError(f"{where}: sliding_window_pattern is null; state a whole number above 0")
     if kinds is None:
         return

@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 from pipeline.models.family import Family
 from pipeline.models.files import is_number
 from pipeline.models.rope_scaling import SCALED, Frequencies, attention_factor
+from pipeline.models.windows import FULL, SLIDING
 
 NEEDS = {
     "default": (),
@@ -26,9 +27,6 @@ LISTS = ("short_factor", "long_factor")
 """Of `longrope`: a number for every pair of a head."""
 STRETCHED = ("llama3", "yarn", "longrope")
 """Kinds that depend on the positions that a model was first trained with."""
-
-FULL, SLIDING = "full_attention", "sliding_attention"
-"""By which the parameters of layers with all of a context, and with a window, stand apart."""
 
 
 @dataclass(frozen=True)

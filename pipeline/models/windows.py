@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+FULL, SLIDING = "full_attention", "sliding_attention"
+"""Kinds of layers: those that see all of a context, and those with a window."""
 Windows = Literal["none", "all", "typed", "asked", "unturned", "alternate", "pattern"]
 """The laws:
 
@@ -28,7 +30,7 @@ def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> S
     if law == "none" or (law in ("asked", "unturned") and not full["use_sliding_window"]):
         return [False] * len(layers)
     if law != "all" and (kinds := full.get("layer_types")):
-        return [kind == "sliding_attention" for kind in kinds]
+        return [kind == SLIDING for kind in kinds]
     match law:
         case "asked":
             return [layer >= full["max_window_layers"] for layer in layers]

@@ -10,9 +10,9 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.families import FAMILIES
-from pipeline.models.rope import FULL, SLIDING
 from pipeline.models.stored_shapes import expected
 from pipeline.models.synthetic import ARCHITECTURES
+from pipeline.models.windows import FULL, SLIDING
 
 SHAPE = {
     "hidden_size": 128,
