@@ -43,7 +43,7 @@ def check_same_model(path: Path, checkpoint: Checkpoint) -> Path:
 
 def _check_rope(said: Said, model: ModelConfig) -> None:
     config = {
-        "rope_parameters": rope_in(said, model.head_dim),
+        "rope_parameters": rope_in(said, model.family, model.head_dim),
         "max_position_embeddings": said.count("context_length"),
     }
     where = str(said.file.path)

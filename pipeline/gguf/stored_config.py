@@ -9,7 +9,7 @@ from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
 from pipeline.gguf.stored_values import BEYOND, PLAIN
 from pipeline.models.families import FAMILIES
-from pipeline.models.family import ATTENTION, FEED_FORWARD
+from pipeline.models.family import PROJECTIONS, Family
 
 _DIMENSIONS = {
     "hidden_size": "embedding_length",
@@ -27,6 +27,12 @@ _IDS = {
     "unk_token_id": "tokenizer.ggml.unknown_token_id",
 }
 """Keys of a `config.json`, and GGUF's."""
+_STORED = (
+    *("attn_q", "attn_k", "attn_v", "attn_output"),
+    *("ffn_gate", "ffn_up", "ffn_down"),
+)
+_NAMES = dict(zip(PROJECTIONS, _STORED, strict=True))
+"""Projections, and what GGUF calls them."""
 
 
 def config_in(file: GgufFile) -> dict[str, Any]:
@@ -47,13 +53,13 @@ def config_in(file: GgufFile) -> dict[str, Any]:
         )
     heads, head_dim = said["attention.head_count"], _head_dim(said)
     config = {
-        "model_type": family,
+        "model_type": family.name,
         **{ours: said[theirs] for ours, theirs in _DIMENSIONS.items()},
         "num_key_value_heads": said.get("attention.head_count_kv", heads),
         "head_dim": head_dim,
         "vocab_size": _rows(file, "token_embd.weight"),
         "tie_word_embeddings": "output.weight" not in file.tensors,
-        "rope_parameters": rope_in(said, head_dim),
+        "rope_parameters": rope_in(said, family, head_dim),
         **beyond.values(said, head_dim),
         "dtype": "float32",
         **{ours: file.metadata.get(id_) for ours, id_ in _IDS.items()},
@@ -61,10 +67,10 @@ def config_in(file: GgufFile) -> dict[str, Any]:
     return config | _biases(file, family)
 
 
-def _family(said: Said) -> str:
+def _family(said: Said) -> Family:
     """The first of the families that llama.cpp computes so: what it calls Llama is one."""
     name = said.architecture
-    found = [each.name for each in FAMILIES.values() if each.gguf == name]
+    found = [each for each in FAMILIES.values() if each.gguf == name]
     if not found or name not in ARCHITECTURES:
         raise UsageError(
             f"{said.file.path}: general.architecture is {name!r:.80}; "
@@ -90,14 +96,12 @@ def _head_dim(said: Said) -> int:
 def _rows(file: GgufFile, name: str) -> int:
     if name not in file.tensors:
         raise UsageError(f"{file.path}: no tensor {name}; convert or fetch the model again")
-    return file.shapes[name][0]
+    return file.tensors[name].shape[0]
 
 
-def _biases(file: GgufFile, family: str) -> dict[str, bool]:
+def _biases(file: GgufFile, family: Family) -> dict[str, bool]:
     """Keys of those families whose `config.json` says whether there are any."""
-    places = {"attention_bias": (ATTENTION, "attn_q"), "mlp_bias": (FEED_FORWARD, "ffn_gate")}
     return {
-        key: f"blk.0.{places[key][1]}.bias" in file.tensors
-        for key, projections in FAMILIES[family].biases.items()
-        if places[key][0] == projections
+        key: f"blk.0.{_NAMES[projections[0]]}.bias" in file.tensors
+        for key, projections in family.biases.items()
     }

@@ -11,6 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.gguf.dequantise import GgufRows, check_types
 from pipeline.gguf.said import Said, shortest
 from pipeline.gguf.tensors import ROPE_FACTORS, ROPE_FREQS
+from pipeline.models.family import Family
 from pipeline.models.rope import RopeConfig
 from pipeline.models.windows import FULL, SLIDING
 
@@ -22,11 +23,12 @@ CLOSE = 1e-5
 """Largest error of a divisor, of itself: those in a file are rounded to 32 bits."""
 
 
-def rope_in(said: Said, head_dim: int) -> dict[str, Any]:
+def rope_in(said: Said, family: Family, head_dim: int) -> dict[str, Any]:
     """The `rope_parameters`.
 
     Args:
         said: by the file.
+        family: whose layers with a window may have a rotary embedding of their own.
         head_dim: width of a head, of which only a part may be turned.
 
     Raises:
@@ -36,7 +38,7 @@ def rope_in(said: Said, head_dim: int) -> dict[str, Any]:
     plain["rope_theta"] = said.number("rope.freq_base", 10000.0)
     if (turned := said.count("rope.dimension_count", head_dim)) != head_dim:
         plain["partial_rotary_factor"] = turned / head_dim
-    if said.architecture == "gemma3":
+    if family.own_rope:
         windowed = plain | {"rope_theta": said.number("rope.freq_base_swa", 10000.0)}
         return {FULL: _scaled(said, plain), SLIDING: windowed}
     if any(name in said.file.tensors for name in ROPE_FACTORS):

@@ -32,25 +32,25 @@ def _granite(said: Said, head_dim: int) -> dict[str, Any]:
     }
 
 
-def _gemma(said: Said, head_dim: int, largest: int) -> dict[str, Any]:
+def _gemma(said: Said, head_dim: int, largest: int, window: int) -> dict[str, Any]:
     """Gemma's, whose largest model llama.cpp knows by its layers: it scales scores otherwise."""
     shared = said.count("embedding_length") // said.count("attention.head_count")
     return {
         "query_pre_attn_scalar": shared if said["block_count"] == largest else head_dim,
-        "sliding_window": said.count(_WINDOW, 4096 if said.architecture == "gemma2" else None),
+        "sliding_window": window,
         "hidden_activation": "gelu_pytorch_tanh",
     }
 
 
 def _gemma2(said: Said, head_dim: int) -> dict[str, Any]:
-    return _gemma(said, head_dim, 46) | {
+    return _gemma(said, head_dim, 46, said.count(_WINDOW, 4096)) | {
         "attn_logit_softcapping": said.get("attn_logit_softcapping", 50.0),
         "final_logit_softcapping": said.get("final_logit_softcapping", 30.0),
     }
 
 
 def _gemma3(said: Said, head_dim: int) -> dict[str, Any]:
-    return _gemma(said, head_dim, 62) | {"sliding_window_pattern": 6}
+    return _gemma(said, head_dim, 62, said.count(_WINDOW)) | {"sliding_window_pattern": 6}
 
 
 def _phi3(said: Said, head_dim: int) -> dict[str, Any]:
