@@ -22,7 +22,7 @@ from pipeline.files.atomic import whole_folder
 from pipeline.gguf.dequantise import FLOATS, GgufRows, check_types
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.layout import TensorNames, part, rotated_heads
-from pipeline.gguf.ready_made import check_base_gguf
+from pipeline.gguf.ready_made import check_base
 from pipeline.gguf.stored_config import config_in
 from pipeline.gguf.stored_tokenizer import ARRAYS, tokenizer_config_in, tokenizer_in
 from pipeline.models.checkpoint import Checkpoint
@@ -71,7 +71,7 @@ def _convert(file: GgufFile, folder: Path) -> None:
     config = config_in(file)
     model = ModelConfig.from_config(config, str(file.path))
     tokenizer, beside = tokenizer_in(file), tokenizer_config_in(file)
-    check_base_gguf(file.path, model)
+    check_base(file, model)
     ends = {key: config[key] for key in _IDS if config[key] is not None} | _end_ids(file, config)
     _write(folder / CONFIG, {"architectures": [_class_of(model)], **config})
     _write(folder / GENERATION, ends)
@@ -111,7 +111,7 @@ def _write_weights(file: GgufFile, model: ModelConfig, path: Path) -> None:
     with path.open("wb") as target, GgufRows(file) as source:
         write_header(target, {name: (kinds[name], shapes[name]) for name in shapes})
         for name in shapes:
-            for piece in _pieces(name, names[name], source, model):
+            for piece in _pieces(name, names[name], shapes[name], source, model):
                 target.write(_as(piece, kinds[name]).data)
 
 
@@ -124,10 +124,10 @@ def _check_disk(file: GgufFile, path: Path, needed: int) -> None:
 
 
 def _pieces(
-    name: str, stored: str, source: GgufRows, model: ModelConfig
+    name: str, stored: str, shape: tuple[int, ...], source: GgufRows, model: ModelConfig
 ) -> Iterator[NDArray[np.float32]]:
     """A tensor in parts of whole rows, of whole heads where the two orders of rows differ."""
-    rows, *width = expected(model)[name]
+    rows, *width = shape
     heads = rotated_heads(name, model)
     unit = rows // heads if heads else 1
     step = max(PIECE // (unit * width[0]), 1) * unit if width else rows

@@ -19,7 +19,17 @@ def check_base_gguf(path: Path, model: ModelConfig) -> Path:
     Raises:
         UsageError: it doesn't; the error names the first difference.
     """
-    file, kind = GgufFile.read(path), gguf_architecture(model).name
+    check_base(GgufFile.read(path), model)
+    return path
+
+
+def check_base(file: GgufFile, model: ModelConfig) -> None:
+    """The same of a file whose header was read before.
+
+    Raises:
+        UsageError: as above.
+    """
+    kind = gguf_architecture(model).name
     file.expect("general.type", "model", default="model")
     file.expect("general.architecture", kind)
     file.expect(f"{kind}.block_count", model.layers)
@@ -28,7 +38,6 @@ def check_base_gguf(path: Path, model: ModelConfig) -> Path:
     file.expect(f"{kind}.attention.head_count", model.heads)
     file.expect(f"{kind}.attention.head_count_kv", model.kv_heads, model.heads)
     _check_tensors(file, model)
-    return path
 
 
 def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:

@@ -9,7 +9,7 @@ from gguf import TokenType
 
 from pipeline.errors import UsageError, shown
 from pipeline.gguf.file import GgufFile
-from pipeline.gguf.ready_made import check_base_gguf
+from pipeline.gguf.ready_made import check_base
 from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
 from pipeline.gguf.stored_tokenizer import TOKENS, TYPES
@@ -30,8 +30,9 @@ def check_same_model(path: Path, checkpoint: Checkpoint) -> Path:
         UsageError: it doesn't; the error names the first difference.
     """
     model = checkpoint.config
-    check_base_gguf(path, model)
-    said = Said.of(GgufFile.read(path, (TOKENS, TYPES)))
+    file = GgufFile.read(path, (TOKENS, TYPES))
+    check_base(file, model)
+    said = Said.of(file)
     epsilon = said.number("attention.layer_norm_rms_epsilon", model.epsilon)
     if not isclose(epsilon, model.epsilon, rel_tol=CLOSE):
         _differs(said, f"attention.layer_norm_rms_epsilon is {epsilon}", f"{model.epsilon}")
