@@ -105,7 +105,7 @@ class Family:
         windows: which layers have the `sliding_window`, see `windows.py`.
         scales: keys of the `config.json` that say what is multiplied or capped, by the field of
             `Scales`.
-        powers: the same of scales that are a power of what the key says.
+        powers: the same of scales that are a power of what the key says, with the exponent.
         sites: names of the projections, by the four places of a layer.
         keys: what this family's `config.json` calls what others call by the first of each pair.
         weightless: paths inside a layer of modules that have no weights.
