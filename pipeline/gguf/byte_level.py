@@ -21,11 +21,9 @@ _QWEN2 = (
 _SPLITS = {_QWEN2: "qwen2", _QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|"): "llama-bpe"}
 """llama.cpp's name of a pre-tokenisation, by the regular expression that defines it."""
 _WORDS = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-_ALIASES = {
-    **dict.fromkeys(("llama3", "llama-v3", "falcon3"), "llama-bpe"),
-    "deepseek-r1-qwen": "qwen2",
-}
-BEGINNING = ("llama-bpe", "llama3", "llama-v3", "falcon3")
+_LLAMA3 = ("llama3", "llama-v3", "falcon3")
+_ALIASES = {**dict.fromkeys(_LLAMA3, "llama-bpe"), "deepseek-r1-qwen": "qwen2"}
+BEGINNING = ("llama-bpe", *_LLAMA3)
 """Those with which a text has a beginning unless the file says otherwise, and with which a whole
 word that is a token is taken as it is."""
 

@@ -95,17 +95,15 @@ def check_rope(model: ModelConfig) -> None:
 
 def _write_scales(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
     """Those that the architecture is told."""
-    architecture, write = (
-        gguf_architecture(model),
-        {
-            "embedding": writer.add_embedding_scale,
-            "attention": writer.add_attention_scale,
-            "residual": writer.add_residual_scale,
-            "logits": writer.add_logit_scale,
-            "attention_cap": writer.add_attn_logit_softcapping,
-            "logits_cap": writer.add_final_logit_softcapping,
-        },
-    )
+    architecture = gguf_architecture(model)
+    write = {
+        "embedding": writer.add_embedding_scale,
+        "attention": writer.add_attention_scale,
+        "residual": writer.add_residual_scale,
+        "logits": writer.add_logit_scale,
+        "attention_cap": writer.add_attn_logit_softcapping,
+        "logits_cap": writer.add_final_logit_softcapping,
+    }
     for name in (*architecture.scales, *architecture.capped):
         write[name](getattr(model.scales, name))
 

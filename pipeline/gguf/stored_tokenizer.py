@@ -13,7 +13,7 @@ from pipeline.gguf.vocabulary import Document
 
 _PREFIX = "tokenizer.ggml."
 TOKENS, TYPES = f"{_PREFIX}tokens", f"{_PREFIX}token_type"
-ARRAYS = tuple(f"{_PREFIX}{each}" for each in ("tokens", "token_type", "scores", "merges"))
+ARRAYS = (TOKENS, TYPES, f"{_PREFIX}scores", f"{_PREFIX}merges")
 """Keys of the arrays that make the vocabulary."""
 _ADDED = (TokenType.CONTROL, TokenType.USER_DEFINED, TokenType.UNKNOWN)
 _NAMED = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}

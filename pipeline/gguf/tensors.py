@@ -78,9 +78,10 @@ def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -
 
 def _rope_tensors(model: ModelConfig) -> dict[str, NDArray[np.float32]]:
     """By which frequencies are divided one by one, where they are."""
-    divisors, factors = rope_divisors(model), rope_factors(model)
-    found = {} if divisors is None else {ROPE_FREQS: divisors}
-    return found if factors is None else dict.fromkeys(ROPE_FACTORS, factors)
+    if (factors := rope_factors(model)) is not None:
+        return dict.fromkeys(ROPE_FACTORS, factors)
+    divisors = rope_divisors(model)
+    return {} if divisors is None else {ROPE_FREQS: divisors}
 
 
 def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[NDArray[Any]]:

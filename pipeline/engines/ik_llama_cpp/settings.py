@@ -49,10 +49,10 @@ class IkLlamaCppSettings(LlamaCppSettings):
         from pipeline.gguf.file import GgufFile
         from pipeline.gguf.layout import gguf_architecture
 
-        name = gguf_architecture(checkpoint.config).name
-        if name not in TRIED:
+        architecture = gguf_architecture(checkpoint.config).name
+        if architecture not in TRIED:
             raise UsageError(
-                f"{checkpoint.folder}: engine={self.name} isn't tried with {name}; "
+                f"{checkpoint.folder}: engine={self.name} isn't tried with {architecture}; "
                 "use engine=llama_cpp"
             )
         super()._check_files(checkpoint, ready)

@@ -57,7 +57,8 @@ class Merged(TransformersEngine):
 
     def switch(self, loaded: "tuple[Factors, Magnitudes] | None") -> None:
         """Fold the adapter into the weights."""
-        self._weights.fold(*(loaded or ({},)))
+        factors, magnitudes = loaded or ({}, {})
+        self._weights.fold(factors, magnitudes)
 
     @contextmanager
     def adapted(self, adapters: Sequence[str | None]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
