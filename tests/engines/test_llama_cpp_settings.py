@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.as_gguf import gguf_adapter_of
+from pipeline.engines.ik_llama_cpp.settings import IkLlamaCppSettings
 from pipeline.engines.llama_cpp import settings as module
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.errors import UsageError
@@ -92,6 +93,16 @@ def test_who_serves_longer_requests_is_named(shape, said, checkpoint):
     chosen().check_length(model, 40)
     with pytest.raises(UsageError, match=said):
         chosen().check_length(model, 41)
+
+
+@pytest.mark.parametrize("settings", [LlamaCppSettings, IkLlamaCppSettings])
+@pytest.mark.parametrize("precision", ["f16", "file"])
+def test_a_family_that_llama_cpp_doesnt_compute(precision, settings, checkpoint, monkeypatch):
+    monkeypatch.setattr(module, "find_spec", lambda name: True)
+    family = replace(checkpoint.config.family, name="new", gguf=None)
+    model = replace(checkpoint, config=replace(checkpoint.config, family=family))
+    with pytest.raises(UsageError, match="model_type 'new' can't be written as GGUF; use another"):
+        settings(name="it", cache=Path("unused"), precision=precision).check(model, {})
 
 
 def test_a_file_for_an_adapter_that_isnt_there_is_refused(adapters, refusal):

@@ -99,6 +99,8 @@ class LlamaCppSettings(EngineSettings):
         Raises:
             UsageError: something of model, adapters or ready-made files can't be served.
         """
+        from pipeline.gguf.layout import check_family
+
         ready = self.adapters_gguf or {}
         if find_spec(self.package) is None:
             raise UsageError(f"engine={self.name} needs {self.install}")
@@ -109,6 +111,7 @@ class LlamaCppSettings(EngineSettings):
             )
         written = {name: adapter for name, adapter in adapters.items() if name not in ready}
         super().check(checkpoint, written)
+        check_family(checkpoint.config, str(checkpoint.folder))
         self._check_files(checkpoint, ready)
 
     def check_length(self, model: ModelConfig, positions: int) -> None:
