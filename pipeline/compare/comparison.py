@@ -75,19 +75,20 @@ class Comparison:
         """The runs of an arm."""
         return tuple(run for run in self.runs if run.arm == arm)
 
+    def means(self, arm: str, metric: str) -> list[float]:
+        """The arm's mean of a metric under each condition; empty where one has none."""
+        values = [cell.mean(metric) for cell in self.cells if cell.arm == arm]
+        found = [value for value in values if value is not None]
+        return found if len(found) == len(values) else []
+
     def agreement(self, arm: str) -> float | None:
         """The arm's lowest share of tokens equal to the reference's, under any condition.
 
         Of those that were served; teacher-forced where served ones could not be judged. None
         where they weren't held against the reference's, all of them.
         """
-        cells = [cell for cell in self.cells if cell.arm == arm]
-        for metric in FAITHFUL.metrics:
-            values = [cell.mean(metric) for cell in cells]
-            found = [value for value in values if value is not None]
-            if found and len(found) == len(values):
-                return min(found)
-        return None
+        each = (self.means(arm, metric) for metric in FAITHFUL.metrics)
+        return next((min(found) for found in each if found), None)
 
     def ratio(self, runs: Sequence[Run], metric: str | None = None) -> Ratio | None:
         """Those runs against the baseline's runs of the same trace, condition and repeat."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.compare.comparison import Comparison, assemble
 from pipeline.compare.numbers import MISSING, significant
-from pipeline.errors import Unreadable, UsageError
+from pipeline.errors import UsageError
 from pipeline.metrics.definitions import known
 from pipeline.metrics.quality import NAMES
 from pipeline.process.arguments import Arguments
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         comparison = assemble(chosen.sources)
-        if all(_mean(comparison, arm, NAMES[-1]) is None for arm in comparison.arms):
+        if not any(comparison.means(arm, NAMES[-1]) for arm in comparison.arms):
             raise UsageError("no run was judged by questions; run it with quality.path=…")
-    except (UsageError, Unreadable) as error:
+    except UsageError as error:
         print(error, file=sys.stderr)
         return 2
     Console().print(_table(comparison))
@@ -50,12 +50,9 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _mean(comparison: Comparison, arm: str, metric: str) -> float | None:
-    """In the unit of its column; None where a run of the arm has no such figure."""
-    values = [cell.mean(metric) for cell in comparison.cells if cell.arm == arm]
-    there = [value for value in values if value is not None]
-    if not there or len(there) < len(values):
-        return None
-    return known(metric).scale * fmean(there)
+    """In the unit of its column; None where the arm has no such figure under a condition."""
+    found = comparison.means(arm, metric)
+    return known(metric).scale * fmean(found) if found else None
 
 
 if __name__ == "__main__":
