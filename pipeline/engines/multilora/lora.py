@@ -92,6 +92,7 @@ class LoadPlan:
             OSError: its file can't be opened.
             EOFError: its file is cut short, or no longer safetensors.
             ValueError: its file has changed, or is of a type that isn't known.
+            UsageError: the same, where more than B·A is read, of the base's files too.
         """
         path = self.adapter.folder / WEIGHTS
         try:
