@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import UsageError, shown
@@ -12,6 +13,7 @@ from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.events import Event
 from pipeline.inference.inbox import Inbox
 from pipeline.inference.kv_counts import KvCounts
+from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
@@ -134,6 +136,17 @@ class Engine(ABC):
         None where it neither keeps the beginnings of prompts nor preempts.
         """
         return None
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """What it holds now, as a value that any thread may read; for the thread that steps.
+
+        It takes time with every request in flight and every adapter, so whoever watches asks some
+        times a second, between two steps; nothing is counted for the sake of it.
+        """
+        counts, kv = self.adapter_counts, self.kv_counts
+        in_flight = self.inbox.in_flight
+        return Occupancy(perf_counter(), in_flight, adapter_counts=counts, kv_counts=kv)
 
     def forget_prefixes(self) -> None:  # noqa: B027
         """From now on what was computed of earlier prompts is computed anew.

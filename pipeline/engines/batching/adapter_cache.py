@@ -84,7 +84,7 @@ class AdapterCache(AdapterMemory[S, T]):
             used += self._size(adapter.source)
             if self._budget is not None and used > self._budget:
                 return
-            self._keep(adapter, self._load(adapter.source))
+            self._keep(adapter, self._timed(adapter.source))
             self.peak_used = used
 
     def require(self, leases: Iterable[Lease[T]]) -> None:
@@ -121,6 +121,8 @@ class AdapterCache(AdapterMemory[S, T]):
         if lease.adapter is not None:
             self._lookups += 1
             self._hits += not missed
+            lease.adapter.lookups += 1
+            lease.adapter.hits += not missed
 
     def pin(self, lease: Lease[T]) -> None:
         """The same for a request that was counted before.

@@ -4,9 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
 from enum import Enum, auto
+from time import perf_counter
 from typing import Generic
 
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, S, T
+from pipeline.inference.occupancy import Residence
 
 
 class Readiness(Enum):
@@ -42,7 +44,7 @@ class AdapterMemory(Generic[S, T]):
         self._load, self._size, self._budget, self._loader = load, size, budget, loader
         self._free, self._wake = free, wake
         self._resident: OrderedDict[AdapterGeneration[S, T], None] = OrderedDict()
-        self._loading: dict[AdapterGeneration[S, T], Future[T]] = {}
+        self._loading: dict[AdapterGeneration[S, T], Future[tuple[T, float]]] = {}
         self._loads = self._evictions = self.peak_used = 0
 
     @property
@@ -51,13 +53,24 @@ class AdapterMemory(Generic[S, T]):
         return bool(self._loading)
 
     @property
+    def held(self) -> list[AdapterGeneration[S, T]]:
+        """Those in memory and those on their way."""
+        return [*self._resident, *self._loading]
+
+    @property
     def used(self) -> int:
         """Of the budget, by what is in memory and what is being loaded."""
-        return sum(self._size(each.source) for each in (*self._resident, *self._loading))
+        return sum(self._size(each.source) for each in self.held)
 
     def holds(self, adapter: AdapterGeneration[S, T] | None) -> bool:
         """Whether a request for it needs no load; the base model, None, never does."""
         return adapter is None or adapter in self._resident
+
+    def residence(self, adapter: AdapterGeneration[S, T]) -> Residence:
+        """Where an adapter is."""
+        if adapter in self._resident:
+            return Residence.RESIDENT
+        return Residence.LOADING if adapter in self._loading else Residence.DISK
 
     def prefetch(
         self,
@@ -78,7 +91,7 @@ class AdapterMemory(Generic[S, T]):
         if adapter not in self._loading:
             if not self._make_room(self._size(adapter.source), keep):
                 return Readiness.NO_ROOM
-            future = self._loading[adapter] = self._loader.submit(self._load, adapter.source)
+            future = self._loading[adapter] = self._loader.submit(self._timed, adapter.source)
             future.add_done_callback(lambda _: self._wake())
             self.peak_used = max(self.peak_used, self.used)
         return Readiness.LOADING
@@ -96,8 +109,14 @@ class AdapterMemory(Generic[S, T]):
         """Of a load that has ended; raises what it raised."""
         self._keep(adapter, self._loading.pop(adapter).result())
 
-    def _keep(self, adapter: AdapterGeneration[S, T], weights: T) -> None:
-        adapter.weights = weights
+    def _timed(self, source: S) -> tuple[T, float]:
+        """An adapter, read from disk, and the seconds that it took."""
+        began = perf_counter()
+        return self._load(source), perf_counter() - began
+
+    def _keep(self, adapter: AdapterGeneration[S, T], loaded: tuple[T, float]) -> None:
+        adapter.weights, seconds = loaded
+        adapter.load_s += seconds
         self._resident[adapter] = None
         adapter.loads += 1
         self._loads += 1

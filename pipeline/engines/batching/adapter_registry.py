@@ -25,6 +25,9 @@ class AdapterGeneration(Generic[S, T]):
         leases: requests in flight that were promised it; while there are any it can be loaded.
         pins: those of them that run; while there are any it stays in memory.
         loads: how often it was loaded.
+        load_s: seconds that it took in all.
+        lookups: requests that were admitted with it.
+        hits: those of them that needn't have waited for a load.
         weights: it itself, while it is in memory.
     """
 
@@ -34,6 +37,9 @@ class AdapterGeneration(Generic[S, T]):
     leases: int = 0
     pins: int = 0
     loads: int = 0
+    load_s: float = 0.0
+    lookups: int = 0
+    hits: int = 0
     weights: T | None = None
 
 
@@ -78,6 +84,11 @@ class AdapterRegistry(Mapping[str, AdapterGeneration[S, T]]):
 
     def __len__(self) -> int:
         return len(self._current)
+
+    @property
+    def generations(self) -> list[AdapterGeneration[S, T]]:
+        """The current ones, whatever other threads do meanwhile."""
+        return [*self._current.values()]
 
     def add(self, name: str, source: S) -> None:
         """Let requests name it from now on; nothing is loaded yet."""

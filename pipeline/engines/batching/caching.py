@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_uses import adapter_uses
 from pipeline.engines.batching.engine import BatchingEngine
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError, shown
+from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.teacher import Teacher
 from pipeline.inference.token_sampler import TokenSampler
 
@@ -34,6 +37,15 @@ class CachingEngine(BatchingEngine):
         super().__init__(settings.capabilities, serving)
         self._sampler = TokenSampler(serving.checkpoint.config.end_ids)
         self._serves, self._opened, self._adding = settings.check, {**serving.adapters}, Lock()
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """Adapters as well."""
+        return replace(super().occupancy, adapters=adapter_uses(self.cache, self._bytes))
+
+    def _bytes(self, source: Any) -> int | None:
+        """Memory that an adapter takes; None where that isn't known."""
+        return None
 
     @abstractmethod
     def _source(self, adapter: Adapter) -> Any:

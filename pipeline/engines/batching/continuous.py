@@ -30,6 +30,9 @@ class ContinuousEngine(BatchingEngine):
     def _open(self) -> Rows[Sequence]:
         return self.scheduler.open
 
+    def _running(self) -> Rows[Sequence]:
+        return self.scheduler.running
+
     def _drop(self, sequence: Sequence) -> None:
         self.scheduler.drop(sequence)
 

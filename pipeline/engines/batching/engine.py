@@ -1,9 +1,10 @@
 """What every engine of ours does with requests, however it batches them."""
 
 from abc import abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable
 from collections.abc import Sequence as Rows
+from dataclasses import replace
 from time import perf_counter
 
 from pipeline.engines.batching.intake import Intake
@@ -15,6 +16,7 @@ from pipeline.inference.engine import Engine
 from pipeline.inference.events import Admitted, Event, Finished, FinishReason, Token
 from pipeline.inference.failure import ends_the_run, failed, not_finite
 from pipeline.inference.logprobs import Logprobs
+from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
 
 
@@ -52,6 +54,13 @@ class BatchingEngine(Engine):
             self.inbox.wake()
         return events
 
+    @property
+    def occupancy(self) -> Occupancy:
+        """Who waits and who runs, beside what every engine says."""
+        running = Counter(each.adapter for each in self._running())
+        waiting = Counter(each.adapter for each in self._open()) - running
+        return replace(super().occupancy, running=running, waiting=waiting)
+
     @abstractmethod
     def _queue(self, request: Request, prompt: list[int]) -> None:
         """A request, tokenised, waits from now on."""
@@ -59,6 +68,10 @@ class BatchingEngine(Engine):
     @abstractmethod
     def _open(self) -> Iterable[Sequence]:
         """All sequences that wait or run."""
+
+    def _running(self) -> Iterable[Sequence]:
+        """Those of them that have begun and go on in the next step."""
+        return ()
 
     @abstractmethod
     def _advance(self) -> bool:

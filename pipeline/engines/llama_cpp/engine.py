@@ -32,6 +32,7 @@ from pipeline.gguf.layout import longest
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.logprobs import chosen_logprobs
+from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
 
 if TYPE_CHECKING:
@@ -99,6 +100,12 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
     def adapter_counts(self) -> AdapterCounts:
         """How adapters came and went since the engine was entered."""
         return replace(self.cache.counts, switches=self._runner.active.switches)
+
+    @property
+    def occupancy(self) -> Occupancy:
+        """A request that runs holds all the positions that it can ever need."""
+        held = sum(each.positions for each in self.scheduler.running) / self.settings.context
+        return replace(super().occupancy, kv_share=held)
 
     @property
     def backend(self) -> Backend:

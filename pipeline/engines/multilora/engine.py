@@ -1,6 +1,7 @@
 """Our own engine: admit, plan, forward, sample, emit."""
 
 from collections.abc import Sequence as Rows
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -28,6 +29,7 @@ from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.logprobs import chosen_logprobs
+from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import kernels_for
 from pipeline.kernels.packed_adapter import PackedAdapter
@@ -143,6 +145,12 @@ class Multilora(ContinuousEngine, CachingEngine):
         blocks = self._blocks
         return KvCounts(self.scheduler.preemptions, blocks.cached_tokens, blocks.prompt_tokens)
 
+    @property
+    def occupancy(self) -> Occupancy:
+        """Blocks that are kept for nobody are free to be had."""
+        held = 1 - self._blocks.free / self._allocator.blocks
+        return replace(super().occupancy, kv_share=held)
+
     def forget_prefixes(self) -> None:
         """The blocks that are kept for nobody are free."""
         self._blocks.forget()
@@ -156,6 +164,9 @@ class Multilora(ContinuousEngine, CachingEngine):
 
     def _source(self, adapter: Adapter) -> AdapterFile:
         return AdapterFile(adapter, self.serving.checkpoint, self.settings.adapter_dtype)
+
+    def _bytes(self, source: AdapterFile) -> int:
+        return source.plan.bytes
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
         self.scheduler.add(PagedSequence(request, prompt))
