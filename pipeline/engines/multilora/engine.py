@@ -82,7 +82,7 @@ class Multilora(ContinuousEngine, CachingEngine):
         self.intake = Intake(serving.checkpoint, self.adapters, capacity, beyond)
         self.cache = AdapterCache(
             self.adapters,
-            load=lambda file: file.plan.load(kernels),
+            load=lambda file: file.load(kernels),
             size=lambda file: file.plan.bytes,
             budget=settings.adapter_bytes,
             loader=background_loader(),

@@ -14,6 +14,7 @@ from pipeline.adapters.variants import TABLES
 from pipeline.engines.multilora.embedding_lora import load_update, update_bytes
 from pipeline.engines.multilora.row_factors import RowFactors, has_row_factors
 from pipeline.engines.multilora.sites import columns_of
+from pipeline.files.stamp import stamp
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.lora_layout import AdapterLayout, LoraShape
@@ -107,15 +108,38 @@ class LoadPlan:
 
 
 class AdapterFile:
-    """An adapter on disk; how it is loaded is worked out when it is first wanted, and kept."""
+    """An adapter on disk; how it is loaded is worked out when it is first wanted, and kept.
+
+    It is the file that lay there when this was made: what is written in its place later is another
+    adapter, of which nothing that was computed before may be used.
+    """
 
     def __init__(self, adapter: Adapter, base: Checkpoint, dtype: NumberDtype) -> None:
         self._adapter, self._base, self._dtype = adapter, base, dtype
+        self._path = adapter.folder / WEIGHTS
+        self._stamp = stamp(self._path)
 
     @cached_property
     def plan(self) -> LoadPlan:
         """For loading it."""
         return LoadPlan.of(self._adapter, self._base.config, self._dtype, self._base)
+
+    def load(self, kernels: Kernels) -> PackedAdapter:
+        """Read it, as `LoadPlan.load` does.
+
+        Raises:
+            ValueError: another file lies there than when it was given to the engine.
+        """
+        self._check_unchanged()
+        packed = self.plan.load(kernels)
+        self._check_unchanged()
+        return packed
+
+    def _check_unchanged(self) -> None:
+        if stamp(self._path) != self._stamp:
+            raise ValueError(
+                f"{self._path} was written anew since the adapter was added; add it again"
+            )
 
 
 def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:
