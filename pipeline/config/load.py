@@ -37,16 +37,25 @@ def written(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items() if key != "hydra"}
 
 
-def load(values: dict[str, Any]) -> RunConfig:
-    """Build and validate the configuration from plain values.
+def built(values: dict[str, Any]) -> Any:
+    """What plain values name by their `_target_`, validated.
 
     Raises:
         UsageError: a key is unknown or a value impossible; the message names both.
     """
     try:
-        config = instantiate(values, _convert_="all")
+        return instantiate(values, _convert_="all")
     except InstantiationException as error:
         raise _explain(error) from error
+
+
+def load(values: dict[str, Any]) -> RunConfig:
+    """Build and validate the configuration of a run from plain values.
+
+    Raises:
+        UsageError: as `built`, or it isn't a run's.
+    """
+    config = built(values)
     if not isinstance(config, RunConfig):
         raise UsageError("the configuration is not one of a run: its _target_ names no RunConfig")
     return config

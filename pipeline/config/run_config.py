@@ -39,6 +39,21 @@ FEW_THREADS = 16
 """So many may be asked for wherever the run takes place."""
 
 
+def check_thread_count(threads: int | None) -> None:
+    """Refuse far more compute threads than there are CPUs.
+
+    Raises:
+        UsageError: with both numbers.
+    """
+    cpus = len(affinity())
+    most = max(FEW_THREADS, THREADS_A_CPU * cpus)
+    if threads is not None and threads > most:
+        raise UsageError(
+            f"threads={threads}: more than {most}, and this process has {cpus} CPUs; "
+            "more threads than CPUs only take turns"
+        )
+
+
 @dataclass(frozen=True, config=STRICT, kw_only=True)
 class RunConfig:
     """Everything that decides a run.
@@ -106,7 +121,7 @@ class RunConfig:
         return found
 
     def __post_init__(self) -> None:
-        self._check_threads()
+        check_thread_count(self.threads)
         self._check_metrics()
         if self.capacity is None:
             return
@@ -120,15 +135,6 @@ class RunConfig:
         if self.workload.run_in != RunIn():
             raise UsageError(
                 "workload.run_in: a search gives every run a run-in of its own; set capacity.run_in"
-            )
-
-    def _check_threads(self) -> None:
-        cpus = len(affinity())
-        most = max(FEW_THREADS, THREADS_A_CPU * cpus)
-        if self.threads is not None and self.threads > most:
-            raise UsageError(
-                f"threads={self.threads}: more than {most}, and this process has {cpus} CPUs; "
-                "more threads than CPUs only take turns"
             )
 
     def _check_metrics(self) -> None:

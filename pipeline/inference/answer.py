@@ -17,7 +17,11 @@ class Answer:
     """
 
     def __init__(
-        self, sampling: SamplingParams, end_ids: frozenset[int], tokenizer: Tokenizer | None
+        self,
+        sampling: SamplingParams,
+        end_ids: frozenset[int],
+        tokenizer: Tokenizer | None,
+        special_ids: frozenset[int] = frozenset(),
     ) -> None:
         """Of one request.
 
@@ -26,10 +30,12 @@ class Answer:
             end_ids: the model's end tokens.
             tokenizer: the model's; None where nobody follows the text, which has no stop strings
                 then.
+            special_ids: the tokenizer's special tokens, which a request may want left out.
         """
         self._sampling, self._end_ids = sampling, sampling.end_ids(end_ids)
         self.is_followed = tokenizer is not None
         self._detokeniser = None if tokenizer is None else detokeniser(tokenizer)
+        self._unsaid = special_ids if sampling.skip_special_tokens else frozenset()
         self._stops = StopMatcher(sampling.stop)
         self._count = 0
         self.text = ""
@@ -40,7 +46,7 @@ class Answer:
         Text that may become a stop string is held back; the last token brings what is left.
         """
         self._count += 1
-        piece = "" if self._detokeniser is None else self._shown(self._detokeniser.add(id_))
+        piece = self._said(id_)
         reason = self._reason(id_)
         if reason:
             piece += self._rest()
@@ -51,6 +57,11 @@ class Answer:
     @property
     def _may_stop(self) -> bool:
         return self._count > self._sampling.min_tokens
+
+    def _said(self, id_: int) -> str:
+        if self._detokeniser is None or id_ in self._unsaid:
+            return ""
+        return self._shown(self._detokeniser.add(id_))
 
     def _shown(self, piece: str) -> str:
         return self._stops.add(piece) if self._may_stop else piece

@@ -160,6 +160,14 @@ class Engine(ABC):
         """What computes, known once the engine is entered."""
 
     @property
+    def longest(self) -> int | None:
+        """Positions that a request may need, prompt and output together; None where it can't tell.
+
+        Known once the engine is entered.
+        """
+        return None
+
+    @property
     def weight_bytes(self) -> int | None:
         """Bytes of the base model's weights that a decode step reads, as this engine keeps them.
 

@@ -22,6 +22,7 @@ class Request:
         prompt_ids: the token ids; they say nothing beside a text.
         sampling: how its tokens are chosen.
         stream: tell with every token what it adds to the text.
+        draws: which of a seed's draws are its own; None takes those that go with its id.
 
     Raises:
         UsageError: it has neither a text nor ids.
@@ -33,6 +34,7 @@ class Request:
     prompt_ids: tuple[int, ...] | None = None
     sampling: SamplingParams = field(default_factory=SamplingParams)
     stream: bool = False
+    draws: Hashable | None = None
 
     def __post_init__(self) -> None:
         if self.prompt is None and self.prompt_ids is None:

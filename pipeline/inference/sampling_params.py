@@ -66,6 +66,7 @@ class SamplingParams:
         stop: strings that end the text, which is cut before them.
         stop_ids: tokens that end it, beside the model's own end tokens.
         ignore_eos: go on past the model's end tokens.
+        skip_special_tokens: leave the tokenizer's special tokens out of the text.
         logprobs: how many alternatives to report with each token, besides itself; None for none.
         prompt_logprobs: the same for the tokens of the prompt.
         repetition_penalty: divides positive logits of tokens seen in prompt or output, multiplies
@@ -86,6 +87,7 @@ class SamplingParams:
     stop: StopStrings = ()
     stop_ids: StopIds = frozenset()
     ignore_eos: Annotated[bool, Strict()] = False
+    skip_special_tokens: Annotated[bool, Strict()] = False
     logprobs: Annotated[LogprobCount, Strict()] | None = None
     prompt_logprobs: Annotated[LogprobCount, Strict()] | None = None
     repetition_penalty: Annotated[RepetitionPenalty, Strict()] = 1.0

@@ -35,8 +35,9 @@ class SequenceLike(Protocol):
 class TokenSampler:
     """Every row by its own request's parameters; rows of all kinds share a batch.
 
-    A draw depends on the seed, the request and the token's place in its output alone: never on
-    the batch, nor on what was drawn before, so a trace gives the same tokens however it is served.
+    A draw depends on the seed, the request (its `draws`, else its id) and the token's place in its
+    output alone: never on the batch, nor on what was drawn before, so a trace gives the same tokens
+    however it is served.
 
     Attributes:
         teacher: while there is one, it has the last word.
@@ -78,7 +79,7 @@ class TokenSampler:
             if not isfinite(top):
                 chosen[row] = None
             elif not sampling.is_greedy:
-                uniform = _uniform(sampling.seed, sequence.request.id, len(sequence.output))
+                uniform = _uniform(sampling.seed, _draws(sequence.request), len(sequence.output))
                 chosen[row] = _drawn(logits[row], top, sampling, uniform)
         return chosen
 
@@ -100,6 +101,10 @@ class TokenSampler:
                 ends = sampling.end_ids(self._end_ids)
                 adjusted[row, [id_ for id_ in ends if id_ < logits.shape[1]]] = -np.inf
         return adjusted
+
+
+def _draws(request: Request) -> Hashable:
+    return request.id if request.draws is None else request.draws
 
 
 def _uniform(seed: int, request: Hashable, place: int) -> float:

@@ -21,8 +21,15 @@ GROUPLESS = ("", "hydra")
 class Vocabulary:
     """The groups under `conf/`, their choices, and the settings that some choices have."""
 
-    def __init__(self, conf: Path, own: str | None = None) -> None:
-        """Read `conf`, and the user's own folder of `--config-dir`, if any."""
+    def __init__(self, conf: Path, own: str | None = None, primary: str = "config") -> None:
+        """Read `conf`, and the user's own folder of `--config-dir`, if any.
+
+        Args:
+            conf: the folder of the groups.
+            own: the user's.
+            primary: the file that lists the groups and the settings beside them.
+        """
+        self._primary = primary
         path = create_automatic_config_search_path(None, None, str(conf))
         if own is not None:
             anchor = SearchPathQuery(provider="schema")
@@ -54,7 +61,7 @@ class Vocabulary:
     def _composed(self, choices: Iterable[str]) -> dict[str, Any]:
         for overrides in (list(choices), []):
             with suppress(HydraException, OmegaConfBaseException, ValueError):
-                config = self._loader.load_configuration("config", overrides, RunMode.RUN)
+                config = self._loader.load_configuration(self._primary, overrides, RunMode.RUN)
                 plain = OmegaConf.to_container(config, resolve=False)
                 assert isinstance(plain, dict)
                 return {str(name): value for name, value in plain.items()}

@@ -12,6 +12,7 @@ from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.source import ModelSource
 from pipeline.stages.disk import check_disk
 from pipeline.stages.memory import at_once, check_needs, check_trace, room_of
 from pipeline.stages.prepare import BASE_ALONE, draw, questions, serving
@@ -29,7 +30,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
     """
     seen = _Seen()
     for config in configs:
-        _stored_as_asked(config)
+        check_quantization(config.model, config.engine)
         _sampled_as_asked(config)
         base = seen.base(config)
         seen.draw(config, base)
@@ -158,8 +159,13 @@ def _ask_reference(config: RunConfig, seen: _Seen, base: _Base) -> None:
         ) from error
 
 
-def _stored_as_asked(config: RunConfig) -> None:
-    wanted, engine = config.model.quantization, config.engine
+def check_quantization(model: ModelSource, engine: EngineSettings) -> None:
+    """Refuse a base that is to be stored in a way that the engine can't serve.
+
+    Raises:
+        UsageError: it can't, or the library that it takes isn't there.
+    """
+    wanted = model.quantization
     if wanted not in engine.quantizations:
         raise UsageError(
             f"model.quantization={wanted} can't be combined with engine={engine.name}, which takes "

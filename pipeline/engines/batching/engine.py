@@ -36,6 +36,11 @@ class BatchingEngine(Engine):
         self._cancelled: list[Hashable] = []
         self._events: list[Event] = []
 
+    @property
+    def longest(self) -> int:
+        """As the intake refuses requests."""
+        return self.intake.longest
+
     def step(self) -> list[Event]:
         """Take what came, advance, tell.
 
@@ -162,7 +167,7 @@ class BatchingEngine(Engine):
         if sequence.request.prompt is None:
             return None
         self.clock.enter("detokenize")
-        text = self.intake.text(sequence.output)
+        text = self.intake.text(sequence.output, sequence.request.sampling.skip_special_tokens)
         self.clock.enter("other")
         return text
 

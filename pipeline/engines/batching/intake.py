@@ -7,6 +7,7 @@ from pipeline.inference.answer import Answer
 from pipeline.inference.failure import refusal
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.tokenizer import special_ids
 
 
 class Intake:
@@ -34,6 +35,7 @@ class Intake:
         self._model, self._adapters = checkpoint.config, adapters
         self._positions, self._beyond = positions, beyond
         self._tokenizer = checkpoint.tokenizer()
+        self._special_ids = special_ids(self._tokenizer)
         self.end_ids = checkpoint.config.end_ids
 
     def prompt(self, request: Request) -> list[int]:
@@ -53,12 +55,18 @@ class Intake:
     def answer(self, request: Request) -> Answer:
         """What its tokens will come to; the text is followed only for who must see it early."""
         followed = request.stream or request.sampling.stop
-        return Answer(request.sampling, self.end_ids, self._tokenizer if followed else None)
+        tokenizer = self._tokenizer if followed else None
+        return Answer(request.sampling, self.end_ids, tokenizer, self._special_ids)
 
-    def text(self, output: Sequence[int]) -> str:
-        """An output as text, special tokens included."""
-        text: str = self._tokenizer.decode(list(output), skip_special_tokens=False)
+    def text(self, output: Sequence[int], skip_special_tokens: bool = False) -> str:
+        """An output as text."""
+        text: str = self._tokenizer.decode(list(output), skip_special_tokens=skip_special_tokens)
         return text
+
+    @property
+    def longest(self) -> int:
+        """Positions that a sequence may need."""
+        return min(self._model.positions, self._positions or self._model.positions)
 
     def _problem(self, prompt: Sequence[int], new_tokens: int) -> str | None:
         needed, model = len(prompt) + new_tokens, self._model

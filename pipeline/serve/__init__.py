@@ -1,0 +1,1 @@
+"""An engine behind the API that OpenAI's clients speak."""

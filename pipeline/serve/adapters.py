@@ -1,0 +1,37 @@
+"""Who can be named as `model`: the base, and the adapters that are served now."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from time import time
+
+from pipeline.errors import shown
+from pipeline.serve.errors import ApiError
+
+
+class ServedNames:
+    """The base model's name, and the adapters by theirs.
+
+    Attributes:
+        base: the base model's.
+        folders: where each adapter's files are, in the order in which they came.
+        since: when each could be named from, seconds since 1970, the base's too.
+    """
+
+    def __init__(self, base: str, folders: Mapping[str, Path]) -> None:
+        self.base, self.folders = base, dict(folders)
+        self.since = dict.fromkeys([base, *folders], int(time()))
+
+    def adapter(self, model: str | None) -> str | None:
+        """The adapter that a request's `model` names; None for the base, or where it names none.
+
+        Raises:
+            ApiError: it names nothing that is served; the base's answer would be a wrong one.
+        """
+        if model is None or model == self.base:
+            return None
+        if model not in self.folders:
+            raise ApiError(
+                f"The model {shown(model)} does not exist.", HTTPStatus.NOT_FOUND, param="model"
+            )
+        return model

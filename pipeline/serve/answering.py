@@ -1,0 +1,146 @@
+"""What becomes of requests, from the engine's thread to the client that waits for them."""
+
+import asyncio
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from pipeline.errors import UsageError
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Admitted, Event, Finished
+from pipeline.inference.request import Request
+from pipeline.serve.errors import ApiError
+
+
+class Answering:
+    """The events of the requests that one client waits for, as they come.
+
+    What a client doesn't take is kept, which is bounded: by a token's event, some hundred bytes,
+    for each token that was asked for. So a slow reader costs memory that its own request allows
+    it, and never waits in anyone's way.
+    """
+
+    __slots__ = ("_error", "_events", "_news")
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._news = asyncio.Event()
+        self._error: ApiError | None = None
+
+    def tell(self, event: Event) -> None:
+        """One more."""
+        self._events.append(event)
+        self._news.set()
+
+    def fail(self, error: ApiError) -> None:
+        """Nothing comes any more, for this reason."""
+        self._error = error
+        self._news.set()
+
+    async def news(self) -> list[Event]:
+        """All events since the last time, at least one.
+
+        Raises:
+            ApiError: there won't be any more.
+        """
+        await self._news.wait()
+        self._news.clear()
+        taken, self._events = self._events, []
+        if self._error is not None and not taken:
+            self._news.set()
+            raise self._error
+        if self._error is not None:
+            self._news.set()
+        return taken
+
+
+@dataclass(slots=True, eq=False)
+class InFlight:
+    """A request whose end hasn't been told.
+
+    Attributes:
+        request: what was asked.
+        answering: who waits for it.
+        submitted: stamp, `time.perf_counter` seconds.
+        admitted: when work on it began; None while it waits.
+    """
+
+    request: Request
+    answering: Answering
+    submitted: float
+    admitted: float | None = None
+
+
+class Desk:
+    """Knows who waits for which request; all but `hand_over` is for the event loop's thread."""
+
+    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
+        self._engine, self._loop = engine, loop
+        self._open: dict[Hashable, InFlight] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def open(self) -> Mapping[Hashable, InFlight]:
+        """The requests whose end hasn't been told, by their ids."""
+        return self._open
+
+    async def idle(self) -> None:
+        """Returns when there is none."""
+        await self._idle.wait()
+
+    @contextmanager
+    def answering(self, requests: Sequence[Request]) -> Iterator[Answering]:
+        """Ask the engine; whatever is still open when the block is left is cancelled.
+
+        Raises:
+            ApiError: the engine refuses one of them.
+        """
+        answering = Answering()
+        try:
+            for each in requests:
+                self._submit(each, answering)
+            yield answering
+        finally:
+            for each in requests:
+                if self._open.pop(each.id, None) is not None:
+                    self._engine.cancel(each.id)
+            self._settle()
+
+    def _submit(self, request: Request, answering: Answering) -> None:
+        self._open[request.id] = InFlight(request, answering, perf_counter())
+        self._idle.clear()
+        try:
+            self._engine.submit(request)
+        except UsageError as error:
+            del self._open[request.id]
+            raise ApiError(str(error)) from error
+
+    def hand_over(self, events: list[Event]) -> None:
+        """Take what a step told, from the engine's thread."""
+        self._loop.call_soon_threadsafe(self._deal, events)
+
+    def fail(self, error: ApiError) -> None:
+        """End every open request."""
+        for each in self._open.values():
+            each.answering.fail(error)
+            self._engine.cancel(each.request.id)
+        self._open.clear()
+        self._settle()
+
+    def _deal(self, events: list[Event]) -> None:
+        for event in events:
+            waiting = self._open.get(event.request_id)
+            if waiting is None:  # Its client is gone.
+                continue
+            if isinstance(event, Admitted):
+                waiting.admitted = event.at
+            elif isinstance(event, Finished):
+                del self._open[event.request_id]
+            waiting.answering.tell(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self._open:
+            self._idle.set()

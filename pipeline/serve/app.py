@@ -1,0 +1,61 @@
+"""The application: which endpoints there are, and how what goes wrong is told."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from pipeline.serve.errors import ApiError
+from pipeline.serve.routes import completions, health, models
+from pipeline.serve.service import Service
+
+ROUTERS = (health.router, models.router, completions.router)
+
+
+def app_of(service: Service) -> FastAPI:
+    """The application over a service."""
+    app = FastAPI(title="multilora", docs_url=None, redoc_url=None)
+    app.state.service = service
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(ApiError, _told)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+def _response(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status, error.headers)
+
+
+async def _told(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return _response(error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """What pydantic found first, under the field's own name."""
+    assert isinstance(error, RequestValidationError)
+    fault: dict[str, Any] = error.errors()[0]
+    names = [str(each) for each in fault["loc"] if each != "body"]
+    if fault["type"] == "json_invalid":
+        return _response(ApiError(f"the body isn't JSON: {fault['ctx']['error']}"))
+    field = names[0] if names else None
+    where = f"{field}: " if field else "the body: "
+    return _response(ApiError(where + fault["msg"], param=field))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    """No such path, or not by this method."""
+    assert isinstance(error, HTTPException)
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    return _response(ApiError(message, error.status_code, headers=error.headers))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    """A fault of ours: the log has its traceback, the client doesn't."""
+    return _response(ApiError("internal error", HTTPStatus.INTERNAL_SERVER_ERROR))

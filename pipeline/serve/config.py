@@ -1,0 +1,78 @@
+"""The configuration of a server: a run's groups of model, adapters and engine, and `serve`."""
+
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_dir
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline import places
+from pipeline.adapters.source import AdapterSource
+from pipeline.config.limits import Paths
+from pipeline.config.load import built, resolve
+from pipeline.config.run_config import check_thread_count
+from pipeline.engines.settings import EngineSettings
+from pipeline.errors import UsageError
+from pipeline.launch.grammar import parsed
+from pipeline.launch.refusals import Refusals
+from pipeline.launch.vocabulary import Vocabulary
+from pipeline.machine.cores import cores
+from pipeline.models.source import ModelSource
+from pipeline.serve.settings import ServeSettings
+from pipeline.settings import STRICT
+
+PRIMARY = "server"
+"""The file in `conf/` that lists groups and settings."""
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class ServeConfig:
+    """Everything that decides what is served, and how.
+
+    Attributes:
+        model: where the base model comes from.
+        adapters: where the adapters come from that are there from the beginning.
+        engine: who serves.
+        serve: how.
+        paths: where things are.
+        threads: compute threads; None takes the physical cores within affinity mask and CPU quota.
+    """
+
+    model: ModelSource
+    adapters: AdapterSource
+    engine: EngineSettings
+    serve: ServeSettings
+    paths: Paths
+    threads: PositiveInt | None = None
+
+    def __post_init__(self) -> None:
+        check_thread_count(self.threads)
+
+    @property
+    def compute_threads(self) -> int:
+        """Threads the engine gets: those asked for, else one a core that this process may use."""
+        return self.threads or cores().threads
+
+    @property
+    def base_name(self) -> str:
+        """By which clients call the base model."""
+        return self.serve.name or getattr(self.model, "id", None) or self.model.name
+
+
+def composed(overrides: Sequence[str]) -> ServeConfig:
+    """The configuration that overrides make, typed.
+
+    Raises:
+        UsageError: they ask for something that isn't there, or that is impossible.
+    """
+    read = parsed(overrides)
+    places.register()
+    with initialize_config_dir(str(places.CONF), version_base="1.3"):
+        try:
+            config = compose(PRIMARY, list(overrides))
+        except Exception as error:  # Hydra's, of whatever type.
+            raise Refusals(read, Vocabulary(places.CONF, primary=PRIMARY)).line(error) from error
+    config = built(resolve(config))
+    if not isinstance(config, ServeConfig):
+        raise UsageError("the configuration is not one of a server")
+    return config

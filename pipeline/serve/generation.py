@@ -1,0 +1,160 @@
+"""What one client asked for, on its way through the engine: prompts, answers, what they cost."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
+from pipeline.serve.answering import Answering
+from pipeline.serve.errors import ApiError
+from pipeline.serve.reply import Reply
+from pipeline.serve.service import Service
+
+
+class EncodedPrompt(NamedTuple):
+    """Token ids, and what of their text stands before the answer."""
+
+    ids: Sequence[int]
+    echoed: str = ""
+
+
+@dataclass(eq=False)
+class Generation:
+    """Every prompt's answers, in the order in which they are told.
+
+    Attributes:
+        service: the server's.
+        id: by which clients know it.
+        model: as it was asked for.
+        prompts: one or more.
+        replies: all answers, those of the first prompt first.
+    """
+
+    service: Service
+    id: str
+    model: str
+    prompts: Sequence[EncodedPrompt]
+    replies: Sequence[Reply]
+
+    @classmethod
+    def of(
+        cls,
+        service: Service,
+        kind: str,
+        model: str | None,
+        prompts: Sequence[EncodedPrompt],
+        sampling: SamplingParams,
+        choices: int,
+        stream: bool,
+    ) -> "Generation":
+        """Nothing is asked of the engine yet.
+
+        Args:
+            service: the server's.
+            kind: with which its id begins.
+            model: whom the client asked; None for the base model.
+            prompts: what.
+            sampling: how every token is chosen.
+            choices: answers to each prompt, which draw apart.
+            stream: tell them as they come.
+
+        Raises:
+            ApiError: there is no such model, no room, or the engine can't do what is asked.
+        """
+        service.check_taking()
+        adapter = service.names.adapter(model)
+        for prompt in prompts:
+            check_room(service, len(prompt.ids), sampling.max_new_tokens)
+        id_, number = f"{kind}-{uuid4().hex}", count()
+        stream = stream and service.capabilities.stream
+        made = []
+        for prompt in prompts:
+            for draws in range(choices):
+                index = next(number)
+                request = Request(
+                    (id_, index),
+                    adapter,
+                    prompt_ids=tuple(prompt.ids),
+                    sampling=sampling,
+                    stream=stream,
+                    draws=draws,
+                )
+                made.append(Reply(index, request, service.model.decode, prompt.echoed))
+        if lacking := service.capabilities.refusal(made[0].request):
+            raise ApiError(lacking)
+        return cls(service, id_, model or service.names.base, prompts, made)
+
+    @contextmanager
+    def answering(self) -> Iterator[Answering]:
+        """Ask the engine; what is open when the block is left is cancelled."""
+        with self.service.desk.answering([each.request for each in self.replies]) as answering:
+            yield answering
+
+    async def news(self, answering: Answering) -> list[Reply]:
+        """The answers to which something has come, once something has.
+
+        Raises:
+            ApiError: one can't be answered, so that none is.
+        """
+        touched = {}
+        for event in await answering.news():
+            reply = self.replies[event.request_id[1]]  # type: ignore[index]
+            reply.take(event)
+            touched[reply.index] = reply
+        return list(touched.values())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every answer has come to its end."""
+        return all(each.is_over for each in self.replies)
+
+    def usage(self) -> dict[str, Any]:
+        """Tokens so far: every prompt counts once, however many answers it gets."""
+        asked = sum(len(each.ids) for each in self.prompts)
+        return usage(asked, sum(each.length for each in self.replies))
+
+
+def usage(prompt: int, completion: int) -> dict[str, Any]:
+    """OpenAI's object."""
+    return {
+        "prompt_tokens": prompt,
+        "total_tokens": prompt + completion,
+        "completion_tokens": completion,
+        "prompt_tokens_details": None,
+    }
+
+
+def check_room(service: Service, prompt: int, answer: int) -> None:
+    """Refuse what the engine has no room for.
+
+    Raises:
+        ApiError: with the numbers, or the prompt is empty.
+    """
+    most = service.model.longest
+    if not prompt:
+        raise ApiError("the prompt has no token", param="prompt")
+    if prompt + answer > most:
+        raise ApiError(
+            f"This model's maximum context length is {most} tokens. However, you requested "
+            f"{answer} output tokens and your prompt contains {prompt} input tokens, for a total "
+            f"of {prompt + answer} tokens. Please reduce the length of the input prompt or the "
+            "number of requested output tokens.",
+            param="max_tokens" if prompt < most else "prompt",
+        )
+
+
+def check_ids(service: Service, ids: Sequence[int]) -> None:
+    """Refuse token ids that the model doesn't have.
+
+    Raises:
+        ApiError: with the greatest.
+    """
+    if max(ids) >= service.model.vocabulary:
+        raise ApiError(
+            f"token id {max(ids)} is beyond the model's vocabulary of {service.model.vocabulary}",
+            param="prompt",
+        )

@@ -1,0 +1,87 @@
+"""The engine's own thread: it steps, and hands over what each step tells, once a step."""
+
+import logging
+from collections.abc import Callable
+from threading import Event as Signal
+from threading import Thread
+
+from pipeline.inference.engine import Engine
+from pipeline.inference.events import Event
+
+_log = logging.getLogger(__name__)
+
+
+class EngineLoop:
+    """Loads an engine, steps it until told to stop, and frees it, all on one thread.
+
+    Knows nothing of HTTP or of event loops: what the engine tells is handed over by a call that
+    must not take long, because the engine waits for it.
+
+    Attributes:
+        engine: whose `submit`, `cancel`, `add_adapter` and `remove_adapter` any thread may call.
+        error: what ended the thread before its time; None while all is well.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.error: BaseException | None = None
+        self._hand_over: Callable[[list[Event]], None] = lambda events: None
+        self._failed: Callable[[BaseException], object] = lambda error: None
+        self._loaded, self._stopping = Signal(), False
+        self._thread = Thread(target=self._run, name="engine", daemon=True)
+
+    def load(self) -> None:
+        """Start the thread; returns once the engine is loaded.
+
+        Raises:
+            BaseException: what loading raised.
+        """
+        self._thread.start()
+        self._loaded.wait()
+        if self.error is not None:
+            raise self.error
+
+    def connect(
+        self,
+        hand_over: Callable[[list[Event]], None],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Say who is told, on the engine's thread; before the first request comes.
+
+        Args:
+            hand_over: called once a step with all of its events, if it has any.
+            failed: called when an error has ended the thread.
+        """
+        self._hand_over, self._failed = hand_over, failed
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether requests can be answered."""
+        return self._thread.is_alive() and self.error is None
+
+    def stop(self, seconds: float = 10) -> None:
+        """End the thread after its step, and free the engine; waits at most so long."""
+        self._stopping = True
+        self.engine.inbox.wake()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            with self.engine:
+                self._loaded.set()
+                self._steps()
+        except BaseException as error:
+            self.error = error
+            if self._loaded.is_set():
+                _log.critical("the engine failed", exc_info=True)
+                self._failed(error)
+        finally:
+            self._loaded.set()
+
+    def _steps(self) -> None:
+        engine = self.engine
+        while not self._stopping:
+            engine.wait()
+            if events := engine.step():
+                self._hand_over(events)

@@ -1,0 +1,1 @@
+"""What requests and answers hold, in OpenAI's and vLLM's words."""

@@ -1,0 +1,1 @@
+"""One file a family of endpoints; `pipeline.serve.app` lists them."""

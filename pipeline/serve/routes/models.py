@@ -1,0 +1,34 @@
+"""`/v1/models`: the base model first, then the adapters."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from pipeline.serve.service import OfApp, Service
+
+OWNER = "multilora"
+
+router = APIRouter()
+
+
+@router.get("/v1/models")
+async def models(service: OfApp) -> dict[str, Any]:
+    """All that can be named as `model` now."""
+    names = service.names
+    base = _card(service, names.base, str(service.model.folder), None)
+    base["max_model_len"] = service.model.longest
+    adapters = [_card(service, name, str(at), names.base) for name, at in names.folders.items()]
+    return {"object": "list", "data": [base, *adapters]}
+
+
+def _card(service: Service, name: str, root: str, parent: str | None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": service.names.since[name],
+        "owned_by": OWNER,
+        "root": root,
+        "parent": parent,
+        "max_model_len": None,
+        "permission": [],
+    }
