@@ -9,7 +9,7 @@ import torch
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_loaders import background_loader
-from pipeline.engines.batching.adapter_registry import AdapterRegistry
+from pipeline.engines.batching.adapter_registry import AdapterGeneration, AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
@@ -96,6 +96,7 @@ class Multilora(ContinuousEngine, CachingEngine):
             prefill_tokens=settings.prefill_tokens,
             policy=settings.policy,
             patience=settings.patience,
+            cost=self._cost,
         )
         return self
 
@@ -164,6 +165,10 @@ class Multilora(ContinuousEngine, CachingEngine):
 
     def _source(self, adapter: Adapter) -> AdapterFile:
         return AdapterFile(adapter, self.serving.checkpoint, self.settings.adapter_dtype)
+
+    def _cost(self, adapter: AdapterGeneration[AdapterFile, PackedAdapter] | None) -> float:
+        """By the bytes that a step reads for a token alone: the base's weights, the adapter's."""
+        return 1 + (adapter.source.plan.bytes if adapter else 0) / self._decoder.weight_bytes
 
     def _bytes(self, source: AdapterFile) -> int:
         return source.plan.bytes

@@ -1,23 +1,18 @@
 """Continuous batching: who is admitted, and what each step computes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Rows
-from enum import StrEnum
 from typing import Any, Generic
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_memory import Readiness
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, T
 from pipeline.engines.batching.scheduler import Scheduler
+from pipeline.engines.multilora.adapter_aware import AdapterAware
 from pipeline.engines.multilora.block_tables import BlockTables
+from pipeline.engines.multilora.fair_share import Cost, FairShare
+from pipeline.engines.multilora.queue_order import QueueOrder, QueuePolicy
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
-
-
-class QueuePolicy(StrEnum):
-    """First come, first served; or those first whose adapter is in memory."""
-
-    FCFS = "fcfs"
-    ADAPTER_AWARE = "adapter_aware"
 
 
 class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
@@ -31,9 +26,10 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
     Nobody starves. What was admitted first is never preempted for another's sake, and fits the pool
     alone, so it comes to its end, and so does the next. A request is overtaken only while its
     adapter is being loaded, which ends; by requests for the base model while there is no room for
-    its adapter, which those don't take; and under ADAPTER_AWARE also by up to `patience` requests
-    whose adapters are in memory. Past that nobody is admitted before it: what runs comes to its
-    end and leaves blocks, a place and room for its adapter.
+    its adapter, which those don't take; under ADAPTER_AWARE also by up to `patience` requests
+    whose adapters are in memory; and under FAIR by those whose adapters were served less, until
+    they were served as much. Past that nobody is admitted before it: what runs comes to its end and
+    leaves blocks, a place and room for its adapter.
 
     Attributes:
         preemptions: how often one had to give way.
@@ -48,6 +44,7 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         prefill_tokens: int,
         policy: QueuePolicy = QueuePolicy.FCFS,
         patience: int = 0,
+        cost: Cost = lambda _: 1.0,
     ) -> None:
         """Nothing waits and nothing runs.
 
@@ -58,11 +55,17 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
             prefill_tokens: most prompt tokens in a step, beside the decodes.
             policy: in which order the waiting are looked at.
             patience: requests that may overtake one for their adapter's sake.
+            cost: of a token under an adapter, where shares are to be equal.
         """
         super().__init__()
         self._blocks, self._adapters = blocks, adapters
         self._max_batch_size, self._prefill_tokens = max_batch_size, prefill_tokens
-        self._policy, self._patience = policy, patience
+        orders: Mapping[QueuePolicy, Callable[[], QueueOrder[T]]] = {
+            QueuePolicy.FCFS: QueueOrder,
+            QueuePolicy.ADAPTER_AWARE: lambda: AdapterAware(adapters, patience),
+            QueuePolicy.FAIR: lambda: FairShare(cost),
+        }
+        self._order = orders[policy]()
         self.preemptions = 0
 
     def add(self, sequence: PagedSequence[T]) -> None:
@@ -73,6 +76,7 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         """
         sequence.lease = self._adapters.lease(sequence.adapter)
         super().add(sequence)
+        self._order.arrives(sequence)
 
     def joining(self) -> Iterator[Rows[PagedSequence[T]]]:
         """Whatever may run now, one by one; and send for adapters ahead of need.
@@ -84,7 +88,7 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         """
         wanted: set[AdapterGeneration[Any, T] | None] = set()
         full, stuck = len(self.running) >= self._max_batch_size, False
-        for place, sequence in enumerate([*self._queue()]):
+        for place, sequence in enumerate(self._order.of(self.waiting)):
             ahead = place < self._max_batch_size
             if full and (stuck or not ahead):
                 break
@@ -125,6 +129,7 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
 
     def advance(self, step: Rows[Chunk[T]]) -> None:
         """A step has been computed."""
+        self._order.computed(step)
         for chunk in step:
             sequence = chunk.sequence
             sequence.computed += chunk.count
@@ -147,15 +152,6 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         self._adapters.touch(sequence.lease)
         self._adapters.unpin(sequence.lease)
 
-    def _queue(self) -> Iterable[PagedSequence[T]]:
-        if self._policy is QueuePolicy.ADAPTER_AWARE:
-            return sorted(self.waiting, key=self._rank)
-        return self.waiting
-
-    def _rank(self, sequence: PagedSequence[T]) -> tuple[bool, bool]:
-        patient = sequence.overtaken < self._patience
-        return patient, patient and not self._adapters.holds(sequence.lease.adapter)
-
     def _has_place(self, sequence: PagedSequence[T]) -> bool:
         running = len(self.running)
         return running < self._max_batch_size and self._blocks.fits(sequence, spare=running)
@@ -171,6 +167,8 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
         except BaseException:
             self._blocks.release(sequence)
             raise
+        if not sequence.preempted:
+            self._order.begins(sequence)
         for earlier in self.waiting[: self.waiting.index(sequence)]:
             earlier.overtaken += 1
 
@@ -179,3 +177,4 @@ class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):
             self._blocks.release(sequence)
             self._adapters.touch(sequence.lease)
         self._adapters.release(sequence.lease)
+        self._order.leaves(sequence)

@@ -12,7 +12,7 @@ from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.variants import TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
-from pipeline.engines.multilora.scheduler import QueuePolicy
+from pipeline.engines.multilora.queue_order import QueuePolicy
 from pipeline.engines.needs import Need, projections, updates, vocabulary
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.errors import UsageError
@@ -71,7 +71,8 @@ class MultiloraSettings(EngineSettings):
         prefix_cache: find the beginnings of prompts that were computed before, and don't compute
             them again. Off, every prompt is computed whole, as it is by engines without such a
             cache.
-        policy: `fcfs`, or `adapter_aware`: those first whose adapter is in memory.
+        policy: `fcfs`; or `adapter_aware`: those first whose adapter is in memory; or `fair`: those
+            first whose adapter was served least, so that no adapter's queue holds up another's.
         patience: most requests that may overtake one for their adapter's sake.
         adapter_memory_mb: most memory for adapters, in 10⁶ bytes; None keeps all.
         cache: folder in whose `packed` int8 and int4 weights are kept, so that the next start reads
@@ -106,7 +107,7 @@ class MultiloraSettings(EngineSettings):
         """Where nobody overtakes, nobody is patient; fp32 weights leave activations as they are."""
         found = {}
         if self.policy is not QueuePolicy.ADAPTER_AWARE:
-            found["patience"] = "nobody overtakes under fcfs; engine.policy=adapter_aware would"
+            found["patience"] = "it counts under engine.policy=adapter_aware alone"
         if self.precision == "fp32":
             found["activations"] = "fp32 weights are multiplied by fp32; engine.precision=int8 asks"
         return found

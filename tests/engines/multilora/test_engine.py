@@ -109,7 +109,7 @@ def test_concurrency_and_fewer_places_than_requests(serve):
         assert len(running) <= 3
 
 
-@pytest.mark.parametrize("policy", ["fcfs", "adapter_aware"])
+@pytest.mark.parametrize("policy", ["fcfs", "adapter_aware", "fair"])
 def test_a_small_budget_loads_and_evicts_and_changes_no_token(policy, serve):
     engine, trace = serve(*DISTINCT)
     _, wide = run(engine, trace.iterations[0])

@@ -260,7 +260,11 @@ class Serving(RuleBasedStateMachine):
             for earlier in queue[: queue.index(later)]:
                 if earlier in admitted or earlier.lease.adapter in loading:
                     continue
-                assert self.policy is QueuePolicy.ADAPTER_AWARE
+                assert self.policy is not QueuePolicy.FCFS
+                if self.policy is QueuePolicy.FAIR:
+                    assert later.preempted or not earlier.preempted
+                    assert later.adapter != earlier.adapter or later.preempted
+                    continue
                 assert later not in patient or (earlier in patient and earlier not in held)
 
 
