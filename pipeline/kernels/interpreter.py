@@ -39,7 +39,7 @@ class InterpretedProgram(Executable):
         return values[self._program.result][:, : self._program.columns]
 
     def _buffer(self, buffer: Buffer, step: ForwardPass) -> Activations | Tensor:
-        rows = len(step.batch.outputs if buffer.of_outputs else step.batch.tokens)
+        rows = len(step.batch.outputs if buffer.of_outputs else step.batch.tokens) * buffer.times
         if buffer.format is None:
             return torch.zeros(rows, buffer.columns)
         return self._kernels.activations(rows, buffer.columns, buffer.format)
@@ -75,6 +75,15 @@ class InterpretedProgram(Executable):
             case operations.NormColumns(out, first, weight, epsilon):
                 normed = values[out][:, first : first + len(weight)]
                 normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))
+            case operations.Route(x, routing, out):
+                kernels.route(values[x], routing, values[out])
+            case operations.Dispatch(x, routes, routing, out):
+                kernels.dispatch(inputs[x], values[routes], routing, inputs[out])
+            case operations.ExpertLinear(x, routes, routing, matrix, out):
+                kernels.expert_linear(inputs[x], values[routes], routing, matrix, values[out])
+            case operations.Combine(x, routes, routing, added, out):
+                shared = None if added is None else values[added]
+                kernels.combine(values[x], values[routes], routing, shared, values[out])
             case operations.TakeOutputs(x, out):
                 width = values[out].shape[1]
                 values[out].copy_(values[x][step.batch.outputs, :width])

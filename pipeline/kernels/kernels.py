@@ -13,7 +13,15 @@ from pipeline.kernels.formats import ActivationDtype, WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout
-from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
+from pipeline.kernels.operands import (
+    Activation,
+    Activations,
+    ForwardPass,
+    HeadNorms,
+    Heads,
+    Routing,
+    Turn,
+)
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
@@ -172,4 +180,46 @@ class Kernels(ABC):
             out: of all heads.
             scale: of the products of queries and keys; None for 1 / √width.
             limit: l in l · tanh(score / l), of what goes into the softmax; None for none.
+        """
+
+    @abstractmethod
+    def route(self, scores: Tensor, routing: Routing, routes: Tensor) -> None:
+        """Choose each token's experts: those of highest score, the first of equal ones.
+
+        Args:
+            scores: (tokens, experts), and in a column more the shared expert's.
+            routing: how many there are, and are used.
+            routes: what `Routing` says of each token.
+        """
+
+    @abstractmethod
+    def dispatch(self, x: Activations, routes: Tensor, routing: Routing, out: Activations) -> None:
+        """Each row of `x`, as matrices want it, to the places of its experts."""
+
+    @abstractmethod
+    def expert_linear(
+        self, x: Activations, routes: Tensor, routing: Routing, matrix: Matrix, out: Tensor
+    ) -> None:
+        """Every row of `x` times the matrix of the expert in whose place it stands.
+
+        Args:
+            x: expert by expert.
+            routes: say how many rows are whose.
+            routing: how many experts there are.
+            matrix: of all experts above one another, each of whole panels.
+            out: as wide as one of them has rows.
+        """
+
+    @abstractmethod
+    def combine(
+        self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor
+    ) -> None:
+        """What the experts of each token made, added up by their weights in their order.
+
+        Args:
+            x: expert by expert.
+            routes: say where each token's are, and how much they weigh.
+            routing: how many there are.
+            shared: what the shared expert made of each token, if there is one.
+            out: a row for each token.
         """

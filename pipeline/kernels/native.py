@@ -23,11 +23,20 @@ from pipeline.kernels.native_operands import (
     native_activation,
     native_heads,
     native_norms,
+    native_routing,
     native_turn,
 )
 from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.native_program import NativeProgram
-from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
+from pipeline.kernels.operands import (
+    Activation,
+    Activations,
+    ForwardPass,
+    HeadNorms,
+    Heads,
+    Routing,
+    Turn,
+)
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
@@ -186,6 +195,38 @@ class NativeKernels(Kernels):
         self._library.kernel_attend(
             *(self._pool, *_rows(qkv), _seen(step), layer),
             *(byref(native_heads(heads)), window or 0, scale or 0.0, limit or 0.0, _seen(out)),
+        )
+
+    def route(self, scores: Tensor, routing: Routing, routes: Tensor) -> None:
+        """Token by token; where each expert's rows begin is counted by the caller alone."""
+        self._library.kernel_route(
+            *(self._pool, *_rows(scores), byref(native_routing(routing)), *_rows(routes))
+        )
+
+    def dispatch(self, x: Activations, routes: Tensor, routing: Routing, out: Activations) -> None:
+        """What was quantised once is copied."""
+        by = byref(native_routing(routing))
+        self._library.kernel_dispatch(self._pool, _seen(x), by, *_rows(routes), _seen(out))
+
+    def expert_linear(
+        self, x: Activations, routes: Tensor, routing: Routing, matrix: Matrix, out: Tensor
+    ) -> None:
+        """A panel of an expert in use at a time, read once for all of its tokens."""
+        if x.format != matrix.format:
+            raise ValueError(f"{x.format.name} activations for {matrix.format.name} weights")
+        self._library.kernel_expert_linear(
+            *(self._pool, _seen(x), byref(native_routing(routing)), *_rows(routes)),
+            *(matrix.data.data_ptr(), matrix.rows, matrix.columns, *_numbers(out)),
+        )
+
+    def combine(
+        self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor
+    ) -> None:
+        """Token by token."""
+        added = (None, 0) if shared is None else _numbers(shared)
+        self._library.kernel_combine(
+            *(self._pool, *_numbers(x), byref(native_routing(routing)), *_rows(routes)),
+            *(*added, *_rows(out)),
         )
 
 

@@ -13,13 +13,24 @@ from pipeline.kernels.bindings import bound
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.memory import address
-from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
+from pipeline.kernels.operands import (
+    Activation,
+    Activations,
+    ForwardPass,
+    HeadNorms,
+    Heads,
+    Routing,
+    Turn,
+)
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import Segment, TokenBatch
 
-_INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS, _TURN = (
+_INPUT, _FORWARD, _SEGMENT, _HEADS, _HEAD_NORMS, _TURN, _ROUTING = (
     ABI.structures[name]
-    for name in ("Input", "Forward", "LoraSegment", "HeadShape", "HeadNormWeights", "Turn")
+    for name in (
+        *("Input", "Forward", "LoraSegment", "HeadShape", "HeadNormWeights", "Turn"),
+        "Routing",
+    )
 )
 
 
@@ -102,3 +113,8 @@ def native_norms(norms: HeadNorms | None) -> ctypes.Structure:
 def native_turn(turn: Turn) -> ctypes.Structure:
     """Which angles turn a head."""
     return _TURN(turn.first, turn.pairs)
+
+
+def native_routing(routing: Routing) -> ctypes.Structure:
+    """How tokens find their experts."""
+    return _ROUTING(routing.experts, routing.used, routing.normalised)

@@ -18,6 +18,7 @@ from pipeline.kernels.native_operands import (
     native_activation,
     native_heads,
     native_norms,
+    native_routing,
     native_turn,
 )
 from pipeline.kernels.native_pool import NativePool
@@ -41,6 +42,10 @@ _KINDS: dict[type, int] = {
         "CAP": operations.Cap,
         "NORM_COLUMNS": operations.NormColumns,
         "TAKE_OUTPUTS": operations.TakeOutputs,
+        "ROUTE": operations.Route,
+        "DISPATCH": operations.Dispatch,
+        "EXPERT_LINEAR": operations.ExpertLinear,
+        "COMBINE": operations.Combine,
     }.items()
 }
 
@@ -97,7 +102,7 @@ class NativeProgram(Executable):
 
     def _buffer(self, name: str, buffer: Buffer) -> ctypes.Structure:
         """Room for all the tokens of a step, of which each takes as much as it has."""
-        shape = self._tokens, buffer.columns
+        shape = self._tokens * buffer.times, buffer.columns
         values = lazy_bytes(4 * shape[0] * shape[1]).view(torch.float32).view(shape)
         number, packed = (buffer.format or FORMATS["fp32"]).number, lazy_bytes(0)
         if buffer.format:
@@ -106,14 +111,15 @@ class NativeProgram(Executable):
         self._packed.append(packed)
         at = values.data_ptr(), packed.data_ptr()
         sizes = values.numel(), packed.numel()
-        return _BUFFER(_INPUT(number, *at, 0, buffer.columns, *sizes), buffer.of_outputs)
+        input_ = _INPUT(number, *at, 0, buffer.columns, *sizes)
+        return _BUFFER(input_, buffer.of_outputs, buffer.times)
 
     def _operation(self, operation: Operation) -> ctypes.Structure:
-        if isinstance(operation, operations.Linear):
+        if isinstance(operation, operations.Linear | operations.ExpertLinear):
             its, wanted = operation.matrix.format, self._program.buffers[operation.x].format
             if its != wanted:
                 raise ValueError(f"{operation.x!r} isn't packed for {its.name} weights")
-        native = _OPERATION(kind=_KINDS[type(operation)], added=-1)
+        native = _OPERATION(kind=_KINDS[type(operation)], added=-1, routes=-1)
         for each in fields(operation):
             for field, value in self._as_c(each.name, getattr(operation, each.name)).items():
                 setattr(native, field, value)
@@ -124,7 +130,7 @@ class NativeProgram(Executable):
     def _as_c(self, name: str, value: Any) -> dict[str, Any]:
         """A field of an operation, as the fields that C has for it."""
         match name:
-            case "x" | "added" | "out":
+            case "x" | "added" | "routes" | "out":
                 return {name: -1 if value is None else self._numbers[value]}
             case "layer" | "site":
                 return {"place": value}
@@ -138,6 +144,8 @@ class NativeProgram(Executable):
                 return {name: native_norms(value)}
             case "turn":
                 return {name: native_turn(value)}
+            case "routing":
+                return {name: native_routing(value)}
             case "weight" if value is None:
                 return {}
             case "weight":

@@ -46,6 +46,30 @@ class Turn:
     pairs: int
 
 
+@dataclass(frozen=True)
+class Routing:
+    """How the tokens of a layer find their experts.
+
+    Where it is told which do, a row for each token holds the weights of the experts that it uses,
+    the heaviest first; their numbers; the place of each where all that is sent to experts lies
+    expert by expert; and what the shared expert's output is multiplied by.
+
+    Attributes:
+        experts: of the layer.
+        used: of them by each token.
+        normalised: the weights of those in use add up to 1, as those of all do otherwise.
+    """
+
+    experts: int
+    used: int
+    normalised: bool
+
+    @property
+    def columns(self) -> int:
+        """Of such a row."""
+        return 3 * self.used + 1
+
+
 @dataclass(frozen=True, eq=False)
 class HeadNorms:
     """RMS norms of single heads before they are turned (Qwen3).

@@ -11,22 +11,24 @@ from torch import Tensor
 
 from pipeline.kernels.formats import WeightFormat
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.operands import Activation, HeadNorms, Heads, Turn
+from pipeline.kernels.operands import Activation, HeadNorms, Heads, Routing, Turn
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """What operations read and write: a row for each token of a step, or for each output.
+    """What operations read and write: rows for each token of a step, or for each output.
 
     Attributes:
         columns: fp32 numbers of a row; whole panels where a matrix writes it.
         format: of the matrices that read it; None where none does.
-        of_outputs: whether it has a row for each output.
+        of_outputs: whether it has rows for each output.
+        times: how many for each.
     """
 
     columns: int
     format: WeightFormat | None = None
     of_outputs: bool = False
+    times: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +129,57 @@ class NormColumns:
 
 
 @dataclass(frozen=True, eq=False)
+class Route:
+    """`out` becomes which experts each token uses, by the scores in `x`; see `Routing`.
+
+    A column after those of the experts is the shared one's, whose output is multiplied by its
+    sigmoid.
+    """
+
+    x: str
+    routing: Routing
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dispatch:
+    """`out` becomes the rows of `x`, packed alone, for each expert in use: expert by expert."""
+
+    x: str
+    routes: str
+    routing: Routing
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class ExpertLinear:
+    """`out` becomes `x` times the matrices of its experts.
+
+    These are one matrix of them all above one another, each of whole panels.
+    """
+
+    x: str
+    routes: str
+    routing: Routing
+    matrix: Matrix
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
+class Combine:
+    """`out` becomes the sum by weight of what a token's experts made.
+
+    `added` has what the shared one made, if there is one.
+    """
+
+    x: str
+    routes: str
+    routing: Routing
+    added: str | None
+    out: str
+
+
+@dataclass(frozen=True, eq=False)
 class TakeOutputs:
     """`out` becomes the rows of `x` that are outputs of the step."""
 
@@ -144,6 +197,10 @@ Operation = (
     | Scale
     | Cap
     | NormColumns
+    | Route
+    | Dispatch
+    | ExpertLinear
+    | Combine
     | TakeOutputs
 )
 

@@ -18,7 +18,15 @@ from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.lora_source import tensors
-from pipeline.kernels.operands import Activation, Activations, ForwardPass, HeadNorms, Heads, Turn
+from pipeline.kernels.operands import (
+    Activation,
+    Activations,
+    ForwardPass,
+    HeadNorms,
+    Heads,
+    Routing,
+    Turn,
+)
 from pipeline.kernels.packed_adapter import PackedAdapter, pack_tensors
 from pipeline.kernels.program import Program
 from pipeline.kernels.quantise import quantised_activations, quantised_vectors
@@ -118,11 +126,7 @@ class ReferenceKernels(Kernels):
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """With the weights and the activations that their integers stand for."""
-        values = x.values
-        if matrix.format.scale_bits:
-            levels, scales = quantised_activations(values, matrix.format)
-            values = (levels * scales[..., None]).flatten(1)[:, : matrix.columns]
-        result = values @ layout.unpack(matrix).T
+        result = _as_integers(x.values, matrix) @ layout.unpack(matrix).T
         if matrix.bias is not None:
             result += matrix.bias[: matrix.rows]
         out[:, : matrix.rows] = result
@@ -197,6 +201,56 @@ class ReferenceKernels(Kernels):
             weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
             result = torch.einsum("kgtl,kld->tkgd", weights, values)
             out.values[mine] = result.flatten(1)
+
+    def route(self, scores: Tensor, routing: Routing, routes: Tensor) -> None:
+        """Softmax, and a stable order of all scores."""
+        ours, used = scores[:, : routing.experts], routing.used
+        chosen = ours.argsort(dim=1, descending=True, stable=True)[:, :used]
+        weights = ours.softmax(1).gather(1, chosen)
+        if routing.normalised:
+            weights = weights / weights.sum(1, keepdim=True)
+        places = torch.empty(chosen.numel(), dtype=torch.long)
+        places[chosen.flatten().argsort(stable=True)] = torch.arange(chosen.numel())
+        routes[:, : 3 * used] = torch.cat([weights, chosen, places.view(chosen.shape)], 1)
+        if scores.shape[1] > routing.experts:
+            routes[:, 3 * used] = scores[:, routing.experts].sigmoid()
+
+    def dispatch(self, x: Activations, routes: Tensor, routing: Routing, out: Activations) -> None:
+        """By place."""
+        out.values[_places_of(routes, routing)] = x.values[:, None]
+
+    def expert_linear(
+        self, x: Activations, routes: Tensor, routing: Routing, matrix: Matrix, out: Tensor
+    ) -> None:
+        """Expert by expert."""
+        chosen = routes[:, routing.used : 2 * routing.used].long().flatten()
+        counts = chosen.bincount(minlength=routing.experts).tolist()
+        values = torch.split(_as_integers(x.values, matrix), counts)
+        matrices = layout.unpack(matrix).chunk(routing.experts)
+        made = [rows @ weights.T for rows, weights in zip(values, matrices, strict=True)]
+        out[:, : matrices[0].shape[0]] = torch.cat(made)
+
+    def combine(
+        self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor
+    ) -> None:
+        """One expert of each token after another."""
+        places = _places_of(routes, routing)
+        out.zero_() if shared is None else out.copy_(shared * routes[:, 3 * routing.used, None])
+        for rank in range(routing.used):
+            out += x[places[:, rank]] * routes[:, rank, None]
+
+
+def _places_of(routes: Tensor, routing: Routing) -> Tensor:
+    """(tokens, experts in use)."""
+    return routes[:, 2 * routing.used : 3 * routing.used].long()
+
+
+def _as_integers(values: Tensor, matrix: Matrix) -> Tensor:
+    """The activations that a matrix meets: what their integers stand for, if it has integers."""
+    if not matrix.format.scale_bits:
+        return values
+    levels, scales = quantised_activations(values, matrix.format)
+    return (levels * scales[..., None]).flatten(1)[:, : matrix.columns]
 
 
 def _rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:

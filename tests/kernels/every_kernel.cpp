@@ -211,6 +211,38 @@ void adapters() {
     }
 }
 
+// Some tokens by two of five experts each, and all by a shared one.
+void experts() {
+    constexpr int64_t TOKENS = 21, COLUMNS = 620, WIDTH = 128, EXPERTS = 5;
+    const Routing routing{EXPERTS, 2, 1};
+    const int64_t places = TOKENS * routing.used, each = Routes::columns(routing);
+    const Numbers scores = random_numbers(TOKENS * (EXPERTS + 1));
+    const Numbers numbers = random_numbers(TOKENS * COLUMNS);
+    const Numbers shared = random_numbers(TOKENS * WIDTH);
+    Numbers routes(TOKENS * each);
+    done(kernel_route(
+        pool, scores.data(), EXPERTS + 1, scores.size(), &routing, routes.data(), each,
+        routes.size()));
+    print_rows("routes", routes, TOKENS, each);
+    for (int format = 0; format < (int)std::size(WEIGHT_FORMATS); ++format) {
+        const int64_t size = with_weight_format(
+            format, [&]<WeightFormat F>() { return matrix_bytes(F, EXPERTS * WIDTH, COLUMNS); });
+        std::vector<uint8_t> weights = random_bytes(size);
+        Operand x(format, TOKENS, COLUMNS, numbers);
+        Operand sent(format, places, COLUMNS, Numbers(places * COLUMNS));
+        done(kernel_dispatch(
+            pool, &x.input, &routing, routes.data(), each, routes.size(), &sent.input));
+        Numbers made(places * WIDTH), out(TOKENS * WIDTH);
+        done(kernel_expert_linear(
+            pool, &sent.input, &routing, routes.data(), each, routes.size(), weights.data(),
+            EXPERTS * WIDTH, COLUMNS, made.data(), made.size()));
+        done(kernel_combine(
+            pool, made.data(), made.size(), &routing, routes.data(), each, routes.size(),
+            shared.data(), shared.size(), out.data(), WIDTH, out.size()));
+        print_rows("experts" + std::to_string(format), out, TOKENS, WIDTH);
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -219,6 +251,7 @@ int main() {
     between_matrices();
     attention();
     adapters();
+    experts();
     pool_free(pool);
     printf("done %s\n", kernels_instruction_set());
 }

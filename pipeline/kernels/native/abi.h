@@ -14,6 +14,7 @@ constexpr int GATE_CHUNK = 512;   // columns of a token that are gated at a time
 constexpr int MAX_CHUNKS = 1048576;  // of a loop, see thread_pool.h
 constexpr int MAX_PARTS = 3;      // projections of a site
 constexpr int MAX_BUFFERS = 32;   // of a program
+constexpr int MAX_EXPERTS = 1024;  // of a layer
 
 // How the weights of a matrix are stored, and what becomes of the activations that meet them. Where
 // `block_scale_bits` isn't 0 a group's scale is a sub-scale: a whole share, in 127ths, of the block's. An
@@ -70,6 +71,13 @@ struct Turn {
     int64_t first, pairs;
 };
 
+// How many experts a layer has, how many of them each token uses, and whether the weights of these are
+// made to add up to 1.
+struct Routing {
+    int64_t experts, used;
+    int normalised;
+};
+
 constexpr int ACTIVATION_SILU = 0;
 constexpr int ACTIVATION_GELU_TANH = 1;
 
@@ -107,13 +115,14 @@ struct LoraSegment {
 // What the operations of a program read and write, for as many rows as a step has tokens, or outputs.
 struct Buffer {
     Input input;     // `tokens` is set for each step; `packed` is null where no matrix reads it
-    int of_outputs;  // 1 for a row for each output, 0 for one for each token
+    int of_outputs;  // 1 for rows for each output, 0 for each token
+    int64_t times;   // rows for each
 };
 
-// An operation of a program; `x`, `added` and `out` are numbers of buffers. program.py tells what each
+// An operation of a program; `x`, `added`, `routes` and `out` are numbers of buffers. program.py tells what each
 // kind does, program.cpp which of the fields it uses.
 struct Operation {
-    int kind, x, added, out;
+    int kind, x, added, routes, out;
     int64_t place;          // the layer; of an adapter's product the site, counted through the layers
     int64_t rows, columns;  // of a matrix
     const void* weights;    // of a matrix, or of a norm
@@ -127,6 +136,7 @@ struct Operation {
     HeadShape heads;
     HeadNormWeights norms;
     Turn turn;
+    Routing routing;
 };
 constexpr int OP_NORM = 0;
 constexpr int OP_LINEAR = 1;
@@ -138,6 +148,10 @@ constexpr int OP_SCALE = 6;
 constexpr int OP_CAP = 7;
 constexpr int OP_TAKE_OUTPUTS = 8;
 constexpr int OP_NORM_COLUMNS = 9;
+constexpr int OP_ROUTE = 10;
+constexpr int OP_DISPATCH = 11;
+constexpr int OP_EXPERT_LINEAR = 12;
+constexpr int OP_COMBINE = 13;
 
 // What a step computes, recorded once a model.
 struct Program {
@@ -190,6 +204,20 @@ Fault kernel_attend(
 Fault kernel_add_lora(
     ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width, int64_t size);
+Fault kernel_route(
+    ThreadPool* pool, const float* scores, int64_t width, int64_t size, const Routing* routing,
+    float* routes, int64_t routes_width, int64_t routes_size);
+Fault kernel_dispatch(
+    ThreadPool* pool, const Input* x, const Routing* routing, float* routes, int64_t routes_width,
+    int64_t routes_size, const Input* out);
+Fault kernel_expert_linear(
+    ThreadPool* pool, const Input* x, const Routing* routing, float* routes, int64_t routes_width,
+    int64_t routes_size, const uint8_t* weights, int64_t rows, int64_t columns, float* out,
+    int64_t size);
+Fault kernel_combine(
+    ThreadPool* pool, const float* x, int64_t size, const Routing* routing, float* routes,
+    int64_t routes_width, int64_t routes_size, const float* shared, int64_t shared_size,
+    float* out, int64_t width, int64_t out_size);
 Fault forward_fault(const Forward* forward);
 Fault kernel_step(
     ThreadPool* pool, const Program* program, const Forward* forward, const LoraSegment* segments,

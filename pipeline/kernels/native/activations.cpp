@@ -74,7 +74,27 @@ void pack_columns(const Input& input, int64_t token, int64_t first, int64_t last
     }
 }
 
+template <WeightFormat F>
+void copy_groups(const Input& from, int64_t token, const Input& to, int64_t row) {
+    const Activations<F> source(from.packed, from.tokens, from.columns);
+    const Activations<F> target(to.packed, to.tokens, to.columns);
+    const int64_t groups = pieces_of(from.columns, F.group);
+    for (int64_t group = 0; group < groups; ++group) {
+        std::copy_n(source.at(group, token), F.group, target.at(group, row));
+        if (F.scale_bits) target.scale(group, row) = source.scale(group, token);
+        if (F.zero_point) target.start(group, row) = source.start(group, token);
+    }
+    if (F.offset_bits)
+        for (int64_t block = 0; block < pieces_of(groups, BLOCK_GROUPS); ++block)
+            std::copy_n(source.sums_of(block, token), BLOCK_GROUPS, target.sums_of(block, row));
+}
+
 }  // namespace
+
+void copy_packed(const Input& from, int64_t token, const Input& to, int64_t row) {
+    with_weight_format(
+        from.format, [&]<WeightFormat F>() { copy_groups<F>(from, token, to, row); });
+}
 
 void pack_input(const Input& input, int64_t token, int64_t first, int64_t last) {
     with_weight_format(

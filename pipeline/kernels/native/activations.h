@@ -50,6 +50,9 @@ inline void pack_input(const Input& input, int64_t token) {
     pack_input(input, token, 0, input.columns);
 }
 
+// A token's row, packed as it is in another input of the same format and columns.
+void copy_packed(const Input& from, int64_t token, const Input& to, int64_t row);
+
 template <class Use>
 constexpr bool all_formats(const Use& use) {
     for (const WeightFormat& format : WEIGHT_FORMATS)

@@ -7,3 +7,11 @@
 void multiply(ThreadPool& pool, int format, const Gemm& gemm) {
     with_weight_format(format, [&]<WeightFormat F>() { Multiply<F>::run(pool, gemm); });
 }
+
+void multiply(
+    ThreadPool& pool, int format, const Gemm& gemm, const int32_t* matrix, const int32_t* starts,
+    int64_t ranges) {
+    with_weight_format(format, [&]<WeightFormat F>() {
+        Multiply<F>::run(pool, gemm, matrix, starts, ranges);
+    });
+}

@@ -21,7 +21,7 @@ struct Gemm {
 template <WeightFormat F>
 struct Block {
     const uint8_t* scales;
-    const uint8_t* end;  // of the panel
+    const uint8_t* end;  // of what is fetched ahead: the panel's, for the tile that comes first
     int64_t first;       // group
     int groups;
 
@@ -41,7 +41,7 @@ struct Block {
     }
 
     // The tile that comes first uses weights faster than the hardware foresees: it asks for what comes
-    // this much later, as far as it is this thread's.
+    // this much later, as far as it is this thread's. The others find it fetched.
     static constexpr int AHEAD = 2048;
 
     ALWAYS_INLINE void fetch_ahead(int group) const {
@@ -69,17 +69,37 @@ struct Multiply {
 
     static void run(ThreadPool& pool, const Gemm& gemm) {
         pool.run(gemm.panels(), [&](uint32_t panel) {
-            for (int64_t token = 0; token < gemm.tokens; token += STRIP)
-                multiply_strip(gemm, panel, token, std::min<int64_t>(STRIP, gemm.tokens - token));
-        }, nanoseconds(gemm));
+            multiply_panel(gemm, panel, 0, gemm.tokens);
+        }, nanoseconds(gemm, gemm.tokens));
+    }
+
+    // The same of `ranges` of tokens that lie one behind the other, each by a matrix of its own; all
+    // of these are as large as `gemm` says of one, and range i's is number matrix[i].
+    static void run(
+        ThreadPool& pool, const Gemm& gemm, const int32_t* matrix, const int32_t* starts,
+        int64_t ranges) {
+        const int64_t panels = gemm.panels(), bytes = matrix_bytes(F, gemm.rows, gemm.columns);
+        pool.run(ranges * panels, [&](uint32_t chunk) {
+            const int64_t range = chunk / panels;
+            Gemm own = gemm;
+            own.weights += matrix[range] * bytes;
+            multiply_panel(own, chunk % panels, starts[range], starts[range + 1]);
+        }, nanoseconds(gemm, ranges ? gemm.tokens / ranges : 0));
     }
 
     // Of a panel, on a processor of our days.
-    static double nanoseconds(const Gemm& gemm) {
-        return (F.weight_bits / 256.0 + gemm.tokens / 64.0) * PANEL * gemm.columns;
+    static double nanoseconds(const Gemm& gemm, int64_t tokens) {
+        return (F.weight_bits / 256.0 + tokens / 64.0) * PANEL * gemm.columns;
     }
 
-    static void multiply_strip(const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens) {
+    static void multiply_panel(const Gemm& gemm, int64_t panel, int64_t begin, int64_t end) {
+        for (int64_t token = begin; token < end; token += STRIP)
+            multiply_strip(
+                gemm, panel, token, std::min<int64_t>(STRIP, end - token), token == begin);
+    }
+
+    static void multiply_strip(
+        const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens, bool leading) {
         const int64_t groups = pieces_of(gemm.columns, F.group);
         const uint8_t* weights = gemm.weights + panel * panel_bytes(F, groups);
         const uint8_t* end = weights + panel_bytes(F, groups);
@@ -89,7 +109,8 @@ struct Multiply {
         for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
             const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
             for_tiles<Kernel::TOKENS, Kernel::ALONE>(tokens, [&]<int T>(int64_t token) {
-                multiply_tile<T>({weights, end, group, here}, input, first + token, sums[token]);
+                const uint8_t* until = leading && token == 0 ? end : weights;
+                multiply_tile<T>({weights, until, group, here}, input, first + token, sums[token]);
             });
             weights += PANEL / UNIT * block_bytes(F, here);
         }
@@ -121,7 +142,7 @@ struct Multiply {
         const Block<F>& block, const Activations<F>& input, int64_t token, float* to) {
         alignas(64) typename Kernel::Sum sums[T][UNIT] = {};
         for (int group = 0; group < block.groups; ++group) {
-            if (token == 0) block.fetch_ahead(group);
+            block.fetch_ahead(group);
             Kernel::template add_group<T>(block, group, input, token, sums[0]);
         }
         for (int row = 0; row < UNIT; row += LANES)

@@ -1,6 +1,7 @@
 // The kernels as plain C functions, as abi.h declares them: each looks at what it was handed first.
 #include <exception>
 
+#include "expert_operations.h"
 #include "isa.h"
 #include "operations.h"
 
@@ -137,6 +138,34 @@ Fault kernel_add_lora(
     ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width, int64_t size) {
     return perform(pool, AddLora{x, segments, count, site, out, width, size});
+}
+
+Fault kernel_route(
+    ThreadPool* pool, const float* scores, int64_t width, int64_t size, const Routing* routing,
+    float* routes, int64_t routes_width, int64_t routes_size) {
+    return perform(pool, Route{scores, width, size, {routing, routes, routes_width, routes_size}});
+}
+
+Fault kernel_dispatch(
+    ThreadPool* pool, const Input* x, const Routing* routing, float* routes, int64_t routes_width,
+    int64_t routes_size, const Input* out) {
+    return perform(pool, Dispatch{x, {routing, routes, routes_width, routes_size}, out});
+}
+
+Fault kernel_expert_linear(
+    ThreadPool* pool, const Input* x, const Routing* routing, float* routes, int64_t routes_width,
+    int64_t routes_size, const uint8_t* weights, int64_t rows, int64_t columns, float* out,
+    int64_t size) {
+    const RoutesHanded handed = {routing, routes, routes_width, routes_size};
+    return perform(pool, ExpertLinear{x, handed, weights, rows, columns, out, size});
+}
+
+Fault kernel_combine(
+    ThreadPool* pool, const float* x, int64_t size, const Routing* routing, float* routes,
+    int64_t routes_width, int64_t routes_size, const float* shared, int64_t shared_size,
+    float* out, int64_t width, int64_t out_size) {
+    const RoutesHanded handed = {routing, routes, routes_width, routes_size};
+    return perform(pool, Combine{x, size, handed, shared, shared_size, out, width, out_size});
 }
 
 Fault kernel_step(

@@ -2,6 +2,7 @@
 #pragma once
 #include "activations.h"
 #include "gemm.h"
+#include "routes.h"
 #include "kv_pool.h"
 #include "thread_pool.h"
 
@@ -10,6 +11,11 @@ void pack_rows(
     ThreadPool& pool, int format, const float* rows, int64_t count, int64_t columns, uint8_t* out);
 
 void multiply(ThreadPool& pool, int format, const Gemm& gemm);
+
+// Ranges of tokens, each by a matrix of its own: see gemm.h.
+void multiply(
+    ThreadPool& pool, int format, const Gemm& gemm, const int32_t* matrix, const int32_t* starts,
+    int64_t ranges);
 
 // `count` rows of a packed matrix, as floats.
 void look_up(
@@ -37,6 +43,15 @@ void attend(
 void add_lora(
     ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width);
+
+// Experts: which of them each token uses; tokens' packed rows beside one another by expert; these rows
+// by the matrices of their experts; what comes of that, added up for each token.
+void route(ThreadPool& pool, const float* scores, int64_t width, const Routes& routes);
+void dispatch(ThreadPool& pool, const Input& x, const Routes& routes, const Input& out);
+void multiply_experts(ThreadPool& pool, int format, const Gemm& gemm, const Routes& routes);
+void combine(
+    ThreadPool& pool, const float* x, const Routes& routes, const float* shared, float* out,
+    int64_t width);
 
 // Numbers of so many bits multiplied and added, or −1 if there are none of that width; `pieces` of the
 // data, which are read each by one thread.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "expert_operations.h"
 #include "operations.h"
 
 namespace {
@@ -20,6 +21,7 @@ struct Step {
         for (int64_t i = 0; i < program.buffer_count; ++i) {
             buffers[i] = program.buffers[i].input;
             buffers[i].tokens = program.buffers[i].of_outputs ? forward.wanted : forward.tokens;
+            buffers[i].tokens *= program.buffers[i].times;
         }
         if (!is_count(count) || (count && !segments)) return;
         of_outputs.assign(segments, segments + count);
@@ -32,12 +34,20 @@ struct Step {
                forward.outputs;
     }
 
+    // A buffer of one row a token.
+    RoutesHanded routes_of(const Operation& its, int buffer) const {
+        const Input& held = buffers[buffer];
+        const int64_t size = held.tokens * held.columns;
+        return {&its.routing, held.values, held.columns, size <= held.count ? size : -1};
+    }
+
     bool has(int buffer) const { return 0 <= buffer && buffer < program.buffer_count; }
 
     Fault fault() const {
         for (int64_t i = 0; i < program.count; ++i) {
             const Operation& each = program.operations[i];
-            if (!has(each.x) || !has(each.out) || (each.added != -1 && !has(each.added)))
+            if (!has(each.x) || !has(each.out) || (each.added != -1 && !has(each.added)) ||
+                (each.routes != -1 && !has(each.routes)))
                 return "an operation on no buffer";
             if (Fault fault = with_operands(each, [](const auto& operands) { return operands.fault(); }))
                 return fault;
@@ -102,6 +112,29 @@ struct Step {
                 its.number});
         case OP_TAKE_OUTPUTS:
             return use(TakeOutputs{x.values, x.columns, x.count, &forward, rows_of(out, its.columns)});
+        case OP_ROUTE:
+            if (x.tokens != out.tokens) break;
+            return use(Route{x.values, x.columns, x.count, routes_of(its, its.out)});
+        case OP_DISPATCH:
+            if (its.routes < 0) return "an operation without routes";
+            return use(Dispatch{&x, routes_of(its, its.routes), &out});
+        case OP_EXPERT_LINEAR:
+            if (its.routes < 0) return "an operation without routes";
+            if (Fault fault = matrix_fault(x.format, its.rows, its.columns, its.weights, its.size))
+                return fault;
+            return use(ExpertLinear{
+                &x, routes_of(its, its.routes), (const uint8_t*)its.weights, its.rows, its.columns,
+                out.values, out.count});
+        case OP_COMBINE: {
+            if (its.routes < 0) return "an operation without routes";
+            const Input none{}, &shared = its.added < 0 ? none : buffers[its.added];
+            if (x.columns != out.columns || (shared.values && shared.columns != out.columns) ||
+                buffers[its.routes].tokens != out.tokens)
+                return "what experts made is of another width";
+            return use(Combine{
+                x.values, x.count, routes_of(its, its.routes), shared.values, shared.count,
+                out.values, out.columns, out.count});
+        }
         default: return "an operation that isn't known";
         }
         return "an operation on rows of two kinds";
