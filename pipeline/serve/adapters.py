@@ -22,6 +22,17 @@ class ServedNames:
         self.base, self.folders = base, dict(folders)
         self.since = dict.fromkeys([base, *folders], int(time()))
 
+    def __contains__(self, name: str) -> bool:
+        return name == self.base or name in self.folders
+
+    def add(self, name: str, folder: Path) -> None:
+        """From now on an adapter, or another one, is served under a name."""
+        self.folders[name], self.since[name] = folder, int(time())
+
+    def remove(self, name: str) -> None:
+        """One is served no more."""
+        del self.folders[name], self.since[name]
+
     def adapter(self, model: str | None) -> str | None:
         """The adapter that a request's `model` names; None for the base, or where it names none.
 

@@ -47,6 +47,12 @@ class ServeConfig:
 
     def __post_init__(self) -> None:
         check_thread_count(self.threads)
+        changes = self.serve.loads or self.serve.resolve
+        if changes and not self.engine.capabilities.adds_adapters:
+            raise UsageError(
+                f"engine={self.engine.name} can't add adapters while it runs; use "
+                "engine=multilora, or leave out serve.allow_runtime_adapters and serve.resolve"
+            )
 
     @property
     def compute_threads(self) -> int:

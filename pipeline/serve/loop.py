@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Event as Signal
 from threading import Thread
 
@@ -28,6 +31,7 @@ class EngineLoop:
         self._hand_over: Callable[[list[Event]], None] = lambda events: None
         self._failed: Callable[[BaseException], object] = lambda error: None
         self._loaded, self._stopping = Signal(), False
+        self._awaited: SimpleQueue[Future[None]] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
 
     def load(self) -> None:
@@ -59,6 +63,18 @@ class EngineLoop:
         """Whether requests can be answered."""
         return self._thread.is_alive() and self.error is None
 
+    def next_step(self) -> "Future[None]":
+        """Done when a step has ended that begins after this call; cancelled where none will.
+
+        It has taken in all that was submitted before.
+        """
+        future: Future[None] = Future()
+        self._awaited.put(future)
+        self.engine.inbox.wake()
+        if not self.is_alive:
+            self._cancel_awaited()
+        return future
+
     def stop(self, seconds: float = 10) -> None:
         """End the thread after its step, and free the engine; waits at most so long."""
         self._stopping = True
@@ -78,10 +94,27 @@ class EngineLoop:
                 self._failed(error)
         finally:
             self._loaded.set()
+            self._cancel_awaited()
 
     def _steps(self) -> None:
         engine = self.engine
         while not self._stopping:
             engine.wait()
+            awaited = self._taken()
             if events := engine.step():
                 self._hand_over(events)
+            for each in awaited:
+                if each.set_running_or_notify_cancel():
+                    each.set_result(None)
+
+    def _taken(self) -> list[Future[None]]:
+        """Those who wait for a step that begins now."""
+        taken = []
+        with suppress(Empty):
+            while True:
+                taken.append(self._awaited.get_nowait())
+        return taken
+
+    def _cancel_awaited(self) -> None:
+        for each in self._taken():
+            each.cancel()

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from tokenizers import Tokenizer
 
 from pipeline.inference.capabilities import Capabilities
+from pipeline.serve.adapter_changes import AdapterChanges
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.answering import Desk
 from pipeline.serve.errors import ApiError, unavailable
@@ -67,6 +68,7 @@ class Service:
         names: who can be named.
         loop: steps the engine.
         desk: who waits for what.
+        changes: adapters that come and go.
         stopping: why no more requests are taken; None while they are.
     """
 
@@ -80,6 +82,7 @@ class Service:
     ) -> None:
         self.settings, self.model, self.names = settings, model, names
         self.loop, self.desk = loop, desk
+        self.changes = AdapterChanges(settings.adapter_root, settings.resolve, names, loop)
         self.stopping: str | None = None
 
     @cached_property

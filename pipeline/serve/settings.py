@@ -1,5 +1,7 @@
 """Settings of the `serve` section."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, PositiveFloat
@@ -7,6 +9,9 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
+
+VARIABLE = "VLLM_ALLOW_RUNTIME_LORA_UPDATING"
+"""Of the environment, by which vLLM is told that adapters may come and go."""
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
 """Addresses that this machine alone can reach."""
@@ -21,12 +26,20 @@ class ServeSettings:
         port: its port; 0 takes a free one.
         name: by which clients call the base model; None takes the model's own.
         drain_seconds: that answers may still take once the server is told to stop.
+        allow_runtime_adapters: whether clients may load and unload adapters; vLLM's environment
+            variable says the same.
+        adapter_root: folder in whose tree adapters must lie that come while the server runs; None
+            where none may.
+        resolve: whether a name that nobody has loaded is looked for there, as a folder.
     """
 
     host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     drain_seconds: Annotated[PositiveFloat, Field(le=86_400)] = 30.0
+    allow_runtime_adapters: bool = False
+    adapter_root: Path | None = None
+    resolve: bool = False
 
     def __post_init__(self) -> None:
         if self.host not in LOCAL:
@@ -34,3 +47,14 @@ class ServeSettings:
                 f"serve.host={self.host}: other machines can reach it, which needs an API key; "
                 f"use {LOCAL[0]}"
             )
+        asks = "serve.resolve=true" if self.resolve else "serve.allow_runtime_adapters=true"
+        if (self.resolve or self.loads) and self.adapter_root is None:
+            raise UsageError(f"{asks}: say where adapters may lie, by serve.adapter_root=FOLDER")
+        if self.adapter_root is not None and not self.adapter_root.is_dir():
+            raise UsageError(f"serve.adapter_root={self.adapter_root}: no such folder")
+
+    @property
+    def loads(self) -> bool:
+        """Whether clients may load and unload adapters, by whichever way that was said."""
+        said = os.environ.get(VARIABLE, "").strip().lower()
+        return self.allow_runtime_adapters or said in ("1", "true")

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.adapter_uses import adapter_uses
@@ -55,6 +56,7 @@ class CachingEngine(BatchingEngine):
         """Once it has been opened, checked and made ready to be loaded, on the calling thread."""
         checkpoint = self.serving.checkpoint
         adapter = Adapter.open(name, folder, checkpoint.config).check_numbers()
+        check_copies(adapter.lora, checkpoint)
         with self._adding:
             opened = {**self._opened, name: adapter}
             self._serves(checkpoint, opened)

@@ -17,6 +17,7 @@ async def completions(body: CompletionRequest, service: OfApp) -> Response:
     """Every prompt's continuations."""
     if body.echo and body.logprobs is not None:
         raise ApiError("echo isn't served together with logprobs; leave one out", param="echo")
+    await service.changes.resolve(body.model)
     prompts = [await _prompt(service, each, body) for each in body.prompts]
     stream = bool(body.stream)
     generation = Generation.of(

@@ -1,0 +1,62 @@
+"""`/v1/load_lora_adapter` and `/v1/unload_lora_adapter`, in vLLM's words."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.serve.adapter_changes import INVALID
+from pipeline.serve.errors import ApiError
+from pipeline.serve.service import OfApp, Service
+
+router = APIRouter()
+
+
+class LoadRequest(BaseModel):
+    """An adapter to serve."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lora_name: str | None = None
+    lora_path: str | None = None
+    load_inplace: bool | None = False
+
+
+class UnloadRequest(BaseModel):
+    """An adapter to serve no more."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    lora_name: str | None = None
+
+
+@router.post("/v1/load_lora_adapter")
+async def load_lora_adapter(body: LoadRequest, service: OfApp) -> PlainTextResponse:
+    """Once it has been read and checked."""
+    _check_allowed(service)
+    name, path = body.lora_name, body.lora_path
+    if not name or not path:
+        raise ApiError("Both 'lora_name' and 'lora_path' must be provided.", kind=INVALID)
+    await service.changes.load(name, path, replaces=bool(body.load_inplace))
+    return PlainTextResponse(f"Success: LoRA adapter '{name}' added successfully.")
+
+
+@router.post("/v1/unload_lora_adapter")
+async def unload_lora_adapter(body: UnloadRequest, service: OfApp) -> PlainTextResponse:
+    """Requests that came before are still answered with it."""
+    _check_allowed(service)
+    if not (name := body.lora_name):
+        raise ApiError("'lora_name' needs to be provided to unload a LoRA adapter.", kind=INVALID)
+    await service.changes.unload(name)
+    return PlainTextResponse(f"Success: LoRA adapter '{name}' removed successfully.")
+
+
+def _check_allowed(service: Service) -> None:
+    if not service.settings.loads:
+        raise ApiError(
+            "adapters don't come and go here: start the server with "
+            "serve.allow_runtime_adapters=true",
+            HTTPStatus.NOT_FOUND,
+        )
+    service.check_taking()
