@@ -51,7 +51,7 @@ class Server:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self._healthy():
             assert self.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.1)
