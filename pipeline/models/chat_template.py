@@ -74,9 +74,9 @@ class ChatTemplate:
             UsageError: there is none, or it can't be read.
         """
         if path is not None:
-            return _text(path, f"{KEY}={path}")
+            return read_template(path, f"{KEY}={path}")
         if is_there(self._folder / TEMPLATE):
-            return _text(self._folder / TEMPLATE, str(self._folder / TEMPLATE))
+            return read_template(self._folder / TEMPLATE, str(self._folder / TEMPLATE))
         config = self._folder / TOKENIZER_CONFIG
         said = read_object(config).get("chat_template") if is_there(config) else None
         if isinstance(said, list):
@@ -118,7 +118,16 @@ class ChatTemplate:
         return list(made)
 
 
-def _text(path: Path, said: str) -> str:
+def read_template(path: Path, said: str) -> str:
+    """A template in a file of its own.
+
+    Args:
+        path: of the file.
+        said: how it was named, for messages.
+
+    Raises:
+        UsageError: it can't be read.
+    """
     try:
         return read_regular(path, MOST_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
@@ -140,7 +149,7 @@ def _rendered(
                 -1, f"was ended ({died}): it may take {seconds} s and {MEMORY >> 30} GiB"
             )
         except Exception as error:
-            return Unrendered(-1, f"fails ({_why(error)})")
+            return Unrendered(-1, f"fails ({why(error)})")
     return made
 
 
@@ -153,12 +162,12 @@ def _render(
         render_jinja_template,
     )
 
-    _bound(resource.RLIMIT_AS, MEMORY)
-    _bound(resource.RLIMIT_CPU, seconds)
+    bound(resource.RLIMIT_AS, MEMORY)
+    bound(resource.RLIMIT_CPU, seconds)
     try:
         _compile_jinja_template(template).globals["strftime_now"] = TODAY.strftime  # It's kept.
     except Exception as error:
-        return Unrendered(-1, f"isn't one ({_why(error)})")
+        return Unrendered(-1, f"isn't one ({why(error)})")
     made = []
     for number, turns in enumerate(conversations):
         random.seed(0)  # Jinja's filter `random` draws from it.
@@ -171,18 +180,19 @@ def _render(
                 **tokens,
             )
         except Exception as error:
-            return Unrendered(number, f"refuses it ({_why(error)})")
+            return Unrendered(number, f"refuses it ({why(error)})")
         if len(text) > MOST_TEXT:
             return Unrendered(number, f"makes {len(text)} characters of it; {MOST_TEXT} are read")
         made.append(text)
     return tuple(made)
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """What went wrong with a template, for a message."""
     return shortened(in_a_line(error), 200)
 
 
-def _bound(what: int, most: int) -> None:
+def bound(what: int, most: int) -> None:
     """Lower a limit of this process; where the system knows none, or a lower one, it stays."""
     _, hard = resource.getrlimit(what)
     if hard == resource.RLIM_INFINITY or hard > most:

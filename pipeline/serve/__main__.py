@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(_serve(config, made, at))
     finally:
-        made.loop.stop()
+        made.close()
 
 
 async def _serve(config: ServeConfig, made: LoadedEngine, at: socket) -> int:

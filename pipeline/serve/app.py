@@ -9,10 +9,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipeline.serve.errors import ApiError
-from pipeline.serve.routes import adapters, completions, health, models
+from pipeline.serve.routes import adapters, chat, completions, health, models, tokens
 from pipeline.serve.service import Service
 
-ROUTERS = (health.router, models.router, completions.router, adapters.router)
+ROUTERS = (
+    *(health.router, models.router, completions.router, chat.router, tokens.router),
+    adapters.router,
+)
 
 
 def app_of(service: Service) -> FastAPI:

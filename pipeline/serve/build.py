@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, shown
+from pipeline.inference.engine import Engine
 from pipeline.machine.cores import check_threads
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.answering import Desk
+from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.config import ServeConfig
 from pipeline.serve.loop import EngineLoop
-from pipeline.serve.service import ServedModel, Service
+from pipeline.serve.model import ServedModel
+from pipeline.serve.service import Service
 from pipeline.stages.preflight import check_quantization
 
 
@@ -22,27 +25,25 @@ class LoadedEngine:
 
     Attributes:
         config: what it was made by.
-        checkpoint: the base model.
+        chat: the base model, and how it reads conversations.
         names: who can be named.
         loop: steps the engine.
     """
 
     config: ServeConfig
-    checkpoint: Checkpoint
+    chat: ChatEncoder
     names: ServedNames
     loop: EngineLoop
 
     def service(self, loop: asyncio.AbstractEventLoop) -> Service:
         """What endpoints work with, on an event loop."""
-        model, engine = self.checkpoint.config, self.loop.engine
-        served = ServedModel(
-            self.checkpoint.folder,
-            self.checkpoint.tokenizer(),
-            engine.longest or model.positions,
-            model.vocabulary,
-        )
-        desk = Desk(engine, loop)
-        return Service(self.config.serve, served, self.names, self.loop, desk)
+        desk = Desk(self.loop.engine, loop)
+        return Service(self.config.serve, self.chat, self.names, self.loop, desk)
+
+    def close(self) -> None:
+        """Free the engine, and end what else was started."""
+        self.loop.stop()
+        self.chat.close()
 
 
 def load(config: ServeConfig) -> LoadedEngine:
@@ -67,4 +68,15 @@ def load(config: ServeConfig) -> LoadedEngine:
     loop = EngineLoop(config.engine.build(serving))
     loop.load()
     folders = {name: each.lora.origin or each.folder for name, each in adapters.items()}
-    return LoadedEngine(config, checkpoint, ServedNames(config.base_name, folders), loop)
+    try:
+        chat = ChatEncoder.of(_model(checkpoint, loop.engine), config.serve.chat_template)
+    except UsageError:
+        loop.stop()
+        raise
+    return LoadedEngine(config, chat, ServedNames(config.base_name, folders), loop)
+
+
+def _model(checkpoint: Checkpoint, engine: Engine) -> ServedModel:
+    config = checkpoint.config
+    longest = engine.longest or config.positions
+    return ServedModel(checkpoint.folder, checkpoint.tokenizer(), longest, config.vocabulary)

@@ -147,7 +147,7 @@ def check_room(service: Service, prompt: int, answer: int) -> None:
         )
 
 
-def check_ids(service: Service, ids: Sequence[int]) -> None:
+def check_ids(service: Service, ids: Sequence[int], param: str = "prompt") -> None:
     """Refuse token ids that the model doesn't have.
 
     Raises:
@@ -156,5 +156,5 @@ def check_ids(service: Service, ids: Sequence[int]) -> None:
     if max(ids) >= service.model.vocabulary:
         raise ApiError(
             f"token id {max(ids)} is beyond the model's vocabulary of {service.model.vocabulary}",
-            param="prompt",
+            param=param,
         )

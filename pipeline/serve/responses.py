@@ -63,8 +63,6 @@ class StreamedAnswer(Response):
     async def _stream(self, send: Send) -> None:
         with self._generation.answering() as answering:
             await send({"type": "http.response.start", "status": 200, "headers": STREAM})
-            for each in self._shape.opening():
-                await _send(send, each)
             try:
                 while not self._generation.is_over:
                     touched = await self._generation.news(answering)

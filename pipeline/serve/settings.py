@@ -25,6 +25,7 @@ class ServeSettings:
         host: address that it listens on.
         port: its port; 0 takes a free one.
         name: by which clients call the base model; None takes the model's own.
+        chat_template: a file with a Jinja template; None takes the checkpoint's own.
         drain_seconds: that answers may still take once the server is told to stop.
         allow_runtime_adapters: whether clients may load and unload adapters; vLLM's environment
             variable says the same.
@@ -36,6 +37,7 @@ class ServeSettings:
     host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     name: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    chat_template: Path | None = None
     drain_seconds: Annotated[PositiveFloat, Field(le=86_400)] = 30.0
     allow_runtime_adapters: bool = False
     adapter_root: Path | None = None

@@ -44,10 +44,6 @@ class Shape(ABC):
     def answer(self, reply: Reply, piece: Piece) -> dict[str, Any]:
         """A whole answer."""
 
-    def opening(self) -> Iterable[bytes]:
-        """What a stream begins with."""
-        return ()
-
     def chunk(self, reply: Reply, piece: Piece) -> bytes:
         """A piece of an answer as an event of a stream."""
         return self._event(reply, self.choice(reply, piece))

@@ -1,7 +1,7 @@
 """A server on model=tiny with its adapters, in this process, for all tests that leave it be."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -9,6 +9,10 @@ from threading import Event, Thread
 import httpx2
 import pytest
 
+from pipeline.engines.settings import Serving
+from pipeline.inference.events import Finished, Token
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.serve.build import load
 from pipeline.serve.config import composed
 from pipeline.serve.server import HttpServer, bound, served
@@ -62,14 +66,54 @@ def running(*overrides: str, cache) -> Iterator[Running]:
     finally:
         server.should_exit = True
         thread.join(30)
-        made.loop.stop()
+        made.close()
+
+
+TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'never' %}"
+    "{{ raise_exception('nobody is called never') }}{% endif %}"
+    "{% if message['content'] == 'for ever' %}{% for a in range(10**5) %}"
+    "{% for b in range(10**5) %}{% endfor %}{% endfor %}{% endif %}"
+    "{{ message['role'] + ': ' + message['content'] + '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant:' }}{% endif %}"
+)
+"""What model=tiny lacks."""
 
 
 @pytest.fixture(scope="session")
-def server(cache) -> Iterator[Running]:
+def server(cache, tmp_path_factory) -> Iterator[Running]:
     """multilora in fp32 with the adapters of model=tiny."""
-    with running(cache=cache) as started:
+    template = tmp_path_factory.mktemp("template") / "chat.jinja"
+    template.write_text(TEMPLATE)
+    with running(f"serve.chat_template={template}", cache=cache) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def repeating(cache) -> Iterator[Running]:
+    """Of engine=noop, which answers with the tokens of the prompt, one after the other."""
+    with running("engine=noop", cache=cache) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def offline(cache) -> Iterator[Callable[..., tuple[list[int], Finished]]]:
+    """What the same engine answers without a server: token ids, and the end."""
+    config = composed(["threads=1", f"paths.cache={cache}"])
+    checkpoint = config.model.checkpoint()
+    adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
+
+    with config.engine.build(Serving(checkpoint, adapters, 1)) as engine:
+
+        def answered(adapter, prompt, **sampling):
+            engine.submit(Request(0, adapter, prompt, sampling=SamplingParams(**sampling)))
+            events = []
+            while engine.busy:
+                engine.wait()
+                events += engine.step()
+            return [each.token_id for each in events if isinstance(each, Token)], events[-1]
+
+        yield answered
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,48 @@
+"""The base model, as endpoints see it: its tokenizer, and what it has room for."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+LONG = 4096
+"""Characters of a text from which on another thread tokenises it."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """What endpoints know of the base model.
+
+    Attributes:
+        folder: where it lies.
+        tokenizer: its own.
+        longest: positions that a request may need, prompt and answer together.
+        vocabulary: number of token ids.
+    """
+
+    folder: Path
+    tokenizer: Tokenizer
+    longest: int
+    vocabulary: int
+
+    async def encode(self, text: str, special: bool = True) -> list[int]:
+        """Token ids of a text; a long one doesn't keep others waiting.
+
+        Args:
+            text: any.
+            special: with the tokens that the tokenizer puts around a text.
+        """
+        if len(text) < LONG:
+            return self._encode(text, special)
+        return await asyncio.to_thread(self._encode, text, special)
+
+    def decode(self, ids: Sequence[int], skip_special: bool = False) -> str:
+        """The text of token ids."""
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=skip_special)
+        return text
+
+    def _encode(self, text: str, special: bool) -> list[int]:
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=special).ids
+        return ids
