@@ -8,8 +8,8 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.serve.config import composed
 from tests.conftest import ROOT
+from tests.serve.asking import GREEDY, asked, streamed
 from tests.serve.conftest import running
-from tests.serve.test_completions import GREEDY, asked, streamed
 
 TINY = ROOT / "pipeline" / "assets" / "tiny" / "adapters"
 
@@ -71,7 +71,7 @@ def test_one_that_is_loaded_answers_under_its_name_until_it_is_unloaded(
     said = "Success: LoRA adapter 'new' removed successfully."
     assert told("unload", lora_name="new") == said
     assert names(mine) == ["tiny"]
-    asked(mine, 404, model="new", **GREEDY)
+    asked(mine, status=404, model="new", **GREEDY)
     status, kind, why = told("unload", lora_name="new")
     assert (status, kind) == (404, "NotFoundError")
     assert why == "The lora adapter 'new' cannot be found."
@@ -171,15 +171,15 @@ def test_a_folder_that_appears_can_be_named_where_that_is_on(root, cache, client
     with running(*settings, cache=cache) as started:
         mine = started.client
         assert names(mine) == ["tiny"]
-        asked(mine, 404, model="late", **GREEDY)
+        asked(mine, status=404, model="late", **GREEDY)
         shutil.copytree(TINY / "shout", root / "late")
         assert text(mine, "late") == text(client, "shout")
         assert names(mine) == ["tiny", "late"]
         for name in ("../outside", "nothing", "", ".", "a/b"):
-            asked(mine, 404, model=name, **GREEDY)
+            asked(mine, status=404, model=name, **GREEDY)
         for name in ("broken", "link", "inner"):
             assert name not in names(mine)
-            asked(mine, 400, model=name, **GREEDY)
+            asked(mine, status=400, model=name, **GREEDY)
         pieces = streamed(mine, model="verse", **GREEDY)
         told = "".join(each["choices"][0]["text"] for each in pieces)
         assert told == text(client, "verse")
