@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 import gguf
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.files.regular import open_regular
 from pipeline.gguf.file import GgufFile
+from pipeline.models.safetensors_file import NUMPY, as_float32
 
 FLOATS = ("f32", "f16", "bf16")
 """Types whose numbers stand for themselves."""
@@ -29,9 +30,13 @@ def check_types(file: GgufFile, names: Iterable[str]) -> None:
         UsageError: with the first one's name and type.
     """
     for name in names:
-        if (kind := file.tensors[name].type) not in TYPES:
+        tensor = file.tensors[name]
+        read = TYPES if tensor.shape[1:] else FLOATS
+        if tensor.type not in read:
+            what = "matrices" if tensor.shape[1:] else "vectors"
             raise UsageError(
-                f"{file.path}: {name} is of type {kind}; those that are read are {', '.join(TYPES)}"
+                f"{file.path}: {name} is of type {tensor.type}; {what} that are read are of "
+                f"{', '.join(read)}"
             )
 
 
@@ -59,6 +64,14 @@ class GgufRows:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def stored(self, name: str, first: int, last: int) -> NDArray[np.uint8]:
         """Rows of a tensor as they are stored, (rows, bytes of a row); of a vector it is the row.
 
@@ -68,26 +81,44 @@ class GgufRows:
         tensor = self._tensors[name]
         rows = tensor.shape[0] if tensor.shape[1:] else 1
         width = tensor.nbytes // rows
-        wanted = (min(last, rows) - first) * width
-        data = os.pread(self._file.fileno(), wanted, tensor.start + first * width)
-        while len(data) < wanted:
-            at = tensor.start + first * width + len(data)
-            if not (more := os.pread(self._file.fileno(), wanted - len(data), at)):
+        data = np.empty((min(last, rows) - first, width), np.uint8)
+        left, at = data.reshape(-1).data, tensor.start + first * width
+        while left.nbytes:
+            if not (count := os.preadv(self.fileno(), [left], at)):
                 raise UsageError(f"{self._path}: was cut short while it was read; fetch it again")
-            data += more
-        return np.frombuffer(data, np.uint8).reshape(-1, width)
+            left, at = left[count:], at + count
+        return data
+
+    def pick(self, name: str, wanted: Iterable[int]) -> NDArray[Any]:
+        """Some rows of a matrix, as `numbers` gives them.
+
+        Raises:
+            UsageError: as above.
+        """
+        parts = [self.stored(name, row, row + 1) for row in wanted]
+        return self._decoded(name, np.concatenate(parts))
+
+    def numbers(self, name: str, first: int = 0, last: int | None = None) -> NDArray[Any]:
+        """Rows as they are stored where they stand for themselves, else in fp32; see `NUMPY`."""
+        tensor = self._tensors[name]
+        end = tensor.shape[0] if last is None else last
+        return self._decoded(name, self.stored(name, first, end))
+
+    def _decoded(self, name: str, data: NDArray[np.uint8]) -> NDArray[Any]:
+        tensor = self._tensors[name]
+        kind = tensor.type.upper()
+        if tensor.type in FLOATS:
+            found = data.view(NUMPY[kind])
+        else:
+            found = gguf.dequantize(data, gguf.GGMLQuantizationType[kind])
+        return found.reshape(-1, *tensor.shape[1:])
 
     def rows(self, name: str, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
-        """The same as numbers; of a vector all of them.
+        """Rows in fp32; of a vector all of them.
 
         Args:
             name: of a tensor of a type among `TYPES`.
             first: row.
             last: the row behind the last; None for all.
         """
-        tensor = self._tensors[name]
-        end = tensor.shape[0] if last is None else last
-        kind = gguf.GGMLQuantizationType[tensor.type.upper()]
-        numbers = gguf.dequantize(self.stored(name, first, end), kind)
-        found = np.ascontiguousarray(numbers, np.float32)
-        return found.reshape(-1, *tensor.shape[1:])
+        return as_float32(self.numbers(name, first, last))

@@ -1,7 +1,7 @@
 """A base model on disk."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -35,23 +35,29 @@ ADAPTER = "adapter_config.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder with `config.json`, safetensors weights and `tokenizer.json`.
+    """A folder with `config.json`, `tokenizer.json` and, unless they lie elsewhere, the weights.
 
     Attributes:
         folder: where it lies, or will lie once it is made.
         config: the description of the model that all engines go by.
         tokenizer_source: the `tokenizer.json` that its own will be made from; None once it is made.
         gguf: the GGUF file that it was made of, if it was.
+        elsewhere: its tensors where they lie, if that isn't in safetensors files of the folder.
     """
 
     folder: Path
     config: ModelConfig
     tokenizer_source: Path | None = None
     gguf: Path | None = None
+    elsewhere: StoredWeights | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, elsewhere: StoredWeights | None = None) -> Self:
         """The checkpoint in `folder`, every tensor's name, shape and type checked; none is read.
+
+        Args:
+            folder: that holds it.
+            elsewhere: its tensors, if the folder doesn't hold those.
 
         Raises:
             UsageError: the folder isn't there, lacks a part, holds pickled or quantised weights,
@@ -63,7 +69,7 @@ class Checkpoint:
             raise UsageError(
                 f"{folder}: its name isn't UTF-8, which no record of a run can repeat; rename it"
             )
-        checkpoint = cls(folder, ModelConfig.read(folder))
+        checkpoint = cls(folder, ModelConfig.read(folder), elsewhere=elsewhere)
         check_tensors(checkpoint.weights, checkpoint.config)
         check_tokenizer(folder)
         _sound_beside(folder)
@@ -93,8 +99,8 @@ class Checkpoint:
 
     @cached_property
     def weights(self) -> StoredWeights:
-        """Its tensors."""
-        return StoredWeights.read(weight_files(self.folder, self.config.weights))
+        """Its tensors, wherever they lie."""
+        return self.elsewhere or StoredWeights.read(weight_files(self.folder, self.config.weights))
 
     @cached_property
     def embedding(self) -> str:
@@ -121,8 +127,15 @@ class Checkpoint:
         """SHA-256 of everything that decides its output: the weights that count, and `BESIDE`."""
         return self._fingerprint
 
+    def is_unchanged(self) -> bool:
+        """Whether its files are what they were when its fingerprint was taken."""
+        return self._hash() == self.fingerprint()
+
     @cached_property
     def _fingerprint(self) -> str:
+        return self._hash()
+
+    def _hash(self) -> str:
         beside = [self.folder / name for name in BESIDE]
         return fingerprint([*self.weights.files, *filter(is_there, beside)])
 

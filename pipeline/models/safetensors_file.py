@@ -5,7 +5,7 @@ The one reader of the project, for checkpoints and adapters.
 
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -75,6 +75,19 @@ class SafetensorsFile:
         found = np.empty(tensor.shape, NUMPY[tensor.dtype])
         self.read_into(found.reshape(-1).view(np.uint8).data, tensor.start)
         return found
+
+    def pick(self, tensor: StoredTensor, rows: Iterable[int]) -> NDArray[Any]:
+        """Some of a matrix's rows as they are stored, in memory of their own.
+
+        Raises:
+            EOFError: the file was cut short since it was opened.
+        """
+        width = tensor.nbytes // tensor.shape[0]
+        parts = [os.pread(self.fileno(), width, tensor.start + row * width) for row in rows]
+        data = bytearray().join(parts)
+        if len(data) < width * len(parts):
+            raise EOFError(f"{self.path} was cut short")
+        return np.frombuffer(data, NUMPY[tensor.dtype]).reshape(len(parts), *tensor.shape[1:])
 
     def read_into(self, left: memoryview, at: int) -> None:
         """Bytes from a place in the file on, as many as there is room for; several may at a time.

@@ -37,7 +37,8 @@ class StoredTensor:
     Attributes:
         path: the file.
         name: of the tensor.
-        dtype: its numbers' type by safetensors' name, such as `F16` and `BF16`.
+        dtype: its numbers' type by safetensors' name, such as `F16` and `BF16`; of another format's
+            tensor that of the numbers it is read as.
         shape: its dimensions.
         start: its first byte in the file.
         nbytes: its size there.
@@ -59,11 +60,12 @@ class StoredTensor:
         return type(self)(self.path, self.name, self.dtype, shape, start, count * row)
 
     def pieces(self, max_bytes: int) -> Iterator[Self]:
-        """All of it in parts of whole rows, of at most so many bytes where a row has no more."""
+        """All of it in parts of whole rows, which take so many bytes at most if a row does."""
         if not self.shape:
             yield self
             return
-        step = max(max_bytes * self.shape[0] // self.nbytes, 1) if self.nbytes else 1
+        size = BITS[self.dtype] * prod(self.shape) // 8
+        step = max(max_bytes * self.shape[0] // size, 1) if size else 1
         yield from (self.rows(at, at + step) for at in range(0, self.shape[0], step))
 
 

@@ -1,7 +1,7 @@
 """The tensors of a checkpoint, in one file or in shards, or of an adapter."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.models.files import AGAIN
 from pipeline.models.safetensors_file import SafetensorsFile, as_tensor, stored_tensors
 from pipeline.models.safetensors_header import StoredTensor
+from pipeline.models.tensor_file import Opener, TensorFile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,11 +29,13 @@ class StoredWeights:
         files: that hold them.
         tensors: where each lies, and its shape and type, by name.
         remedy: what to do about a broken file, for errors.
+        opener: opens one of the files.
     """
 
     files: tuple[Path, ...]
     tensors: Mapping[str, StoredTensor] = field(repr=False)
     remedy: str = AGAIN
+    opener: Opener = field(default=SafetensorsFile, repr=False)
 
     @classmethod
     def read(cls, files: Iterable[Path], remedy: str = AGAIN) -> Self:
@@ -67,14 +70,19 @@ class StoredWeights:
 
 
 class OpenWeights:
-    """The files of `StoredWeights`, each opened once; what is mapped outlives their closing."""
+    """The files of `StoredWeights`, each opened once; what is mapped outlives their closing.
+
+    Attributes:
+        opener: opens one of the files once more, for whoever keeps it.
+    """
 
     def __init__(self, weights: StoredWeights) -> None:
         self._tensors, self._remedy = weights.tensors, weights.remedy
-        self._files: dict[Path, SafetensorsFile] = {}
+        self.opener = weights.opener
+        self._files: dict[Path, TensorFile] = {}
         with ExitStack() as opened:
             for path in weights.files:
-                self._files[path] = opened.enter_context(_opened(path, weights))
+                self._files[path] = opened.enter_context(closing(_opened(path, weights)))
             self._closing = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -112,9 +120,9 @@ class OpenWeights:
         return as_tensor(self.map(tensor))
 
 
-def _opened(path: Path, weights: StoredWeights) -> SafetensorsFile:
+def _opened(path: Path, weights: StoredWeights) -> TensorFile:
     try:
-        file = SafetensorsFile(path)
+        file = weights.opener(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}; {weights.remedy}") from error
     known = (each for each in weights.tensors.values() if each.path == path)

@@ -14,6 +14,7 @@ from pipeline.gguf.source import GgufModel
 from pipeline.kernels.native import NativeKernels
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.families import FAMILIES
+from pipeline.models.safetensors_copy import library_folder
 from pipeline.models.stored_shapes import HEAD
 from tests.engines.multilora.conftest import Driver
 from tests.gguf.conftest import BASE
@@ -41,7 +42,7 @@ def test_each_type_loads_and_agrees_with_llama_cpp(
     path = quantised(name)
     found = checkpoint_of(path, tmp_path)
     assert replace(found.config, weights=None) == tiny.config
-    wanted = reference_logits(found.folder, ids)
+    wanted = reference_logits(library_folder(found), ids)
     theirs = llama_logits(path, ids)
     # llama.cpp rounds activations to 8 bits beside quantised weights, and to 16 beside f16 ones.
     error, limit = np.abs(theirs - wanted), 0.03 if name in EXACT else 0.2
@@ -60,7 +61,7 @@ def test_what_is_written_is_read_back(name, random_checkpoint, tmp_path, referen
     made = random_checkpoint(family, **values)
     found = checkpoint_of(gguf_of(made, "f32", tmp_path), tmp_path)
     assert same_tensors(found, made)
-    wanted, got = (reference_logits(each.folder, IDS) for each in (made, found))
+    wanted, got = (reference_logits(library_folder(each), IDS) for each in (made, found))
     assert np.allclose(got, wanted, atol=1e-4, rtol=1e-4)
     for text in ("Hello, world! 12", "<s>in</s>", "  ünï\n"):
         assert found.tokenizer().encode(text).ids == made.tokenizer().encode(text).ids
@@ -108,7 +109,7 @@ def test_scaled_rotary_embeddings(rope, random_checkpoint, tmp_path, reference_l
     found = checkpoint_of(gguf_of(made, "f32", tmp_path), tmp_path)
     assert found.config.rope.kind == rope["rope_type"]
     ids = [1, *range(300, 360)]
-    wanted, got = (reference_logits(each.folder, ids) for each in (made, found))
+    wanted, got = (reference_logits(library_folder(each), ids) for each in (made, found))
     assert np.allclose(got, wanted, atol=1e-4, rtol=1e-4)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
 from pipeline.gguf.layout import TensorNames
+from pipeline.models.safetensors_copy import library_folder
 
 TEXTS = [
     "The capital of France is",
@@ -96,7 +97,7 @@ def test_it_tokenises_as_llama_cpp_does(smollm2, llama):
 def test_it_knows_the_capital_of_france(smollm2):
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(smollm2.folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(library_folder(smollm2), dtype=torch.float32)
     tokenizer = smollm2.tokenizer()
     ids = torch.tensor([tokenizer.encode(TEXTS[0]).ids])
     answer = model.generate(

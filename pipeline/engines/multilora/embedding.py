@@ -1,15 +1,14 @@
 """An input embedding that stays in its file: a step needs a row of it for each of its tokens."""
 
 import os
-from io import FileIO
 from typing import Self
 
-import numpy as np
 from torch import Tensor
 
 from pipeline.errors import UsageError
-from pipeline.models.safetensors_file import NUMPY, as_tensor
+from pipeline.models.safetensors_file import NUMPY, SafetensorsFile, as_tensor
 from pipeline.models.safetensors_header import StoredTensor
+from pipeline.models.tensor_file import Opener, TensorFile
 
 
 class Embedding:
@@ -22,14 +21,17 @@ class Embedding:
         nbytes: size of the whole in its file.
     """
 
-    def __init__(self, file: FileIO, stored: StoredTensor) -> None:
-        self._file, self._start, self._dtype = file, stored.start, NUMPY[stored.dtype]
-        self.nbytes, self._width = stored.nbytes, stored.shape[1]
-        self._row_bytes = self._width * self._dtype.itemsize
+    def __init__(self, file: TensorFile, stored: StoredTensor) -> None:
+        self._file, self._stored = file, stored
+        self.nbytes = stored.nbytes
 
     @classmethod
-    def open(cls, stored: StoredTensor) -> Self:
+    def open(cls, stored: StoredTensor, opener: Opener = SafetensorsFile) -> Self:
         """From a checkpoint's tensor.
+
+        Args:
+            stored: where it lies.
+            opener: opens its file.
 
         Raises:
             UsageError: its numbers are of a type that isn't known.
@@ -38,7 +40,7 @@ class Embedding:
             raise UsageError(
                 f"{stored.path}: {stored.name} is {stored.dtype}; store it as {', '.join(NUMPY)}"
             )
-        file = FileIO(stored.path)
+        file = opener(stored.path)
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), stored.start, stored.nbytes, os.POSIX_FADV_WILLNEED)
         return cls(file, stored)
@@ -49,9 +51,4 @@ class Embedding:
         Raises:
             EOFError: the file was cut short since it was opened.
         """
-        file, size, start = self._file.fileno(), self._row_bytes, self._start
-        rows = [os.pread(file, size, start + token * size) for token in tokens.tolist()]
-        data = bytearray().join(rows)
-        if len(data) < len(rows) * size:
-            raise EOFError("the input embedding's file was cut short; fetch the checkpoint again")
-        return as_tensor(np.frombuffer(data, self._dtype).reshape(len(rows), self._width))
+        return as_tensor(self._file.pick(self._stored, tokens.tolist()))

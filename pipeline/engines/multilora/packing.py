@@ -53,14 +53,9 @@ def load_packed(
     tensors = cache.read(made_of)
     found = len(tensors)
     model = _pack(checkpoint, format, edge, kernels, tensors)
-    if len(tensors) > found and _still(checkpoint):
+    if len(tensors) > found and checkpoint.is_unchanged():
         cache.keep(made_of, tensors)
     return model
-
-
-def _still(checkpoint: Checkpoint) -> bool:
-    """Whether its files are what they were when they were hashed, before they were packed."""
-    return Checkpoint.open(checkpoint.folder).fingerprint() == checkpoint.fingerprint()
 
 
 def _pack(
@@ -100,7 +95,7 @@ def _torch_alone() -> Iterator[None]:
 def _embedding(packer: Packer, name: str, head: Matrix) -> Embedding | PackedEmbedding:
     """A tensor that is the head's too is packed but once."""
     if not packer.format.scale_bits:
-        return Embedding.open(packer.weights[name])
+        return Embedding.open(packer.weights[name], packer.weights.opener)
     return PackedEmbedding(packer.matrix([name]), head, packer.kernels)
 
 

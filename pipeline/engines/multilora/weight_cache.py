@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 MOST_BYTES = 20 * 10**9
 """Of all files together; those that were read longest ago make room, but for the newest."""
 ENDING = ".safetensors"
-CODE = ("engines/multilora", "kernels", "models")
+CODE = ("engines/multilora", "gguf", "kernels", "models")
 """Rooms whose code decides what is packed, and how."""
 
 

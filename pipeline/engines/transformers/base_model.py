@@ -23,6 +23,7 @@ from pipeline.engines.transformers.static_batch import Output
 from pipeline.engines.transformers.stored_weights import loading, read_bytes, stored_bytes
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.token_sampler import TokenSampler
+from pipeline.models.safetensors_copy import library_folder
 
 PAD = 0
 """Fills rows to the length of the longest; what is masked may be any token."""
@@ -56,7 +57,7 @@ class BaseModel:
         """
         disable_progress_bar()
         torch.set_num_threads(serving.threads)
-        folder = str(serving.checkpoint.folder)
+        folder = str(library_folder(serving.checkpoint))
         dtype = DTYPES[precision]
         capped = serving.checkpoint.config.scales.attention_cap is not None
         self.model: Any = AutoModelForCausalLM.from_pretrained(

@@ -1,18 +1,21 @@
 """Settings that all engines around a transformers model have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
+from pipeline.adapters.adapter import Adapter
 from pipeline.engines.needs import Need, cached, padded, projections, updates, vocabulary
 from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.engines.transformers.batching import A, BatchPolicy, next_batch
 from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.request import Request
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
+from pipeline.models.safetensors_copy import check_room
 from pipeline.settings import STRICT
 
 WIDTHS = {"fp32": 4, "bf16": 2}
@@ -50,6 +53,15 @@ class StaticSettings(EngineSettings):
         """The requests to serve together now, of those that wait, at least one."""
         mixes = self.capabilities.mixes_adapters
         return next_batch(waiting, self.policy, self.max_batch_size, mixes, self.resident_adapters)
+
+    def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
+        """Weights that transformers can't read where they lie are written anew, if there is room.
+
+        Raises:
+            UsageError: there is none, or an adapter can't be served.
+        """
+        super().check(checkpoint, adapters)
+        check_room(checkpoint)
 
     def needs(self, serving: Serving, together: Sequence[Request]) -> Sequence[Need]:
         """The weights, the adapters, and what the first batch leaves and makes on its way."""

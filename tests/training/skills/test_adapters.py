@@ -11,6 +11,7 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.safetensors_copy import library_folder
 from pipeline.training.skills.__main__ import FOLDER
 from pipeline.training.skills.draw import Draw
 from pipeline.training.skills.forward import embedded, losses, through
@@ -57,7 +58,7 @@ def test_shapes_are_mixed() -> None:
 def matrix(smollm2: Checkpoint) -> dict[str, dict[str, float]]:
     """Mean loss by skill of the chats, then by adapter; "base" is the model without one."""
     torch.set_num_threads(1)
-    folder = smollm2.folder
+    folder = library_folder(smollm2)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     draws = [(name, Draw(f"judged:{name}", at, True)) for name in SKILLS for at in range(HELD_OUT)]
