@@ -29,6 +29,8 @@ _STRANGE = re.compile(r"^\.+|[^\w.-]", re.ASCII)
 def checkpoint_of(path: Path, cache: Path) -> Checkpoint:
     """The model of a GGUF file as a checkpoint, whose weights are read from the file itself.
 
+    Every number of them is looked at when a file of that content is met for the first time.
+
     Args:
         path: the file.
         cache: folder; in its subfolder `models` lie configuration and tokenizer, from before or
@@ -44,10 +46,11 @@ def checkpoint_of(path: Path, cache: Path) -> Checkpoint:
         with whole_folder(folder) as draft:
             _convert(file, draft)
             try:
-                _open(draft, file)
+                made = _open(draft, file)
             except UsageError as error:
                 said = str(error).replace(str(draft), "the checkpoint in it")
                 raise UsageError(f"{path}: can't be served: {said}") from error
+            made.check_numbers()
     return replace(_open(folder, file), gguf=path.absolute())
 
 

@@ -23,7 +23,8 @@ class PackagedModel(ModelSource):
         install: the command that installs it.
         file: its file, by the path inside of it.
         sha256: of the file's content.
-        cache: folder in which the checkpoint is kept that is made of the file.
+        cache: folder in which is kept what the file says of the model, and for transformers its
+            weights.
         quantization: how the PEFT engines store its weights.
     """
 
@@ -56,10 +57,14 @@ class PackagedModel(ModelSource):
         )
 
     def checkpoint(self) -> Checkpoint:
-        """The checkpoint that is made of the file, once."""
+        """The file as a checkpoint: what it says in a folder, its weights where they are."""
         from pipeline.gguf.conversion import checkpoint_of
 
         return checkpoint_of(self.path(), self.cache)
+
+    def preview(self) -> Checkpoint:
+        """The same: its numbers were looked at when it was made."""
+        return self.checkpoint()
 
     def _check(self, path: Path) -> None:
         if (found := sha256_of(path)) != self.sha256:

@@ -18,7 +18,8 @@ class GgufModel(ModelSource):
     Attributes:
         name: what the user typed.
         path: the file.
-        cache: folder in which the checkpoint is kept that is made of the file.
+        cache: folder in which is kept what the file says of the model, and for transformers its
+            weights.
         original: folder of the checkpoint that the file was made from; what is served is then
             held against that, not against the file's own numbers in fp32.
         precision: what llama.cpp's engines take for `engine.precision` unless it is given.
@@ -33,10 +34,14 @@ class GgufModel(ModelSource):
     quantization: Quantization = Quantization.NONE
 
     def checkpoint(self) -> Checkpoint:
-        """The checkpoint that is made of the file, once."""
+        """The file as a checkpoint: what it says in a folder, its weights where they are."""
         from pipeline.gguf.conversion import checkpoint_of
 
         return checkpoint_of(self.path, self.cache)
+
+    def preview(self) -> Checkpoint:
+        """The same: its numbers were looked at when it was made."""
+        return self.checkpoint()
 
     def truth(self, served: Checkpoint) -> Checkpoint:
         """The original, if it is named."""

@@ -91,7 +91,7 @@ class GgufTensors:
             numbers = self._rows.numbers(self._names[name], start, stop)
         else:
             numbers = self._rows.numbers(self._names[name])[start:stop]
-        if unit > 1:
+        if unit > 1 and len(numbers):
             numbers = part(numbers, len(numbers) // unit)
         if shift := _shift(name, self._model):
             numbers = as_float32(numbers) - np.float32(shift)
