@@ -58,6 +58,7 @@ class Occupancy:
             where there is no such room.
         adapters: every adapter that may be named, in the order in which the names came, and behind
             them older generations that are still in memory.
+        adapter_load_s: seconds that loads of adapters took in all.
         adapter_counts: how adapters came and went since the engine was entered.
         kv_counts: the like of keys and values; None where nothing is counted.
     """
@@ -68,6 +69,7 @@ class Occupancy:
     waiting: Mapping[str | None, int] = field(default_factory=dict)
     kv_share: float | None = None
     adapters: tuple[AdapterUse, ...] = ()
+    adapter_load_s: float = 0.0
     adapter_counts: AdapterCounts = field(default_factory=AdapterCounts)
     kv_counts: KvCounts | None = None
 

@@ -22,7 +22,7 @@ class ServedNames:
         self.base, self.folders = base, dict(folders)
         self.since = dict.fromkeys([base, *folders], int(time()))
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return name == self.base or name in self.folders
 
     def add(self, name: str, folder: Path) -> None:

@@ -8,9 +8,10 @@ from time import perf_counter
 
 from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
-from pipeline.inference.events import Admitted, Event, Finished
+from pipeline.inference.events import Event, Finished
 from pipeline.inference.request import Request
 from pipeline.serve.errors import ApiError
+from pipeline.serve.metrics.traffic import ABORT, Progress, Traffic
 
 
 class Answering:
@@ -62,21 +63,19 @@ class InFlight:
     Attributes:
         request: what was asked.
         answering: who waits for it.
-        submitted: stamp, `time.perf_counter` seconds.
-        admitted: when work on it began; None while it waits.
+        progress: how far it has come.
     """
 
     request: Request
     answering: Answering
-    submitted: float
-    admitted: float | None = None
+    progress: Progress
 
 
 class Desk:
     """Knows who waits for which request; all but `hand_over` is for the event loop's thread."""
 
-    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        self._engine, self._loop = engine, loop
+    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop, traffic: Traffic) -> None:
+        self._engine, self._loop, self.traffic = engine, loop, traffic
         self._open: dict[Hashable, InFlight] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -106,10 +105,11 @@ class Desk:
             for each in requests:
                 if self._open.pop(each.id, None) is not None:
                     self._engine.cancel(each.id)
+                    self.traffic.end(each, ABORT)
             self._settle()
 
     def _submit(self, request: Request, answering: Answering) -> None:
-        self._open[request.id] = InFlight(request, answering, perf_counter())
+        self._open[request.id] = InFlight(request, answering, Progress(perf_counter()))
         self._idle.clear()
         try:
             self._engine.submit(request)
@@ -125,6 +125,7 @@ class Desk:
         """End every open request."""
         for each in self._open.values():
             each.answering.fail(error)
+            self.traffic.end(each.request, "error")
             self._engine.cancel(each.request.id)
         self._open.clear()
         self._settle()
@@ -134,11 +135,11 @@ class Desk:
             waiting = self._open.get(event.request_id)
             if waiting is None:  # Its client is gone.
                 continue
-            if isinstance(event, Admitted):
-                waiting.admitted = event.at
-            elif isinstance(event, Finished):
+            if isinstance(event, Finished):
                 del self._open[event.request_id]
             waiting.answering.tell(event)
+            self.traffic.hear(waiting.request, waiting.progress, event)
+        self.traffic.step_ends()
         self._settle()
 
     def _settle(self) -> None:

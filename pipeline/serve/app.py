@@ -9,12 +9,12 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipeline.serve.errors import ApiError
-from pipeline.serve.routes import adapters, chat, completions, health, models, tokens
+from pipeline.serve.routes import adapters, chat, completions, health, metrics, models, tokens
 from pipeline.serve.service import Service
 
 ROUTERS = (
     *(health.router, models.router, completions.router, chat.router, tokens.router),
-    adapters.router,
+    *(adapters.router, metrics.router),
 )
 
 

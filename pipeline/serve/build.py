@@ -14,6 +14,8 @@ from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.config import ServeConfig
 from pipeline.serve.loop import EngineLoop
+from pipeline.serve.metrics.adapter_totals import AdapterTotals
+from pipeline.serve.metrics.traffic import Traffic
 from pipeline.serve.model import ServedModel
 from pipeline.serve.service import Service
 from pipeline.stages.preflight import check_quantization
@@ -37,7 +39,8 @@ class LoadedEngine:
 
     def service(self, loop: asyncio.AbstractEventLoop) -> Service:
         """What endpoints work with, on an event loop."""
-        desk = Desk(self.loop.engine, loop)
+        totals = AdapterTotals(self.names.base, self.config.serve.metrics_adapters)
+        desk = Desk(self.loop.engine, loop, Traffic(self.chat.model.longest, totals))
         return Service(self.config.serve, self.chat, self.names, self.loop, desk)
 
     def close(self) -> None:
@@ -69,14 +72,19 @@ def load(config: ServeConfig) -> LoadedEngine:
     loop.load()
     folders = {name: each.lora.origin or each.folder for name, each in adapters.items()}
     try:
-        chat = ChatEncoder.of(_model(checkpoint, loop.engine), config.serve.chat_template)
+        chat = ChatEncoder.of(_model(checkpoint, loop.engine, config), config.serve.chat_template)
     except UsageError:
         loop.stop()
         raise
     return LoadedEngine(config, chat, ServedNames(config.base_name, folders), loop)
 
 
-def _model(checkpoint: Checkpoint, engine: Engine) -> ServedModel:
-    config = checkpoint.config
-    longest = engine.longest or config.positions
-    return ServedModel(checkpoint.folder, checkpoint.tokenizer(), longest, config.vocabulary)
+def _model(checkpoint: Checkpoint, engine: Engine, config: ServeConfig) -> ServedModel:
+    model = checkpoint.config
+    return ServedModel(
+        checkpoint.folder,
+        checkpoint.tokenizer(),
+        engine.longest or model.positions,
+        model.vocabulary,
+        getattr(config.engine, "max_batch_size", None),
+    )

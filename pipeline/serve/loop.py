@@ -7,11 +7,16 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event as Signal
 from threading import Thread
+from time import perf_counter
 
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Event
+from pipeline.inference.occupancy import Occupancy
 
 _log = logging.getLogger(__name__)
+
+FRESH_S = 0.25
+"""Seconds after which it is looked anew what a busy engine holds."""
 
 
 class EngineLoop:
@@ -22,11 +27,13 @@ class EngineLoop:
 
     Attributes:
         engine: whose `submit`, `cancel`, `add_adapter` and `remove_adapter` any thread may call.
+        occupancy: what the engine held not long ago, and when it last came to rest.
         error: what ended the thread before its time; None while all is well.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.occupancy = Occupancy(0.0, 0)
         self.error: BaseException | None = None
         self._hand_over: Callable[[list[Event]], None] = lambda events: None
         self._failed: Callable[[BaseException], object] = lambda error: None
@@ -85,6 +92,7 @@ class EngineLoop:
     def _run(self) -> None:
         try:
             with self.engine:
+                self.occupancy = self.engine.occupancy
                 self._loaded.set()
                 self._steps()
         except BaseException as error:
@@ -103,6 +111,8 @@ class EngineLoop:
             awaited = self._taken()
             if events := engine.step():
                 self._hand_over(events)
+            if not engine.busy or perf_counter() - self.occupancy.at > FRESH_S:
+                self.occupancy = engine.occupancy
             for each in awaited:
                 if each.set_running_or_notify_cancel():
                     each.set_result(None)

@@ -20,12 +20,14 @@ class ServedModel:
         tokenizer: its own.
         longest: positions that a request may need, prompt and answer together.
         vocabulary: number of token ids.
+        places: requests, and so adapters, that run together; None for no limit.
     """
 
     folder: Path
     tokenizer: Tokenizer
     longest: int
     vocabulary: int
+    places: int | None = None
 
     async def encode(self, text: str, special: bool = True) -> list[int]:
         """Token ids of a text; a long one doesn't keep others waiting.

@@ -32,6 +32,8 @@ class ServeSettings:
         adapter_root: folder in whose tree adapters must lie that come while the server runs; None
             where none may.
         resolve: whether a name that nobody has loaded is looked for there, as a folder.
+        metrics_adapters: adapters with series of their own in `/metrics`; the others have one
+            together.
     """
 
     host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
@@ -42,6 +44,7 @@ class ServeSettings:
     allow_runtime_adapters: bool = False
     adapter_root: Path | None = None
     resolve: bool = False
+    metrics_adapters: Annotated[int, Field(ge=0, le=10_000)] = 100
 
     def __post_init__(self) -> None:
         if self.host not in LOCAL:

@@ -29,6 +29,7 @@ class AdapterMemory(Generic[S, T]):
 
     Attributes:
         peak_used: of the budget, what was used when most was.
+        load_s: seconds that loads took in all.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class AdapterMemory(Generic[S, T]):
         self._resident: OrderedDict[AdapterGeneration[S, T], None] = OrderedDict()
         self._loading: dict[AdapterGeneration[S, T], Future[tuple[T, float]]] = {}
         self._loads = self._evictions = self.peak_used = 0
+        self.load_s = 0.0
 
     @property
     def loading(self) -> bool:
@@ -117,6 +119,7 @@ class AdapterMemory(Generic[S, T]):
     def _keep(self, adapter: AdapterGeneration[S, T], loaded: tuple[T, float]) -> None:
         adapter.weights, seconds = loaded
         adapter.load_s += seconds
+        self.load_s += seconds
         self._resident[adapter] = None
         adapter.loads += 1
         self._loads += 1

@@ -42,7 +42,8 @@ class CachingEngine(BatchingEngine):
     @property
     def occupancy(self) -> Occupancy:
         """Adapters as well."""
-        return replace(super().occupancy, adapters=adapter_uses(self.cache, self._bytes))
+        uses, load_s = adapter_uses(self.cache, self._bytes), self.cache.load_s
+        return replace(super().occupancy, adapters=uses, adapter_load_s=load_s)
 
     def _bytes(self, source: Any) -> int | None:
         """Memory that an adapter takes; None where that isn't known."""
