@@ -82,12 +82,16 @@ class SyntheticAdapters(AdapterSource):
             yield name, (root / f"{name}-r{rank}", rank)
 
     def _shapes(self, model: ModelConfig, rank: int) -> dict[str, tuple[int, int]]:
-        shapes, targets = {}, model.family.holding(self.targets)
-        for module, (out, in_) in model.modules().items():
-            if module.rsplit(".", 1)[-1] in targets:
-                shapes[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
-                shapes[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
+        shapes = {}
+        for module, (out, in_) in self._targets(model).items():
+            shapes[f"{PREFIX}{module}.lora_A.weight"] = (rank, in_)
+            shapes[f"{PREFIX}{module}.lora_B.weight"] = (out, rank)
         return shapes
+
+    def _targets(self, model: ModelConfig) -> dict[str, tuple[int, int]]:
+        """The modules that are adapted, those of experts never."""
+        names, modules = model.family.holding(self.targets), model.modules()
+        return {each: size for each, size in modules.items() if each.rsplit(".", 1)[-1] in names}
 
     def _make(self, folder: Path, model: ModelConfig, rank: int, index: int) -> None:
         import numpy as np
@@ -109,7 +113,7 @@ class SyntheticAdapters(AdapterSource):
             "base_model_name_or_path": "synthetic",
             "r": rank,
             "lora_alpha": self.alpha,
-            "target_modules": sorted(model.family.holding(self.targets)),
+            "target_modules": sorted({each.rsplit(".", 1)[-1] for each in self._targets(model)}),
             "bias": "none",
             "inference_mode": True,
         }

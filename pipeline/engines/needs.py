@@ -26,8 +26,8 @@ class Need:
 
 
 def projections(model: ModelConfig) -> int:
-    """Weights of the seven projections of all layers."""
-    return sum(out * in_ for out, in_ in model.modules().values())
+    """Weights of the linear layers of all layers, experts' included."""
+    return model.linear
 
 
 def vocabulary(model: ModelConfig) -> int:

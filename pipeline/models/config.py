@@ -8,7 +8,7 @@ from typing import Any, Self
 from pipeline.errors import UsageError
 from pipeline.models.config_check import check_ids, check_values, heads_in
 from pipeline.models.config_types import check_types
-from pipeline.models.dimensions import Dimensions
+from pipeline.models.dimensions import Dimensions, ExpertLayers
 from pipeline.models.families import FAMILIES
 from pipeline.models.family import PLAIN, Family, Scales
 from pipeline.models.files import is_there, read_object
@@ -113,6 +113,7 @@ class ModelConfig(Dimensions):
             heads=heads,
             kv_heads=kv_heads,
             head_dim=head_dim,
+            experts=ExpertLayers.of(family.experts, full),
             vocabulary=full["vocab_size"],
             positions=full["max_position_embeddings"],
             tied=bool(full["tie_word_embeddings"]),
@@ -162,6 +163,7 @@ class ModelConfig(Dimensions):
         found["rope"] = self.rope.parameters
         found |= {} if self.scales == PLAIN else {"scales": repr(self.scales)}
         found |= {"window_rope": self.window_rope.parameters} if self.window_rope else {}
+        found |= {"experts": repr(self.experts)} if self.experts else {}
         return found | ({"turned": self.turned} if self.turned else {})
 
     @property

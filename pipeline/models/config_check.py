@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.models.families import FAMILIES
+from pipeline.models.family import EXPERTS, EXPERTS_TOO
 from pipeline.models.windows import FULL, SLIDING
 
 COUNTS = (
@@ -13,10 +14,15 @@ COUNTS = (
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
     *("sliding_window", "sliding_window_pattern", "no_rope_layer_interval"),
     *("query_pre_attn_scalar", "original_max_position_embeddings"),
+    *(EXPERTS, EXPERTS_TOO, "num_experts_per_tok", "moe_intermediate_size"),
+    "decoder_sparse_step",
 )
 MAX_COUNT = 2**31 - 1
 """No count is larger, nor is a token's id: libraries keep both in 32 bits."""
 MAX_LAYERS = 10_000
+MAX_EXPERTS = 1024
+"""Of a layer; in all layers there are no more than `MAX_EXPERTS_IN_ALL`."""
+MAX_EXPERTS_IN_ALL = 50_000
 IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 ACTIVATIONS = (
     *("silu", "swish", "relu", "relu2", "relu6", "gelu", "gelu_10", "gelu_accurate", "gelu_fast"),
@@ -73,6 +79,8 @@ def check_values(config: Mapping[str, Any], where: str) -> None:
     _check_heads(config, where)
     _check_padding(config, where)
     _check_layers(config, where)
+    if FAMILIES[config["model_type"]].experts is not None:
+        _check_experts(config, where)
 
 
 def check_ids(said: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
@@ -165,4 +173,27 @@ def _check_layers(config: Mapping[str, Any], where: str) -> None:
         raise UsageError(
             f"{where}: layer_types must name one of {', '.join(LAYERS)} for each of the {count} "
             "layers; correct it"
+        )
+
+
+def _check_experts(config: Mapping[str, Any], where: str) -> None:
+    count, used, layers = (
+        config[EXPERTS],
+        config["num_experts_per_tok"],
+        config["num_hidden_layers"],
+    )
+    if count > MAX_EXPERTS or count * layers > MAX_EXPERTS_IN_ALL:
+        raise UsageError(
+            f"{where}: {count} experts in each of {layers} layers, beyond {MAX_EXPERTS} a layer or "
+            f"{MAX_EXPERTS_IN_ALL} in all; correct it"
+        )
+    if config.get(EXPERTS_TOO, count) != count:
+        raise UsageError(
+            f"{where}: {EXPERTS} is {count}, {EXPERTS_TOO} {config[EXPERTS_TOO]}; correct one"
+        )
+    if used > count:
+        raise UsageError(f"{where}: num_experts_per_tok is {used}, of {count} experts; correct it")
+    if config.get("clip_qkv") is not None:
+        raise UsageError(
+            f"{where}: clip_qkv isn't computed by any engine here; serve another model"
         )

@@ -1,10 +1,70 @@
 """A decoder's dimensions, and the modules that it has by them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-from pipeline.models.family import FEED_FORWARD, FUSED, Family
+from pipeline.models.family import EXPERTS, FEED_FORWARD, FUSED, ExpertKeys, Family
 
 _MLP = {*FEED_FORWARD, *FUSED[2]}
+_OF_EXPERTS = ("mlp.gate", "mlp.experts", "mlp.experts.act_fn")
+"""Modules of a layer with experts, as transformers has them."""
+
+
+@dataclass(frozen=True)
+class ExpertLayers:
+    """Which layers have experts in place of one feed-forward block, and how many.
+
+    Attributes:
+        count: of a layer.
+        used: of them by each token.
+        width: inside one.
+        normalised: the weights of those in use add up to 1, as those of all do otherwise.
+        layers: per layer, whether it has experts.
+        keys: what a checkpoint calls them.
+    """
+
+    count: int
+    used: int
+    width: int
+    normalised: bool
+    layers: tuple[bool, ...]
+    keys: ExpertKeys = field(repr=False)
+
+    @classmethod
+    def of(cls, keys: ExpertKeys | None, full: Mapping[str, Any]) -> Self | None:
+        """By a filled `config.json`; None where no layer has any."""
+        if keys is None or not any(layers := keys.layers_in(full)):
+            return None
+        normalised = keys.normalised is None or full[keys.normalised]
+        return cls(full[EXPERTS], full[keys.used], full[keys.width], normalised, layers, keys)
+
+    def weights(self, hidden: int) -> int:
+        """Of all routers and experts."""
+        return sum(self.layers) * self.count * (3 * self.width + 1) * hidden
+
+    def idle_weights(self, hidden: int) -> int:
+        """Of the experts that a token doesn't use."""
+        return sum(self.layers) * (self.count - self.used) * 3 * self.width * hidden
+
+    def tensors(self, layer: int, hidden: int) -> dict[str, tuple[int, int]]:
+        """Shapes of a layer's router and experts by their names in a checkpoint, if it has any."""
+        if not self.layers[layer]:
+            return {}
+        sizes = (self.width, hidden), (self.width, hidden), (hidden, self.width)
+        return {self.router(layer): (self.count, hidden)} | {
+            self.tensor(layer, number, name): size
+            for number in range(self.count)
+            for name, size in zip(self.keys.projections, sizes, strict=True)
+        }
+
+    def router(self, layer: int) -> str:
+        """Name of the matrix that gives scores."""
+        return f"model.layers.{layer}.{self.keys.block}.gate.weight"
+
+    def tensor(self, layer: int, number: int, projection: str) -> str:
+        """Name of one matrix of an expert."""
+        return f"model.layers.{layer}.{self.keys.block}.experts.{number}.{projection}.weight"
 
 
 @dataclass(frozen=True)
@@ -19,6 +79,7 @@ class Dimensions:
         heads: query heads.
         kv_heads: key and value heads.
         head_dim: width of one head.
+        experts: which layers have experts, and how many; None for a model without.
     """
 
     family: Family
@@ -28,6 +89,16 @@ class Dimensions:
     heads: int
     kv_heads: int
     head_dim: int
+    experts: ExpertLayers | None = field(default=None, kw_only=True)
+
+    def has_experts(self, layer: int) -> bool:
+        """In place of one feed-forward block."""
+        return self.experts is not None and self.experts.layers[layer]
+
+    def projections_of(self, layer: int) -> tuple[str, ...]:
+        """Names of its linear layers that every token uses, in the order of computation."""
+        every = self.family.projections
+        return tuple(n for n in every if n not in _MLP) if self.has_experts(layer) else every
 
     def projection_shape(self, name: str) -> tuple[int, int]:
         """(out, in) features of one of the family's projections."""
@@ -45,25 +116,48 @@ class Dimensions:
         }[name]
 
     def modules(self) -> dict[str, tuple[int, int]]:
-        """(out, in) features of every projection, by its path inside the model."""
+        """(out, in) features of every projection, by its path inside the model; not of experts'."""
         return {
             module(layer, name): self.projection_shape(name)
             for layer in range(self.layers)
-            for name in self.family.projections
+            for name in self.projections_of(layer)
         }
+
+    @property
+    def linear(self) -> int:
+        """Weights of the linear layers of all layers, of routers and experts too."""
+        experts = self.experts.weights(self.hidden) if self.experts else 0
+        return sum(out * in_ for out, in_ in self.modules().values()) + experts
+
+    @property
+    def linear_used(self) -> int:
+        """Those of them that one token meets."""
+        idle = self.experts.idle_weights(self.hidden) if self.experts else 0
+        return self.linear - idle
+
+    @property
+    def gated(self) -> int:
+        """Numbers of a token inside a feed-forward block, or inside the experts that it uses."""
+        among = self.experts.used * self.experts.width if self.experts else 0
+        return max(self.intermediate, among)
 
     def other_modules(self) -> tuple[str, ...]:
         """Paths of all that isn't one of the projections."""
-        norms = self.family.norms
-        inside = ["", ".self_attn", ".mlp", *(f".{each}" for each in norms.layer)]
-        inside += [
-            *(f".{each}" for each in self.family.weightless),
-            *(f".self_attn.{each}" for each in norms.heads),
-        ]
-        layers = [f"model.layers.{layer}" for layer in range(self.layers)]
         outside = ["model", "model.embed_tokens", "model.layers", "model.norm", "lm_head"]
         outside += ["model.rotary_emb"]
-        return (*outside, *(f"{layer}{part}" for layer in layers for part in inside))
+        layers = range(self.layers)
+        return (
+            *outside,
+            *(f"model.layers.{each}{part}" for each in layers for part in self._parts(each)),
+        )
+
+    def _parts(self, layer: int) -> list[str]:
+        """Paths inside a layer of all that isn't one of the projections."""
+        norms = self.family.norms
+        weightless = _OF_EXPERTS if self.has_experts(layer) else self.family.weightless
+        inside = ["", ".self_attn", ".mlp", *(f".{each}" for each in norms.layer)]
+        inside += [f".{each}" for each in weightless]
+        return inside + [f".self_attn.{each}" for each in norms.heads]
 
     def every_module(self) -> tuple[str, ...]:
         """Paths of all, the projections first."""

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 from pipeline.models.family import (
     ATTENTION,
+    EXPERTS,
+    EXPERTS_TOO,
     FEED_FORWARD,
     FUSED,
     NULL,
     QKV,
+    ExpertKeys,
     Family,
     Norms,
     Types,
@@ -23,6 +26,11 @@ _QWEN = {
 }
 _QWEN_TYPES: Types = {**_WINDOW, "use_sliding_window": (bool,), "max_window_layers": (int,)}
 _PEFT = ("q_proj", "v_proj")
+_EXPERT_TYPES: Types = {
+    "num_experts_per_tok": (int,),
+    **{"output_router_logits": (bool,), "router_aux_loss_coef": (float,)},
+    "attention_dropout": (int, float),
+}
 _MULTIPLIERS = {
     "embedding": "embedding_multiplier",
     "attention": "attention_multiplier",
@@ -196,6 +204,26 @@ _ENTRIES = (
             key_heads="k_norm",
             all_heads=True,
         ),
+    ),
+    Family(
+        "mixtral",
+        gguf=None,
+        defaults={
+            **{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5},
+            **{"rope_theta": 1_000_000.0, "num_experts_per_tok": 2, EXPERTS: 8},
+        },
+        types={
+            **_EXPERT_TYPES,
+            **{"num_key_value_heads": (int,), EXPERTS_TOO: (int,), "router_jitter_noise": (float,)},
+            **dict.fromkeys(("sliding_window", "head_dim"), (int, NULL)),
+        },
+        windows="all",
+        experts=ExpertKeys(
+            block="block_sparse_moe",
+            projections=("w1", "w3", "w2"),
+            normalised=None,
+        ),
+        targets=_PEFT,
     ),
 )
 FAMILIES: dict[str, Family] = {each.name: each for each in _ENTRIES}

@@ -24,6 +24,9 @@ FUSED = (("qkv_proj",), ("o_proj",), ("gate_up_proj",), ("down_proj",))
 LINEAR = frozenset(name for sites in (SITES, FUSED) for site in sites for name in site)
 """Names of projections in any family."""
 
+EXPERTS, EXPERTS_TOO = "num_experts", "num_local_experts"
+"""The key of how many experts there are, and what a `config.json` may call it instead."""
+
 Types = Mapping[str, tuple[type, ...]]
 """By key of a `config.json`, the types that its value may have."""
 NULL = type(None)
@@ -91,6 +94,37 @@ NEVER_ZERO = ("attention", "logits", "attention_cap", "logits_cap")
 
 
 @dataclass(frozen=True)
+class ExpertKeys:
+    """How a family that has experts stores them, and which keys of its `config.json` tell of them.
+
+    Attributes:
+        block: path inside a layer under which a checkpoint has router and experts.
+        projections: names of an expert's own, in the order of `FEED_FORWARD`.
+        used: key of how many a token uses.
+        width: key of the width inside one.
+        normalised: key that says whether the weights of those in use add up to 1; None if they do
+            whatever is said.
+        dense: layers may have none: those in `mlp_only_layers`, and all but each
+            `decoder_sparse_step`th.
+    """
+
+    block: str = "mlp"
+    projections: tuple[str, str, str] = FEED_FORWARD
+    used: str = "num_experts_per_tok"
+    width: str = "intermediate_size"
+    normalised: str | None = "norm_topk_prob"
+    dense: bool = False
+
+    def layers_in(self, full: Mapping[str, Any]) -> tuple[bool, ...]:
+        """Per layer, by a filled `config.json`, whether it has experts."""
+        layers = range(full["num_hidden_layers"])
+        if not self.dense:
+            return (True,) * len(layers)
+        without, every = full["mlp_only_layers"] or (), full["decoder_sparse_step"]
+        return tuple(each not in without and (each + 1) % every == 0 for each in layers)
+
+
+@dataclass(frozen=True)
 class Family:
     """The decoders of one `model_type`, as transformers 5 computes them.
 
@@ -107,6 +141,7 @@ class Family:
             `Scales`.
         powers: the same of scales that are a power of what the key says, with the exponent.
         sites: names of the projections, by the four places of a layer.
+        experts: how it has experts in place of one feed-forward block; None for a family of none.
         keys: what this family's `config.json` calls what others call by the first of each pair.
         weightless: paths inside a layer of modules that have no weights.
         nope: some layers turn no queries and keys: those that have a 0 in `no_rope_layers`, or
@@ -132,6 +167,7 @@ class Family:
     scales: Mapping[str, str] = field(default_factory=dict, hash=False)
     powers: Mapping[str, tuple[str, float]] = field(default_factory=dict, hash=False)
     sites: tuple[tuple[str, ...], ...] = SITES
+    experts: ExpertKeys | None = None
     keys: Mapping[str, str] = field(default_factory=dict, hash=False)
     weightless: tuple[str, ...] = ("mlp.act_fn",)
     nope: bool = False
@@ -159,6 +195,8 @@ class Family:
     def fill(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """A `config.json` with what transformers fills in."""
         full = {**COMMON, **self.defaults, **config}
+        if EXPERTS not in config and EXPERTS_TOO in config:
+            full[EXPERTS] = config[EXPERTS_TOO]
         return full | {ours: full[theirs] for ours, theirs in self.keys.items()}
 
     def biased_in(self, full: Mapping[str, Any]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ def expected(model: ModelConfig) -> Shapes:
         if module.rsplit(".", 1)[-1] in model.biased:
             shapes[f"{module}.bias"] = (out,)
     for layer in range(model.layers):
+        shapes |= model.experts.tensors(layer, model.hidden) if model.experts else {}
         inside = f"model.layers.{layer}"
         for norm in model.family.norms.layer:
             shapes[f"{inside}.{norm}.weight"] = vector

@@ -37,17 +37,17 @@ def costs(prepared: Prepared, weight_bytes: int, kv_position_bytes: int | None =
 
     An engine is taken to multiply, and to keep the adapters, and the cache if it doesn't tell, in
     32 bits where its weights have so many, in 16 where they have 16, and else in 8, which is the
-    least that engines do: so a bound is never too high.
+    least that engines do: so a bound is never too high. Of experts a step reads those of one token
+    at the least.
     """
     shape = prepared.checkpoint.config
-    projections = sum(out * in_ for out, in_ in shape.modules().values())
     head = shape.vocabulary * shape.hidden
-    bits = _bits(weight_bytes / (projections + head))
+    bits = _bits(weight_bytes / (shape.linear + head))
     position = 2 * shape.layers * shape.kv_heads * shape.head_dim * bits // 8
     return Costs(
-        projections=projections,
+        projections=shape.linear_used,
         head=head,
-        weight_bytes=weight_bytes,
+        weight_bytes=weight_bytes * (shape.linear_used + head) // (shape.linear + head),
         weight_bits=bits,
         kv_bytes=(kv_position_bytes or position) // shape.layers,
         attention_operations=4 * shape.heads * shape.head_dim,

@@ -21,20 +21,43 @@ class BlockNorms:
 
 
 @dataclass(frozen=True, eq=False)
+class PackedExperts:
+    """The weights of a layer's experts.
+
+    Attributes:
+        router: in fp32 always, for scores that differ little decide who computes.
+        gate_up: of all experts above one another, each of whole panels.
+        down: the same.
+    """
+
+    router: Matrix
+    gate_up: Matrix
+    down: Matrix
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """All of them."""
+        return self.router, self.gate_up, self.down
+
+
+@dataclass(frozen=True, eq=False)
 class PackedLayer:
     """The weights of one layer.
 
     Attributes:
-        matrices: one a site, in the order of computation.
+        matrices: one a site, in the order of computation; of a layer with experts those of its
+            attention alone.
         norms: of the two blocks' inputs, and of what they add.
         head_norms: norms of queries and keys, head by head, where the family has them.
         joint_norms: weights of those of all queries and of all keys, where it has these.
+        experts: in place of one feed-forward block.
     """
 
     matrices: tuple[Matrix, ...]
     norms: BlockNorms
     head_norms: HeadNorms | None
     joint_norms: tuple[Tensor, Tensor] | None
+    experts: PackedExperts | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +79,10 @@ class PackedModel:
 
     @property
     def bytes(self) -> int:
-        """Packed weights that a step reads."""
+        """Packed weights that a step reads, of experts those of all."""
         matrices = [matrix for layer in self.layers for matrix in layer.matrices]
+        experts = [layer.experts for layer in self.layers if layer.experts is not None]
+        matrices += [matrix for each in experts for matrix in each.matrices]
         return sum(matrix.bytes for matrix in [*matrices, self.head])
 
     @property

@@ -47,6 +47,24 @@ class Packer:
         data = self._once(" ".join([self.format.name, *names]), packed)
         return Matrix(self.format, rows, columns, data, self._bias(names, rows))
 
+    def stack(self, experts: Sequence[Sequence[str]]) -> Matrix:
+        """One matrix of those of all experts above one another, each filled up to whole panels."""
+        parts = [[self.weights[name] for name in names] for names in experts]
+        each, columns = sum(part.shape[0] for part in parts[0]), parts[0][0].shape[1]
+        rows = len(parts) * panels(each) * PANEL
+
+        def packed() -> Tensor:
+            pieces = (piece for part in parts for piece in self._filled_up(part))
+            return self.kernels.pack(pieces, rows, columns, self.format)
+
+        name = " ".join([self.format.name, str(len(experts)), *experts[0]])
+        return Matrix(self.format, rows, columns, self._once(name, packed))
+
+    def _filled_up(self, parts: Sequence[StoredTensor]) -> Iterator[Tensor]:
+        """The same pieces, the last with zeros below it up to a whole panel."""
+        for piece in self._stacked(parts):
+            yield torch.nn.functional.pad(piece, (0, 0, 0, -len(piece) % PANEL))
+
     def vector(self, name: str) -> Tensor:
         """A small tensor, such as a norm's weight, fp32."""
         return self._once(name, lambda: self._numbers(self.weights[name]).float().clone())

@@ -9,12 +9,18 @@ from torch import Tensor
 
 from pipeline.engines.multilora.embedding import Embedding
 from pipeline.engines.multilora.packed_embedding import PackedEmbedding
-from pipeline.engines.multilora.packed_model import BlockNorms, PackedLayer, PackedModel
+from pipeline.engines.multilora.packed_model import (
+    BlockNorms,
+    PackedExperts,
+    PackedLayer,
+    PackedModel,
+)
 from pipeline.engines.multilora.packer import Packer
-from pipeline.engines.multilora.sites import QKV
+from pipeline.engines.multilora.sites import GATE_UP, QKV
 from pipeline.engines.multilora.weight_cache import WeightCache, recipe
 from pipeline.kernels.formats import (
     EDGE_PRECISION,
+    FORMATS,
     ActivationDtype,
     Precision,
     WeightFormat,
@@ -110,12 +116,13 @@ def _layer(packer: Packer, at_edge: Packer, index: int, model: ModelConfig) -> P
         inside = f"{prefix}.self_attn"
         query, key = names.query_heads, names.key_heads
         heads = packer.norm(f"{inside}.{query}", model), packer.norm(f"{inside}.{key}", model)
+    sites = model.family.sites[: GATE_UP if model.has_experts(index) else None]
     return PackedLayer(
         matrices=tuple(
             (at_edge if (index, number) == (0, QKV) else packer).matrix(
                 [f"{module(index, name)}.weight" for name in site]
             )
-            for number, site in enumerate(model.family.sites)
+            for number, site in enumerate(sites)
         ),
         norms=BlockNorms(
             norm(names.before_attention),
@@ -125,4 +132,22 @@ def _layer(packer: Packer, at_edge: Packer, index: int, model: ModelConfig) -> P
         ),
         head_norms=None if heads is None or names.all_heads else HeadNorms(*heads, model.epsilon),
         joint_norms=heads if names.all_heads else None,
+        experts=_experts(packer, index, model),
+    )
+
+
+def _experts(packer: Packer, index: int, model: ModelConfig) -> PackedExperts | None:
+    if (its := model.experts) is None or not its.layers[index]:
+        return None
+    gate, up, down = its.keys.projections
+
+    def stacked(*names: str) -> Matrix:
+        return packer.stack(
+            [[its.tensor(index, number, name) for name in names] for number in range(its.count)]
+        )
+
+    return PackedExperts(
+        router=replace(packer, format=FORMATS["fp32"]).matrix([its.router(index)]),
+        gate_up=stacked(gate, up),
+        down=stacked(down),
     )

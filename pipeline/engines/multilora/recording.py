@@ -5,20 +5,24 @@ so: see docs/families.md.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from torch import Tensor
 
-from pipeline.engines.multilora.packed_model import PackedLayer, PackedModel
+from pipeline.engines.multilora.packed_model import PackedExperts, PackedLayer, PackedModel
 from pipeline.engines.multilora.rotations import turn_of
 from pipeline.engines.multilora.sites import DOWN, GATE_UP, OUTPUT, QKV
-from pipeline.kernels.formats import PANEL
+from pipeline.kernels.formats import PANEL, WeightFormat
 from pipeline.kernels.layout import panels
-from pipeline.kernels.operands import Activation, Heads
+from pipeline.kernels.operands import Activation, Heads, Routing
 from pipeline.kernels.program import (
     AddLora,
     Attend,
     Buffer,
     Cap,
+    Combine,
+    Dispatch,
+    ExpertLinear,
     Gate,
     Linear,
     Norm,
@@ -26,6 +30,7 @@ from pipeline.kernels.program import (
     Operation,
     Program,
     RotateAndStore,
+    Route,
     Scale,
     TakeOutputs,
 )
@@ -51,27 +56,15 @@ def record(shape: ModelConfig, model: PackedModel) -> Program:
 
 
 def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
-    queries = shape.heads * shape.head_dim
-    matrices = model.layers[0].matrices
-
-    def read_by(site: int, columns: int) -> Buffer:
-        return Buffer(columns, matrices[site].format)
-
-    def written_by(columns: int) -> Buffer:
-        return Buffer(panels(columns) * PANEL)
-
-    normed = {
-        _normed(layer, site): Buffer(shape.hidden, layer.matrices[site].format)
-        for layer in model.layers
-        for site in (QKV, GATE_UP)
-    }
-    return normed | {
+    first = model.layers[0].matrices
+    reading = [each for layer in model.layers for each in _reading(layer)]
+    return {
+        **{_normed_for(each): Buffer(shape.hidden, each) for each in reading},
+        **_buffers_of_blocks(shape, model),
         "residual": Buffer(shape.hidden),
-        "qkv": written_by(matrices[QKV].rows),
-        "attended": read_by(OUTPUT, queries),
-        "gate_up": written_by(2 * shape.intermediate),
-        "gated": read_by(DOWN, shape.intermediate),
-        "delta": written_by(shape.hidden),
+        "qkv": _written(first[QKV].rows),
+        "attended": Buffer(shape.heads * shape.head_dim, first[OUTPUT].format),
+        "delta": _written(shape.hidden),
         "last": Buffer(shape.hidden, of_outputs=True),
         "last_delta": Buffer(shape.hidden, of_outputs=True),
         "last_normed": Buffer(shape.hidden, model.head.format, of_outputs=True),
@@ -79,31 +72,95 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
     }
 
 
-def _normed(layer: PackedLayer, site: int) -> str:
-    """The buffer of a norm, packed for the matrix that reads it.
+def _written(columns: int) -> Buffer:
+    """By a matrix."""
+    return Buffer(panels(columns) * PANEL)
 
-    The first layer's queries, keys and values may be of another format than the rest.
+
+def _reading(layer: PackedLayer) -> Iterator[WeightFormat]:
+    """The formats of matrices that read a norm."""
+    yield layer.matrices[QKV].format
+    if layer.experts is not None:
+        yield from (layer.experts.router.format, layer.experts.gate_up.format)
+    else:
+        yield layer.matrices[GATE_UP].format
+
+
+def _buffers_of_blocks(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
+    """Inside feed-forward blocks, of either kind."""
+    found: dict[str, Buffer] = {}
+    format = model.layers[0].matrices[OUTPUT].format
+    if not all(layer.experts for layer in model.layers):
+        found |= {
+            "gate_up": _written(2 * shape.intermediate),
+            "gated": Buffer(shape.intermediate, format),
+        }
+    if (experts := shape.experts) is not None:
+        found |= {
+            "scores": _written(experts.count),
+            "routes": Buffer(_routing(shape).columns),
+            "dispatched": Buffer(shape.hidden, format, times=experts.used),
+            "expert_gate_up": replace(_written(2 * experts.width), times=experts.used),
+            "expert_gated": Buffer(experts.width, format, times=experts.used),
+            "expert_delta": replace(_written(shape.hidden), times=experts.used),
+        }
+    return found
+
+
+def _normed_for(format: WeightFormat) -> str:
+    """The buffer of a norm, packed for the matrices that read it.
+
+    The first layer's queries, keys and values may be of another format than the rest, as is what
+    scores experts.
     """
-    return f"normed for {layer.matrices[site].format.name}"
+    return f"normed for {format.name}"
+
+
+def _normed(layer: PackedLayer) -> str:
+    """That which the feed-forward block reads, or the experts."""
+    return _normed_for((layer.experts.gate_up if layer.experts else layer.matrices[GATE_UP]).format)
 
 
 def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
     """The last block's output is added to the residual where the next one takes its input."""
     layer, before = model.layers[index], "delta" if index else None
-    norms, normed = layer.norms, _normed(layer, GATE_UP)
-    yield Norm("residual", before, norms.before_attention, shape.epsilon, _normed(layer, QKV))
+    norms, normed = layer.norms, _normed(layer)
+    first = _normed_for(layer.matrices[QKV].format)
+    yield Norm("residual", before, norms.before_attention, shape.epsilon, first)
     yield from _attention(index, shape, layer)
     yield from _added(shape, norms.after_attention)
     yield Norm("residual", "delta", norms.before_feed_forward, shape.epsilon, normed)
-    yield from _multiply(index, GATE_UP, layer, normed, "gate_up")
-    yield Gate("gate_up", "gated", ACTIVATIONS[shape.activation])
-    yield from _multiply(index, DOWN, layer, "gated", "delta")
+    if layer.experts is not None:
+        yield from _experts(shape, layer, layer.experts)
+    else:
+        yield from _multiply(index, GATE_UP, layer, normed, "gate_up")
+        yield Gate("gate_up", "gated", ACTIVATIONS[shape.activation])
+        yield from _multiply(index, DOWN, layer, "gated", "delta")
     yield from _added(shape, norms.after_feed_forward)
+
+
+def _experts(shape: ModelConfig, layer: PackedLayer, its: PackedExperts) -> Iterator[Operation]:
+    """Scores are of the input as it is, whatever the experts' own matrices make of it."""
+    routing, normed, exact = _routing(shape), _normed(layer), _normed_for(its.router.format)
+    if exact != normed:
+        yield Norm("residual", None, layer.norms.before_feed_forward, shape.epsilon, exact)
+    yield Linear(exact, its.router, "scores")
+    yield Route("scores", routing, "routes")
+    yield Dispatch(normed, "routes", routing, "dispatched")
+    yield ExpertLinear("dispatched", "routes", routing, its.gate_up, "expert_gate_up")
+    yield Gate("expert_gate_up", "expert_gated", ACTIVATIONS[shape.activation])
+    yield ExpertLinear("expert_gated", "routes", routing, its.down, "expert_delta")
+    yield Combine("expert_delta", "routes", routing, None, "delta")
+
+
+def _routing(shape: ModelConfig) -> Routing:
+    assert shape.experts is not None
+    return Routing(shape.experts.count, shape.experts.used, shape.experts.normalised)
 
 
 def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[Operation]:
     heads, scales = Heads(shape.heads, shape.kv_heads, shape.head_dim), shape.scales
-    yield from _multiply(index, QKV, layer, _normed(layer, QKV), "qkv")
+    yield from _multiply(index, QKV, layer, _normed_for(layer.matrices[QKV].format), "qkv")
     if layer.joint_norms is not None:
         query, key = layer.joint_norms
         yield NormColumns("qkv", 0, query, shape.epsilon)

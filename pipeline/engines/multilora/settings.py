@@ -187,7 +187,7 @@ class MultiloraSettings(EngineSettings):
         packed = (projections(shape) - first) * _bytes(self.precision) + edge
         adapters = updates(serving.adapters.values(), NUMBER_FORMATS[self.adapter_dtype].bits // 8)
         pool = (self.kv_tokens or 0) * bytes_per_token(shape, self.kv_dtype)
-        row = 2 * shape.hidden + 2 * shape.intermediate
+        row = 2 * shape.hidden + 2 * shape.gated
         prompts = sum(len(each.prompt_ids or ()) for each in together[: self.max_batch_size])
         step = 4 * row * min(prompts, self.prefill_tokens)
         return (
@@ -201,7 +201,8 @@ class MultiloraSettings(EngineSettings):
 
     def _check_steps(self, model: ModelConfig) -> None:
         """The kernels number what a step shares out among threads: tokens by heads or columns."""
-        shares = max(model.kv_heads, model.intermediate // GATE_CHUNK + 1)
+        experts = model.experts.used if model.experts else 1
+        shares = max(model.kv_heads, model.gated // GATE_CHUNK + experts)
         tokens, most = self.prefill_tokens + self.max_batch_size, (MAX_CHUNKS - 1) // shares
         if tokens > most:
             raise UsageError(

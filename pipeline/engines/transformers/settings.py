@@ -72,7 +72,7 @@ class StaticSettings(EngineSettings):
         batch = self.next_batch(together) if together else []
         answers = all(each.sampling.ignore_eos for each in batch)
         kept = cached(shape, padded(batch, answers), width)
-        made = 2 * width * shape.intermediate * padded(batch, answers=False)
+        made = 2 * width * shape.gated * padded(batch, answers=False)
         return (
             Need(f"weights in {self.precision}", int(projections(shape) * stored + rows * width)),
             Need("adapters (engine.resident_adapters)", updates(resident, ADAPTER_WIDTH)),

@@ -114,6 +114,7 @@ FAMILIES = {
         **{"query_pre_attn_scalar": 30, "final_logit_softcapping": 9.0},
     },
     "olmo2": {},
+    "mixtral": {"num_local_experts": 5, "num_experts_per_tok": 3, "sliding_window": 9},
 }
 
 
