@@ -56,7 +56,11 @@ def _fault(model: ModelConfig) -> str | None:
         return f"partial_rotary_factor: {model.rope.width(model.head_dim)} numbers make no pairs"
     if architecture.head == "never" and not model.tied:
         return f"tie_word_embeddings: llama.cpp's {architecture.name} has no other output layer"
-    return _fault_of_scales(model, architecture) or _fault_of_layers(model, architecture)
+    return (
+        _fault_of_scales(model, architecture)
+        or _fault_of_layers(model, architecture)
+        or _fault_of_experts(model, architecture)
+    )
 
 
 def _fault_of_scales(model: ModelConfig, its: GgufArchitecture) -> str | None:
@@ -89,6 +93,19 @@ def _fault_of_layers(model: ModelConfig, its: GgufArchitecture) -> str | None:
         ]:
             turned = f"all but one of every {every}" if its.unturned_every else "all"
             return f"no_rope_layers: llama.cpp's {its.name} turns {turned}"
+    return None
+
+
+def _fault_of_experts(model: ModelConfig, its: GgufArchitecture) -> str | None:
+    if (experts := model.experts) is None:
+        return None
+    if its.experts is None:
+        return f"llama.cpp's {its.name} has no experts"
+    if experts.normalised != (its.experts == "one"):
+        said = "add up to 1, whatever" if its.experts == "one" else "don't add up to 1, whatever"
+        return f"norm_topk_prob: the weights of llama.cpp's {its.name} {said} is stored"
+    if not all(experts.layers):
+        return f"mlp_only_layers, decoder_sparse_step: llama.cpp's {its.name} has experts in all"
     return None
 
 

@@ -36,6 +36,8 @@ class GgufArchitecture:
         full_every: the layer of so many that sees all of a sequence, where the others have a
             window; None if no layer has.
         unturned_every: the layer of so many whose queries and keys aren't turned; None if none is.
+        experts: what the weights of the experts in use add up to: 1, or less; None if it computes
+            none.
         head: whether the output layer may be, has to be or can't be a tensor of its own.
     """
 
@@ -52,12 +54,13 @@ class GgufArchitecture:
     rooted: bool = False
     full_every: int | None = None
     unturned_every: int | None = None
+    experts: Literal["one", "less"] | None = None
     head: Literal["may", "must", "never"] = "may"
 
 
 _GEMMA = GgufArchitecture("gemma", (), activation="gelu_pytorch_tanh", rooted=True)
 _ENTRIES = (
-    GgufArchitecture("llama", PROJECTIONS, turns_pairs=True, takes_divisors=True),
+    GgufArchitecture("llama", PROJECTIONS, turns_pairs=True, takes_divisors=True, experts="one"),
     GgufArchitecture("qwen2", fixed_width=True),
     GgufArchitecture("qwen3"),
     GgufArchitecture("smollm3", (), turns_pairs=True, unturned_every=4),

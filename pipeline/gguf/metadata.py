@@ -30,6 +30,9 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_value_length(model.head_dim)
     writer.add_layer_norm_rms_eps(model.epsilon)
     _write_scales(writer, model)
+    if (experts := model.experts) is not None:
+        writer.add_expert_count(experts.count)
+        writer.add_expert_used_count(experts.used)
     if gguf_architecture(model).full_every:
         windows = [each for each in model.windows if each is not None]
         writer.add_sliding_window(windows[0] if windows else model.positions)

@@ -5,8 +5,9 @@ from pathlib import Path
 from pipeline.errors import UsageError
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.layout import TensorNames, gguf_architecture
+from pipeline.gguf.stacked import expected_stacked
 from pipeline.models.config import ModelConfig
-from pipeline.models.stored_shapes import HEAD, expected
+from pipeline.models.stored_shapes import HEAD
 
 _A, _B = ".lora_a", ".lora_b"
 ROPE = "rope_"
@@ -37,6 +38,9 @@ def check_base(file: GgufFile, model: ModelConfig) -> None:
     file.expect(f"{kind}.feed_forward_length", model.intermediate)
     file.expect(f"{kind}.attention.head_count", model.heads)
     file.expect(f"{kind}.attention.head_count_kv", model.kv_heads, model.heads)
+    if model.experts is not None:
+        file.expect(f"{kind}.expert_count", model.experts.count)
+        file.expect(f"{kind}.expert_used_count", model.experts.used)
     _check_tensors(file, model)
 
 
@@ -60,7 +64,7 @@ def check_adapter_gguf(path: Path, model: ModelConfig) -> Path:
 
 def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
     """Whether its tensors are the model's, each of its shape; an output layer may be missing."""
-    names, shapes, sizes = TensorNames(model), file.shapes, expected(model)
+    names, shapes, sizes = TensorNames(model), file.shapes, expected_stacked(model)
     if gguf_architecture(model).head == "never":
         del sizes[HEAD]
     for name, wanted in sizes.items():

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError
 from pipeline.gguf.layout import TensorNames, gguf_architecture, interleave, rotated_heads
 from pipeline.gguf.metadata import rope_divisors, rope_factors
+from pipeline.gguf.stacked import expected_stacked, stacks
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_file import as_float32
-from pipeline.models.stored_shapes import EMBEDDING, HEAD, expected
+from pipeline.models.stored_shapes import EMBEDDING, HEAD
 
 ROPE_FREQS = "rope_freqs.weight"
 ROPE_FACTORS = ("rope_factors_long.weight", "rope_factors_short.weight")
@@ -25,13 +26,15 @@ class Planned:
     """A tensor to write.
 
     Attributes:
-        source: its name in the checkpoint.
+        source: its name in the checkpoint, or its stack's.
+        parts: names of the tensors that are stacked; none where it is stored as one.
         name: its name in the GGUF file.
         shape: rows first.
         dtype: what it is written as.
     """
 
     source: str
+    parts: tuple[str, ...]
     name: str
     shape: tuple[int, ...]
     dtype: type[np.float32] | type[np.float16]
@@ -40,22 +43,40 @@ class Planned:
 def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
     """Which tensors are written, by which names, as which type.
 
-    An output layer that is the embedding isn't written twice.
+    An output layer that is the embedding isn't written twice. What scores experts stays float32.
 
     Args:
         checkpoint: where they come from.
         half: matrices become float16; vectors, the norms and biases, are float32 always.
     """
     shape, names = checkpoint.config, TensorNames(checkpoint.config)
-    places = {name: name for name in expected(shape)}
+    stacked, routers = stacks(shape), _routers(shape)
+    shapes = expected_stacked(shape)
+    places = {name: name for name in shapes}
     places |= {EMBEDDING: checkpoint.embedding, HEAD: checkpoint.head}
     if checkpoint.head == checkpoint.embedding and gguf_architecture(shape).head != "must":
         del places[HEAD]
-    sizes = {name: checkpoint.weights.tensors[source].shape for name, source in places.items()}
+    stored = checkpoint.weights.tensors
+    sizes = {
+        name: shapes[name] if name in stacked else stored[source].shape
+        for name, source in places.items()
+    }
+    exact = {name for name, size in sizes.items() if not (half and size[1:]) or name in routers}
     return [
-        Planned(places[name], names[name], size, np.float16 if half and size[1:] else np.float32)
+        Planned(
+            places[name],
+            tuple(stacked.get(name, ())),
+            names[name],
+            size,
+            np.float32 if name in exact else np.float16,
+        )
         for name, size in sorted(sizes.items(), key=lambda item: _natural(item[0]))
     ]
+
+
+def _routers(model: ModelConfig) -> set[str]:
+    experts = model.experts
+    return {experts.router(layer) for layer in range(model.layers)} if experts else set()
 
 
 def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -> None:
@@ -87,6 +108,11 @@ def _rope_tensors(model: ModelConfig) -> dict[str, NDArray[np.float32]]:
 def _arrays(planned: list[Planned], checkpoint: Checkpoint) -> Iterator[NDArray[Any]]:
     with checkpoint.weights.open() as opened:
         for each in planned:
+            if each.parts:
+                yield np.stack(
+                    [_converted(as_float32(opened.map(opened[part])), each) for part in each.parts]
+                )
+                continue
             numbers = as_float32(opened.map(opened[each.source]))
             if heads := rotated_heads(each.source, checkpoint.config):
                 numbers = interleave(numbers, heads)

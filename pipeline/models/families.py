@@ -207,7 +207,7 @@ _ENTRIES = (
     ),
     Family(
         "mixtral",
-        gguf=None,
+        gguf="llama",
         defaults={
             **{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5},
             **{"rope_theta": 1_000_000.0, "num_experts_per_tok": 2, EXPERTS: 8},
