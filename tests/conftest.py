@@ -42,6 +42,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_adapters(cache: Path) -> Iterator[None]:
+    """Adapters of other dialects are kept among the tests' things, not among the user's."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipeline.adapters.adapter.user_cache", lambda: cache)
+        yield
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> Checkpoint:
     """A real model, made of its package's file once a checkout; skipped where there is none."""

@@ -97,15 +97,19 @@ def _by_group(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
     return QuantisedWeights(_levels(groups, scales, format), scales)
 
 
-FEWER = (8, 16)
-"""Levels on which the largest magnitude stands in GGUF's q4_0 and q5_0."""
+FEWER = (7, 8, 15, 16)
+"""Levels on which the largest magnitude stands in GGUF's q4_0 and q5_0; on the lower of the two
+where weights were rounded by what they are multiplied by, too (llama.cpp's imatrix)."""
 
 
 def _by_sub_scales(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
     """Scales and offsets that fit, kept as shares of one number of their block.
 
     Those wanted are the least-squares line through the levels that one of `INSIDE`² leads to,
-    whichever errs least. Kept are whole numbers, for 8 bits −127…127: of a scale so many 127ths of
+    whichever errs least. Weights that were rounded to the levels of q4_0 before want the scale that
+    they had, which may be negative, and no offset.
+
+    Kept are whole numbers, for 8 bits −127…127: of a scale so many 127ths of
     the block's, of an offset so many times `OFFSET_SHARES` of these. The block's is fp16-exact, and
     the least that holds all of them.
     """
@@ -113,7 +117,11 @@ def _by_sub_scales(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
     scales, offsets, errors = (torch.stack(each) for each in zip(*fits, strict=True))
     best = errors.argmin(0, keepdim=True)
     scales, offsets = scales.gather(0, best)[0], offsets.gather(0, best)[0]
-    needed = torch.maximum(scales, offsets.abs() / OFFSET_SHARES)
+    for level in AT_AN_END:
+        own = _half(_furthest(groups) / level)
+        kept = (_levels(groups, own, format) * own[..., None] == groups).all(-1)
+        scales, offsets = torch.where(kept, own, scales), torch.where(kept, 0.0, offsets)
+    needed = torch.maximum(scales.abs(), offsets.abs() / OFFSET_SHARES)
     block_scales = _half(_largest_of(needed, BLOCK_GROUPS))
     share = _share(block_scales, scales, format)
     shares, steps = (
@@ -123,6 +131,9 @@ def _by_sub_scales(groups: Tensor, format: WeightFormat) -> QuantisedWeights:
     shifted = groups - (steps * OFFSET_SHARES * share)[..., None]
     return QuantisedWeights(_levels(shifted, shares * share, format), shares, block_scales, steps)
 
+
+AT_AN_END = (-7, -8)
+"""Levels on which the weight furthest from 0 stands in GGUF's q4_0."""
 
 INSIDE = (-0.4, 0.1, 0.6)
 """How far inside the levels a group's lowest and highest weight may fall, in levels."""
@@ -154,6 +165,12 @@ def _steps(values: Tensor, step: Tensor, bits: int) -> Tensor:
     """Whole numbers of steps."""
     most = highest_level(bits)
     return (values * torch.where(step > 0, 1 / step, 0.0)).round().clamp(-most, most)
+
+
+def _furthest(groups: Tensor) -> Tensor:
+    """Of each group the weight furthest from 0."""
+    lowest, highest = groups.aminmax(dim=-1)
+    return torch.where(highest >= -lowest, highest, lowest)
 
 
 def _levels(groups: Tensor, scales: Tensor, format: WeightFormat) -> Tensor:

@@ -1,12 +1,11 @@
 """Adapters that PEFT can't load beside one another are refused before anything starts."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.errors import UsageError
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from tests.fuzz.small_adapters import make
 from tests.fuzz.small_checkpoints import CONFIG
@@ -21,7 +20,7 @@ def check(tmp_path):
             name: Adapter.open(name, make(tmp_path / name, said, "F32", SHAPE), SHAPE)
             for name, said in values.items()
         }
-        PeftHotswapSettings(name="peft_hotswap").check(SimpleNamespace(config=SHAPE), adapters)
+        PeftHotswapSettings(name="peft_hotswap").check(Checkpoint(tmp_path, SHAPE), adapters)
 
     return checked
 

@@ -26,6 +26,7 @@ FILES = (
     *("MOSTLY_Q5_K_M", "MOSTLY_Q6_K", "MOSTLY_IQ4_NL", "MOSTLY_IQ4_XS"),
 )
 """As llama.cpp calls what `llama-quantize` writes."""
+FOUR = ("MOSTLY_Q4_0", "MOSTLY_Q4_1", "MOSTLY_Q4_K_M")
 EXACT = ("ALL_F32", "MOSTLY_F16", "MOSTLY_BF16")
 
 
@@ -47,10 +48,22 @@ def test_each_type_loads_and_agrees_with_llama_cpp(
     # llama.cpp rounds activations to 8 bits beside quantised weights, and to 16 beside f16 ones.
     error, limit = np.abs(theirs - wanted), 0.03 if name in EXACT else 0.2
     assert error.max() < limit and error.mean() < limit / 8
-    decoder = Decoder.load(found, "fp32", NativeKernels(1))
+    np.testing.assert_allclose(served(found, "fp32", ids), wanted, atol=2e-3, rtol=1e-4)
+    for precision, activations in (("int8", "int16"), ("int8", "int8"), ("int4", None)):
+        ours = served(found, precision, ids, activations)
+        # What has 4 bits already loses next to nothing in int4.
+        limit = 0.5 if precision == "int4" and name not in FOUR else 0.15
+        for each in (wanted, theirs):
+            error = np.abs(ours - each)
+            assert error.max() < limit and error.mean() < limit / 8
+
+
+def served(checkpoint, precision, ids, activations=None):
+    """Logits of every position, as `multilora` computes them."""
+    decoder = Decoder.load(checkpoint, precision, NativeKernels(1), activations)
     driver = Driver(decoder, 256)
     driver.step({driver.add(ids): len(ids)})
-    torch.testing.assert_close(driver.result(0), torch.tensor(wanted), atol=2e-3, rtol=1e-4)
+    return driver.result(0).numpy()
 
 
 @pytest.mark.parametrize("name", MODELS)

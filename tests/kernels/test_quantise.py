@@ -48,6 +48,33 @@ def test_weights_out_of_a_gguf_file_keep_their_scales_beside_8_bit_activations(n
 
 
 @PACKERS
+@pytest.mark.parametrize("level", [7, 8])
+def test_weights_of_four_bits_keep_their_integers_in_int4(level, kernels):
+    """As q4_0 has them, whose scale may be negative: of it alone some is lost, to 8 bits."""
+    generator = torch.manual_seed(level)
+    levels = torch.randint(-level, 8, (70, 8, 32), generator=generator)
+    levels[..., 5] = -level
+    scales = torch.randn(70, 8, 1, generator=generator).half().float()
+    found = layout.unpack(packed(kernels, (levels * scales).reshape(70, 256))).reshape(levels.shape)
+    share = scales.abs().amax(1, keepdim=True) / 127
+    assert ((found - levels * scales).abs() <= levels.abs() * share * 0.502).all()
+    large = (scales.abs() > 20 * share).expand(levels.shape)
+    assert torch.equal((found / scales).round()[large], levels.float()[large])
+
+
+@PACKERS
+@pytest.mark.parametrize("level", [7, 15])
+def test_weights_rounded_by_their_importance_keep_their_scales_in_int8(level, kernels):
+    levels = torch.randint(-level, level + 1, (70, 16, 32), generator=torch.manual_seed(level))
+    levels[..., 5] = -level
+    scales = torch.rand(70, 16, 1, generator=torch.manual_seed(0)).half().float()
+    weights = (levels * scales).reshape(70, 512)
+    format = FORMATS["int8_a8"]
+    data = kernels.pack([weights], 70, 512, format)
+    assert torch.equal(layout.unpack(Matrix(format, 70, 512, data)), weights)
+
+
+@PACKERS
 def test_weights_far_from_zero_or_all_alike_are_kept(kernels):
     weights = torch.stack(
         [

@@ -82,6 +82,13 @@ Fit best_fit(const float* w) {
     return best;
 }
 
+// Of a group the weight furthest from 0.
+template <WeightFormat F>
+float furthest(const float* w) {
+    const auto [low, high] = std::minmax_element(w, w + F.group);
+    return *high >= -*low ? *high : *low;
+}
+
 // Whether the weights are whole numbers of scales, to the last bit.
 template <WeightFormat F>
 bool holds(const float* w, float scale) {
@@ -96,7 +103,16 @@ bool holds(const float* w, float scale) {
 
 // Where the largest magnitude stands among the levels of a format that weights were rounded to before,
 // whose scale they keep: GGUF's q4_0 and q5_0.
-constexpr float FEWER[] = {8, 16};
+constexpr float FEWER[] = {7, 8, 15, 16};
+// And of these, in q4_0, the weight furthest from 0, whichever sign its scale has.
+constexpr float AT_AN_END[] = {-8, -7};
+
+template <WeightFormat F>
+Fit own_or_best_fit(const float* w) {
+    for (const float level : AT_AN_END)
+        if (const float own = as_half(furthest<F>(w) / level); holds<F>(w, own)) return {own, 0, 0};
+    return best_fit<F>(w);
+}
 
 // Each quantises a block of one row, whose scales go to their place among the unit's.
 template <WeightFormat F>
@@ -124,8 +140,8 @@ void quantise_by_sub_scales(
     Fit wanted[BLOCK_GROUPS];
     float largest = 0;
     for (int group = 0; group < groups; ++group) {
-        const Fit& its = wanted[group] = best_fit<F>(w + group * F.group);
-        largest = std::max({largest, its.scale, std::fabs(its.offset) / OFFSET_SHARES});
+        const Fit& its = wanted[group] = own_or_best_fit<F>(w + group * F.group);
+        largest = std::max({largest, std::fabs(its.scale), std::fabs(its.offset) / OFFSET_SHARES});
     }
     largest = as_half(largest);
     store(scales + 2 * row, (Half)largest);
