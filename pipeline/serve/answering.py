@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -119,7 +119,8 @@ class Desk:
 
     def hand_over(self, events: list[Event]) -> None:
         """Take what a step told, from the engine's thread."""
-        self._loop.call_soon_threadsafe(self._deal, events)
+        with suppress(RuntimeError):  # The event loop has ended, and with it all who waited.
+            self._loop.call_soon_threadsafe(self._deal, events)
 
     def fail(self, error: ApiError) -> None:
         """End every open request."""

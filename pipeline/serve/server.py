@@ -18,6 +18,8 @@ from pipeline.serve.settings import ServeSettings
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 KEEP_ALIVE_S = 60
 """Seconds for which a connection stays open between requests."""
+LINGER_S = 1.0
+"""Seconds for which a server whose engine has failed says so, before it ends."""
 LAST_S = 5
 """Seconds that connections may take to close when all is answered."""
 
@@ -80,7 +82,7 @@ class HttpServer(uvicorn.Server):
     def fail(self, error: BaseException) -> None:
         """The engine is gone: every open request fails, and the server ends."""
         self.service.desk.fail(ApiError("the engine has failed; the server ends", 500))
-        self.should_exit = True
+        asyncio.get_running_loop().call_later(LINGER_S, setattr, self, "should_exit", True)
 
     async def _end(self, why: str, seconds: float) -> None:
         desk = self.service.desk

@@ -59,7 +59,7 @@ class Service:
             raise unavailable(self.stopping, self.settings.drain_seconds)
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service of the app that got a request: a FastAPI dependency."""
     service: Service = request.app.state.service
     return service

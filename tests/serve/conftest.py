@@ -29,6 +29,8 @@ class Running:
         service: its insides.
         server: itself.
         events: its event loop.
+        thread: on which it runs.
+        codes: its exit code, once it has ended.
     """
 
     url: str
@@ -36,6 +38,8 @@ class Running:
     service: Service
     server: HttpServer
     events: asyncio.AbstractEventLoop
+    thread: Thread
+    codes: list[int]
 
 
 @contextmanager
@@ -44,6 +48,7 @@ def running(*overrides: str, cache) -> Iterator[Running]:
     usual = ("threads=1", "serve.port=0", f"paths.cache={cache}", *overrides)
     config = composed([each for each in usual if each])
     made, at, ready, found = load(config), bound(config.serve), Event(), {}
+    codes: list[int] = []
 
     async def main() -> None:
         found["loop"] = asyncio.get_running_loop()
@@ -52,7 +57,7 @@ def running(*overrides: str, cache) -> Iterator[Running]:
         while not found["server"].started:
             await asyncio.sleep(0.01)
         ready.set()
-        await serving
+        codes.append(await serving)
 
     thread = Thread(target=asyncio.run, args=(main(),), daemon=True)
     port = at.getsockname()[1]
@@ -62,7 +67,7 @@ def running(*overrides: str, cache) -> Iterator[Running]:
     server, loop = found["server"], found["loop"]
     try:
         with httpx2.Client(base_url=url, timeout=60) as client:
-            yield Running(url, client, server.service, server, loop)
+            yield Running(url, client, server.service, server, loop, thread, codes)
     finally:
         server.should_exit = True
         thread.join(30)
