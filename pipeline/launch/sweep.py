@@ -66,10 +66,10 @@ def in_order(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _asked(job: Job) -> str:
-    """What decides the trace, as text."""
+    """What decides the trace, as text; of adapters only who names them, for some arms have none."""
     model = dict(job.values["model"])
     model.pop("quantization", None)
-    return json.dumps([job.values["workload"], job.values["adapters"], model], sort_keys=True)
+    return json.dumps([job.values["workload"], model], sort_keys=True)
 
 
 def _ran_or_left(job: Job, id_: str, console: Console, tell: Tell) -> State | None:

@@ -1,0 +1,81 @@
+"""A page's blocks are filled from sweeps, and the page of findings names those there are."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.compare.findings.__main__ import main
+from pipeline.compare.findings.blocks import blocks
+from pipeline.errors import UsageError
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "findings.md").read_text("utf-8")
+MAKE = re.search(r"^FINDINGS :=((?:.*\\\n)*.*)\n", (ROOT / "Makefile").read_text("utf-8"), re.M)
+BEFORE = "# Page\n\nwords\n<!-- measured: {} -->\nold\n<!-- end -->\nmore\n"
+
+
+@pytest.fixture
+def sweep(tmp_path: Path, make_sweep: Callable[..., Path]) -> Path:
+    """Two engines along three values of alpha, three times."""
+    engines = ("llama_cpp", "multilora")
+    return make_sweep(tmp_path / "runs" / "skew", engines, batches=(8,), repeats=(0, 1, 2))
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "page.md"
+
+
+def test_a_block_gets_tables_with_intervals_and_a_picture(sweep: Path, page: Path) -> None:
+    page.write_text(BEFORE.format(f"{sweep.name} against=llama_cpp also=mean_kl"))
+    assert main([str(sweep.parent), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("# Page\n\nwords\n<!-- measured:") and text.endswith(
+        "<!-- end -->\nmore\n"
+    )
+    assert "old" not in text
+    assert re.search(r"\| multilora.* \| [\d.]+ \([\d.]+–[\d.]+\) \|", text)
+    assert "output tokens/s ÷ llama_cpp" in text and "÷ alpha" in text
+    assert (page.with_suffix("") / f"{sweep.name}.png").read_bytes()[1:4] == b"PNG"
+    assert main([str(sweep.parent), "--page", str(page)]) == 0
+    assert page.read_text() == text, "the same runs make the same page"
+
+
+def test_a_block_without_its_sweep_stays_as_it_is(
+    sweep: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page.write_text(BEFORE.format("missing") + BEFORE.format(sweep.name))
+    assert main([str(sweep.parent), "--page", str(page)]) == 0
+    assert page.read_text().startswith(BEFORE.format("missing"))
+    assert "left as it was" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("said", ["", "../up", "name what=ever", "name name against"])
+def test_what_a_block_cant_say_is_refused(said: str) -> None:
+    with pytest.raises(UsageError):
+        blocks(BEFORE.format(said))
+
+
+def test_a_block_without_an_end_and_a_second_one_of_a_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="no <!-- end -->"):
+        blocks("<!-- measured: mine -->\n")
+    with pytest.raises(UsageError, match="two blocks"):
+        blocks(BEFORE.format("mine") * 2)
+
+
+def test_nothing_is_written_where_no_sweep_is_there(page: Path, tmp_path: Path) -> None:
+    page.write_text(BEFORE.format("missing"))
+    assert main([str(tmp_path), "--page", str(page)]) == 2
+    assert page.read_text() == BEFORE.format("missing")
+
+
+def test_the_page_has_a_block_and_its_command_for_all_that_make_findings_measures() -> None:
+    assert MAKE
+    names = MAKE[1].replace("\\", "").split()
+    assert [each.name for each in blocks(PAGE) if each.name in names] == names
+    for name in names:
+        command = f"python -m pipeline +experiment={name} hydra.sweep.dir=runs/findings/{name}\n"
+        assert command in PAGE
+        assert (ROOT / "conf" / "experiment" / f"{name}.yaml").is_file()
