@@ -50,6 +50,9 @@ def _fault(model: ModelConfig) -> str | None:
         return f"hidden_act {model.activation!r}: llama.cpp computes {known} only here"
     if architecture.fixed_width and model.heads * model.head_dim != model.hidden:
         return f"llama.cpp's {architecture.name} needs head_dim = hidden_size / heads"
+    if model.heads != model.kv_heads and not architecture.shares_keys:
+        said = f"{model.heads} query heads share {model.kv_heads} of keys and values"
+        return f"{said}: llama.cpp's {architecture.name} has as many of each"
     if strange := sorted({*model.biased} - {*architecture.biased}):
         return f"llama.cpp has no place for tensor {strange[0]}.bias in {name}"
     if model.rope.width(model.head_dim) % 2:

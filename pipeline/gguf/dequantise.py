@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from math import prod
 from typing import Any, Self
 
 import gguf
@@ -75,11 +76,13 @@ class GgufRows:
     def stored(self, name: str, first: int, last: int) -> NDArray[np.uint8]:
         """Rows of a tensor as they are stored, (rows, bytes of a row); of a vector it is the row.
 
+        Those of a stack of matrices are counted through all of them.
+
         Raises:
             UsageError: the file was cut short since its header was read.
         """
         tensor = self._tensors[name]
-        rows = tensor.shape[0] if tensor.shape[1:] else 1
+        rows = prod(tensor.shape[:-1])
         width = tensor.nbytes // rows
         data = np.empty((min(last, rows) - first, width), np.uint8)
         left, at = data.reshape(-1).data, tensor.start + first * width
@@ -101,7 +104,7 @@ class GgufRows:
     def numbers(self, name: str, first: int = 0, last: int | None = None) -> NDArray[Any]:
         """Rows as they are stored where they stand for themselves, else in fp32; see `NUMPY`."""
         tensor = self._tensors[name]
-        end = tensor.shape[0] if last is None else last
+        end = prod(tensor.shape[:-1]) if last is None else last
         return self._decoded(name, self.stored(name, first, end))
 
     def _decoded(self, name: str, data: NDArray[np.uint8]) -> NDArray[Any]:
@@ -111,7 +114,7 @@ class GgufRows:
             found = data.view(NUMPY[kind])
         else:
             found = gguf.dequantize(data, gguf.GGMLQuantizationType[kind])
-        return found.reshape(-1, *tensor.shape[1:])
+        return found.reshape(-1, tensor.shape[-1]) if tensor.shape[1:] else found.reshape(-1)
 
     def rows(self, name: str, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
         """Rows in fp32; of a vector all of them.

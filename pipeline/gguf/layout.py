@@ -38,6 +38,7 @@ class GgufArchitecture:
         unturned_every: the layer of so many whose queries and keys aren't turned; None if none is.
         experts: what the weights of the experts in use add up to: 1, or less; None if it computes
             none.
+        shares_keys: several query heads may share one of keys and values.
         head: whether the output layer may be, has to be or can't be a tensor of its own.
     """
 
@@ -55,6 +56,7 @@ class GgufArchitecture:
     full_every: int | None = None
     unturned_every: int | None = None
     experts: Literal["one", "less"] | None = None
+    shares_keys: bool = True
     head: Literal["may", "must", "never"] = "may"
 
 
@@ -80,6 +82,8 @@ _ENTRIES = (
     ),
     replace(_GEMMA, name="gemma3", full_every=6),
     GgufArchitecture("olmo2", (), fixed_width=True, head="must"),
+    GgufArchitecture("qwen3moe", (), experts="one"),
+    GgufArchitecture("olmoe", (), fixed_width=True, experts="less", shares_keys=False, head="must"),
 )
 ARCHITECTURES = {each.name: each for each in _ENTRIES}
 """By the name that `Family.gguf` gives."""

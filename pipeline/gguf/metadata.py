@@ -33,6 +33,7 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     if (experts := model.experts) is not None:
         writer.add_expert_count(experts.count)
         writer.add_expert_used_count(experts.used)
+        writer.add_expert_feed_forward_length(experts.width)
     if gguf_architecture(model).full_every:
         windows = [each for each in model.windows if each is not None]
         writer.add_sliding_window(windows[0] if windows else model.positions)

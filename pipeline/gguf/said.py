@@ -17,6 +17,7 @@ KNOWN = {
     *("attention.key_length", "attention.value_length", "rope.dimension_count", "rope.freq_base"),
     *("rope.scaling.type", "rope.scaling.factor", "rope.scale_linear", "rope.scaling.finetuned"),
     *("rope.scaling.original_context_length", "rope.scaling.yarn_beta_fast"),
+    *("expert_count", "expert_used_count", "expert_feed_forward_length"),
     *("rope.scaling.yarn_beta_slow", "tensor_data_layout", "attention.causal"),
 }
 """Keys behind the architecture's name that are read, or change nothing."""

@@ -28,5 +28,15 @@ def expected_stacked(model: ModelConfig) -> Shapes:
     return shapes
 
 
+def places(model: ModelConfig) -> dict[str, tuple[str, int]]:
+    """By the name of a tensor that a stack holds: the stack's, and the row that it begins with."""
+    shapes = expected(model)
+    return {
+        part: (stack, number * shapes[part][0])
+        for stack, parts in stacks(model).items()
+        for number, part in enumerate(parts)
+    }
+
+
 def _stack(name: str) -> str:
     return name.replace(".experts.0.", ".experts.")

@@ -9,7 +9,7 @@ from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
 from pipeline.gguf.stored_values import BEYOND, PLAIN
 from pipeline.models.families import FAMILIES
-from pipeline.models.family import PROJECTIONS, Family
+from pipeline.models.family import EXPERTS, PROJECTIONS, Family
 
 _DIMENSIONS = {
     "hidden_size": "embedding_length",
@@ -60,6 +60,7 @@ def config_in(file: GgufFile) -> dict[str, Any]:
         "vocab_size": _rows(file, "token_embd.weight"),
         "tie_word_embeddings": "output.weight" not in file.tensors,
         "rope_parameters": rope_in(said, family, head_dim),
+        **(_experts(said) if family.experts else {}),
         **beyond.values(said, head_dim),
         "dtype": "float32",
         **{ours: file.metadata.get(id_) for ours, id_ in _IDS.items()},
@@ -70,13 +71,27 @@ def config_in(file: GgufFile) -> dict[str, Any]:
 def _family(said: Said) -> Family:
     """The first of the families that llama.cpp computes so: what it calls Llama is one."""
     name = said.architecture
-    found = [each for each in FAMILIES.values() if each.gguf == name]
+    several = bool(said.get("expert_count", 0))
+    found = [
+        each for each in FAMILIES.values() if each.gguf == name and bool(each.experts) == several
+    ]
     if not found or name not in ARCHITECTURES:
         raise UsageError(
-            f"{said.file.path}: general.architecture is {name!r:.80}; "
-            f"use one of {', '.join(ARCHITECTURES)}"
+            f"{said.file.path}: general.architecture is {name!r:.80}, with "
+            f"{said.get('expert_count', 0)!r:.20} experts; use one of {', '.join(ARCHITECTURES)}"
         )
     return found[0]
+
+
+def _experts(said: Said) -> dict[str, Any]:
+    """Of a family that has any, in all layers."""
+    inside = said.count("feed_forward_length")
+    return {
+        EXPERTS: said.count("expert_count"),
+        "num_experts_per_tok": said.count("expert_used_count"),
+        "moe_intermediate_size": said.count("expert_feed_forward_length", inside),
+        "norm_topk_prob": ARCHITECTURES[said.architecture].experts == "one",
+    }
 
 
 def _head_dim(said: Said) -> int:

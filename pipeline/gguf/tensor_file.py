@@ -7,6 +7,7 @@ order, norms' weights without what llama.cpp adds to them.
 
 from collections.abc import Iterable
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.gguf.dequantise import FLOATS, GgufRows, check_types
 from pipeline.gguf.file import GgufFile
 from pipeline.gguf.layout import TensorNames, part, rotated_heads
+from pipeline.gguf.stacked import places
 from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_file import as_float32
 from pipeline.models.safetensors_header import StoredTensor
@@ -37,18 +39,27 @@ def weights_in(file: GgufFile, model: ModelConfig) -> StoredWeights:
 
 def _stored(file: GgufFile, model: ModelConfig) -> dict[str, StoredTensor]:
     """Where each lies. Its type is that of the numbers it is read as, its size that in the file."""
-    names, sizes = TensorNames(model), expected(model)
+    lies, sizes = _places(model), expected(model)
     if model.tied:
         del sizes[HEAD]
-    places = {name: names[name] for name in sizes if names[name] in file.tensors}
-    check_types(file, places.values())
+    there = {name: lies[name] for name in sizes if lies[name][0] in file.tensors}
+    check_types(file, (stored for stored, _ in there.values()))
     found = {}
-    for name, stored in places.items():
-        tensor = file.tensors[stored]
+    for name, (stored, first) in there.items():
+        tensor, shape = file.tensors[stored], sizes[name]
         is_float = tensor.type in FLOATS and not _shift(name, model)
         kind = tensor.type.upper() if is_float else "F32"
-        found[name] = StoredTensor(file.path, name, kind, tensor.shape, tensor.start, tensor.nbytes)
+        row = tensor.nbytes // prod(tensor.shape[:-1])
+        start, rows = tensor.start + first * row, prod(shape[:-1])
+        found[name] = StoredTensor(file.path, name, kind, shape, start, rows * row)
     return found
+
+
+def _places(model: ModelConfig) -> dict[str, tuple[str, int]]:
+    """By transformers' name of a tensor: that which holds it in the file, and the row there."""
+    names, stacked = TensorNames(model), places(model)
+    found = {name: stacked.get(name, (name, 0)) for name in expected(model)}
+    return {name: (names[holder], row) for name, (holder, row) in found.items()}
 
 
 class GgufTensors:
@@ -66,7 +77,7 @@ class GgufTensors:
         """
         file = GgufFile.read(path)
         self.tensors = _stored(file, model)
-        self._model, self._names = model, TensorNames(model)
+        self._model, self._places = model, _places(model)
         self._rows = GgufRows(file)
 
     def fileno(self) -> int:
@@ -84,13 +95,14 @@ class GgufTensors:
             UsageError: the file was cut short since it was opened.
         """
         name, first = tensor.name, self._first_row(tensor)
+        stored, before = self._places[name]
         last = first + tensor.shape[0]
         unit = self._rows_of_a_head(name)
         start, stop = first // unit * unit, -(-last // unit) * unit
         if tensor.shape[1:]:
-            numbers = self._rows.numbers(self._names[name], start, stop)
+            numbers = self._rows.numbers(stored, before + start, before + stop)
         else:
-            numbers = self._rows.numbers(self._names[name])[start:stop]
+            numbers = self._rows.numbers(stored)[start:stop]
         if unit > 1 and len(numbers):
             numbers = part(numbers, len(numbers) // unit)
         if shift := _shift(name, self._model):
@@ -107,7 +119,7 @@ class GgufTensors:
         Raises:
             UsageError: as above.
         """
-        return self._rows.pick(self._names[tensor.name], rows)
+        return self._rows.pick(self._places[tensor.name][0], rows)
 
     def _first_row(self, tensor: StoredTensor) -> int:
         whole = self.tensors[tensor.name]

@@ -225,6 +225,43 @@ _ENTRIES = (
         ),
         targets=_PEFT,
     ),
+    Family(
+        "qwen3_moe",
+        gguf="qwen3moe",
+        defaults={
+            **{"max_position_embeddings": 32768, "num_key_value_heads": 4, "attention_bias": False},
+            **{"sliding_window": 4096, "use_sliding_window": False, EXPERTS: 128},
+            **{"num_experts_per_tok": 8, "moe_intermediate_size": 768, "norm_topk_prob": False},
+            **{"intermediate_size": 6144, "decoder_sparse_step": 1, "mlp_only_layers": None},
+        },
+        types={
+            **_WINDOW,
+            **_EXPERT_TYPES,
+            **dict.fromkeys(("num_key_value_heads", "moe_intermediate_size"), (int,)),
+            **dict.fromkeys(("attention_bias", "use_sliding_window", "norm_topk_prob"), (bool,)),
+            **{"decoder_sparse_step": (int,), "mlp_only_layers": (list, NULL)},
+        },
+        biases={"attention_bias": ATTENTION},
+        norms=Norms(query_heads="q_norm", key_heads="k_norm"),
+        windows="wanted",
+        experts=ExpertKeys(width="moe_intermediate_size", dense=True),
+    ),
+    Family(
+        "olmoe",
+        gguf="olmoe",
+        defaults={
+            **{"max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "attention_bias": False},
+            **{"pad_token_id": 1, EXPERTS: 64, "num_experts_per_tok": 8, "norm_topk_prob": False},
+        },
+        types={
+            **_EXPERT_TYPES,
+            **dict.fromkeys(("attention_bias", "norm_topk_prob"), (bool,)),
+            "clip_qkv": (float, NULL),
+        },
+        biases={"attention_bias": ATTENTION},
+        norms=Norms(query_heads="q_norm", key_heads="k_norm", all_heads=True),
+        experts=ExpertKeys(),
+    ),
 )
 FAMILIES: dict[str, Family] = {each.name: each for each in _ENTRIES}
 """By transformers' `model_type`."""

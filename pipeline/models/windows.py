@@ -5,10 +5,11 @@ from typing import Any, Literal
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 """Kinds of layers: those that see all of a context, and those with a window."""
-Windows = Literal["none", "all", "typed", "asked", "unturned", "alternate", "pattern"]
+Windows = Literal["none", "all", "typed", "asked", "wanted", "unturned", "alternate", "pattern"]
 """The laws:
 
-- `none`: no layer ever; `all`: every layer, whatever `layer_types` says;
+- `none`: no layer ever; `all`: every layer, whatever `layer_types` says; `wanted`: the same, if
+  `use_sliding_window` is true;
 - the others go by `layer_types` where it is stated. Where it is silent:
   `typed`: every layer;
   `asked`: those from `max_window_layers` on, if `use_sliding_window` is true;
@@ -27,9 +28,9 @@ def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> S
         turned: per layer, whether it has a rotary embedding.
     """
     layers = range(full["num_hidden_layers"])
-    if law == "none" or (law in ("asked", "unturned") and not full["use_sliding_window"]):
+    if law == "none" or (law in ("asked", "wanted", "unturned") and not full["use_sliding_window"]):
         return [False] * len(layers)
-    if law != "all" and (kinds := full.get("layer_types")):
+    if law not in ("all", "wanted") and (kinds := full.get("layer_types")):
         return [kind == SLIDING for kind in kinds]
     match law:
         case "asked":

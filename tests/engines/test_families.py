@@ -26,6 +26,7 @@ from tests.conftest import ROOT
 from tests.optional import installed
 
 GEMMA = {"head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 12}
+MOE = {"num_experts": 6, "num_experts_per_tok": 3}
 SAID: Mapping[str, dict[str, Any]] = {
     "smollm3": {"num_hidden_layers": 4},
     "granite": {
@@ -35,6 +36,8 @@ SAID: Mapping[str, dict[str, Any]] = {
     "phi3": {"partial_rotary_factor": 0.5, "tie_word_embeddings": True},
     "gemma2": GEMMA | {"attn_logit_softcapping": 8.0},
     "gemma3_text": GEMMA | {"num_hidden_layers": 6},
+    "qwen3_moe": MOE | {"moe_intermediate_size": 64, "norm_topk_prob": True, "head_dim": 32},
+    "olmoe": MOE | {"num_key_value_heads": 4},
     "mixtral": {"num_local_experts": 6, "num_experts_per_tok": 3},
 }
 """Beyond the small shape, by family."""

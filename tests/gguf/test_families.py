@@ -39,6 +39,7 @@ LONGROPE = {
 LONGROPE4 = {**LONGROPE, "short_factor": [1.0] * 8, "long_factor": [2.0] * 8}
 DEFAULT = {"rope_type": "default", "rope_theta": 300.0}
 GEMMA = {"head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 5}
+MOE = {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 40}
 MODELS = {
     "llama untied": ("llama", {}),
     "llama tied": ("llama", {"tie_word_embeddings": True}),
@@ -77,6 +78,9 @@ MODELS = {
         },
     ),
     "olmo2": ("olmo2", {}),
+    "mixtral": ("mixtral", {"num_local_experts": 5, "num_experts_per_tok": 3}),
+    "qwen3_moe": ("qwen3_moe", MOE | {"head_dim": 32, "norm_topk_prob": True}),
+    "olmoe": ("olmoe", MOE | {"num_key_value_heads": 4}),
     "olmo2 tied": ("olmo2", {"tie_word_embeddings": True, "num_key_value_heads": 4}),
 }
 
@@ -166,6 +170,10 @@ def test_shards_are_read_through_their_index(random_checkpoint, tmp_path):
             "beside linear",
         ),
         ("olmo2", {"hidden_act": "gelu"}, "'gelu'"),
+        ("olmoe", MOE, "4 query heads share 2"),
+        ("olmoe", MOE | {"num_key_value_heads": 4, "norm_topk_prob": True}, "norm_topk_prob"),
+        ("qwen3_moe", MOE, "norm_topk_prob"),
+        ("qwen3_moe", MOE | {"norm_topk_prob": True, "decoder_sparse_step": 2}, "experts in all"),
     ],
 )
 def test_what_has_no_equal_is_refused_in_one_line(

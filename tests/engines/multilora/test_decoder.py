@@ -87,6 +87,7 @@ LLAMA3 = {
     **{"rope_type": "llama3", "rope_theta": 500000.0, "original_max_position_embeddings": 16},
     **{"factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0},
 }
+MOE = {"num_experts": 6, "num_experts_per_tok": 4, "moe_intermediate_size": 36}
 FAMILIES = {
     "qwen2": {},
     "qwen3": {"head_dim": 24},
@@ -115,6 +116,10 @@ FAMILIES = {
     },
     "olmo2": {},
     "mixtral": {"num_local_experts": 5, "num_experts_per_tok": 3, "sliding_window": 9},
+    "qwen3_moe": MOE | {"norm_topk_prob": True, "head_dim": 24},
+    "qwen3_moe, some layers dense": MOE | {"decoder_sparse_step": 2, "head_dim": 24},
+    "qwen3_moe, a window": MOE | {"use_sliding_window": True, "sliding_window": 9},
+    "olmoe": MOE,
 }
 
 
