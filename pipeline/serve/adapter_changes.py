@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.errors import UsageError, shown
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.errors import ApiError
+from pipeline.serve.keys import CALLER
 from pipeline.serve.loop import EngineLoop
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -69,7 +70,9 @@ class AdapterChanges:
             ApiError: the folder is there, and can't be served.
         """
         wanted = self._resolves and model is not None and model not in self._names
-        if not wanted or model is None or not NAME.fullmatch(model) or self._root is None:
+        if not wanted or model is None or not CALLER.get().may_ask(model):
+            return
+        if not NAME.fullmatch(model) or self._root is None:
             return
         if await asyncio.to_thread((self._root / model).is_dir):
             await _to_its_end(self._load_unless_there(model, self._folder(model, model)))

@@ -7,6 +7,7 @@ from time import time
 
 from pipeline.errors import shown
 from pipeline.serve.errors import ApiError
+from pipeline.serve.keys import CALLER
 
 
 class ServedNames:
@@ -37,12 +38,12 @@ class ServedNames:
         """The adapter that a request's `model` names; None for the base, or where it names none.
 
         Raises:
-            ApiError: it names nothing that is served; the base's answer would be a wrong one.
+            ApiError: it names nothing that is served to whoever asks; the base's answer would be a
+                wrong one.
         """
-        if model is None or model == self.base:
-            return None
-        if model not in self.folders:
+        asked = self.base if model is None else model
+        if asked not in self or not CALLER.get().may_ask(asked):
             raise ApiError(
-                f"The model {shown(model)} does not exist.", HTTPStatus.NOT_FOUND, param="model"
+                f"The model {shown(asked)} does not exist.", HTTPStatus.NOT_FOUND, param="model"
             )
-        return model
+        return None if asked == self.base else asked

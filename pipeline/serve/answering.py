@@ -8,8 +8,9 @@ from time import perf_counter
 
 from pipeline.errors import UsageError
 from pipeline.inference.engine import Engine
-from pipeline.inference.events import Event, Finished
+from pipeline.inference.events import Admitted, Event, Finished
 from pipeline.inference.request import Request
+from pipeline.serve.admission import Admission
 from pipeline.serve.errors import ApiError
 from pipeline.serve.metrics.traffic import ABORT, Progress, Traffic
 
@@ -20,11 +21,15 @@ class Answering:
     What a client doesn't take is kept, which is bounded: by a token's event, some hundred bytes,
     for each token that was asked for. So a slow reader costs memory that its own request allows
     it, and never waits in anyone's way.
+
+    Attributes:
+        progress: how far each of them has come.
     """
 
-    __slots__ = ("_error", "_events", "_news")
+    __slots__ = ("_error", "_events", "_news", "progress")
 
     def __init__(self) -> None:
+        self.progress: list[Progress] = []
         self._events: list[Event] = []
         self._news = asyncio.Event()
         self._error: ApiError | None = None
@@ -74,8 +79,15 @@ class InFlight:
 class Desk:
     """Knows who waits for which request; all but `hand_over` is for the event loop's thread."""
 
-    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop, traffic: Traffic) -> None:
-        self._engine, self._loop, self.traffic = engine, loop, traffic
+    def __init__(
+        self,
+        engine: Engine,
+        loop: asyncio.AbstractEventLoop,
+        traffic: Traffic,
+        admission: Admission,
+    ) -> None:
+        self._engine, self._loop = engine, loop
+        self.traffic, self.admission = traffic, admission
         self._open: dict[Hashable, InFlight] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,28 +106,33 @@ class Desk:
         """Ask the engine; whatever is still open when the block is left is cancelled.
 
         Raises:
-            ApiError: the engine refuses one of them.
+            ApiError: there are too many, or the engine refuses one of them.
         """
         answering = Answering()
+        self.admission.check(requests)
         try:
             for each in requests:
                 self._submit(each, answering)
             yield answering
         finally:
             for each in requests:
-                if self._open.pop(each.id, None) is not None:
+                if (left := self._open.pop(each.id, None)) is not None:
                     self._engine.cancel(each.id)
                     self.traffic.end(each, ABORT)
+                    self.admission.ends(each, left.progress)
             self._settle()
 
     def _submit(self, request: Request, answering: Answering) -> None:
-        self._open[request.id] = InFlight(request, answering, Progress(perf_counter()))
+        waiting = InFlight(request, answering, Progress(perf_counter()))
+        self._open[request.id] = waiting
         self._idle.clear()
         try:
             self._engine.submit(request)
         except UsageError as error:
             del self._open[request.id]
             raise ApiError(str(error)) from error
+        self.admission.comes(request)
+        answering.progress.append(waiting.progress)
 
     def hand_over(self, events: list[Event]) -> None:
         """Take what a step told, from the engine's thread."""
@@ -127,6 +144,7 @@ class Desk:
         for each in self._open.values():
             each.answering.fail(error)
             self.traffic.end(each.request, "error")
+            self.admission.ends(each.request, each.progress)
             self._engine.cancel(each.request.id)
         self._open.clear()
         self._settle()
@@ -136,8 +154,11 @@ class Desk:
             waiting = self._open.get(event.request_id)
             if waiting is None:  # Its client is gone.
                 continue
-            if isinstance(event, Finished):
+            if isinstance(event, Admitted):
+                self.admission.begins()
+            elif isinstance(event, Finished):
                 del self._open[event.request_id]
+                self.admission.ends(waiting.request, waiting.progress, event.at)
             waiting.answering.tell(event)
             self.traffic.hear(waiting.request, waiting.progress, event)
         self.traffic.step_ends()

@@ -9,6 +9,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipeline.serve.errors import ApiError
+from pipeline.serve.middleware.body_limit import BodyLimit
+from pipeline.serve.middleware.key_check import KeyCheck
+from pipeline.serve.middleware.request_log import RequestLog
 from pipeline.serve.routes import adapters, chat, completions, health, metrics, models, tokens
 from pipeline.serve.service import Service
 
@@ -22,6 +25,10 @@ def app_of(service: Service) -> FastAPI:
     """The application over a service."""
     app = FastAPI(title="multilora", docs_url=None, redoc_url=None)
     app.state.service = service
+    settings = service.settings
+    app.add_middleware(BodyLimit, settings.max_body_bytes, settings.body_seconds)
+    app.add_middleware(KeyCheck, service.keys)
+    app.add_middleware(RequestLog, service.log)
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(ApiError, _told)

@@ -9,10 +9,13 @@ from pipeline.errors import UsageError, shown
 from pipeline.inference.engine import Engine
 from pipeline.machine.cores import check_threads
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapters import ServedNames
+from pipeline.serve.admission import Admission
 from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.config import ServeConfig
+from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
 from pipeline.serve.metrics.adapter_totals import AdapterTotals
 from pipeline.serve.metrics.traffic import Traffic
@@ -30,23 +33,36 @@ class LoadedEngine:
         chat: the base model, and how it reads conversations.
         names: who can be named.
         loop: steps the engine.
+        keys: who may ask; None for whoever can reach the server.
+        log: of requests.
     """
 
     config: ServeConfig
     chat: ChatEncoder
     names: ServedNames
     loop: EngineLoop
+    keys: Keys | None
+    log: AccessLog
 
     def service(self, loop: asyncio.AbstractEventLoop) -> Service:
         """What endpoints work with, on an event loop."""
         totals = AdapterTotals(self.names.base, self.config.serve.metrics_adapters)
-        desk = Desk(self.loop.engine, loop, Traffic(self.chat.model.longest, totals))
-        return Service(self.config.serve, self.chat, self.names, self.loop, desk)
+        settings = self.config.serve
+        desk = Desk(
+            self.loop.engine,
+            loop,
+            Traffic(self.chat.model.longest, totals),
+            Admission(settings.max_waiting, settings.max_per_adapter),
+        )
+        return Service(
+            self.config.serve, self.chat, self.names, self.loop, desk, self.keys, self.log
+        )
 
     def close(self) -> None:
         """Free the engine, and end what else was started."""
         self.loop.stop()
         self.chat.close()
+        self.log.close()
 
 
 def load(config: ServeConfig) -> LoadedEngine:
@@ -55,6 +71,8 @@ def load(config: ServeConfig) -> LoadedEngine:
     Raises:
         UsageError: it doesn't, or can't be loaded.
     """
+    keys = Keys.read(config.serve.keys) if config.serve.keys is not None else None
+    log = AccessLog(config.serve.access_log)
     check_quantization(config.model, config.engine)
     checkpoint = config.model.checkpoint().check_numbers()
     adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
@@ -76,7 +94,7 @@ def load(config: ServeConfig) -> LoadedEngine:
     except UsageError:
         loop.stop()
         raise
-    return LoadedEngine(config, chat, ServedNames(config.base_name, folders), loop)
+    return LoadedEngine(config, chat, ServedNames(config.base_name, folders), loop, keys, log)
 
 
 def _model(checkpoint: Checkpoint, engine: Engine, config: ServeConfig) -> ServedModel:

@@ -11,6 +11,7 @@ from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from pipeline.serve.answering import Answering
 from pipeline.serve.errors import ApiError
+from pipeline.serve.metrics.traffic import Progress
 from pipeline.serve.reply import Reply
 from pipeline.serve.service import Service
 
@@ -32,6 +33,7 @@ class Generation:
         model: as it was asked for.
         prompts: one or more.
         replies: all answers, those of the first prompt first.
+        progress: of each answer, once the engine was asked.
     """
 
     service: Service
@@ -39,6 +41,7 @@ class Generation:
     model: str
     prompts: Sequence[EncodedPrompt]
     replies: Sequence[Reply]
+    progress: Sequence[Progress] = ()
 
     @classmethod
     def of(
@@ -92,6 +95,7 @@ class Generation:
     def answering(self) -> Iterator[Answering]:
         """Ask the engine; what is open when the block is left is cancelled."""
         with self.service.desk.answering([each.request for each in self.replies]) as answering:
+            self.progress = answering.progress
             yield answering
 
     async def news(self, answering: Answering) -> list[Reply]:
@@ -106,6 +110,11 @@ class Generation:
             reply.take(event)
             touched[reply.index] = reply
         return list(touched.values())
+
+    @property
+    def ends(self) -> list[str | None]:
+        """Why each answer ended; None for one that didn't."""
+        return [each.reason for each in self.replies]
 
     @property
     def is_over(self) -> bool:

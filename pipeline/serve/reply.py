@@ -44,6 +44,7 @@ class Reply:
         length: tokens so far, an end token included, as vLLM counts.
         text: so far, without what is echoed.
         is_over: whether its end was told.
+        reason: why it ended; None before.
     """
 
     index: int
@@ -53,6 +54,7 @@ class Reply:
     length: int = 0
     text: str = ""
     is_over: bool = False
+    reason: str | None = None
     _ids: list[int] = field(default_factory=list)
     _piece: Piece = field(default_factory=Piece)
 
@@ -102,4 +104,5 @@ class Reply:
                 text = self.decode(self._ids, self.request.sampling.skip_special_tokens)
             self._piece.text += text
             self.text = text
-        self._piece.reason, self.is_over = str(end.reason), True
+        self.reason = self._piece.reason = str(end.reason)
+        self.is_over = True

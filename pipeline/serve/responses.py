@@ -34,6 +34,7 @@ class WholeAnswer(Response):
         Raises:
             ApiError: it can't be answered.
         """
+        scope["generation"] = self._generation  # For the log.
         await unless_gone(self._answer(scope, receive, send), receive)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +59,7 @@ class StreamedAnswer(Response):
         Raises:
             ApiError: it can't be answered, and nothing was sent yet.
         """
+        scope["generation"] = self._generation  # For the log.
         await unless_gone(self._stream(send), receive)
 
     async def _stream(self, send: Send) -> None:

@@ -57,6 +57,7 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
+                limit_concurrency=service.settings.max_connections,
                 timeout_graceful_shutdown=LAST_S,
             )
         )

@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from pipeline.inference.capabilities import Capabilities
+from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapter_changes import AdapterChanges
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.errors import ApiError, unavailable
+from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
 from pipeline.serve.settings import ServeSettings
 
@@ -26,6 +28,8 @@ class Service:
         loop: steps the engine.
         desk: who waits for what.
         changes: adapters that come and go.
+        keys: who may ask; None for whoever can reach the server.
+        log: of requests.
         stopping: why no more requests are taken; None while they are.
     """
 
@@ -36,10 +40,13 @@ class Service:
         names: ServedNames,
         loop: EngineLoop,
         desk: Desk,
+        keys: Keys | None,
+        log: AccessLog,
     ) -> None:
         self.settings, self.model, self.chat, self.names = settings, chat.model, chat, names
         self.loop, self.desk = loop, desk
         self.changes = AdapterChanges(settings.adapter_root, settings.resolve, names, loop)
+        self.keys, self.log = keys, log
         self.stopping: str | None = None
 
     @cached_property

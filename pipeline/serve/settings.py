@@ -32,6 +32,14 @@ class ServeSettings:
         adapter_root: folder in whose tree adapters must lie that come while the server runs; None
             where none may.
         resolve: whether a name that nobody has loaded is looked for there, as a folder.
+        keys: a JSON file of API keys, as `pipeline.serve.keys` reads it; None asks for none.
+        max_body_bytes: of a request.
+        body_seconds: that a request's body may take to come.
+        max_waiting: requests that may wait for the engine.
+        max_per_adapter: requests for one adapter that may be open; None for no limit.
+        max_connections: that may be open; further requests are told to come again.
+        access_log: file to which a line of JSON is added for every request; `-` is the standard
+            output, None is nowhere.
         metrics_adapters: adapters with series of their own in `/metrics`; the others have one
             together.
     """
@@ -44,13 +52,20 @@ class ServeSettings:
     allow_runtime_adapters: bool = False
     adapter_root: Path | None = None
     resolve: bool = False
+    keys: Path | None = None
+    max_body_bytes: Annotated[int, Field(ge=1024, le=2**31)] = 16 * 2**20
+    body_seconds: Annotated[PositiveFloat, Field(le=86_400)] = 30.0
+    max_waiting: Annotated[int, Field(ge=1, le=10**6)] = 1024
+    max_per_adapter: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    max_connections: Annotated[int, Field(ge=1, le=10**6)] = 4096
+    access_log: Path | None = None
     metrics_adapters: Annotated[int, Field(ge=0, le=10_000)] = 100
 
     def __post_init__(self) -> None:
-        if self.host not in LOCAL:
+        if self.host not in LOCAL and self.keys is None:
             raise UsageError(
                 f"serve.host={self.host}: other machines can reach it, which needs an API key; "
-                f"use {LOCAL[0]}"
+                f"use {LOCAL[0]}, or name a file of keys by serve.keys=FILE"
             )
         asks = "serve.resolve=true" if self.resolve else "serve.allow_runtime_adapters=true"
         if (self.resolve or self.loads) and self.adapter_root is None:

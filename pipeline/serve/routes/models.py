@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from pipeline.serve.keys import CALLER
 from pipeline.serve.service import OfApp, Service
 
 OWNER = "multilora"
@@ -13,12 +14,13 @@ router = APIRouter()
 
 @router.get("/v1/models")
 async def models(service: OfApp) -> dict[str, Any]:
-    """All that can be named as `model` now."""
+    """All that the caller may name as `model` now."""
     names = service.names
     base = _card(service, names.base, str(service.model.folder), None)
     base["max_model_len"] = service.model.longest
     adapters = [_card(service, name, str(at), names.base) for name, at in names.folders.items()]
-    return {"object": "list", "data": [base, *adapters]}
+    may_ask = CALLER.get().may_ask
+    return {"object": "list", "data": [e for e in (base, *adapters) if may_ask(e["id"])]}
 
 
 def _card(service: Service, name: str, root: str, parent: str | None) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What every request passes before its endpoint, from the outermost: log, keys, body."""

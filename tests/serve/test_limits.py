@@ -1,0 +1,187 @@
+"""What is too much is refused with the status it should get, and nobody else notices."""
+
+import json
+import socket
+from contextlib import ExitStack, contextmanager
+from threading import Event
+from time import sleep
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.inference.request import Request
+from pipeline.serve.access_log import AccessLog
+from pipeline.serve.admission import Admission
+from pipeline.serve.errors import ApiError
+from pipeline.serve.metrics.traffic import Progress
+from tests.serve.asking import GREEDY, asked
+from tests.serve.conftest import running
+
+LONG = {"model": "sql", "prompt": "a", "max_tokens": 400, "ignore_eos": True, "stream": True}
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("log") / "access log.jsonl"
+
+
+@pytest.fixture(scope="module")
+def limited(cache, log):
+    settings = (
+        *("engine.max_batch_size=1", "serve.max_waiting=3", "serve.max_per_adapter=2"),
+        *("serve.max_body_bytes=4096", "serve.body_seconds=0.5", f"serve.access_log='{log}'"),
+    )
+    with running(*settings, cache=cache) as started:
+        yield started
+
+
+@pytest.fixture
+def client(limited):
+    while limited.service.desk.open:
+        sleep(0.01)
+    return limited.client
+
+
+@contextmanager
+def held(limited, monkeypatch):
+    """Its engine takes no step meanwhile."""
+    gate, step = Event(), limited.service.loop.engine.step
+    with monkeypatch.context() as patch:
+        patch.setattr(limited.service.loop.engine, "step", lambda: gate.wait(60) and step())
+        try:
+            yield
+        finally:
+            gate.set()
+
+
+def opened(stack, client, model="sql"):
+    """A stream of which nothing but the head has come."""
+    body = {**LONG, "model": model}
+    answer = stack.enter_context(client.stream("POST", "/v1/completions", json=body))
+    assert answer.status_code == 200
+    return answer
+
+
+def test_too_many_of_an_adapter_are_told_to_come_again(client, limited, monkeypatch):
+    body = {"model": "sql", **GREEDY}
+    with held(limited, monkeypatch), ExitStack() as stack:
+        opened(stack, client)
+        answer = client.post("/v1/completions", json={**body, "n": 2})
+        assert answer.status_code == 429
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert answer.json()["error"]["type"] == "RateLimitError"
+        assert "open" in answer.text
+    while limited.service.desk.open:
+        sleep(0.01)
+    assert asked(client, **body)["usage"]
+
+
+def test_too_many_that_wait_are_told_to_come_again(client, limited, monkeypatch):
+    with held(limited, monkeypatch), ExitStack() as stack:
+        for model in ("verse", "csv", "tiny"):
+            opened(stack, client, model)
+        answer = client.post("/v1/completions", json={"model": "html", **GREEDY})
+        assert answer.status_code == 429 and "serve.max_waiting=3" in answer.text
+        assert client.get("/health").status_code == 200
+
+
+def test_more_at_once_than_may_ever_be_open_is_wrong(client):
+    told = asked(client, status=400, model="sql", **GREEDY, n=4)
+    assert "these are 4 requests at once" in told["error"]["message"]
+
+
+def test_a_body_that_is_too_large_isnt_read(client):
+    answer = client.post("/v1/completions", json={**GREEDY, "prompt": "a" * 5000})
+    assert answer.status_code == 413
+    assert "serve.max_body_bytes=4096" in answer.json()["error"]["message"]
+
+
+def test_nor_one_whose_length_isnt_said(limited):
+    head = b"transfer-encoding: chunked\r\n\r\n" + b"%x\r\n" % 5000
+    assert raw(limited, head + b"a" * 5000 + b"\r\n").startswith(b"HTTP/1.1 413")
+
+
+def raw(limited, rest):
+    """The first line that is answered to the beginning of a request."""
+    port = int(limited.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        head = b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        connection.sendall(head + rest)
+        return connection.makefile("rb").readline()
+
+
+def test_a_body_that_never_comes_is_given_up(limited):
+    assert raw(limited, b"content-length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")
+
+
+def lines(limited, log, id_):
+    while True:
+        found = [json.loads(each) for each in log.read_text().splitlines()]
+        if own := [each for each in found if each["request_id"] == id_]:
+            return own
+        sleep(0.01)
+
+
+def test_every_request_is_a_line_of_json_by_its_id(client, limited, log):
+    headers = {"x-request-id": "my-own-1", "authorization": "Bearer secret"}
+    body = {"model": "sql", **GREEDY}
+    answer = client.post("/v1/completions", json=body, headers=headers)
+    assert answer.headers["x-request-id"] == "my-own-1"
+    (line,) = lines(limited, log, "my-own-1")
+    usage = answer.json()["usage"]
+    assert line["path"] == "/v1/completions" and line["status"] == 200 and line["key"] == "-"
+    assert (line["model"], line["client"]) == ("sql", "127.0.0.1")
+    assert line["prompt_tokens"] == usage["prompt_tokens"]
+    assert line["completion_tokens"] == usage["completion_tokens"]
+    assert 0 <= line["queue_s"] <= line["ttft_s"] <= line["seconds"]
+    assert line["finish_reasons"] == [answer.json()["choices"][0]["finish_reason"]]
+    assert "secret" not in log.read_text()
+
+
+def test_an_id_that_could_break_a_line_is_replaced(client, limited, log):
+    answer = client.get("/health", headers={"x-request-id": "a b" + "c" * 200})
+    made = answer.headers["x-request-id"]
+    assert len(made) == 32
+    (line,) = lines(limited, log, made)
+    assert (line["path"], line["status"]) == ("/health", 200) and "model" not in line
+
+
+def test_who_goes_away_is_logged_with_what_it_got(client, limited, log, monkeypatch):
+    with held(limited, monkeypatch):
+        with ExitStack() as stack:
+            id_ = opened(stack, client).headers["x-request-id"]
+        while limited.service.desk.open:
+            sleep(0.01)
+    (line,) = lines(limited, log, id_)
+    assert line["finish_reasons"] == [None] and line["completion_tokens"] == 0
+    assert line["status"] == 200 and line["ttft_s"] is None
+
+
+def test_a_log_that_cant_be_written_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"serve\.access_log="):
+        AccessLog(tmp_path / "nowhere" / "log")
+    off = AccessLog(None)
+    assert not off.is_on
+    off.close()
+
+
+def test_places_are_counted_whatever_becomes_of_who_had_them():
+    admission, one = Admission(3, None), Request("r", "a", prompt_ids=(1,))
+    for _ in range(3):
+        admission.check([one])
+        admission.comes(one)
+    with pytest.raises(ApiError, match="come again in 1 s"):
+        admission.check([one])
+    admission.begins()
+    begun_, waits = Progress(0.0, admitted=1.0), Progress(0.0)
+    admission.ends(one, begun_, 80.0 * 8)
+    admission.ends(one, waits)
+    assert admission.waiting == 1
+    admission.comes(one)
+    admission.comes(one)
+    with pytest.raises(ApiError, match="come again in 60 s") as caught:
+        admission.check([one])
+    assert caught.value.headers == {"Retry-After": "60"}
+    for _ in range(3):
+        admission.ends(one, waits)
+    assert admission.waiting == 0 and not admission.by_adapter
