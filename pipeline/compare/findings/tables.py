@@ -1,5 +1,6 @@
 """What a sweep found, as Markdown: an arm a line, every mean with its interval."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from pipeline.compare.cells import Cell
@@ -107,8 +108,8 @@ def _title(metric: str) -> str:
     known = definition(metric)
     if known is None:
         return metric
-    unit = known.shown or known.unit
-    return ", ".join(filter(None, (known.heading or metric, unit)))
+    part = metric.partition("/")[2]
+    return ", ".join(filter(None, (known.heading or metric, part, known.shown)))
 
 
 def _markdown(lines: Iterable[Sequence[str]]) -> str:
@@ -125,8 +126,13 @@ def _origin(comparison: Comparison) -> str:
     """How many runs count, and the machine, day and commit that they are of."""
     counting = sum(run.counts for run in comparison.runs)
     facts = dict(provenance(comparison))
-    said = [", ".join(facts[term]) for term in NAMED if term in facts]
+    said = [", ".join(map(_shortened, facts[term])) for term in NAMED if term in facts]
     share = (
         f"{counting} of {len(comparison.runs)} runs" if comparison.left_out else f"{counting} runs"
     )
     return f"\n<sub>{'; '.join([share, *said])}</sub>\n"
+
+
+def _shortened(fact: str) -> str:
+    """With as much of a commit's hash as names it."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28}\b", r"commit \1", fact)

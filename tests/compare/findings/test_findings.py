@@ -37,7 +37,11 @@ def test_a_block_gets_tables_with_intervals_and_a_picture(sweep: Path, page: Pat
     )
     assert "old" not in text
     assert re.search(r"\| multilora.* \| [\d.]+ \([\d.]+–[\d.]+\) \|", text)
-    assert "output tokens/s ÷ llama_cpp" in text and "÷ alpha" in text
+    assert (
+        "| output tokens/s |" in text
+        and "output tokens/s ÷ llama_cpp" in text
+        and "÷ alpha" in text
+    )
     assert (page.with_suffix("") / f"{sweep.name}.png").read_bytes()[1:4] == b"PNG"
     assert main([str(sweep.parent), "--page", str(page)]) == 0
     assert page.read_text() == text, "the same runs make the same page"
