@@ -70,7 +70,7 @@ def run(config: RunConfig, directory: RunDirectory, progress: ProgressListener) 
     reference = refer(config, prepared, hashes["model"])
 
     progress.stage("build")
-    with build(config, prepared) as built:
+    with build(config, prepared, directory.server) as built:
         circumstances["backend"] = asdict(built.engine.backend)
         directory.write_json("environment.json", circumstances)
 
@@ -82,7 +82,7 @@ def run(config: RunConfig, directory: RunDirectory, progress: ProgressListener) 
         timeline = measure(
             trace, config.workload.run_in, built.engine, keep, built.load_s, warmup_s, threads
         )
-        figures = built.figures
+        figures, notes = built.figures, built.engine.notes
         record(config, timeline, figures, {}, directory)
 
         progress.stage("profile")
@@ -100,7 +100,7 @@ def run(config: RunConfig, directory: RunDirectory, progress: ProgressListener) 
     kept = directory.requests()
     result = _result(config, trace, hashes["trace"], timeline, kept, circumstances)
     reasons = (*result.reasons, *changed(before), *missed, *answers.faults)
-    return Result(reasons, (*result.cautions, *doubts))
+    return Result(reasons, (*result.cautions, *notes, *doubts))
 
 
 def _result(

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from pipeline.adapters.adapter import Adapter
@@ -25,12 +26,14 @@ class Serving:
         adapters: the adapters by name.
         threads: compute threads.
         quantization: how the base's weights are stored; one of the settings' `quantizations`.
+        folder: where it may leave files, such as what a server wrote; None where nobody keeps any.
     """
 
     checkpoint: Checkpoint
     adapters: Mapping[str, Adapter]
     threads: int
     quantization: Quantization = Quantization.NONE
+    folder: Path | None = None
 
 
 class EngineSettings(ABC):
@@ -62,6 +65,10 @@ class EngineSettings(ABC):
     @abstractmethod
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
+
+    def refusal(self, request: Request) -> str | None:
+        """What of a request the engine can't do, in one line; None where it can all of it."""
+        return self.capabilities.refusal(request)
 
     def coarsest(self, quantization: Quantization) -> str:
         """The precision that limits how faithful it can be: of its weights, or of its adapters."""

@@ -14,6 +14,7 @@ from pipeline.inference.events import Event
 from pipeline.inference.inbox import Inbox
 from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.occupancy import Occupancy
+from pipeline.inference.outside import NOTHING, Outside
 from pipeline.inference.request import Request
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
@@ -166,6 +167,16 @@ class Engine(ABC):
         Known once the engine is entered.
         """
         return None
+
+    @property
+    def outside(self) -> Outside:
+        """What computes for it beside this process took, since it was entered."""
+        return NOTHING
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a reader of a run's figures should know of how it served, a line each."""
+        return ()
 
     @property
     def weight_bytes(self) -> int | None:

@@ -4,6 +4,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+UNKNOWN = -1
+"""Stands for the id of a token that was counted, and of which nobody says which it was."""
+
 
 class FinishReason(StrEnum):
     """Why a request has ended: an end token or a stop string; its length; or it was ended."""
@@ -29,7 +32,7 @@ class Token:
     Attributes:
         request_id: whose.
         at: when.
-        token_id: which.
+        token_id: which; `UNKNOWN` where a server counted it and didn't say.
         text: what it adds to the text, whole characters alone; None unless it was asked for.
         logprobs: log-probabilities of it and of the likeliest others, by token id; None unless they
             were asked for.

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 
@@ -34,6 +34,11 @@ class Contention:
     stolen_s: float | None = None
     offered_s: float | None = None
     load_average: float | None = None
+
+    def beside(self, waited_s: float | None) -> "Contention":
+        """The same of a process beside which others compute, whose threads waited that long."""
+        known = self.waited_s is not None and waited_s is not None
+        return replace(self, waited_s=self.waited_s + waited_s if known else None)  # type: ignore[operator]
 
 
 class Meter:
@@ -68,7 +73,7 @@ class Meter:
 
 
 def waits(tasks: Path = TASKS) -> dict[str, float]:
-    """Seconds that each thread of this process has waited for a processor, by its number.
+    """Seconds that each thread of a process has waited for a processor, by its number.
 
     Linux's scheduler counts them in `schedstat`; empty where it doesn't.
     """

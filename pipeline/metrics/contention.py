@@ -16,6 +16,7 @@ def contention(timeline: Timeline) -> dict[str, Value]:
     A run of before these were recorded has the first alone, over all of its wall time.
     """
     used = sum(each.cpu_seconds for each in timeline.iterations)
+    outside = timeline.outside_cpu_seconds
     stretches = [each.contention for each in timeline.iterations if each.contention]
     if len(stretches) < len(timeline.iterations):
         return {"cpu_utilisation": used / (timeline.wall_s * timeline.threads)} | dict.fromkeys(
@@ -24,17 +25,28 @@ def contention(timeline: Timeline) -> dict[str, Value]:
     waited = _sum(each.waited_s for each in stretches)
     loads = [each.load_average for each in stretches if each.load_average is not None]
     return {
-        "cpu_utilisation": _utilisation(stretches, timeline.threads),
-        "cpu_wait_share": NOT_MEASURED if waited is None else _share(waited, waited + used),
+        "cpu_utilisation": _utilisation(stretches, timeline.threads, outside),
+        "cpu_wait_share": _waited(waited, used, outside),
         "steal_share": _stolen(stretches),
         "load_average": max(loads, default=NOT_MEASURED),
     }
 
 
-def _utilisation(stretches: Sequence[Contention], threads: int) -> Value:
-    """1 where every compute thread ran throughout; more where others ran beside them."""
+def _utilisation(stretches: Sequence[Contention], threads: int, outside: float | None) -> Value:
+    """1 where every compute thread ran throughout; more where others ran beside them.
+
+    What computes beside the engine's process does so for its calls, whenever it does.
+    """
     busy = sum(each.busy_s for each in stretches)
-    return _share(sum(each.used_s for each in stretches), busy * threads)
+    if outside is None:
+        return NOT_MEASURED
+    return _share(sum(each.used_s for each in stretches) + outside, busy * threads)
+
+
+def _waited(waited: float | None, used: float, outside: float | None) -> Value:
+    if waited is None or outside is None:
+        return NOT_MEASURED
+    return _share(waited, waited + used + outside)
 
 
 def _stolen(stretches: Sequence[Contention]) -> Value:

@@ -284,7 +284,7 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "peak_rss_bytes": Definition(
         "bytes",
-        "Highest resident memory of the engine's process, load included",
+        "Highest resident memory of the engine's processes, load included",
         "lower",
         title="peak memory, bytes",
         short="peak memory",
@@ -293,11 +293,17 @@ DEFINITIONS: Mapping[str, Definition] = {
     ),
     "cpu_seconds": Definition(
         "s",
-        "Processor time of the engine's process in the measured time",
+        "Processor time of the engine's processes in the measured time",
         "lower",
         title="processor time, s",
         short="CPU time",
         shown="s",
+    ),
+    "client_cpu_seconds": Definition(
+        "s", "The part of it that the process took which asks a server", "lower"
+    ),
+    "client_peak_rss_bytes": Definition(
+        "bytes", "The part of the memory that the process took which asks a server", "lower"
     ),
     "cpu_utilisation": Definition(
         "",

@@ -81,13 +81,26 @@ def kv_cache(iterations: Iterable[Iteration]) -> dict[str, Value]:
 
 
 def resources(timeline: Timeline) -> dict[str, Value]:
-    """Costs of the engine's process; `load_s` and `warmup_s` are never inside the measured time."""
+    """Costs of the engine's processes; `load_s` and `warmup_s` are never in the measured time."""
+    own = sum(each.cpu_seconds for each in timeline.iterations)
+    outside = timeline.outside_cpu_seconds
+    peak, outside_peak = timeline.peak_rss_bytes, timeline.outside_peak_bytes
     return {
         "load_s": timeline.load_s,
         "warmup_s": timeline.warmup_s,
-        "peak_rss_bytes": timeline.peak_rss_bytes,
-        "cpu_seconds": sum(each.cpu_seconds for each in timeline.iterations),
+        "peak_rss_bytes": NOT_MEASURED if outside_peak is None else peak + outside_peak,
+        "cpu_seconds": NOT_MEASURED if outside is None else own + outside,
+        **_of_a_client(own, outside, peak, outside_peak),
     }
+
+
+def _of_a_client(
+    own: float, outside: float | None, peak: int, outside_peak: int | None
+) -> dict[str, Value]:
+    """`client_cpu_seconds` and `client_peak_rss_bytes`, where what computes is beside them."""
+    if (outside, outside_peak) == (0, 0):
+        return {}
+    return {"client_cpu_seconds": own, "client_peak_rss_bytes": peak}
 
 
 def harness(timeline: Timeline) -> dict[str, Value]:

@@ -80,6 +80,8 @@ class Iteration:
             the first request is handed over that doesn't belong to the run-in.
         contention: what others took of the processors; None in rows of before it was recorded.
         kv: what was found of prompts, and who was preempted; None where the engine does neither.
+        outside_cpu_seconds: CPU time of what computes for the engine beside its process; None where
+            nobody can tell, as of a server that somebody else started.
     """
 
     index: int
@@ -92,6 +94,7 @@ class Iteration:
     run_in: bool = False
     contention: Contention | None = None
     kv: KvCounts | None = None
+    outside_cpu_seconds: float | None = 0.0
 
     @property
     def wall_s(self) -> float:
@@ -123,6 +126,8 @@ class Timeline:
         warmup_s: seconds of warm-up; never inside the measured time.
         peak_rss_bytes: highest resident set of the engine's process, load included.
         threads: compute threads the engine was given.
+        outside_peak_bytes: most resident memory of what computes for the engine beside its process;
+            None where nobody can tell.
     """
 
     requests: tuple[RequestRecord, ...]
@@ -131,10 +136,17 @@ class Timeline:
     warmup_s: float = 0.0
     peak_rss_bytes: int = 0
     threads: int = 1
+    outside_peak_bytes: int | None = 0
     wall_s: float = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "wall_s", sum(each.wall_s for each in self.iterations))
+
+    @property
+    def outside_cpu_seconds(self) -> float | None:
+        """CPU time beside the engine's process in all iterations; None where nobody can tell."""
+        each = [iteration.outside_cpu_seconds for iteration in self.iterations]
+        return None if None in each else sum(filter(None, each))
 
     def measured(self) -> "Timeline":
         """What counts: without the run-in's requests, and from its end on."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 from pipeline.config.run_config import RunConfig
@@ -32,13 +33,19 @@ class Built:
 
 
 @contextmanager
-def build(config: RunConfig, prepared: Prepared) -> Iterator[Built]:
+def build(config: RunConfig, prepared: Prepared, folder: Path | None = None) -> Iterator[Built]:
     """Load the engine; it is freed when the block ends.
+
+    Args:
+        config: of the run.
+        prepared: model and adapters.
+        folder: where the engine may leave files; None where nobody keeps any.
 
     Raises:
         UsageError: the system doesn't let it have its threads.
     """
     check_threads(config.compute_threads)
     started = perf_counter()
-    with config.engine.build(serving(config, prepared.checkpoint, prepared.adapters)) as engine:
+    built_from = serving(config, prepared.checkpoint, prepared.adapters, folder)
+    with config.engine.build(built_from) as engine:
         yield Built(engine, perf_counter() - started)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
+from pipeline.inference.events import UNKNOWN
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.floors import INVARIANT, missed, missed_by_default, strayed, tolerance
@@ -96,9 +97,13 @@ def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple
 def _compared(
     answers: Sequence[ReferenceAnswer], learnt: Lesson, timeline: Timeline | None
 ) -> Iterator[_Compared]:
-    """Requests that failed in the timed run were served nothing, which is told elsewhere."""
+    """Requests that failed in the timed run were served nothing, which is told elsewhere.
+
+    Nor is an output compared of which a server didn't tell all tokens.
+    """
     rows = timeline.requests if timeline else ()
-    outputs = {row.id: row.output_ids for row in rows if not row.error}
+    told = (row for row in rows if not row.error and UNKNOWN not in row.output_ids)
+    outputs = {row.id: row.output_ids for row in told}
     for answer in answers:
         request, tokens, scores = answer.request, answer.token_ids, answer.scores
         output, asked = outputs.get(request.id), request.max_new_tokens

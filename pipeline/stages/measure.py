@@ -39,7 +39,13 @@ def measure(
             iterations.append(stretch)
             requests += records
     return Timeline(
-        tuple(requests), tuple(iterations), load_s, warmup_s, _peak_rss_bytes(), threads
+        tuple(requests),
+        tuple(iterations),
+        load_s,
+        warmup_s,
+        _peak_rss_bytes(),
+        threads,
+        engine.outside.peak_rss_bytes,
     )
 
 

@@ -176,5 +176,5 @@ def check_quantization(model: ModelSource, engine: EngineSettings) -> None:
 
 def _sampled_as_asked(config: RunConfig) -> None:
     asked = Request("any", None, prompt_ids=(), sampling=config.sampling.params())
-    if lacking := config.engine.capabilities.refusal(asked):
+    if lacking := config.engine.refusal(asked):
         raise UsageError(f"sampling asks for more than engine={config.engine.name} does: {lacking}")

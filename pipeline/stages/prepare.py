@@ -63,13 +63,26 @@ def prepare(config: RunConfig) -> Prepared:
     return Prepared(checkpoint, adapters, trace, asked)
 
 
-def serving(config: RunConfig, checkpoint: Checkpoint, adapters: Iterable[Adapter]) -> Serving:
-    """What the engine of a run is built from; the files may not be made yet."""
+def serving(
+    config: RunConfig,
+    checkpoint: Checkpoint,
+    adapters: Iterable[Adapter],
+    folder: Path | None = None,
+) -> Serving:
+    """What the engine of a run is built from; the files may not be made yet.
+
+    Args:
+        config: of the run.
+        checkpoint: the base model.
+        adapters: those that requests may name.
+        folder: where the engine may leave files; None where nobody keeps any.
+    """
     return Serving(
         checkpoint=checkpoint,
         adapters={adapter.name: adapter for adapter in adapters},
         threads=config.compute_threads,
         quantization=config.model.quantization,
+        folder=folder,
     )
 
 

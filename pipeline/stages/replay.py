@@ -86,13 +86,15 @@ class Replay:
     def _begin(self) -> float:
         self._meter = Meter()
         self._counts, self._cpu_s = self._engine.adapter_counts, process_time()
-        self._kv_counts = self._engine.kv_counts
+        self._kv_counts, self._outside = self._engine.kv_counts, self._engine.outside
         self._elsewhere_s = 0.0
         self._started = self._engine.clock.restart()
         return self._started
 
     def _end(self) -> None:
         ended, seconds = self._engine.clock.read()
+        cpu_seconds, shared = process_time() - self._cpu_s, self._meter.read()
+        outside = self._engine.outside.since(self._outside)
         self._stretches.append(
             Iteration(
                 index=self._index,
@@ -100,11 +102,12 @@ class Replay:
                 ended=ended,
                 stage_seconds=seconds,
                 adapters=self._engine.adapter_counts - self._counts,
-                cpu_seconds=process_time() - self._cpu_s,
+                cpu_seconds=cpu_seconds,
                 harness_seconds=ended - self._started - self._elsewhere_s,
                 run_in=self._run_in,
-                contention=self._meter.read(),
+                contention=shared.beside(outside.waited_seconds),
                 kv=since(self._kv_counts, self._engine.kv_counts),
+                outside_cpu_seconds=outside.cpu_seconds,
             )
         )
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from math import isclose
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.files.documents import reading
@@ -22,7 +23,7 @@ from pipeline.process.signals import command
 from pipeline.tracking.run_directory import RunDirectory
 
 NEEDED = ("requests.jsonl", "metrics.json", "config.yaml")
-READINGS = ("load_s", "warmup_s", "peak_rss_bytes")
+READINGS = ("load_s", "warmup_s")
 """Read once a run, so `metrics.json` is where they are kept."""
 
 
@@ -65,10 +66,19 @@ def recompute(run: RunDirectory) -> dict[str, Value]:
         iterations=run.iterations(),
         threads=run.json("environment.json")["threads"],
         **{name: stored[name] for name in READINGS},
+        **_peaks(stored),
     )
     served = again(run.json("fidelity.json"), timeline.requests)
     price = Price(**config.get("price", {}))
     return summarise(timeline, Slo(**config["slo"]), price) | served
+
+
+def _peaks(stored: Mapping[str, Value]) -> dict[str, Any]:
+    """Of memory: the engine's process, and what computed beside it."""
+    whole = stored["peak_rss_bytes"]
+    own = stored.get("client_peak_rss_bytes", whole)
+    outside = None if isinstance(whole, str) else whole - own  # type: ignore[operator]
+    return {"peak_rss_bytes": own, "outside_peak_bytes": outside}
 
 
 def differences(again: Mapping[str, Value], stored: Mapping[str, Value]) -> list[str]:

@@ -56,6 +56,11 @@ class RunDirectory:
         """Folder of the profilers' artifacts."""
         return self.path / "profile"
 
+    @property
+    def server(self) -> Path:
+        """Folder of what an engine leaves that asks a server."""
+        return self.path / "server"
+
     def write_config(self, text: str) -> None:
         """Keep the resolved configuration, as YAML."""
         write_text(self.path / CONFIG, text)

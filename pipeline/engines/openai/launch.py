@@ -1,0 +1,137 @@
+"""`engine.launch`: how a server is started, and the words of its command."""
+
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.errors import UsageError, shown
+from pipeline.settings import STRICT
+
+PLACES = re.compile(r"\{(\w+)\}")
+WHOLE = "{adapters}"
+"""In the command, stands for the words of all adapters."""
+OF_THE_SERVER = ("python", "host", "port", "threads", "model", "gguf", "adapter_folder", "count")
+OF_AN_ADAPTER = ("name", "folder", "gguf", "number")
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class Launch:
+    """Settings of a server that is started for a run and ended with it.
+
+    In the words of the command, and in the values of the environment, stand for themselves:
+    `{python}` the interpreter of this project; `{host}` and `{port}` where the server is to listen;
+    `{threads}`; `{model}` the checkpoint's folder; `{gguf}` the base model as a GGUF file in
+    `engine.precision`; `{adapter_folder}` a folder that holds each adapter's under its name;
+    `{count}` how many adapters there are; `{adapters}`, as a word of its own, the words of all
+    adapters. In an adapter's words: `{name}`, `{folder}`, `{gguf}`, `{number}` from 0.
+
+    Attributes:
+        command: program and arguments; a text is taken apart as a shell does.
+        adapter: words for each adapter.
+        environment: variables that are added to ours.
+        ready: path that answers 200 once the server can serve.
+        seconds: in which it must come to that.
+        grace_s: seconds that it may take to end once it is told to.
+    """
+
+    command: tuple[str, ...] | str
+    adapter: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: str = "/health"
+    seconds: Seconds = 600
+    grace_s: Seconds = 15
+
+    def __post_init__(self) -> None:
+        if not self.words:
+            raise UsageError("engine.launch.command: is empty; give program and arguments")
+        for texts, known in (
+            ((*self.words, *self.environment.values()), (*OF_THE_SERVER, "adapters")),
+            (self.adapter, OF_AN_ADAPTER),
+        ):
+            for name in PLACES.findall(" ".join(texts)):
+                if name not in known:
+                    raise UsageError(
+                        f"engine.launch: {{{name}}} stands for nothing there; "
+                        f"there are {', '.join(f'{{{each}}}' for each in known)}"
+                    )
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command, word by word."""
+        whole = self.command
+        try:
+            return tuple(shlex.split(whole)) if isinstance(whole, str) else whole
+        except ValueError as error:
+            raise UsageError(f"engine.launch.command: {error}; quote it as a shell does") from None
+
+    @property
+    def needs_gguf(self) -> bool:
+        """Whether files are to be written in llama.cpp's format."""
+        return "{gguf}" in " ".join((*self.words, *self.adapter, *self.environment.values()))
+
+    def check(self) -> None:
+        """See that there is such a program.
+
+        Raises:
+            UsageError: there is none.
+        """
+        program = filled(self.words[0], {"python": sys.executable})
+        if shutil.which(program) is None:
+            raise UsageError(
+                f"engine.launch.command: there is no program {shown(program)}; install it, put it "
+                "on PATH, or give its path"
+            )
+
+
+@plain_dataclass(frozen=True)
+class Launched:
+    """What words of a command stand for.
+
+    Attributes:
+        server: by the names of `OF_THE_SERVER`.
+        adapters: the same for each adapter, by those of `OF_AN_ADAPTER`.
+    """
+
+    server: Mapping[str, str]
+    adapters: Sequence[Mapping[str, str]]
+
+    def command(self, launch: Launch) -> list[str]:
+        """Program and arguments."""
+        return [*self._words(launch)]
+
+    def environment(self, launch: Launch) -> dict[str, str]:
+        """The variables that are added."""
+        return {name: filled(value, self.server) for name, value in launch.environment.items()}
+
+    def _words(self, launch: Launch) -> Iterator[str]:
+        for word in launch.words:
+            if word == WHOLE:
+                yield from (filled(e, said) for said in self.adapters for e in launch.adapter)
+            else:
+                yield filled(word, {**self.server, "adapters": self._joined(launch)})
+
+    def _joined(self, launch: Launch) -> str:
+        """Inside a word all adapters stand with commas between them."""
+        return ",".join(filled(e, said) for said in self.adapters for e in launch.adapter)
+
+
+def filled(word: str, said: Mapping[str, str]) -> str:
+    """A word with what its places stand for."""
+    return PLACES.sub(lambda place: said.get(place[1], place[0]), word)
+
+
+def linked(adapters: Mapping[str, Adapter], folder: Path) -> None:
+    """Let a folder hold every adapter's own under its name."""
+    for name, adapter in adapters.items():
+        (folder / name).symlink_to(adapter.folder.absolute(), target_is_directory=True)

@@ -1,0 +1,180 @@
+"""A server that was started for a run: how it comes up, what it takes, and what it left."""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event as Flag
+from threading import Thread
+from time import perf_counter
+from typing import Self
+
+import httpx2
+
+from pipeline.engines.openai.launch import Launch, Launched, linked
+from pipeline.engines.openai.settings import OpenAiSettings
+from pipeline.engines.settings import Serving
+from pipeline.errors import shortened
+from pipeline.inference.outside import Outside
+from pipeline.machine.process_tree import tree_usage
+from pipeline.process.guarded import GuardedCommand
+
+HOST = "127.0.0.1"
+EVERY_S = 0.5
+"""Seconds between two looks at what the server takes, and at whether it is ready."""
+LAST_BYTES = 4096
+"""Of its output, in which its last line is looked for."""
+
+
+class LaunchedServer:
+    """A context manager: inside, the server is ready.
+
+    Its output, and what it took twice a second, are files of a folder.
+    """
+
+    def __init__(self, settings: OpenAiSettings, serving: Serving, folder: Path) -> None:
+        """Not yet there.
+
+        Args:
+            settings: with a `launch`.
+            serving: the model and the adapters.
+            folder: for its files.
+        """
+        assert settings.launch
+        self._settings, self._serving, self._folder = settings, serving, folder
+        self._launch: Launch = settings.launch
+        self._peak_bytes, self._over = 0, Flag()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            links = Path(stack.enter_context(TemporaryDirectory(prefix="adapters-")))
+            port = _free_port()
+            said = self._said(links, port)
+            self.address = f"http://{HOST}:{port}"
+            self._service = stack.enter_context(
+                GuardedCommand(
+                    said.command(self._launch),
+                    self._folder / "output.txt",
+                    said.environment(self._launch),
+                    self._launch.grace_s,
+                )
+            )
+            watching = Thread(target=self._watch, name="watch", daemon=True)
+            watching.start()
+            stack.callback(watching.join)
+            stack.callback(self._over.set)
+            self._until_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def outside(self) -> Outside:
+        """What it took so far."""
+        usage = tree_usage(self._service.guard)
+        self._peak_bytes = max(self._peak_bytes, usage.rss_bytes)
+        return Outside(usage.cpu_seconds, usage.waited_seconds, self._peak_bytes)
+
+    def last_words(self) -> str:
+        """How it ended, and the last line that it wrote; empty while it runs."""
+        code = self._service.poll()
+        return "" if code is None else f"the server ended with code {code}{self._last_line()}"
+
+    def _said(self, links: Path, port: int) -> Launched:
+        """What the words of its command stand for."""
+        serving, adapters = self._serving, self._serving.adapters
+        server = {
+            "python": sys.executable,
+            "host": HOST,
+            "port": str(port),
+            "threads": str(serving.threads),
+            "model": str(serving.checkpoint.folder.absolute()),
+            "adapter_folder": str(links),
+            "count": str(len(adapters)),
+        }
+        files: Mapping[str, Path] = {}
+        if self._launch.needs_gguf:
+            from pipeline.engines.llama_cpp.files import files_of
+
+            written = files_of(self._settings.origin(), serving)
+            server["gguf"], files = str(written.base.absolute()), written.adapters
+        linked(adapters, links)
+        return Launched(
+            server,
+            [
+                {
+                    "name": name,
+                    "folder": str(adapter.folder.absolute()),
+                    "gguf": str(files[name].absolute()) if files else "",
+                    "number": str(number),
+                }
+                for number, (name, adapter) in enumerate(adapters.items())
+            ],
+        )
+
+    def _until_ready(self) -> None:
+        """Wait for it; RuntimeError, which ends the run, if it doesn't come."""
+        until = perf_counter() + self._launch.seconds
+        with httpx2.Client(base_url=self.address, timeout=EVERY_S * 10, trust_env=False) as client:
+            while perf_counter() < until:
+                if _answers(client, self._launch.ready):
+                    return
+                if words := self.last_words():
+                    raise RuntimeError(f"{words}; {self._folder / 'output.txt'} has the rest")
+                self._over.wait(EVERY_S / 5)
+        raise RuntimeError(
+            f"the server wasn't ready within engine.launch.seconds={self._launch.seconds:g}"
+            f"{self._last_line()}; {self._folder / 'output.txt'} has the rest"
+        )
+
+    def _last_line(self) -> str:
+        try:
+            with (self._folder / "output.txt").open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_BYTES))
+                lines = file.read().decode("utf-8", "replace").split("\n")
+        except OSError:
+            return ""
+        last = next((each.strip() for each in reversed(lines) if each.strip()), "")
+        return f", its last line: {shortened(last, 300)}" if last else ""
+
+    def _watch(self) -> None:
+        with (self._folder / "usage.jsonl").open("a", encoding="utf-8") as file:
+            while not self._over.wait(EVERY_S):
+                usage = tree_usage(self._service.guard)
+                self._peak_bytes = max(self._peak_bytes, usage.rss_bytes)
+                row = {
+                    "at": perf_counter(),
+                    "cpu_seconds": usage.cpu_seconds,
+                    "rss_bytes": usage.rss_bytes,
+                    "processes": usage.processes,
+                }
+                file.write(json.dumps(row) + "\n")
+
+
+def keep_metrics(get: Callable[[], httpx2.Response], path: Path) -> None:
+    """Write what a server says of itself into a file; nothing where it says nothing."""
+    try:
+        response = get()
+    except httpx2.HTTPError:
+        return
+    if response.status_code == httpx2.codes.OK:
+        path.write_bytes(response.content)
+
+
+def _answers(client: httpx2.Client, path: str) -> bool:
+    try:
+        return client.get(path).status_code == httpx2.codes.OK
+    except httpx2.HTTPError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

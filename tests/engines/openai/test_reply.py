@@ -1,0 +1,97 @@
+"""Which tokens an answer is and when each was there, by whatever the server says of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.engines.openai.chunk import StreamChunk, read_chunk
+from pipeline.engines.openai.reply import ServerReply, tokens_of
+from pipeline.inference.events import UNKNOWN
+
+TEXT = "The quick brown fox"
+
+
+@pytest.fixture(scope="module")
+def tokenizer(checkpoint):
+    return checkpoint.tokenizer()
+
+
+def reply(*chunks):
+    return ServerReply(0.0, [StreamChunk(float(at), **each) for at, each in enumerate(chunks, 1)])
+
+
+def pieces(tokenizer):
+    """The text, cut at its tokens."""
+    found = tokenizer.encode(TEXT, add_special_tokens=False)
+    return found.ids, [TEXT[a:b] for a, b in found.offsets]
+
+
+def test_the_servers_ids_count_whatever_the_text_says(tokenizer):
+    found = tokens_of(reply({"text": "", "ids": (9, 8)}, {"text": "x", "ids": (7,)}), tokenizer)
+    assert (found.ids, found.stamps, found.known) == ((9, 8, 7), (1, 1, 2), "ids")
+    assert not found.deviates
+    other = tokens_of(reply({"ids": (9, 8)}, {"finish": "stop", "output_tokens": 3}), tokenizer)
+    assert (other.ids, other.deviates) == ((9, 8), True)
+
+
+def test_a_chunk_a_token_where_there_are_as_many(tokenizer):
+    ids, texts = pieces(tokenizer)
+    chunks = [{"text": each} for each in texts]
+    found = tokens_of(reply(*chunks, {"output_tokens": len(ids)}), tokenizer)
+    assert (list(found.ids), found.known, found.deviates) == (ids, "counted", False)
+    assert found.stamps == tuple(range(1, len(ids) + 1))
+
+
+def test_counts_that_go_on_say_how_many_a_chunk_has(tokenizer):
+    ids, _ = pieces(tokenizer)
+    chunks = [{"text": TEXT[:5], "output_tokens": 1}, {"text": TEXT[5:], "output_tokens": len(ids)}]
+    assert tokens_of(reply(*chunks), tokenizer).stamps == (1, *[2] * (len(ids) - 1))
+
+
+def test_the_end_token_that_a_text_lacks_is_the_models_own_where_it_has_one(tokenizer):
+    ids, _ = pieces(tokenizer)
+    chunks = reply({"text": TEXT}, {"finish": "stop", "output_tokens": len(ids) + 1})
+    assert tokens_of(chunks, tokenizer, frozenset({2})).ids == (*ids, 2)
+    assert tokens_of(chunks, tokenizer, frozenset({2, 3})).ids == (*ids, UNKNOWN)
+    assert tokens_of(chunks, tokenizer, frozenset({2, 3})).deviates
+
+
+def test_tokens_that_no_text_shows_are_counted_all_the_same(tokenizer):
+    found = tokens_of(reply({"finish": "length", "output_tokens": 3}), tokenizer)
+    assert (found.ids, len(found.stamps), found.deviates) == ((UNKNOWN,) * 3, 3, True)
+
+
+def test_nothing_came(tokenizer):
+    assert tokens_of(reply(), tokenizer).ids == ()
+
+
+COUNT = st.none() | st.integers(0, 12)
+
+
+@given(st.lists(st.tuples(st.text("ab c😀", max_size=6), COUNT), max_size=6), COUNT)
+def test_whatever_was_said_each_token_has_a_stamp_and_they_are_in_order(tokenizer, said, total):
+    chunks = [{"text": text, "output_tokens": count} for text, count in said]
+    found = tokens_of(reply(*chunks, {"finish": "length", "output_tokens": total}), tokenizer)
+    assert len(found.ids) == len(found.stamps)
+    assert list(found.stamps) == sorted(found.stamps)
+    counts = [each for each in (*(count for _, count in said), total) if each is not None]
+    if counts:
+        assert len(found.ids) == counts[-1]
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "ids"),
+    [
+        ({"content": [{"id": 5, "token": "a"}, {"id": 6}]}, (5, 6)),
+        ({"tokens": ["token_id:5", "token_id:6"], "token_logprobs": [0, 0]}, (5, 6)),
+        ({"content": [{"token": "token_id:7"}]}, (7,)),
+        ({"tokens": ["a"]}, None),
+        ({"content": [{"token": "a"}]}, None),
+        (None, None),
+    ],
+)
+def test_ids_beside_log_probabilities(logprobs, ids):
+    import json
+
+    said = json.dumps({"choices": [{"text": "ab", "logprobs": logprobs}]})
+    assert read_chunk(said, 0.0).ids == ids
