@@ -47,7 +47,8 @@ class Adapter:
         check_name(name, str(folder))
         lora, conversion = read_adapter(folder, model)
         where = str(folder / CONFIG)
-        try_patterns(tuple(patterns_of(lora.config)), model.every_module(), where)
+        names = (*model.every_module(), *model.routed_modules())
+        try_patterns(tuple(patterns_of(lora.config)), names, where)
         if why := obstacle(lora.config, lora.shapes):
             raise UsageError(f"{folder}: can't be served: {why}")
         check_tensors(lora, model)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.adapters.config_check import check_config
-from pipeline.adapters.module_patterns import is_target, value_for
+from pipeline.adapters.module_patterns import is_all_linear, is_target, value_for
 from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError, shown
 from pipeline.files.regular import MEBIBYTE
@@ -90,6 +90,11 @@ class LoraFile:
     def targets(self, module: str) -> bool:
         """Whether the adapter changes the module of that path, by PEFT's matching rules."""
         return is_target(self.config, module)
+
+    @property
+    def targets_all_linear(self) -> bool:
+        """Whether it means every linear layer, whatever that is called."""
+        return is_all_linear("target_modules", self.config.get("target_modules"))
 
     def rank(self, module: str) -> int:
         """Rank of the update of that module."""

@@ -43,7 +43,7 @@ class Pattern:
 def patterns_of(config: Mapping[str, Any]) -> Iterator[Pattern]:
     """Every regular expression of a configuration."""
     for key in ("target_modules", "exclude_modules"):
-        if isinstance(given := config.get(key), str) and not _is_all_linear(key, given):
+        if isinstance(given := config.get(key), str) and not is_all_linear(key, given):
             yield Pattern(key, given, given, whole=True)
     for key in ("rank_pattern", "alpha_pattern"):
         yield from (_valued(key, each) for each in config.get(key) or {})
@@ -60,11 +60,16 @@ def is_target(config: Mapping[str, Any], module: str) -> bool:
     targets = config.get("target_modules")
     if targets is None:
         return module.rsplit(".", 1)[-1] in DEFAULT_TARGETS and _in_layers(config, module)
-    if _is_all_linear("target_modules", targets):
+    if is_all_linear("target_modules", targets):
         return module.rsplit(".", 1)[-1] in LINEAR
     if isinstance(targets, list) and module in targets:  # A whole name counts in any layer.
         return True
     return _is_named(config, "target_modules", module) and _in_layers(config, module)
+
+
+def is_all_linear(key: str, given: Any) -> bool:
+    """Whether the value of that key means all linear layers."""
+    return key == "target_modules" and isinstance(given, str) and given.lower() == ALL_LINEAR
 
 
 def value_for(config: Mapping[str, Any], key: str, module: str, default: Any) -> Any:
@@ -90,10 +95,6 @@ def _saved(given: str) -> Pattern:
 
 def _layer(given: str) -> Pattern:
     return Pattern("layers_pattern", given, rf"(?:^|.*?\.){given}\.(?P<idx>\d+)\.")
-
-
-def _is_all_linear(key: str, given: Any) -> bool:
-    return key == "target_modules" and isinstance(given, str) and given.lower() == ALL_LINEAR
 
 
 def _is_named(config: Mapping[str, Any], key: str, module: str) -> bool:

@@ -16,7 +16,7 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.files.atomic import whole_folder
 from pipeline.models.config import ModelConfig
-from pipeline.models.family import PROJECTIONS
+from pipeline.models.family import ATTENTION, PROJECTIONS
 from pipeline.settings import STRICT, Seed
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -89,8 +89,9 @@ class SyntheticAdapters(AdapterSource):
         return shapes
 
     def _targets(self, model: ModelConfig) -> dict[str, tuple[int, int]]:
-        """The modules that are adapted, those of experts never."""
-        names, modules = model.family.holding(self.targets), model.modules()
+        """The modules that are adapted; beside experts those of attention alone."""
+        wanted = {*self.targets} & {*ATTENTION} if model.experts else self.targets
+        names, modules = model.family.holding(wanted), model.modules()
         return {each: size for each, size in modules.items() if each.rsplit(".", 1)[-1] in names}
 
     def _make(self, folder: Path, model: ModelConfig, rank: int, index: int) -> None:

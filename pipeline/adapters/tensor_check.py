@@ -21,6 +21,7 @@ def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
     Raises:
         UsageError: a tensor is missing, unexpected or of another shape.
     """
+    _no_experts(lora, model)
     expected = expected_tensors(lora, model)
     names = {name.removeprefix(PREFIX) for name in lora.shapes if name.startswith(PREFIX)}
     if not any(name.startswith(("model.", "lm_head.")) for name in names):
@@ -42,6 +43,16 @@ def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
     for name, shape in expected.items():
         if lora.shapes[name] != shape:
             raise UsageError(f"{lora.folder}: {_misfit(name, lora.shapes[name], shape)}")
+
+
+def _no_experts(lora: LoraFile, model: ModelConfig) -> None:
+    """PEFT takes names of experts' layers, and of a router, for parameters of all experts."""
+    for module in model.routed_modules():
+        if lora.targets(module) or lora.targets_all_linear:
+            raise UsageError(
+                f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too: "
+                f"adapters of experts and routers are served by no engine here{MERGE}"
+            )
 
 
 def _stranger(name: str, model: ModelConfig) -> str:

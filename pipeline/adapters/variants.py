@@ -27,7 +27,7 @@ _UNSERVED = {
     "layer_replication": f"it changes the number of the base's layers{MERGE}",
     "alora_invocation_tokens": "it takes effect from some tokens on, which no engine here does",
     "arrow_config": "it picks from other adapters for every token, which no engine here does",
-    "target_parameters": "only linear layers are served; train one with target_modules",
+    "target_parameters": f"only linear layers are served, not parameters such as experts'{MERGE}",
     "monteclora_config": "it is sampled anew for every token, which no engine here does",
     "use_bdlora": "block-diagonal matrices are served by no engine here",
     "use_qalora": "its inputs are pooled, which no engine here does",

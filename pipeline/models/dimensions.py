@@ -159,6 +159,21 @@ class Dimensions:
         inside += [f".{each}" for each in weightless]
         return inside + [f".self_attn.{each}" for each in norms.heads]
 
+    def routed_modules(self) -> tuple[str, ...]:
+        """Paths of routers and of experts, as transformers has them and as a checkpoint names them.
+
+        transformers has all experts of a layer in one module, whose parameters are stacked.
+        """
+        if (experts := self.experts) is None:
+            return ()
+        layers = [layer for layer in range(self.layers) if experts.layers[layer]]
+        stored = [
+            experts.tensor(layer, 0, name) for layer in layers for name in experts.keys.projections
+        ]
+        routers = [experts.router(layer) for layer in layers]
+        own = [f"model.layers.{layer}.{each}" for layer in layers for each in _OF_EXPERTS]
+        return (*own, *(each.removesuffix(".weight") for each in (*routers, *stored)))
+
     def every_module(self) -> tuple[str, ...]:
         """Paths of all, the projections first."""
         return (*self.modules(), *self.other_modules())

@@ -54,7 +54,8 @@ class _Names:
 
     @classmethod
     def of(cls, lora: LoraFile, model: ModelConfig) -> "_Names":
-        whole, modules = whole_tensors(model), {*model.every_module()}
+        whole = whole_tensors(model)
+        modules = {*model.every_module()} - {*model.routed_modules()}
         trained = tuple(f"{each}." for each in saved_modules(lora.config, model))
         biased = lora.config.get("bias", "none") != "none"
         own: dict[str, str] = {}
