@@ -1,6 +1,6 @@
 """Whether an adapter's file holds what its configuration asks for, and nothing else."""
 
-from pipeline.adapters.expected_tensors import expected_tensors
+from pipeline.adapters.expected_tensors import expected_tensors, saved_modules
 from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
 from pipeline.adapters.variants import MERGE, TABLES
 from pipeline.errors import UsageError
@@ -47,11 +47,14 @@ def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
 
 def _no_experts(lora: LoraFile, model: ModelConfig) -> None:
     """PEFT takes names of experts' layers, and of a router, for parameters of all experts."""
+    saved = saved_modules(lora.config, model)
     for module in model.routed_modules():
-        if lora.targets(module) or lora.targets_all_linear:
+        targeted = lora.targets(module) or lora.targets_all_linear
+        if targeted or module in saved:
+            key = "target_modules" if targeted else "modules_to_save"
             raise UsageError(
-                f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too: "
-                f"adapters of experts and routers are served by no engine here{MERGE}"
+                f"{lora.folder}: {key} {lora.shown(key)} mean {module} too: adapters of experts "
+                f"and routers are served by no engine here{MERGE}"
             )
 
 

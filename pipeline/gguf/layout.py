@@ -83,6 +83,7 @@ _ENTRIES = (
     replace(_GEMMA, name="gemma3", full_every=6),
     GgufArchitecture("olmo2", (), fixed_width=True, head="must"),
     GgufArchitecture("qwen3moe", (), experts="one"),
+    GgufArchitecture("qwen2moe", fixed_width=True, experts="less"),
     GgufArchitecture("olmoe", (), fixed_width=True, experts="less", shares_keys=False, head="must"),
 )
 ARCHITECTURES = {each.name: each for each in _ENTRIES}

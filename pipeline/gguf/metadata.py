@@ -34,6 +34,8 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
         writer.add_expert_count(experts.count)
         writer.add_expert_used_count(experts.used)
         writer.add_expert_feed_forward_length(experts.width)
+        if experts.shared:
+            writer.add_expert_shared_feed_forward_length(experts.shared)
     if gguf_architecture(model).full_every:
         windows = [each for each in model.windows if each is not None]
         writer.add_sliding_window(windows[0] if windows else model.positions)

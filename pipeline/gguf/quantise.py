@@ -33,8 +33,8 @@ def check_widths(model: ModelConfig, precision: str) -> None:
     """
     block = BLOCKS.get(precision, 1)
     queries = model.heads * model.head_dim
-    inside = model.experts.width if model.experts else model.intermediate
-    for width in (model.hidden, model.intermediate, inside, queries):
+    inside = [model.experts.width, model.experts.shared] if model.experts else []
+    for width in (model.hidden, model.intermediate, *inside, queries):
         if width % block:
             raise UsageError(
                 f"precision {precision} needs widths that {block} divides, this model has {width}; "

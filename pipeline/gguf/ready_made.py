@@ -69,7 +69,8 @@ def _check_tensors(file: GgufFile, model: ModelConfig) -> None:
         del sizes[HEAD]
     for name, wanted in sizes.items():
         found = shapes.get(names[name])
-        if found != wanted and not (found is None and name == HEAD):
+        flat = found == wanted[1:] and wanted[0] == 1  # A matrix of one row, as a vector.
+        if found != wanted and not flat and not (found is None and name == HEAD):
             said = "missing" if found is None else f"{found}"
             raise UsageError(f"{file.path}: {names[name]} is {said}, this model needs {wanted}")
 

@@ -18,6 +18,7 @@ KNOWN = {
     *("rope.scaling.type", "rope.scaling.factor", "rope.scale_linear", "rope.scaling.finetuned"),
     *("rope.scaling.original_context_length", "rope.scaling.yarn_beta_fast"),
     *("expert_count", "expert_used_count", "expert_feed_forward_length"),
+    "expert_shared_feed_forward_length",
     *("rope.scaling.yarn_beta_slow", "tensor_data_layout", "attention.causal"),
 }
 """Keys behind the architecture's name that are read, or change nothing."""

@@ -90,6 +90,7 @@ def _experts(said: Said) -> dict[str, Any]:
         EXPERTS: said.count("expert_count"),
         "num_experts_per_tok": said.count("expert_used_count"),
         "moe_intermediate_size": said.count("expert_feed_forward_length", inside),
+        "shared_expert_intermediate_size": said.count("expert_shared_feed_forward_length", inside),
         "norm_topk_prob": ARCHITECTURES[said.architecture].experts == "one",
     }
 

@@ -49,7 +49,7 @@ def _stored(file: GgufFile, model: ModelConfig) -> dict[str, StoredTensor]:
         tensor, shape = file.tensors[stored], sizes[name]
         is_float = tensor.type in FLOATS and not _shift(name, model)
         kind = tensor.type.upper() if is_float else "F32"
-        row = tensor.nbytes // prod(tensor.shape[:-1])
+        row = tensor.nbytes // max(prod(tensor.shape[:-1]), 1)
         start, rows = tensor.start + first * row, prod(shape[:-1])
         found[name] = StoredTensor(file.path, name, kind, shape, start, rows * row)
     return found
@@ -101,6 +101,7 @@ class GgufTensors:
         start, stop = first // unit * unit, -(-last // unit) * unit
         if tensor.shape[1:]:
             numbers = self._rows.numbers(stored, before + start, before + stop)
+            numbers = numbers.reshape(-1, *tensor.shape[1:])
         else:
             numbers = self._rows.numbers(stored)[start:stop]
         if unit > 1 and len(numbers):

@@ -75,8 +75,10 @@ def plan(checkpoint: Checkpoint, half: bool) -> list[Planned]:
 
 
 def _routers(model: ModelConfig) -> set[str]:
-    experts = model.experts
-    return {experts.router(layer) for layer in range(model.layers)} if experts else set()
+    if (its := model.experts) is None:
+        return set()
+    layers = range(model.layers)
+    return {each(layer) for layer in layers for each in (its.router, its.shared_router)}
 
 
 def write_tensors(writer: gguf.GGUFWriter, checkpoint: Checkpoint, half: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Self
 from pipeline.errors import UsageError
 from pipeline.models.config_check import check_ids, check_values, heads_in
 from pipeline.models.config_types import check_types
-from pipeline.models.dimensions import Dimensions, ExpertLayers
+from pipeline.models.dimensions import Dimensions
+from pipeline.models.expert_layers import ExpertLayers
 from pipeline.models.families import FAMILIES
 from pipeline.models.family import PLAIN, Family, Scales
 from pipeline.models.files import is_there, read_object

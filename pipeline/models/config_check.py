@@ -15,7 +15,7 @@ COUNTS = (
     *("sliding_window", "sliding_window_pattern", "no_rope_layer_interval"),
     *("query_pre_attn_scalar", "original_max_position_embeddings"),
     *(EXPERTS, EXPERTS_TOO, "num_experts_per_tok", "moe_intermediate_size"),
-    "decoder_sparse_step",
+    *("decoder_sparse_step", "shared_expert_intermediate_size"),
 )
 MAX_COUNT = 2**31 - 1
 """No count is larger, nor is a token's id: libraries keep both in 32 bits."""
@@ -193,6 +193,8 @@ def _check_experts(config: Mapping[str, Any], where: str) -> None:
         )
     if used > count:
         raise UsageError(f"{where}: num_experts_per_tok is {used}, of {count} experts; correct it")
+    if any(type(each) is not int for each in config.get("mlp_only_layers") or ()):
+        raise UsageError(f"{where}: mlp_only_layers must hold numbers of layers; correct it")
     if config.get("clip_qkv") is not None:
         raise UsageError(
             f"{where}: clip_qkv isn't computed by any engine here; serve another model"

@@ -1,70 +1,11 @@
 """A decoder's dimensions, and the modules that it has by them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
 
-from pipeline.models.family import EXPERTS, FEED_FORWARD, FUSED, ExpertKeys, Family
+from pipeline.models.expert_layers import ExpertLayers
+from pipeline.models.family import FEED_FORWARD, FUSED, Family
 
 _MLP = {*FEED_FORWARD, *FUSED[2]}
-_OF_EXPERTS = ("mlp.gate", "mlp.experts", "mlp.experts.act_fn")
-"""Modules of a layer with experts, as transformers has them."""
-
-
-@dataclass(frozen=True)
-class ExpertLayers:
-    """Which layers have experts in place of one feed-forward block, and how many.
-
-    Attributes:
-        count: of a layer.
-        used: of them by each token.
-        width: inside one.
-        normalised: the weights of those in use add up to 1, as those of all do otherwise.
-        layers: per layer, whether it has experts.
-        keys: what a checkpoint calls them.
-    """
-
-    count: int
-    used: int
-    width: int
-    normalised: bool
-    layers: tuple[bool, ...]
-    keys: ExpertKeys = field(repr=False)
-
-    @classmethod
-    def of(cls, keys: ExpertKeys | None, full: Mapping[str, Any]) -> Self | None:
-        """By a filled `config.json`; None where no layer has any."""
-        if keys is None or not any(layers := keys.layers_in(full)):
-            return None
-        normalised = keys.normalised is None or full[keys.normalised]
-        return cls(full[EXPERTS], full[keys.used], full[keys.width], normalised, layers, keys)
-
-    def weights(self, hidden: int) -> int:
-        """Of all routers and experts."""
-        return sum(self.layers) * self.count * (3 * self.width + 1) * hidden
-
-    def idle_weights(self, hidden: int) -> int:
-        """Of the experts that a token doesn't use."""
-        return sum(self.layers) * (self.count - self.used) * 3 * self.width * hidden
-
-    def tensors(self, layer: int, hidden: int) -> dict[str, tuple[int, int]]:
-        """Shapes of a layer's router and experts by their names in a checkpoint, if it has any."""
-        if not self.layers[layer]:
-            return {}
-        sizes = (self.width, hidden), (self.width, hidden), (hidden, self.width)
-        return {self.router(layer): (self.count, hidden)} | {
-            self.tensor(layer, number, name): size
-            for number in range(self.count)
-            for name, size in zip(self.keys.projections, sizes, strict=True)
-        }
-
-    def router(self, layer: int) -> str:
-        """Name of the matrix that gives scores."""
-        return f"model.layers.{layer}.{self.keys.block}.gate.weight"
-
-    def tensor(self, layer: int, number: int, projection: str) -> str:
-        """Name of one matrix of an expert."""
-        return f"model.layers.{layer}.{self.keys.block}.experts.{number}.{projection}.weight"
 
 
 @dataclass(frozen=True)
@@ -154,7 +95,9 @@ class Dimensions:
     def _parts(self, layer: int) -> list[str]:
         """Paths inside a layer of all that isn't one of the projections."""
         norms = self.family.norms
-        weightless = _OF_EXPERTS if self.has_experts(layer) else self.family.weightless
+        weightless = self.family.weightless
+        if self.experts is not None and self.experts.layers[layer]:
+            weightless = self.experts.modules
         inside = ["", ".self_attn", ".mlp", *(f".{each}" for each in norms.layer)]
         inside += [f".{each}" for each in weightless]
         return inside + [f".self_attn.{each}" for each in norms.heads]
@@ -171,7 +114,7 @@ class Dimensions:
             experts.tensor(layer, 0, name) for layer in layers for name in experts.keys.projections
         ]
         routers = [experts.router(layer) for layer in layers]
-        own = [f"model.layers.{layer}.{each}" for layer in layers for each in _OF_EXPERTS]
+        own = [f"model.layers.{layer}.{each}" for layer in layers for each in experts.modules]
         return (*own, *(each.removesuffix(".weight") for each in (*routers, *stored)))
 
     def every_module(self) -> tuple[str, ...]:

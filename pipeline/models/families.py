@@ -247,6 +247,30 @@ _ENTRIES = (
         experts=ExpertKeys(width="moe_intermediate_size", dense=True),
     ),
     Family(
+        "qwen2_moe",
+        gguf="qwen2moe",
+        defaults={
+            **{"max_position_embeddings": 32768, "num_key_value_heads": 16, "qkv_bias": True},
+            **{"sliding_window": 4096, "use_sliding_window": False, "max_window_layers": 28},
+            **{EXPERTS: 60, "num_experts_per_tok": 4, "moe_intermediate_size": 1408},
+            **{"shared_expert_intermediate_size": 5632, "norm_topk_prob": False},
+            **{"intermediate_size": 5632, "decoder_sparse_step": 1, "mlp_only_layers": None},
+        },
+        types={
+            **_WINDOW,
+            **_EXPERT_TYPES,
+            **dict.fromkeys(("moe_intermediate_size", "max_window_layers"), (int,)),
+            **dict.fromkeys(("qkv_bias", "use_sliding_window", "norm_topk_prob"), (bool,)),
+            **{"decoder_sparse_step": (int,), "mlp_only_layers": (list, NULL)},
+            "shared_expert_intermediate_size": (int,),
+        },
+        biases={"qkv_bias": QKV},
+        windows="early",
+        experts=ExpertKeys(
+            width="moe_intermediate_size", shared="shared_expert_intermediate_size", dense=True
+        ),
+    ),
+    Family(
         "olmoe",
         gguf="olmoe",
         defaults={

@@ -104,6 +104,7 @@ class ExpertKeys:
         width: key of the width inside one.
         normalised: key that says whether the weights of those in use add up to 1; None if they do
             whatever is said.
+        shared: key of the width of an expert that every token uses beside its own; None for none.
         dense: layers may have none: those in `mlp_only_layers`, and all but each
             `decoder_sparse_step`th.
     """
@@ -113,6 +114,7 @@ class ExpertKeys:
     used: str = "num_experts_per_tok"
     width: str = "intermediate_size"
     normalised: str | None = "norm_topk_prob"
+    shared: str | None = None
     dense: bool = False
 
     def layers_in(self, full: Mapping[str, Any]) -> tuple[bool, ...]:

@@ -54,6 +54,22 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 32768,
         "tie_word_embeddings": True,
     },
+    "olmoe-1b-7b-4-layers": {
+        "model_type": "olmoe",
+        "architectures": ["OlmoeForCausalLM"],
+        "rms_norm_eps": 1e-5,
+        "hidden_size": 2048,
+        "intermediate_size": 1024,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 16,
+        "num_experts": 64,
+        "num_experts_per_tok": 8,
+        "vocab_size": 50304,
+        "max_position_embeddings": 4096,
+        "eos_token_id": 50279,
+        "pad_token_id": 1,
+    },
     "llama-3.1-8b": _LLAMA
     | {
         "hidden_size": 4096,
@@ -73,7 +89,8 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""Published dimensions, as in each model's own `config.json`."""
+"""Published dimensions, as in each model's own `config.json`, but that of OLMoE's sixteen layers,
+which are 7 billion weights, there are four."""
 
 LAW = 2
 """By which a seed gives the weights; another number makes the checkpoints anew."""

@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 """Kinds of layers: those that see all of a context, and those with a window."""
-Windows = Literal["none", "all", "typed", "asked", "wanted", "unturned", "alternate", "pattern"]
+Windows = Literal[
+    "none", "all", "typed", "asked", "wanted", "unturned", "alternate", "early", "pattern"
+]
 """The laws:
 
 - `none`: no layer ever; `all`: every layer, whatever `layer_types` says; `wanted`: the same, if
@@ -15,8 +17,11 @@ Windows = Literal["none", "all", "typed", "asked", "wanted", "unturned", "altern
   `asked`: those from `max_window_layers` on, if `use_sliding_window` is true;
   `unturned`: those without a rotary embedding, if `use_sliding_window` is true;
   `alternate`: every other layer, from the first on;
+  `early`: the same of those before `max_window_layers`, if `use_sliding_window` is true;
   `pattern`: all but each `sliding_window_pattern`th.
 """
+
+_ON_DEMAND = ("asked", "wanted", "unturned", "early")
 
 
 def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> Sequence[bool]:
@@ -28,7 +33,7 @@ def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> S
         turned: per layer, whether it has a rotary embedding.
     """
     layers = range(full["num_hidden_layers"])
-    if law == "none" or (law in ("asked", "wanted", "unturned") and not full["use_sliding_window"]):
+    if law == "none" or (law in _ON_DEMAND and not full["use_sliding_window"]):
         return [False] * len(layers)
     if law not in ("all", "wanted") and (kinds := full.get("layer_types")):
         return [kind == SLIDING for kind in kinds]
@@ -39,6 +44,8 @@ def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> S
             return [not each for each in turned]
         case "alternate":
             return [layer % 2 == 0 for layer in layers]
+        case "early":
+            return [layer % 2 == 0 and layer < full["max_window_layers"] for layer in layers]
         case "pattern":
             return [(layer + 1) % full["sliding_window_pattern"] != 0 for layer in layers]
     return [True] * len(layers)

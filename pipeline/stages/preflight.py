@@ -12,6 +12,7 @@ from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.stages.disk import check_disk
 from pipeline.stages.memory import at_once, check_needs, check_trace, room_of
@@ -33,6 +34,7 @@ def preflight(configs: Iterable[RunConfig]) -> None:
         check_quantization(config.model, config.engine)
         _sampled_as_asked(config)
         base = seen.base(config)
+        _refuse_quantised_experts(config, base.checkpoint)
         seen.draw(config, base)
         seen.ask(config.engine, base)
         seen.question(config, base)
@@ -172,6 +174,16 @@ def check_quantization(model: ModelSource, engine: EngineSettings) -> None:
             "the base unquantised; use engine=peft_hotswap or engine=peft_mixed"
         )
     wanted.need_library()
+
+
+def _refuse_quantised_experts(config: RunConfig, checkpoint: Checkpoint) -> None:
+    """Bitsandbytes quantises linear layers, and transformers keeps experts as parameters."""
+    if config.model.quantization is not Quantization.NONE and checkpoint.config.experts:
+        raise UsageError(
+            f"model.quantization={config.model.quantization}: the experts of {checkpoint.folder} "
+            "would stay as they are; use engine=multilora or engine=llama_cpp in a precision of "
+            "fewer bits"
+        )
 
 
 def _sampled_as_asked(config: RunConfig) -> None:

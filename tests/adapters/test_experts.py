@@ -54,6 +54,11 @@ def test_what_peft_makes_of_experts_today_is_refused_by_name(saved, values):
     assert "\n" not in str(refused.value) and "merge_and_unload" in str(refused.value)
 
 
+def test_a_router_that_is_saved_whole_is_refused_by_name(saved):
+    with pytest.raises(UsageError, match=r"modules_to_save \['gate'\] mean .*mlp\.gate too"):
+        saved(target_modules=["q_proj"], modules_to_save=["gate"])
+
+
 @pytest.mark.parametrize("named", ["w1", "gate"])
 def test_what_it_made_of_them_before_is_refused_by_name(named, tmp_path):
     """One linear layer an expert; today's PEFT would adapt all experts by such names."""

@@ -37,6 +37,7 @@ SAID: Mapping[str, dict[str, Any]] = {
     "gemma2": GEMMA | {"attn_logit_softcapping": 8.0},
     "gemma3_text": GEMMA | {"num_hidden_layers": 6},
     "qwen3_moe": MOE | {"moe_intermediate_size": 64, "norm_topk_prob": True, "head_dim": 32},
+    "qwen2_moe": MOE | {"moe_intermediate_size": 64, "shared_expert_intermediate_size": 96},
     "olmoe": MOE | {"num_key_value_heads": 4},
     "mixtral": {"num_local_experts": 6, "num_experts_per_tok": 3},
 }

@@ -80,6 +80,7 @@ MODELS = {
     "olmo2": ("olmo2", {}),
     "mixtral": ("mixtral", {"num_local_experts": 5, "num_experts_per_tok": 3}),
     "qwen3_moe": ("qwen3_moe", MOE | {"head_dim": 32, "norm_topk_prob": True}),
+    "qwen2_moe": ("qwen2_moe", MOE | {"shared_expert_intermediate_size": 72}),
     "olmoe": ("olmoe", MOE | {"num_key_value_heads": 4}),
     "olmo2 tied": ("olmo2", {"tie_word_embeddings": True, "num_key_value_heads": 4}),
 }

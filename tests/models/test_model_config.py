@@ -22,6 +22,8 @@ SHAPE = {
     "num_attention_heads": 32,
     "vocab_size": 64,
     "pad_token_id": 0,
+    # Of families with experts, whose models would be large otherwise.
+    **{"num_experts": 9, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 24},
 }
 YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0}
 ONE = {

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers.core_model_loading import revert_weight_conversion
 
 from pipeline.models import random_weights, synthetic
 from pipeline.models.random_weights import DEVIATION
@@ -36,7 +37,7 @@ def made(tmp_path, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("shape", ["llama-3.1-8b", "qwen2-0.5b"])
+@pytest.mark.parametrize("shape", ["llama-3.1-8b", "qwen2-0.5b", "olmoe-1b-7b-4-layers"])
 def test_transformers_loads_every_tensor_and_misses_none(shape, made):
     from transformers import AutoModelForCausalLM
 
@@ -46,9 +47,10 @@ def test_transformers_loads_every_tensor_and_misses_none(shape, made):
     )
     assert not any(info.values())
     assert type(model).__name__ == checkpoint.config.family.name.title() + "ForCausalLM"
+    loaded = revert_weight_conversion(model, model.state_dict())
     for name, tensor in load_file(checkpoint.folder / SINGLE).items():
         assert tensor.dtype == torch.float16
-        assert torch.equal(model.state_dict()[name], tensor.float())
+        assert torch.equal(loaded[name], tensor.float())
 
 
 def test_weights_are_drawn_piece_by_piece_from_the_seed(made, monkeypatch):

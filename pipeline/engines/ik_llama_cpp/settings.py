@@ -55,6 +55,11 @@ class IkLlamaCppSettings(LlamaCppSettings):
                 f"{checkpoint.folder}: engine={self.name} isn't tried with {architecture}; "
                 "use engine=llama_cpp"
             )
+        if checkpoint.config.experts is not None:
+            raise UsageError(
+                f"{checkpoint.folder}: engine={self.name} isn't tried with experts; "
+                "use engine=llama_cpp"
+            )
         super()._check_files(checkpoint, ready)
         for path in ready.values():
             for name, tensor in GgufFile.read(path).tensors.items():

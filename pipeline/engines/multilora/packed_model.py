@@ -25,19 +25,22 @@ class PackedExperts:
     """The weights of a layer's experts.
 
     Attributes:
-        router: in fp32 always, for scores that differ little decide who computes.
+        router: in fp32 always, for scores that differ little decide who computes; its last row is
+            the shared expert's.
         gate_up: of all experts above one another, each of whole panels.
         down: the same.
+        shared: gate and up, and down, of the expert that every token uses, if there is one.
     """
 
     router: Matrix
     gate_up: Matrix
     down: Matrix
+    shared: tuple[Matrix, Matrix] | None
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
         """All of them."""
-        return self.router, self.gate_up, self.down
+        return self.router, self.gate_up, self.down, *(self.shared or ())
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,8 +146,14 @@ def _experts(packer: Packer, index: int, model: ModelConfig) -> PackedExperts | 
             [[its.tensor(index, number, name) for name in names] for number in range(its.count)]
         )
 
+    routers, shared = [its.router(index)], None
+    if its.shared:
+        *gate_up, last = its.shared_tensors(index)
+        routers.append(its.shared_router(index))
+        shared = packer.matrix(gate_up), packer.matrix([last])
     return PackedExperts(
-        router=replace(packer, format=FORMATS["fp32"]).matrix([its.router(index)]),
+        router=replace(packer, format=FORMATS["fp32"]).matrix(routers),
         gate_up=stacked(gate, up),
         down=stacked(down),
+        shared=shared,
     )

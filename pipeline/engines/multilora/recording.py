@@ -5,24 +5,21 @@ so: see docs/families.md.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from torch import Tensor
 
-from pipeline.engines.multilora.packed_model import PackedExperts, PackedLayer, PackedModel
+from pipeline.engines.multilora.expert_block import expert_block, expert_buffers, written
+from pipeline.engines.multilora.packed_model import PackedLayer, PackedModel
 from pipeline.engines.multilora.rotations import turn_of
 from pipeline.engines.multilora.sites import DOWN, GATE_UP, OUTPUT, QKV
 from pipeline.kernels.formats import PANEL, WeightFormat
 from pipeline.kernels.layout import panels
-from pipeline.kernels.operands import Activation, Heads, Routing
+from pipeline.kernels.operands import Activation, Heads
 from pipeline.kernels.program import (
     AddLora,
     Attend,
     Buffer,
     Cap,
-    Combine,
-    Dispatch,
-    ExpertLinear,
     Gate,
     Linear,
     Norm,
@@ -30,7 +27,6 @@ from pipeline.kernels.program import (
     Operation,
     Program,
     RotateAndStore,
-    Route,
     Scale,
     TakeOutputs,
 )
@@ -62,19 +58,14 @@ def _buffers(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
         **{_normed_for(each): Buffer(shape.hidden, each) for each in reading},
         **_buffers_of_blocks(shape, model),
         "residual": Buffer(shape.hidden),
-        "qkv": _written(first[QKV].rows),
+        "qkv": written(first[QKV].rows),
         "attended": Buffer(shape.heads * shape.head_dim, first[OUTPUT].format),
-        "delta": _written(shape.hidden),
+        "delta": written(shape.hidden),
         "last": Buffer(shape.hidden, of_outputs=True),
         "last_delta": Buffer(shape.hidden, of_outputs=True),
         "last_normed": Buffer(shape.hidden, model.head.format, of_outputs=True),
         "logits": Buffer(panels(shape.vocabulary) * PANEL, of_outputs=True),
     }
-
-
-def _written(columns: int) -> Buffer:
-    """By a matrix."""
-    return Buffer(panels(columns) * PANEL)
 
 
 def _reading(layer: PackedLayer) -> Iterator[WeightFormat]:
@@ -88,23 +79,13 @@ def _reading(layer: PackedLayer) -> Iterator[WeightFormat]:
 
 def _buffers_of_blocks(shape: ModelConfig, model: PackedModel) -> dict[str, Buffer]:
     """Inside feed-forward blocks, of either kind."""
-    found: dict[str, Buffer] = {}
     format = model.layers[0].matrices[OUTPUT].format
-    if not all(layer.experts for layer in model.layers):
-        found |= {
-            "gate_up": _written(2 * shape.intermediate),
-            "gated": Buffer(shape.intermediate, format),
-        }
-    if (experts := shape.experts) is not None:
-        found |= {
-            "scores": _written(experts.count),
-            "routes": Buffer(_routing(shape).columns),
-            "dispatched": Buffer(shape.hidden, format, times=experts.used),
-            "expert_gate_up": replace(_written(2 * experts.width), times=experts.used),
-            "expert_gated": Buffer(experts.width, format, times=experts.used),
-            "expert_delta": replace(_written(shape.hidden), times=experts.used),
-        }
-    return found
+    if all(layer.experts for layer in model.layers):
+        return expert_buffers(shape, format)
+    return expert_buffers(shape, format) | {
+        "gate_up": written(2 * shape.intermediate),
+        "gated": Buffer(shape.intermediate, format),
+    }
 
 
 def _normed_for(format: WeightFormat) -> str:
@@ -130,32 +111,18 @@ def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Opera
     yield from _attention(index, shape, layer)
     yield from _added(shape, norms.after_attention)
     yield Norm("residual", "delta", norms.before_feed_forward, shape.epsilon, normed)
-    if layer.experts is not None:
-        yield from _experts(shape, layer, layer.experts)
+    activation = ACTIVATIONS[shape.activation]
+    if shape.experts is not None and layer.experts is not None:
+        # Scores are of the input as it is, whatever the experts' own matrices make of it.
+        exact = _normed_for(layer.experts.router.format)
+        if exact != normed:
+            yield Norm("residual", None, norms.before_feed_forward, shape.epsilon, exact)
+        yield from expert_block(shape.experts, layer.experts, normed, exact, activation)
     else:
         yield from _multiply(index, GATE_UP, layer, normed, "gate_up")
-        yield Gate("gate_up", "gated", ACTIVATIONS[shape.activation])
+        yield Gate("gate_up", "gated", activation)
         yield from _multiply(index, DOWN, layer, "gated", "delta")
     yield from _added(shape, norms.after_feed_forward)
-
-
-def _experts(shape: ModelConfig, layer: PackedLayer, its: PackedExperts) -> Iterator[Operation]:
-    """Scores are of the input as it is, whatever the experts' own matrices make of it."""
-    routing, normed, exact = _routing(shape), _normed(layer), _normed_for(its.router.format)
-    if exact != normed:
-        yield Norm("residual", None, layer.norms.before_feed_forward, shape.epsilon, exact)
-    yield Linear(exact, its.router, "scores")
-    yield Route("scores", routing, "routes")
-    yield Dispatch(normed, "routes", routing, "dispatched")
-    yield ExpertLinear("dispatched", "routes", routing, its.gate_up, "expert_gate_up")
-    yield Gate("expert_gate_up", "expert_gated", ACTIVATIONS[shape.activation])
-    yield ExpertLinear("expert_gated", "routes", routing, its.down, "expert_delta")
-    yield Combine("expert_delta", "routes", routing, None, "delta")
-
-
-def _routing(shape: ModelConfig) -> Routing:
-    assert shape.experts is not None
-    return Routing(shape.experts.count, shape.experts.used, shape.experts.normalised)
 
 
 def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[Operation]:
