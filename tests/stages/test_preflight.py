@@ -86,6 +86,14 @@ def test_every_prompt_of_a_file_is_judged_before_anything_starts(config, tmp_pat
     assert said in refusal(config, *overrides, *one)
 
 
+def test_experts_that_would_stay_as_they_are_are_refused_by_name(config, tmp_path):
+    model = ("model=synthetic", "model.shape=olmoe-1b-7b-4-layers", f"paths.cache={tmp_path}")
+    asked = ("engine=peft_hotswap", "adapters=synthetic")
+    preflight([config(*model, *asked, "fidelity.enabled=false")])
+    said = refusal(config, *model, *asked, "model.quantization=nf4", "fidelity.enabled=false")
+    assert said.startswith("model.quantization=nf4: the experts of ") and "multilora" in said
+
+
 def test_too_long_prompts_are_refused_or_left_out_as_configured(config, tmp_path):
     overrides = jsonl(tmp_path, {"prompt": "ok"}, {"prompt": "word " * 3000})
     message = refusal(config, *overrides)

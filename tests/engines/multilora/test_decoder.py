@@ -129,9 +129,8 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("named", FAMILIES)
-def test_families(named, tiny, tmp_path, drive, ids):
-    """Each with an adapter on all projections, beside the base alone."""
+def random_model(named, tiny, folder):
+    """Of a family, with the embedded tokenizer beside it."""
     config = AutoConfig.for_model(
         named.split(",")[0],
         **{"hidden_size": 72, "intermediate_size": 100, "num_hidden_layers": 2},
@@ -142,9 +141,30 @@ def test_families(named, tiny, tmp_path, drive, ids):
     model = AutoModelForCausalLM.from_config(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(tmp_path)
-    shutil.copy(tiny.folder / "tokenizer.json", tmp_path)
-    checkpoint = Checkpoint.open(tmp_path)
+    model.save_pretrained(folder)
+    shutil.copy(tiny.folder / "tokenizer.json", folder)
+    return model, Checkpoint.open(folder)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+def test_tokens_go_to_the_same_experts_in_any_company(precision, tiny, tmp_path, drive, ids):
+    _, checkpoint = random_model("qwen2_moe", tiny, tmp_path)
+    decoder = Decoder.load(checkpoint, precision, NativeKernels(2))
+    company, alone = drive(decoder), drive(decoder)
+    for number in range(7):
+        company.add(ids(20, checkpoint.config, number))
+    alone.add(ids(20, checkpoint.config, 3))
+    for chunk in (9, 10, 1):
+        company.step(dict.fromkeys(range(7), chunk))
+    for chunk in (2, 17, 1):
+        alone.step({0: chunk})
+    assert torch.equal(alone.result(0), company.result(3))
+
+
+@pytest.mark.parametrize("named", FAMILIES)
+def test_families(named, tiny, tmp_path, drive, ids):
+    """Each with an adapter on all projections, beside the base alone."""
+    model, checkpoint = random_model(named, tiny, tmp_path)
     settings = SyntheticAdapters(name="synthetic", cache=tmp_path, targets=PROJECTIONS, alpha=300.0)
     adapter, *_ = replace(settings, count=1).adapters(checkpoint.config)
     decoder = Decoder.load(checkpoint, "fp32", NativeKernels(2))
