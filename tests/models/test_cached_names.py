@@ -12,6 +12,7 @@ FOLDERS = {
     "tinyllama-1.1b": "tinyllama-1.1b-13593d8bacaf",
     "qwen2-0.5b": "qwen2-0.5b-1c419d3dc948",
     "llama-3.1-8b": "llama-3.1-8b-56d9700c71ce",
+    "olmoe-1b-7b-4-layers": "olmoe-1b-7b-4-layers-5c7aad335efa",
 }
 
 
