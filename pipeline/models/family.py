@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.models.files import is_number
-from pipeline.models.windows import Windows, windowed
+from pipeline.models.windows import ON_DEMAND, Windows, windowed
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
@@ -199,6 +199,9 @@ class Family:
         full = {**COMMON, **self.defaults, **config}
         if EXPERTS not in config and EXPERTS_TOO in config:
             full[EXPERTS] = config[EXPERTS_TOO]
+        unused = self.windows in ON_DEMAND and full["use_sliding_window"] is False
+        if unused and full.get("sliding_window") == 0:  # As transformers saves Qwen2-MoE's.
+            full["sliding_window"] = None
         return full | {ours: full[theirs] for ours, theirs in self.keys.items()}
 
     def biased_in(self, full: Mapping[str, Any]) -> tuple[str, ...]:

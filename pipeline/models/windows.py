@@ -21,7 +21,8 @@ Windows = Literal[
   `pattern`: all but each `sliding_window_pattern`th.
 """
 
-_ON_DEMAND = ("asked", "wanted", "unturned", "early")
+ON_DEMAND = ("asked", "wanted", "unturned", "early")
+"""Laws by which no layer has one unless `use_sliding_window` is true."""
 
 
 def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> Sequence[bool]:
@@ -33,7 +34,7 @@ def windowed(law: Windows, full: Mapping[str, Any], turned: Sequence[bool]) -> S
         turned: per layer, whether it has a rotary embedding.
     """
     layers = range(full["num_hidden_layers"])
-    if law == "none" or (law in _ON_DEMAND and not full["use_sliding_window"]):
+    if law == "none" or (law in ON_DEMAND and not full["use_sliding_window"]):
         return [False] * len(layers)
     if law not in ("all", "wanted") and (kinds := full.get("layer_types")):
         return [kind == SLIDING for kind in kinds]
