@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.adapters.lora_file import PREFIX, LoraFile
-from pipeline.adapters.variants import TABLES
+from pipeline.adapters.variants import BIAS, TABLES
 from pipeline.errors import UsageError, shown
 from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import Shapes
@@ -44,7 +44,7 @@ def expected_tensors(lora: LoraFile, model: ModelConfig) -> Shapes:
         for name, shape in whole_tensors(model).items()
         if any(name.startswith(f"{module}.") for module in saved)
     }
-    return updates | whole | _tokens(lora, model, saved)
+    return updates | whole | _biases(lora, model) | _tokens(lora, model, saved)
 
 
 def saved_modules(config: Mapping[str, Any], model: ModelConfig) -> tuple[str, ...]:
@@ -52,6 +52,17 @@ def saved_modules(config: Mapping[str, Any], model: ModelConfig) -> tuple[str, .
     ends = tuple(config.get("modules_to_save") or ())
     names = model.every_module()
     return tuple(name for name in names if name.endswith(ends)) if ends else ()
+
+
+def _biases(lora: LoraFile, model: ModelConfig) -> Shapes:
+    """The base's own that were trained; where the file has none PEFT leaves those of the base."""
+    kind = lora.config.get(BIAS, "none")
+    found = {
+        f"{PREFIX}{name}": shape
+        for name, shape in whole_tensors(model).items()
+        if name.endswith(".bias") and (kind == "all" or lora.targets(name.removesuffix(".bias")))
+    }
+    return found if kind != "none" and any(name in lora.shapes for name in found) else {}
 
 
 def _updates(lora: LoraFile, model: ModelConfig) -> Shapes:

@@ -9,6 +9,9 @@ TABLES = {"lm_head": "lm_head", "embed_tokens": "model.embed_tokens"}
 """Modules besides a layer's projections that may be adapted, by what an engine calls them."""
 VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", *TABLES)
 """What an engine may serve, if it says so: keys of a configuration, and modules."""
+BIAS = "bias"
+"""A key too: the base's own biases were trained, which PEFT changes for everybody, so that only an
+engine which adds them row by row serves the adapter beside others."""
 
 _CONVERT = (
     "PEFT changes the base's weights for it, and so for everybody; save it as a plain difference: "
@@ -47,7 +50,18 @@ def variants(config: Mapping[str, Any], tensors: Collection[str]) -> list[str]:
     """
     adapted = {name.rpartition(".lora_")[0] for name in tensors}
     found = {name for name, module in TABLES.items() if any(a.endswith(module) for a in adapted)}
-    return [name for name in VARIANTS if config.get(name) or name in found]
+    asked = [name for name in VARIANTS if config.get(name) or name in found]
+    return asked + ([BIAS] if _trains_biases(config, tensors) else [])
+
+
+def engine_for(found: Collection[str]) -> str:
+    """An engine that serves these variants, which `obstacle` has found no fault with."""
+    return "multilora" if BIAS in found else "peft_hotswap"
+
+
+def _trains_biases(config: Mapping[str, Any], tensors: Collection[str]) -> bool:
+    own = (each for each in tensors if each.endswith(".bias") and ".lora_B." not in each)
+    return config.get(BIAS, "none") != "none" and any(own)
 
 
 def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
@@ -74,7 +88,7 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
     tables = {*variants(config, tensors)} & {"modules_to_save", *TABLES}
     if config.get("ensure_weight_tying") and tables:
         return f"ensure_weight_tying: it ties what it saves to the base's other table{MERGE}"
-    biases = [each for each in tensors if each.endswith(".bias") and ".lora_B." not in each]
-    if config.get("bias", "none") != "none" and biases:
-        return f"bias={config['bias']!r}: it replaces the base's own {biases[0]}{MERGE}"
+    whole = {*variants(config, tensors)} & {"modules_to_save", "trainable_token_indices"}
+    if whole and _trains_biases(config, tensors):
+        return f"bias={config[BIAS]!r} beside {min(whole)}, which no engine here serves{MERGE}"
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.variants import engine_for
 from pipeline.engines.needs import Need
 from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities
@@ -47,7 +48,8 @@ class EngineSettings(ABC):
         computes: whether a model is behind the answers; where none is there is nothing that they
             could be faithful to.
         capabilities: what else it can do; requests that ask for more are refused.
-        variants: what it serves beyond plain LoRA, of `pipeline.adapters.variants.VARIANTS`.
+        variants: what it serves beyond plain LoRA, of `VARIANTS` and `BIAS` in
+            `pipeline.adapters.variants`.
     """
 
     name: str
@@ -90,7 +92,7 @@ class EngineSettings(ABC):
             if found := [each for each in adapter.lora.unusual() if each not in self.variants]:
                 raise UsageError(
                     f"engine={self.name} can't serve {name} ({', '.join(found)}); "
-                    "use engine=peft_hotswap"
+                    f"use engine={engine_for(adapter.lora.unusual())}"
                 )
 
     def check_length(self, model: ModelConfig, positions: int) -> None:  # noqa: B027

@@ -35,7 +35,7 @@ class LoraShape:
 
     Attributes:
         column: first output column of the projection in the site.
-        rank: rows of A, columns of B.
+        rank: rows of A, columns of B; 0 where neither is, and the output is only transformed.
         inputs: columns of A.
         outputs: rows of B.
         affine: whether the projection's output is multiplied and added to, row by row.
@@ -72,12 +72,15 @@ class AdapterLayout:
         size = 0
         for shapes in sites:
             ranks = padded_rows(sum(shape.rank for shape in shapes))
+            if shapes and not ranks:
+                size = max(size, affine_bytes(UNIT))  # Factors that begin at 0 would be none.
             a, first, parts = size, 0, []
             if shapes:
                 size += packed_bytes(ranks, shapes[0].inputs, format)
             for shape in shapes:
-                places.append((a, first, shape.rank, shape.inputs, ranks))
-                places.append((size, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
+                if shape.rank:
+                    places.append((a, first, shape.rank, shape.inputs, ranks))
+                    places.append((size, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
                 b, size = size, size + packed_bytes(shape.outputs, shape.rank, format)
                 affine = size if shape.affine else 0
                 parts.append((b, shape.rank, first, shape.column, shape.outputs, affine))

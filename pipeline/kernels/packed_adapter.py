@@ -112,7 +112,7 @@ def _views(
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Scales, or none, and units of a packed matrix."""
     head, size = scale_bytes(padded, format), packed_bytes(padded, columns, format)
-    units = data[at + head : at + size].view(format.numpy).reshape(-1, columns, UNIT)
+    units = data[at + head : at + size].view(format.numpy).reshape(padded // UNIT, columns, UNIT)
     return data[at : at + head].view(np.float32), units
 
 

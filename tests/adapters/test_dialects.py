@@ -19,6 +19,8 @@ from pipeline.adapters.dialects.peft_names import PeftName
 from pipeline.adapters.folder import FolderAdapters
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS
 from pipeline.engines.multilora.lora import LoadPlan
+from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.errors import UsageError
 from pipeline.kernels.reference import ReferenceKernels
 from pipeline.models.checkpoint import Checkpoint
@@ -237,8 +239,16 @@ def test_biases_in_the_place_of_the_bases_are_none_of_its_copies(tmp_path):
     model = AutoModelForCausalLM.from_pretrained(qwen.folder, dtype=torch.float32)
     config = LoraConfig(r=2, target_modules=["q_proj"], bias="lora_only")
     get_peft_model(model, config).save_pretrained(tmp_path / "it")
-    with pytest.raises(UsageError, match=r"bias='lora_only': it replaces .*q_proj\.bias; merge"):
-        Adapter.open("it", tmp_path / "it", qwen.config)
+    found = Adapter.open("it", tmp_path / "it", qwen.config)
+    assert found.lora.unusual() == ["bias"] and not found.lora.copies
+    refused = r"can't serve it \(bias\); use engine=multilora"
+    with pytest.raises(UsageError, match=refused):
+        PeftHotswapSettings(name="peft_hotswap").check(qwen, {"it": found})
+    MultiloraSettings(name="multilora").check(qwen, {"it": found})
+    config.modules_to_save = ["lm_head"]
+    get_peft_model(model, config).save_pretrained(tmp_path / "whole")
+    with pytest.raises(UsageError, match="bias='lora_only' beside modules_to_save, which no"):
+        Adapter.open("whole", tmp_path / "whole", qwen.config)
 
 
 def test_so_is_one_of_another_size(saved, opened, base):

@@ -60,7 +60,7 @@ class LoadPlan:
             dtype: of the numbers in memory.
             base: whose weights an adapter with DoRA is loaded by; None if none will be.
         """
-        stored = adapter.lora.shapes
+        stored, sizes = adapter.lora.shapes, model.modules()
         modules: list[str] = []
         shapes: list[list[LoraShape]] = []
         names: list[str] = []
@@ -69,10 +69,14 @@ class LoadPlan:
             shapes.append([])
             for path, column in site:
                 a, b = f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
+                affine = has_row_factors(adapter, path)
+                if a not in stored and affine:
+                    outputs, inputs = sizes[path]
+                    shapes[-1].append(LoraShape(column, 0, inputs, outputs, affine))
+                    modules.append(path)
                 if a in stored:
                     outputs, rank = stored[b]
                     inputs = stored[a][1]
-                    affine = has_row_factors(adapter, path)
                     shapes[-1].append(LoraShape(column, rank, inputs, outputs, affine))
                     modules += [path] * affine
                     names += [a, b]

@@ -3,6 +3,7 @@
 DoRA (Liu et al. 2024, https://arxiv.org/abs/2402.09353) gives each row of W + s·B·A a magnitude m
 of its own, which is the factor m / ‖W + s·B·A‖ of what the row gives. A bias of the base isn't
 multiplied, so that the summand takes back what the factor did to it. A bias of B is added, scaled.
+A bias of the base that was trained takes the place of the base's own.
 """
 
 from collections.abc import Iterator
@@ -21,12 +22,13 @@ from pipeline.models.weights import OpenWeights
 
 PIECE = 1 << 22
 """Bytes of the base's weights that are looked at at a time."""
-_MAGNITUDE, _BIAS = "lora_magnitude_vector", "lora_B.bias"
+_MAGNITUDE, _BIAS, _TRAINED = "lora_magnitude_vector", "lora_B.bias", "bias"
 
 
 def has_row_factors(adapter: Adapter, module: str) -> bool:
     """Whether the module's output is transformed row by row."""
-    return any(f"{PREFIX}{module}.{part}" in adapter.lora.shapes for part in (_MAGNITUDE, _BIAS))
+    parts = (_MAGNITUDE, _BIAS, _TRAINED)
+    return any(f"{PREFIX}{module}.{part}" in adapter.lora.shapes for part in parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,20 +59,31 @@ class RowFactors:
         def part(name: str) -> NDArray[np.float32]:
             return as_float32(lora.read(lora[f"{PREFIX}{module}.{name}"]))
 
+        def has(name: str) -> bool:
+            return f"{PREFIX}{module}.{name}" in lora
+
         scaling = np.float32(self.adapter.lora.scaling(module))
-        found = np.zeros((2, lora[f"{PREFIX}{module}.lora_B.weight"].shape[0]), np.float32)
+        own = self._bias(module, base)
+        found = np.zeros((2, len(own)), np.float32)
         factors, summands = found
         factors[:] = 1
-        if f"{PREFIX}{module}.{_MAGNITUDE}" in lora:
+        if has(_MAGNITUDE):
             a, b = part("lora_A.weight"), part("lora_B.weight") * scaling
             factors[:] = part(_MAGNITUDE) / np.concatenate(
                 [*_norms(self._weight(module), a, b, base)]
             )
-            if (bias := f"{module}.bias") in base:
-                summands[:] = (1 - factors) * as_float32(base.read(base[bias]))
-        if f"{PREFIX}{module}.{_BIAS}" in lora:
+            summands[:] = (1 - factors) * own
+        if has(_BIAS):
             summands += scaling * part(_BIAS)
+        if has(_TRAINED):
+            summands += part(_TRAINED) - own
         return found
+
+    def _bias(self, module: str, base: OpenWeights) -> NDArray[np.float32]:
+        """The base's own; zeros where it has none."""
+        if (name := f"{module}.bias") in base:
+            return as_float32(base.read(base[name]))
+        return np.zeros(base[self._weight(module)].shape[0], np.float32)
 
     def _weight(self, module: str) -> str:
         return self.base.head if module == TABLES["lm_head"] else f"{module}.weight"

@@ -9,7 +9,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.variants import TABLES
+from pipeline.adapters.variants import BIAS, TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.queue_order import QueuePolicy
@@ -93,7 +93,7 @@ class MultiloraSettings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
     cache: Path | None = None
-    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias", *TABLES})
+    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias", BIAS, *TABLES})
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,
         mixes_adapters=True,

@@ -26,6 +26,9 @@ SAID = {
     "dora of the head": {"target_modules": ["lm_head"], "use_dora": True},
     "embedding": {"target_modules": ["embed_tokens", "o_proj"], "lora_alpha": 3},
     "both tables": {"target_modules": ["lm_head", "embed_tokens"]},
+    "trained biases": {"bias": "all", "target_modules": ["q_proj", "o_proj"]},
+    "trained biases alone": {"bias": "all", "target_modules": ["down_proj"]},
+    "trained biases and dora": {"bias": "lora_only", "use_dora": True},
     "plain": {},
 }
 IDS = [5, 6, 7, 40, 41, 8, 9, 100, 3]
@@ -68,12 +71,14 @@ def saved(base, tmp_path_factory):
         model = get_peft_model(model, LoraConfig(**wanted)).eval()
         with torch.inference_mode():
             for key, number_ in model.named_parameters():
-                if "lora_" in key:
+                if "lora_" in key or (key.endswith("bias") and "bias" in said):
                     by = 0.3 if "magnitude" in key else 0.1
                     number_.add_(torch.randn_like(number_) * by)
             model.save_pretrained(root / name)
             found[name] = model(input_ids=torch.tensor([IDS])).logits[0]
     opened = {name: Adapter.open(name, root / name, base.config) for name in SAID}
+    trains = [name for name, each in opened.items() if "bias" in each.lora.unusual()]
+    assert trains == [name for name in SAID if base.config.biased and name.startswith("trained")]
     return opened, found
 
 
