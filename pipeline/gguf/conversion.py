@@ -51,11 +51,13 @@ def checkpoint_of(path: Path, cache: Path) -> Checkpoint:
                 said = str(error).replace(str(draft), "the checkpoint in it")
                 raise UsageError(f"{path}: can't be served: {said}") from error
             made.check_numbers()
-    return replace(_open(folder, file), gguf=path.absolute())
+    made = _open(folder, file)
+    return replace(made, gguf=made.weights.files[0])
 
 
 def _open(folder: Path, file: GgufFile) -> Checkpoint:
-    return Checkpoint.open(folder, weights_in(file, ModelConfig.read(folder)))
+    lying = replace(file, path=file.path.absolute())
+    return Checkpoint.open(folder, weights_in(lying, ModelConfig.read(folder)))
 
 
 def _convert(file: GgufFile, folder: Path) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from gguf import TokenType
 
 from pipeline.errors import UsageError
-from pipeline.gguf.byte_level import BEGINNING, byte_level_parts
+from pipeline.gguf.byte_level import byte_level_parts
 from pipeline.gguf.file import GgufFile
+from pipeline.gguf.pre_tokenizers import pre_tokenizer
 from pipeline.gguf.sentencepiece import sentencepiece_parts
 from pipeline.gguf.vocabulary import Document
 
@@ -34,7 +35,7 @@ def tokenizer_in(file: GgufFile) -> Document:
     pre = str(file.metadata.get(f"{_PREFIX}pre"))
     if kind == "gpt2":
         algorithm = byte_level_parts(tokens, _array(file, "merges"), pre, where)
-        begins = pre in BEGINNING
+        begins = pre_tokenizer(pre, where).begins
     elif kind == "llama":
         prefix = bool(file.metadata.get(f"{_PREFIX}add_space_prefix", True))
         algorithm = sentencepiece_parts(tokens, types, _scores(file, tokens), prefix)

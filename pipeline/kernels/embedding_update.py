@@ -1,4 +1,4 @@
-"""LoRA on the input embedding: to a token's row is added B times the token's own column of A."""
+"""What an adapter adds to the input embedding: to a token's row, B times its own column of A."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ class EmbeddingUpdate:
 
     Attributes:
         a: a row for each token, (vocabulary, rank).
-        b: (rank, hidden), the scaling folded in.
+        b: (rank, hidden), the scaling folded in; None for the identity, where a row of A is added.
     """
 
     a: Tensor
-    b: Tensor
+    b: Tensor | None
 
     @property
     def bytes(self) -> int:
         """Memory it takes."""
-        return self.a.nbytes + self.b.nbytes
+        return self.a.nbytes + (0 if self.b is None else self.b.nbytes)
 
     def add_to(self, rows: Tensor, tokens: Tensor) -> None:
         """Add to the embedding's rows, fp32, what belongs to the tokens.
@@ -30,6 +30,9 @@ class EmbeddingUpdate:
         bit whatever else is in the batch: a product of matrices promises no order.
         """
         factors = self.a[tokens.long()].float()
+        if self.b is None:
+            rows.add_(factors)
+            return
         for rank, row in enumerate(self.b.float()):
             product = torch.mul(factors[:, rank, None], row)
             rows.add_(product)

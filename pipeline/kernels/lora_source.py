@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.kernels.abi import ABI
-from pipeline.kernels.lora_layout import PLACE, SOURCE, AdapterLayout
+from pipeline.kernels.lora_layout import PLACE, SOURCE
 from pipeline.models.safetensors_file import NUMPY, as_float32
 from pipeline.models.safetensors_header import StoredTensor
 
@@ -22,22 +22,22 @@ def sources(
     stored: Mapping[str, StoredTensor],
     names: Sequence[str],
     factors: NDArray[np.float32],
-    layout: AdapterLayout,
+    places: NDArray[Any],
 ) -> NDArray[Any]:
     """The table of a file's tensors, one row of `SOURCE` each, checked against the layout.
 
     Args:
         stored: what the file's header says of each of its tensors.
-        names: of the tensors, in the order of `AdapterLayout.places`.
+        names: of the tensors, in the order of their places.
         factors: by which each is multiplied.
-        layout: where their rows go.
+        places: where their rows go, of `AdapterLayout.places`.
 
     Raises:
         ValueError: the file has changed since its shapes were read, or its numbers are of a type
             that isn't known.
     """
     table = np.empty(len(names), SOURCE)
-    table[list(PLACE.names or ())] = layout.places
+    table[list(PLACE.names or ())] = places
     table["factor"] = factors
     for row, name in zip(table, names, strict=True):
         entry = stored.get(name)

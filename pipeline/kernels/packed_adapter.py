@@ -87,6 +87,10 @@ class PackedAdapter:
             affine = self._affine(at, rows) if at else None
             yield LoraPart(int(part["column"]), a[first : first + rank], b, affine)
 
+    def put(self, place: Any, rows: NDArray[np.float32], first: int = 0) -> None:
+        """Some rows of a tensor, from one of its rows on, into the tensor's place."""
+        _put(self.data.numpy(), place, rows, self.format, first)
+
     def transform(self, rows: Iterable[NDArray[np.float32]]) -> "PackedAdapter":
         """The adapter itself, with these factors and summands, (2, out) each, in their places."""
         for (at, count), values in zip(self.layout.affine, rows, strict=True):
@@ -99,10 +103,14 @@ class PackedAdapter:
         return whole.view(2, -1)[:, :count]
 
 
-def pack_tensors(layout: AdapterLayout, tensors: Iterable[NDArray[np.float32]]) -> PackedAdapter:
-    """Put each tensor into its place; they come in the order of `AdapterLayout.places`."""
+def pack_tensors(
+    layout: AdapterLayout,
+    tensors: Iterable[NDArray[np.float32]],
+    places: NDArray[Any] | None = None,
+) -> PackedAdapter:
+    """Put each tensor into its place: one of these in turn, or of all that the layout has."""
     data = np.zeros(layout.size, np.uint8)
-    for place, tensor in zip(layout.places, tensors, strict=True):
+    for place, tensor in zip(layout.places if places is None else places, tensors, strict=True):
         _put(data, place, tensor, layout.format)
     return PackedAdapter(layout, torch.from_numpy(data))
 
@@ -116,10 +124,12 @@ def _views(
     return data[at : at + head].view(np.float32), units
 
 
-def _put(data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: NumberFormat) -> None:
-    at, first, count, columns, padded = (int(place[name]) for name in PLACE.names or ())
+def _put(
+    data: NDArray[np.uint8], place: Any, rows: NDArray[Any], format: NumberFormat, first: int = 0
+) -> None:
+    at, begin, _, columns, padded = (int(place[name]) for name in PLACE.names or ())
     scales, units = _views(data, at, padded, columns, format)
-    index = first + np.arange(count)
+    index = begin + first + np.arange(len(rows))
     if format.scale_bits:
         scale = np.abs(rows).max(1) / np.float32(highest_level(format.bits))
         inverse = np.divide(1, scale, out=np.zeros_like(scale), where=scale > 0)

@@ -86,7 +86,7 @@ class ReferenceKernels(Kernels):
         self, file: int, sources: NDArray[Any], layout: AdapterLayout
     ) -> PackedAdapter:
         """Tensor by tensor, in NumPy, which keeps to the calling thread."""
-        return pack_tensors(layout, tensors(file, sources))
+        return pack_tensors(layout, tensors(file, sources), sources)
 
     def activations(self, rows: int, columns: int, format: WeightFormat) -> Activations:
         """Values alone: what is to be quantised is quantised where it is used."""

@@ -14,6 +14,7 @@ from pipeline.adapters.variants import TABLES
 from pipeline.engines.multilora.embedding_lora import load_update, update_bytes
 from pipeline.engines.multilora.row_factors import RowFactors, has_row_factors
 from pipeline.engines.multilora.sites import columns_of
+from pipeline.engines.multilora.whole_modules import WholeModules, whole_shape
 from pipeline.files.stamp import stamp
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
 from pipeline.kernels.kernels import Kernels
@@ -35,14 +36,20 @@ class LoadPlan:
         layout: where its numbers will lie.
         names: its tensors in the order of the layout's places.
         factors: by which each is multiplied: B by the adapter's scaling.
+        read: of each of the layout's places, whether one of those tensors goes there.
         rows: what is made of the output row by row; None where nothing is.
+        whole: what goes to the other places; None where there are none.
+        base: whose weights decide about factors and whole modules; None if none will be loaded.
     """
 
     adapter: Adapter
     layout: AdapterLayout
     names: tuple[str, ...]
     factors: NDArray[np.float32]
+    read: NDArray[np.bool_]
     rows: RowFactors | None = None
+    whole: WholeModules | None = None
+    base: Checkpoint | None = None
 
     @classmethod
     def of(
@@ -58,32 +65,28 @@ class LoadPlan:
             adapter: which.
             model: the base's configuration.
             dtype: of the numbers in memory.
-            base: whose weights an adapter with DoRA is loaded by; None if none will be.
+            base: whose weights adapters with DoRA or whole modules are loaded by; None if none
+                will be.
         """
-        stored, sizes = adapter.lora.shapes, model.modules()
-        modules: list[str] = []
-        shapes: list[list[LoraShape]] = []
-        names: list[str] = []
-        factors: list[float] = []
-        for site in _sites(model):
-            shapes.append([])
-            for path, column in site:
-                a, b = f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
-                affine = has_row_factors(adapter, path)
-                if a not in stored and affine:
-                    outputs, inputs = sizes[path]
-                    shapes[-1].append(LoraShape(column, 0, inputs, outputs, affine))
-                    modules.append(path)
-                if a in stored:
-                    outputs, rank = stored[b]
-                    inputs = stored[a][1]
-                    shapes[-1].append(LoraShape(column, rank, inputs, outputs, affine))
-                    modules += [path] * affine
-                    names += [a, b]
-                    factors += [1.0, adapter.lora.scaling(path)]
-        layout = AdapterLayout.of(shapes, NUMBER_FORMATS[dtype])
-        rows = RowFactors(adapter, tuple(modules), base) if base and modules else None
-        return cls(adapter, layout, tuple(names), np.array(factors, np.float32), rows)
+        sites = [
+            [each for place in site if (each := _Part.of(adapter, model, *place)) is not None]
+            for site in _sites(model)
+        ]
+        parts = [each for site in sites for each in site]
+        stored = [each.path for each in parts if each.is_stored]
+        transformed = tuple(each.path for each in parts if each.shape.affine)
+        whole = tuple(each.path for each in parts if each.shape.rank and not each.is_stored)
+        scalings = [(1.0, adapter.lora.scaling(path)) for path in stored]
+        return cls(
+            adapter,
+            AdapterLayout.of([[each.shape for each in s] for s in sites], NUMBER_FORMATS[dtype]),
+            tuple(name for path in stored for name in _stored(path)),
+            np.array(scalings, np.float32).reshape(-1),
+            np.repeat([each.is_stored for each in parts if each.shape.rank], 2),
+            RowFactors(adapter, transformed, base) if base and transformed else None,
+            WholeModules(adapter, whole, base) if base and whole else None,
+            base,
+        )
 
     @property
     def bytes(self) -> int:
@@ -105,10 +108,49 @@ class LoadPlan:
         except ValueError as error:
             raise EOFError(f"{path} was cut short or written anew: {error}") from error
         with file:
-            table = sources(file.tensors, self.names, self.factors, self.layout)
+            places = self.layout.places[self.read]
+            table = sources(file.tensors, self.names, self.factors, places)
             packed = kernels.read_adapter(file.fileno(), table, self.layout)
         packed.transform(self.rows.values if self.rows else ())
-        return replace(packed, embedding=load_update(self.adapter.lora, self.layout.format))
+        if self.whole is not None:
+            self.whole.put(packed, self.layout.places[~self.read])
+        update = load_update(self.adapter.lora, self.layout.format, self.base)
+        return replace(packed, embedding=update)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What an adapter does to one projection.
+
+    Attributes:
+        path: of the module.
+        shape: of what is added.
+        is_stored: whether A and B are tensors of its file.
+    """
+
+    path: str
+    shape: LoraShape
+    is_stored: bool
+
+    @classmethod
+    def of(cls, adapter: Adapter, model: ModelConfig, path: str, column: int) -> "_Part | None":
+        """None where it leaves the projection alone."""
+        stored, affine = adapter.lora.shapes, has_row_factors(adapter, path)
+        a, b = _stored(path)
+        if a in stored:
+            (outputs, rank), inputs = stored[b], stored[a][1]
+            return cls(path, LoraShape(column, rank, inputs, outputs, affine), is_stored=True)
+        if whole := whole_shape(adapter.lora, path, column, affine):
+            return cls(path, whole, is_stored=False)
+        if not affine:
+            return None
+        outputs, inputs = model.modules()[path]
+        return cls(path, LoraShape(column, 0, inputs, outputs, affine), is_stored=False)
+
+
+def _stored(path: str) -> tuple[str, str]:
+    """A and B in the file."""
+    return f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
 
 
 class AdapterFile:

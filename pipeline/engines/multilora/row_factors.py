@@ -70,7 +70,7 @@ class RowFactors:
         if has(_MAGNITUDE):
             a, b = part("lora_A.weight"), part("lora_B.weight") * scaling
             factors[:] = part(_MAGNITUDE) / np.concatenate(
-                [*_norms(self._weight(module), a, b, base)]
+                [*_norms(base_weight(module, self.base), a, b, base)]
             )
             summands[:] = (1 - factors) * own
         if has(_BIAS):
@@ -83,10 +83,14 @@ class RowFactors:
         """The base's own; zeros where it has none."""
         if (name := f"{module}.bias") in base:
             return as_float32(base.read(base[name]))
-        return np.zeros(base[self._weight(module)].shape[0], np.float32)
+        return np.zeros(base[base_weight(module, self.base)].shape[0], np.float32)
 
-    def _weight(self, module: str) -> str:
-        return self.base.head if module == TABLES["lm_head"] else f"{module}.weight"
+
+def base_weight(module: str, base: Checkpoint) -> str:
+    """Name of the base's tensor that a module multiplies by, or looks rows up in."""
+    if module == TABLES["lm_head"]:
+        return base.head
+    return base.embedding if module == TABLES["embed_tokens"] else f"{module}.weight"
 
 
 def _norms(

@@ -93,7 +93,9 @@ class MultiloraSettings(EngineSettings):
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
     cache: Path | None = None
-    variants: ClassVar[frozenset[str]] = frozenset({"use_dora", "lora_bias", BIAS, *TABLES})
+    variants: ClassVar[frozenset[str]] = frozenset(
+        {"use_dora", "lora_bias", "modules_to_save", BIAS, *TABLES}
+    )
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,
         mixes_adapters=True,
@@ -143,7 +145,7 @@ class MultiloraSettings(EngineSettings):
         return Multilora(self, serving)
 
     def check(self, checkpoint: Checkpoint, adapters: Mapping[str, Adapter]) -> None:
-        """LoRA with or without DoRA is served, on models that the decoder computes.
+        """LoRA is served, with DoRA, biases and whole matrices, on models the decoder computes.
 
         Raises:
             UsageError: the model or an adapter is of another kind, an adapter alone is larger than
@@ -154,6 +156,7 @@ class MultiloraSettings(EngineSettings):
         check_model(checkpoint.config, str(checkpoint.folder))
         self._check_steps(checkpoint.config)
         super().check(checkpoint, adapters)
+        self._check_whole(checkpoint.config, adapters)
         if self.adapter_bytes is not None:
             self._check_budget(checkpoint.config, adapters.values(), self.adapter_bytes)
 
@@ -210,6 +213,16 @@ class MultiloraSettings(EngineSettings):
                 f"{self.max_batch_size} a step may have {tokens} tokens, and of this model the "
                 f"kernels take {most}; lower them"
             )
+
+    def _check_whole(self, model: ModelConfig, adapters: Mapping[str, Adapter]) -> None:
+        from pipeline.engines.multilora.whole_modules import other_than_a_matrix
+
+        for name, adapter in adapters.items():
+            if found := other_than_a_matrix(adapter.lora, model):
+                raise UsageError(
+                    f"engine={self.name} can't serve {name} (modules_to_save: {found}, which is "
+                    "no matrix); use engine=peft_hotswap"
+                )
 
     def _check_budget(self, model: ModelConfig, adapters: Iterable[Adapter], budget: int) -> None:
         from pipeline.engines.multilora.lora import LoadPlan

@@ -82,7 +82,7 @@ struct Expand {
                 store(result + row, scaled<F>(rows, b, first + row));
             });
             float* to = out + (segment.start + token + t) * width + part.column + first;
-            if (part.rank) add_to(to, result, count);
+            add_to(to, result, count);
             if (part.affine) {
                 const uint8_t* factors = segment.data + part.affine;
                 const uint8_t* summands = factors + affine_bytes(part.columns);

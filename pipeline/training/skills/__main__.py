@@ -4,10 +4,11 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.places import ASSETS
+from pipeline.places import ASSETS, ROOT
 from pipeline.process.arguments import Arguments, count, new_folder, seed
 
 FOLDER = ASSETS / "smollm2"
+GGUF = ".gguf"
 
 
 def train(model: Path, out: Path, seed: int, steps: int | None) -> None:
@@ -20,8 +21,9 @@ def train(model: Path, out: Path, seed: int, steps: int | None) -> None:
     from pipeline.training.skills.train import train_skill
 
     write_questions(out, seed)
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    folder = _folder(model)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     for name, skill in SKILLS.items():
         if not (out / "adapters" / name).exists():
             train_skill(base, tokenizer, name, steps or skill.steps, seed, out / "adapters")
@@ -31,7 +33,10 @@ def main(given: Sequence[str] | None = None) -> None:
     """Read the command line and train."""
     parser = Arguments(prog="python -m pipeline.training.skills", description=__doc__)
     parser.add_argument(
-        "--model", type=_checkpoint, required=True, help="folder of SmolLM2-135M-Instruct"
+        "--model",
+        type=_checkpoint,
+        required=True,
+        help="folder of SmolLM2-135M-Instruct, or its GGUF file",
     )
     parser.add_argument(
         "--out",
@@ -46,9 +51,22 @@ def main(given: Sequence[str] | None = None) -> None:
 
 
 def _checkpoint(text: str) -> Path:
-    if not (Path(text) / "config.json").is_file():
-        raise ArgumentTypeError(f"{text}: isn't a folder with a checkpoint's config.json")
-    return Path(text)
+    path = Path(text)
+    if not (path / "config.json").is_file() and not (path.suffix == GGUF and path.is_file()):
+        raise ArgumentTypeError(
+            f"{text}: isn't a folder with a checkpoint's config.json, nor a {GGUF} file"
+        )
+    return path
+
+
+def _folder(model: Path) -> Path:
+    """Where transformers finds it."""
+    if model.suffix != GGUF:
+        return model
+    from pipeline.gguf.conversion import checkpoint_of
+    from pipeline.models.safetensors_copy import library_folder
+
+    return library_folder(checkpoint_of(model, ROOT / "runs" / ".cache"))
 
 
 if __name__ == "__main__":

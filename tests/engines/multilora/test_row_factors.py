@@ -29,8 +29,13 @@ SAID = {
     "trained biases": {"bias": "all", "target_modules": ["q_proj", "o_proj"]},
     "trained biases alone": {"bias": "all", "target_modules": ["down_proj"]},
     "trained biases and dora": {"bias": "lora_only", "use_dora": True},
+    "whole head": {"modules_to_save": ["lm_head"], "target_modules": ["o_proj"]},
+    "whole embedding": {"modules_to_save": ["embed_tokens"], "target_modules": ["o_proj"]},
+    "whole matrices": {"modules_to_save": ["down_proj"], "target_modules": ["o_proj"]},
+    "whole narrow matrices": {"modules_to_save": ["1.self_attn.v_proj"], "use_dora": True,
+                              "target_modules": ["q_proj", "lm_head"]},
     "plain": {},
-}
+}  # fmt: skip
 IDS = [5, 6, 7, 40, 41, 8, 9, 100, 3]
 
 
@@ -71,7 +76,8 @@ def saved(base, tmp_path_factory):
         model = get_peft_model(model, LoraConfig(**wanted)).eval()
         with torch.inference_mode():
             for key, number_ in model.named_parameters():
-                if "lora_" in key or (key.endswith("bias") and "bias" in said):
+                trained = number_.requires_grad and "bias" in said
+                if "lora_" in key or "modules_to_save" in key or trained:
                     by = 0.3 if "magnitude" in key else 0.1
                     number_.add_(torch.randn_like(number_) * by)
             model.save_pretrained(root / name)
