@@ -176,3 +176,10 @@ def test_what_is_wrong_is_one_line_and_nothing_starts(overrides, said, capsys, c
     assert main(["threads=1", f"paths.cache={cache}", "serve.port=0", *overrides]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+def test_small_packets_are_sent_at_once(repeating):
+    """Nagle's algorithm and delayed acknowledgements would hold every first token for 40 ms."""
+    (listening,) = repeating.server.servers
+    (at,) = listening.sockets
+    assert at.proto == socket.IPPROTO_TCP
