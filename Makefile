@@ -8,13 +8,16 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run real test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench findings bench-kernels bench-threads docs-check lint clean ready help
+.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench findings bench-kernels bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
 
 real: ready smollm2 ## a real model: questions to each of its adapters, answers, fidelity, speed; ARGS=arm=…
 	$(PY) -m pipeline +experiment=real $(ARGS)
+
+serve: ready smollm2 ## a real model and its adapters behind OpenAI's API at http://127.0.0.1:8000; ARGS=serve.port=…
+	$(PY) -m pipeline.serve model=smollm2 adapters=skills $(ARGS)
 
 test: ready smollm2 ## the whole test suite
 	$(PY) -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile

@@ -16,6 +16,7 @@ class Capabilities:
         per_request_sampling: every request is sampled as it says, whatever its neighbours say.
         logprobs: tokens come with their log-probabilities if asked to.
         prompt_logprobs: so do those of the prompt.
+        constrains: it chooses tokens from among those that a request's constraint allows.
         adds_adapters: adapters can be added and removed while it runs.
     """
 
@@ -25,6 +26,7 @@ class Capabilities:
     per_request_sampling: bool = False
     logprobs: bool = False
     prompt_logprobs: bool = False
+    constrains: bool = False
     adds_adapters: bool = False
 
     def refusal(self, request: Request) -> str | None:
@@ -42,6 +44,7 @@ class Capabilities:
                     sampling.prompt_logprobs is not None,
                     self.prompt_logprobs,
                 ),
+                ("keep an answer to a form", request.constraint is not None, self.constrains),
             )
             if is_asked and not can
         ]

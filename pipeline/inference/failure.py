@@ -24,10 +24,14 @@ def refusal(request: Request, adapters: Collection[str]) -> str | None:
 def not_finite(request: Request, place: int) -> str:
     """Why a request gets no more tokens, where the model computed NaN or infinity for it.
 
+    Or where its constraint left none.
+
     Args:
         request: the one that ends.
         place: how many tokens it was given before.
     """
+    if request.constraint is not None and request.constraint.fault:
+        return request.constraint.fault
     whose = "the base model" if request.adapter is None else f"adapter {request.adapter}"
     return (
         f"{whose}: the logits of output token {place} aren't finite; look for NaN, infinity or "

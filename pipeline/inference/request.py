@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from pipeline.errors import UsageError, shown
+from pipeline.inference.constraint import Constraint
 from pipeline.inference.sampling_params import SamplingParams
 
 
@@ -22,6 +23,8 @@ class Request:
         prompt_ids: the token ids; they say nothing beside a text.
         sampling: how its tokens are chosen.
         stream: tell with every token what it adds to the text.
+        constraint: what its tokens are chosen from; None for all. It is this request's alone, and
+            ends with it.
         draws: which of a seed's draws are its own; None takes those that go with its id.
 
     Raises:
@@ -34,6 +37,7 @@ class Request:
     prompt_ids: tuple[int, ...] | None = None
     sampling: SamplingParams = field(default_factory=SamplingParams)
     stream: bool = False
+    constraint: Constraint | None = None
     draws: Hashable | None = None
 
     def __post_init__(self) -> None:

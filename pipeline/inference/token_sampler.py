@@ -62,11 +62,14 @@ class TokenSampler:
             sequences: whose each row is.
         """
         chosen = self._choose(logits, sequences)
-        if self.teacher is None:
-            return chosen
-        requests = [each.request.id for each in sequences]
-        places = [len(each.output) for each in sequences]
-        return self.teacher.correct(chosen, logits, requests, places)
+        if self.teacher is not None:
+            requests = [each.request.id for each in sequences]
+            places = [len(each.output) for each in sequences]
+            chosen = self.teacher.correct(chosen, logits, requests, places)
+        for sequence, id_ in zip(sequences, chosen, strict=True):
+            if sequence.request.constraint is not None and id_ is not None:
+                sequence.request.constraint.take(id_)
+        return chosen
 
     def _choose(
         self, logits: NDArray[np.float32], sequences: Sequence[SequenceLike]
@@ -86,12 +89,13 @@ class TokenSampler:
     def _adjusted(
         self, logits: NDArray[np.float32], sequences: Sequence[SequenceLike]
     ) -> NDArray[np.float32]:
-        """The logits, in a copy if any row has penalties or is too short to end."""
+        """The logits, in a copy if a row has penalties or a constraint, or is too short to end."""
         adjusted = logits
         for row, sequence in enumerate(sequences):
-            sampling = sequence.request.sampling
+            sampling, constraint = sequence.request.sampling, sequence.request.constraint
             short = len(sequence.output) < sampling.min_tokens
-            if not (short or sampling.has_penalties) or not np.isfinite(logits[row].max()):
+            changes = short or sampling.has_penalties or constraint is not None
+            if not changes or not np.isfinite(logits[row].max()):
                 continue
             if adjusted is logits:
                 adjusted = logits.copy()
@@ -100,6 +104,8 @@ class TokenSampler:
             if short:
                 ends = sampling.end_ids(self._end_ids)
                 adjusted[row, [id_ for id_ in ends if id_ < logits.shape[1]]] = -np.inf
+            if constraint is not None:
+                constraint.restrict(adjusted[row])
         return adjusted
 
 

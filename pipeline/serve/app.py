@@ -1,14 +1,13 @@
 """The application: which endpoints there are, and how what goes wrong is told."""
 
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pipeline.serve.errors import ApiError
+from pipeline.serve.errors import ApiError, invalid
 from pipeline.serve.middleware.body_limit import BodyLimit
 from pipeline.serve.middleware.key_check import KeyCheck
 from pipeline.serve.middleware.request_log import RequestLog
@@ -48,15 +47,8 @@ async def _told(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """What pydantic found first, under the field's own name."""
     assert isinstance(error, RequestValidationError)
-    fault: dict[str, Any] = error.errors()[0]
-    names = [str(each) for each in fault["loc"] if each != "body"]
-    if fault["type"] == "json_invalid":
-        return _response(ApiError(f"the body isn't JSON: {fault['ctx']['error']}"))
-    field = names[0] if names else None
-    where = f"{field}: " if field else "the body: "
-    return _response(ApiError(where + fault["msg"], param=field))
+    return _response(invalid(error.errors()[0]))
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

@@ -104,5 +104,6 @@ def _model(checkpoint: Checkpoint, engine: Engine, config: ServeConfig) -> Serve
         checkpoint.tokenizer(),
         engine.longest or model.positions,
         model.vocabulary,
+        model.end_ids,
         getattr(config.engine, "max_batch_size", None),
     )

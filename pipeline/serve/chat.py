@@ -1,7 +1,9 @@
 """What a conversation is to the model: token ids, by the checkpoint's chat template."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +13,7 @@ from pipeline.models.template_process import TemplateProcess
 from pipeline.models.tokenizer import TOKENIZER
 from pipeline.serve.errors import ApiError
 from pipeline.serve.model import ServedModel
-from pipeline.serve.protocol.chat import Conversation
+from pipeline.serve.protocol.chat import ChatMessage, TemplateOptions
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,12 @@ class ChatEncoder:
     Attributes:
         model: what the tokens are for.
         process: runs the template; None where there is none.
+        thread: waits for it, so that a slow conversation holds up no other work.
     """
 
     model: ServedModel
     process: TemplateProcess | None
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "template"))
 
     @classmethod
     def of(cls, model: ServedModel, path: Path | None) -> Self:
@@ -45,8 +49,12 @@ class ChatEncoder:
         process.start()
         return cls(model, process)
 
-    async def encode(self, conversation: Conversation) -> list[int]:
-        """Its token ids.
+    async def encode(self, turns: Sequence[ChatMessage], how: TemplateOptions) -> list[int]:
+        """Token ids of a conversation.
+
+        Args:
+            turns: of it.
+            how: what the template is told beside them.
 
         Raises:
             ApiError: there is no template, or it refuses the conversation.
@@ -57,14 +65,17 @@ class ChatEncoder:
                 "(serve.chat_template=path), or use /v1/completions",
                 param="messages",
             )
-        messages = [each.plain() for each in conversation.messages]
+        messages = [each.plain() for each in turns]
         try:
-            text = await asyncio.to_thread(self.process.render, messages, conversation.options())
+            text = await asyncio.get_running_loop().run_in_executor(
+                self.thread, self.process.render, messages, how.options()
+            )
         except UsageError as error:
             raise ApiError(str(error), param="messages") from error
-        return await self.model.encode(text, bool(conversation.add_special_tokens))
+        return await self.model.encode(text, bool(how.add_special_tokens))
 
     def close(self) -> None:
         """End the template's process."""
         if self.process is not None:
             self.process.close()
+        self.thread.shutdown(wait=False, cancel_futures=True)

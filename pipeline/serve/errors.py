@@ -53,6 +53,19 @@ class ApiError(Exception):
         }
 
 
+def invalid(fault: Mapping[str, Any]) -> ApiError:
+    """What pydantic found, under the field's own name.
+
+    Args:
+        fault: one of its errors.
+    """
+    names = [str(each) for each in fault["loc"] if each != "body"]
+    if fault["type"] == "json_invalid":
+        return ApiError(f"the body isn't JSON: {fault['ctx']['error']}")
+    field = names[0] if names else None
+    return ApiError((f"{field}: " if field else "the body: ") + fault["msg"], param=field)
+
+
 def unavailable(message: str, seconds: float = 5) -> ApiError:
     """The server can't take the request now; another time it might.
 

@@ -11,8 +11,11 @@ from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from pipeline.serve.answering import Answering
 from pipeline.serve.errors import ApiError
+from pipeline.serve.json_constraint import JsonGrammar
 from pipeline.serve.metrics.traffic import Progress
+from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Reply
+from pipeline.serve.room import check_room
 from pipeline.serve.service import Service
 
 
@@ -48,35 +51,33 @@ class Generation:
         cls,
         service: Service,
         kind: str,
-        model: str | None,
+        body: SamplingFields,
         prompts: Sequence[EncodedPrompt],
         sampling: SamplingParams,
-        choices: int,
-        stream: bool,
+        grammar: JsonGrammar | None,
     ) -> "Generation":
         """Nothing is asked of the engine yet.
 
         Args:
             service: the server's.
             kind: with which its id begins.
-            model: whom the client asked; None for the base model.
+            body: whom the client asked, for how many answers, and whether as they come.
             prompts: what.
             sampling: how every token is chosen.
-            choices: answers to each prompt, which draw apart.
-            stream: tell them as they come.
+            grammar: what answers have to be; None for any text.
 
         Raises:
             ApiError: there is no such model, no room, or the engine can't do what is asked.
         """
         service.check_taking()
-        adapter = service.names.adapter(model)
+        adapter = service.names.adapter(body.model)
         for prompt in prompts:
             check_room(service, len(prompt.ids), sampling.max_new_tokens)
         id_, number = f"{kind}-{uuid4().hex}", count()
-        stream = stream and service.capabilities.stream
+        stream = bool(body.stream) and service.capabilities.stream
         made = []
         for prompt in prompts:
-            for draws in range(choices):
+            for draws in range(body.choices):
                 index = next(number)
                 request = Request(
                     (id_, index),
@@ -84,12 +85,13 @@ class Generation:
                     prompt_ids=tuple(prompt.ids),
                     sampling=sampling,
                     stream=stream,
+                    constraint=None if grammar is None else grammar.constraint(),
                     draws=draws,
                 )
                 made.append(Reply(index, request, service.model.decode, prompt.echoed))
         if lacking := service.capabilities.refusal(made[0].request):
             raise ApiError(lacking)
-        return cls(service, id_, model or service.names.base, prompts, made)
+        return cls(service, id_, body.model or service.names.base, prompts, made)
 
     @contextmanager
     def answering(self) -> Iterator[Answering]:
@@ -135,35 +137,3 @@ def usage(prompt: int, completion: int) -> dict[str, Any]:
         "completion_tokens": completion,
         "prompt_tokens_details": None,
     }
-
-
-def check_room(service: Service, prompt: int, answer: int) -> None:
-    """Refuse what the engine has no room for.
-
-    Raises:
-        ApiError: with the numbers, or the prompt is empty.
-    """
-    most = service.model.longest
-    if not prompt:
-        raise ApiError("the prompt has no token", param="prompt")
-    if prompt + answer > most:
-        raise ApiError(
-            f"This model's maximum context length is {most} tokens. However, you requested "
-            f"{answer} output tokens and your prompt contains {prompt} input tokens, for a total "
-            f"of {prompt + answer} tokens. Please reduce the length of the input prompt or the "
-            "number of requested output tokens.",
-            param="max_tokens" if prompt < most else "prompt",
-        )
-
-
-def check_ids(service: Service, ids: Sequence[int], param: str = "prompt") -> None:
-    """Refuse token ids that the model doesn't have.
-
-    Raises:
-        ApiError: with the greatest.
-    """
-    if max(ids) >= service.model.vocabulary:
-        raise ApiError(
-            f"token id {max(ids)} is beyond the model's vocabulary of {service.model.vocabulary}",
-            param=param,
-        )

@@ -20,6 +20,7 @@ class ServedModel:
         tokenizer: its own.
         longest: positions that a request may need, prompt and answer together.
         vocabulary: number of token ids.
+        end_ids: those that end an answer.
         places: requests, and so adapters, that run together; None for no limit.
     """
 
@@ -27,6 +28,7 @@ class ServedModel:
     tokenizer: Tokenizer
     longest: int
     vocabulary: int
+    end_ids: frozenset[int] = frozenset()
     places: int | None = None
 
     async def encode(self, text: str, special: bool = True) -> list[int]:

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from pipeline.serve.errors import ApiError
 from pipeline.serve.generation import Generation
+from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Piece
 from pipeline.serve.shape import DONE, Shape, text_json
 
@@ -76,6 +77,19 @@ class StreamedAnswer(Response):
             except ApiError as error:
                 last = f"data: {text_json(error.body())}\n\n".encode() + DONE
         await _send(send, last, more=False)
+
+
+def answer(generation: Generation, shape: type[Shape], body: SamplingFields) -> Response:
+    """What an endpoint returns.
+
+    Args:
+        generation: what is to be asked of the engine.
+        shape: how it is written.
+        body: whether as it comes.
+    """
+    if body.stream:
+        return StreamedAnswer(generation, shape(generation, body.stream_options))
+    return WholeAnswer(generation, shape(generation, None))
 
 
 async def _send(send: Send, body: bytes, more: bool = True) -> None:

@@ -12,6 +12,7 @@ from pipeline.serve.adapters import ServedNames
 from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.errors import ApiError, unavailable
+from pipeline.serve.json_constraint import JsonGrammars
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
 from pipeline.serve.settings import ServeSettings
@@ -28,6 +29,7 @@ class Service:
         loop: steps the engine.
         desk: who waits for what.
         changes: adapters that come and go.
+        grammars: what answers have to be that are JSON.
         keys: who may ask; None for whoever can reach the server.
         log: of requests.
         stopping: why no more requests are taken; None while they are.
@@ -46,6 +48,7 @@ class Service:
         self.settings, self.model, self.chat, self.names = settings, chat.model, chat, names
         self.loop, self.desk = loop, desk
         self.changes = AdapterChanges(settings.adapter_root, settings.resolve, names, loop)
+        self.grammars = JsonGrammars(self.model)
         self.keys, self.log = keys, log
         self.stopping: str | None = None
 
@@ -66,11 +69,16 @@ class Service:
             raise unavailable(self.stopping, self.settings.drain_seconds)
 
 
-async def service_of(request: Request) -> Service:
-    """The service of the app that got a request: a FastAPI dependency."""
+def service_of(request: Request) -> Service:
+    """The service of the app that got a request."""
     service: Service = request.app.state.service
     return service
 
 
-OfApp = Annotated[Service, Depends(service_of)]
-"""What endpoints take."""
+async def _dependency(request: Request) -> Service:
+    """Asynchronous, for FastAPI calls others on another thread."""
+    return service_of(request)
+
+
+OfApp = Annotated[Service, Depends(_dependency)]
+"""What endpoints take that needn't be fast."""

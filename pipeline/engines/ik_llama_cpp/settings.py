@@ -35,7 +35,7 @@ class IkLlamaCppSettings(LlamaCppSettings):
     rank_multiple: ClassVar[int] = WIDEST
     precision: Literal["f16", "q8_0", "q4_0", "q4_k_m", "file"] = "f16"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        stream=True, cancels=True, per_request_sampling=True, logprobs=True
+        stream=True, cancels=True, per_request_sampling=True, logprobs=True, constrains=True
     )
 
     def build(self, serving: Serving) -> Engine:

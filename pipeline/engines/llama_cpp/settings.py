@@ -66,7 +66,12 @@ class LlamaCppSettings(EngineSettings):
     gguf: Path | None = None
     adapters_gguf: Mapping[str, Path] | None = None
     capabilities: ClassVar[Capabilities] = Capabilities(
-        stream=True, cancels=True, per_request_sampling=True, logprobs=True, adds_adapters=True
+        stream=True,
+        cancels=True,
+        per_request_sampling=True,
+        logprobs=True,
+        adds_adapters=True,
+        constrains=True,
     )
 
     def __post_init__(self) -> None:

@@ -103,6 +103,7 @@ class MultiloraSettings(EngineSettings):
         per_request_sampling=True,
         logprobs=True,
         adds_adapters=True,
+        constrains=True,
     )
 
     def idle(self) -> Mapping[str, str]:

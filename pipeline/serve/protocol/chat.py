@@ -39,13 +39,16 @@ class ChatMessage(BaseModel):
         return {**(self.model_extra or {}), "role": self.role, "content": content or ""}
 
 
-class Conversation(BaseModel):
-    """Turns, and what the template is told beside them."""
+Messages = Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
+"""A conversation."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MOST_MESSAGES)]
+
+class TemplateOptions(BaseModel):
+    """What the template is told beside the turns, and how what it writes is tokenised."""
+
     add_generation_prompt: bool | None = True
     continue_final_message: bool | None = False
-    add_special_tokens: bool | None = False
+    add_special_tokens: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
 
     def options(self) -> dict[str, Any]:
@@ -69,7 +72,7 @@ class Conversation(BaseModel):
         return given | {"add_generation_prompt": generation, "continue_final_message": go_on}
 
 
-class ChatCompletionRequest(SamplingFields, Conversation):
+class ChatCompletionRequest(SamplingFields, TemplateOptions):
     """A conversation that is to go on."""
 
     unserved: ClassVar[Mapping[str, Sequence[Any]]] = {
@@ -88,6 +91,7 @@ class ChatCompletionRequest(SamplingFields, Conversation):
         "mm_processor_kwargs": [],
     }
 
+    messages: Messages
     max_tokens: Annotated[TokenCount, Field(ge=1)] | None = None
     max_completion_tokens: Annotated[TokenCount, Field(ge=1)] | None = None
     logprobs: bool | None = False

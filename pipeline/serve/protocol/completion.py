@@ -23,7 +23,6 @@ class CompletionRequest(SamplingFields):
         "suffix": [""],
         "best_of": [1],
         "prompt_embeds": [],
-        "response_format": [{"type": "text"}],
     }
 
     prompt: (

@@ -20,6 +20,7 @@ from pipeline.inference.sampling_params import (
     TopP,
 )
 from pipeline.serve.errors import ApiError
+from pipeline.serve.protocol.response_format import ResponseFormat
 
 MOST_CHOICES = 128
 """Answers to a prompt."""
@@ -82,6 +83,7 @@ class SamplingFields(BaseModel):
     repetition_penalty: RepetitionPenalty | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
+    response_format: ResponseFormat | None = None
 
     @model_validator(mode="before")
     @classmethod

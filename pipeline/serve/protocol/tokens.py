@@ -4,23 +4,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from pipeline.serve.protocol.chat import Conversation
+from pipeline.serve.protocol.chat import Messages, TemplateOptions
 from pipeline.serve.protocol.completion import TokenId
 
 
-class TokenizeText(BaseModel):
-    """A text that is to be tokenised."""
+class TokenizeRequest(TemplateOptions):
+    """A text, or a conversation as the chat template writes it."""
 
     model: str | None = None
-    prompt: str
-    add_special_tokens: bool | None = True
-    return_token_strs: bool | None = False
-
-
-class TokenizeConversation(Conversation):
-    """A conversation that is to be tokenised, as the chat template writes it."""
-
-    model: str | None = None
+    prompt: str | None = None
+    messages: Messages | None = None
     return_token_strs: bool | None = False
 
 

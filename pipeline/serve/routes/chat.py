@@ -1,36 +1,39 @@
 """`/v1/chat/completions`: a conversation goes on."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from pipeline.serve.body import described, read
 from pipeline.serve.chat_shape import ChatShape
-from pipeline.serve.generation import EncodedPrompt, Generation, check_room
+from pipeline.serve.forms import grammar_of
+from pipeline.serve.generation import EncodedPrompt, Generation
 from pipeline.serve.protocol.chat import ChatCompletionRequest
-from pipeline.serve.responses import StreamedAnswer, WholeAnswer
-from pipeline.serve.service import OfApp
+from pipeline.serve.responses import answer
+from pipeline.serve.room import check_room
+from pipeline.serve.service import service_of
 
 router = APIRouter()
 
 
-@router.post("/v1/chat/completions", response_model=None)
-async def chat(body: ChatCompletionRequest, service: OfApp) -> Response:
+@router.post(
+    "/v1/chat/completions", response_model=None, openapi_extra=described(ChatCompletionRequest)
+)
+async def chat(http: Request) -> Response:
     """The next turn, by the checkpoint's chat template."""
+    service, body = service_of(http), await read(http, ChatCompletionRequest)
     service.check_taking()
     await service.changes.resolve(body.model)
     service.names.adapter(body.model)
-    ids = await service.chat.encode(body)
+    ids = await service.chat.encode(body.messages, body)
     most = body.most_tokens
     if most is None:
         check_room(service, len(ids), 1)
         most = service.model.longest - len(ids)
-    stream = bool(body.stream)
     generation = Generation.of(
         service,
         "chatcmpl",
-        body.model,
+        body,
         [EncodedPrompt(ids)],
         body.params(most, body.alternatives),
-        body.choices,
-        stream,
+        await grammar_of(service, body),
     )
-    shape = ChatShape(generation, body.stream_options if stream else None)
-    return (StreamedAnswer if stream else WholeAnswer)(generation, shape)
+    return answer(generation, ChatShape, body)

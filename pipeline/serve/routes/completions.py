@@ -1,36 +1,36 @@
 """`/v1/completions`: text goes on where prompts end."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from pipeline.serve.body import described, read
 from pipeline.serve.completion_shape import CompletionShape
 from pipeline.serve.errors import ApiError
-from pipeline.serve.generation import EncodedPrompt, Generation, check_ids
+from pipeline.serve.forms import grammar_of
+from pipeline.serve.generation import EncodedPrompt, Generation
 from pipeline.serve.protocol.completion import CompletionRequest
-from pipeline.serve.responses import StreamedAnswer, WholeAnswer
-from pipeline.serve.service import OfApp, Service
+from pipeline.serve.responses import answer
+from pipeline.serve.room import check_ids
+from pipeline.serve.service import Service, service_of
 
 router = APIRouter()
 
 
-@router.post("/v1/completions", response_model=None)
-async def completions(body: CompletionRequest, service: OfApp) -> Response:
+@router.post("/v1/completions", response_model=None, openapi_extra=described(CompletionRequest))
+async def completions(http: Request) -> Response:
     """Every prompt's continuations."""
+    service, body = service_of(http), await read(http, CompletionRequest)
     if body.echo and body.logprobs is not None:
         raise ApiError("echo isn't served together with logprobs; leave one out", param="echo")
     await service.changes.resolve(body.model)
-    prompts = [await _prompt(service, each, body) for each in body.prompts]
-    stream = bool(body.stream)
     generation = Generation.of(
         service,
         "cmpl",
-        body.model,
-        prompts,
+        body,
+        [await _prompt(service, each, body) for each in body.prompts],
         body.params(body.max_tokens or 16, body.logprobs),
-        body.choices,
-        stream,
+        await grammar_of(service, body),
     )
-    shape = CompletionShape(generation, body.stream_options if stream else None)
-    return (StreamedAnswer if stream else WholeAnswer)(generation, shape)
+    return answer(generation, CompletionShape, body)
 
 
 async def _prompt(

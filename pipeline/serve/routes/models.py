@@ -15,22 +15,28 @@ router = APIRouter()
 @router.get("/v1/models")
 async def models(service: OfApp) -> dict[str, Any]:
     """All that the caller may name as `model` now."""
-    names = service.names
-    base = _card(service, names.base, str(service.model.folder), None)
-    base["max_model_len"] = service.model.longest
-    adapters = [_card(service, name, str(at), names.base) for name, at in names.folders.items()]
-    may_ask = CALLER.get().may_ask
-    return {"object": "list", "data": [e for e in (base, *adapters) if may_ask(e["id"])]}
+    names, may_ask = service.names, CALLER.get().may_ask
+    shown = [name for name in (names.base, *names.folders) if may_ask(name)]
+    return {"object": "list", "data": [_card(service, name) for name in shown]}
 
 
-def _card(service: Service, name: str, root: str, parent: str | None) -> dict[str, Any]:
+@router.get("/v1/models/{model:path}")
+async def model(model: str, service: OfApp) -> dict[str, Any]:
+    """One of them."""
+    service.names.adapter(model)
+    return _card(service, model)
+
+
+def _card(service: Service, name: str) -> dict[str, Any]:
+    names, model = service.names, service.model
+    is_base = name == names.base
     return {
         "id": name,
         "object": "model",
-        "created": service.names.since[name],
+        "created": names.since[name],
         "owned_by": OWNER,
-        "root": root,
-        "parent": parent,
-        "max_model_len": None,
+        "root": str(model.folder if is_base else names.folders[name]),
+        "parent": None if is_base else names.base,
+        "max_model_len": model.longest if is_base else None,
         "permission": [],
     }

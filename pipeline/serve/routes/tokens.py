@@ -4,26 +4,25 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from pipeline.serve.generation import check_ids
-from pipeline.serve.protocol.tokens import (
-    DetokenizeRequest,
-    TokenizeConversation,
-    TokenizeText,
-)
+from pipeline.serve.errors import ApiError
+from pipeline.serve.protocol.tokens import DetokenizeRequest, TokenizeRequest
+from pipeline.serve.room import check_ids
 from pipeline.serve.service import OfApp
 
 router = APIRouter()
 
 
 @router.post("/tokenize")
-async def tokenize(body: TokenizeText | TokenizeConversation, service: OfApp) -> dict[str, Any]:
+async def tokenize(body: TokenizeRequest, service: OfApp) -> dict[str, Any]:
     """Token ids, their number, and how many there may be."""
     service.names.adapter(body.model)
     model = service.model
-    if isinstance(body, TokenizeText):
+    if body.prompt is not None and body.messages is None:
         ids = await model.encode(body.prompt, body.add_special_tokens is not False)
+    elif body.messages is not None and body.prompt is None:
+        ids = await service.chat.encode(body.messages, body)
     else:
-        ids = await service.chat.encode(body)
+        raise ApiError("give prompt or messages", param="prompt")
     shown = [model.tokenizer.id_to_token(id_) for id_ in ids] if body.return_token_strs else None
     return {"count": len(ids), "max_model_len": model.longest, "tokens": ids, "token_strs": shown}
 

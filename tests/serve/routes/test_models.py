@@ -9,6 +9,8 @@ def test_the_base_comes_first_and_is_everybodys_parent(client, server):
     assert len(adapters) == 8 and {each["parent"] for each in adapters} == {"tiny"}
     for each in told["data"]:
         assert Path(each["root"]).is_dir() and each["object"] == "model"
+        assert client.get(f"/v1/models/{each['id']}").json() == each
+    assert client.get("/v1/models/nobody").status_code == 404
 
 
 def test_it_is_well_and_says_what_it_is(client):
