@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.kernels.bindings import bound
 from pipeline.kernels.instruction_sets import INSTRUCTION_SETS, NATIVE, InstructionSet, runnable
 from pipeline.kernels.library import FLAGS, SOURCES, built, compiler, whole
+from tests.kernels import bochs
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "every_kernel.cpp"
@@ -41,8 +42,9 @@ def compile_program(isa: InstructionSet, to: Path, *flags: str) -> Path:
         NotHereError: there is no compiler for such a machine.
     """
     static = () if "-fsanitize=address" in flags else ("-static",)
+    quick = () if isa.machine == platform.machine() else ("-O1",)
     source = f'{whole()}#include "{os.path.relpath(PROGRAM, SOURCES)}"\n'
-    return _compile(isa, source, to, "-O1", "-pthread", *static, *flags)
+    return _compile(isa, source, to, "-pthread", *quick, *static, *flags)
 
 
 def compile_matrices(isa: InstructionSet, to: Path) -> Path:
@@ -63,11 +65,21 @@ def run_command(isa: InstructionSet) -> list[str]:
     if isa in runnable():
         return []
     if isa.machine in (None, platform.machine()):
-        raise NotHereError(f"this processor lacks {isa.name}")
+        return _bochs(isa)
     emulator = shutil.which(CROSS[isa.machine][1])
     if emulator is None:
         raise NotHereError(f"no {CROSS[isa.machine][1]}; {PACKAGES}")
     return [emulator, "-cpu", "max", "-L", f"/usr/{isa.machine}-linux-gnu"]
+
+
+def _bochs(isa: InstructionSet) -> list[str]:
+    if isa.name not in bochs.CPUS:
+        raise NotHereError(f"this processor lacks {isa.name}")
+    try:
+        bochs.check(bochs.CPUS[isa.name])
+    except bochs.BochsAbsentError as reason:
+        raise NotHereError(f"this processor lacks {isa.name}, and {reason}") from reason
+    return [sys.executable, "-m", bochs.__name__, bochs.CPUS[isa.name]]
 
 
 def native(folder: Path) -> Results:
@@ -145,6 +157,12 @@ def _compiled(isa: InstructionSet, folder: Path) -> str:
     return "compiled, not run"
 
 
+def _where(command: Sequence[str]) -> str:
+    if bochs.__name__ in command:
+        return f"Bochs as {command[-1]}"
+    return Path(command[0]).name if command else "this processor"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """A line for each instruction set: how it ran, and how far it is from this machine's."""
     parser = argparse.ArgumentParser(prog="python -m tests.kernels.emulation")
@@ -155,9 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for isa in INSTRUCTION_SETS:
             try:
                 command = run_command(isa)
+                if flags and bochs.__name__ in command:
+                    raise NotHereError("a sanitizer needs a system, and Bochs runs it without")
                 program = compile_program(isa, Path(folder) / isa.name, *flags)
                 far = difference(numbers(output([*command, str(program)])), theirs)
-                how = Path(command[0]).name if command else "this processor"
+                how = _where(command)
                 print(f"{isa.name}: ran on {how}, largest difference {far:.1e}", flush=True)
             except NotHereError as reason:
                 print(f"{isa.name}: {_compiled(isa, Path(folder))}; {reason}", flush=True)

@@ -72,13 +72,16 @@ void print_rows(const std::string& name, const Numbers& out, int64_t tokens, int
         print(name, out.data() + token * width, columns);
 }
 
+// More tokens than a strip has, then every number of them that a tile or two hold.
+int64_t fewer(int64_t tokens) { return tokens > 18 ? 18 : tokens - 1; }
+
 // The first tokens are what they are whatever comes after them.
 void linear(
     const std::string& name, int format, int64_t rows, int64_t columns, uint8_t* weights,
     const Numbers& values, const float* bias) {
     const int64_t most = values.size() / columns, width = pieces_of(rows, PANEL) * PANEL;
     Numbers all;
-    for (int64_t tokens = most; tokens > 0; --tokens) {
+    for (int64_t tokens = most; tokens > 0; tokens = fewer(tokens)) {
         Operand x(format, tokens, columns, {values.begin(), values.begin() + tokens * columns});
         Numbers out(tokens * width);
         done(kernel_linear(
@@ -92,8 +95,34 @@ void linear(
     print_rows(name, all, most, rows);
 }
 
+// Weights and activations that are as large as they come, and all of one sign or of both.
+void extremes(int format, int64_t rows, int64_t columns, std::vector<uint8_t>& weights) {
+    Numbers numbers(rows * columns), values(4 * columns);
+    for (int64_t i = 0; i < (int64_t)numbers.size(); ++i)
+        numbers[i] = (i / columns % 2 ? -1 : 1) * (i % columns % 31 ? 1.0f : -1.0f);
+    for (int64_t i = 0; i < (int64_t)values.size(); ++i) {
+        const int64_t token = i / columns, column = i % columns;
+        values[i] = (token % 2 ? -1 : 1) * (token < 2 || column % 2 ? 1.0f : -1.0f);
+    }
+    done(kernel_pack(
+        pool, format, numbers.data(), rows, columns, weights.data(), weights.size()));
+    linear("extreme" + std::to_string(format), format, rows, columns, weights.data(), values, nullptr);
+}
+
+// Some of a matrix' rows as the numbers that they stand for.
+void rows_of(
+    const std::string& name, int format, int64_t rows, int64_t columns,
+    const std::vector<uint8_t>& weights) {
+    const int32_t wanted[] = {(int32_t)rows - 1, 0, 17};
+    Numbers out(std::size(wanted) * columns);
+    done(kernel_look_up(
+        pool, format, weights.data(), weights.size(), rows, columns, wanted, std::size(wanted),
+        out.data(), out.size()));
+    print_rows(name, out, std::size(wanted), columns);
+}
+
 void matrices() {
-    constexpr int64_t ROWS = 70, COLUMNS = 620, TOKENS = 18;
+    constexpr int64_t ROWS = 70, COLUMNS = 620, TOKENS = 70;
     for (int format = 0; format < (int)std::size(WEIGHT_FORMATS); ++format) {
         const int64_t size = with_weight_format(
             format, [&]<WeightFormat F>() { return matrix_bytes(F, ROWS, COLUMNS); });
@@ -103,11 +132,13 @@ void matrices() {
         linear(
             "linear" + number, format, ROWS, COLUMNS, weights.data(),
             random_numbers(TOKENS * COLUMNS), bias.data());
+        rows_of("rows" + number, format, ROWS, COLUMNS, weights);
         const Numbers plain = random_numbers(ROWS * COLUMNS);
         done(kernel_pack(pool, format, plain.data(), ROWS, COLUMNS, weights.data(), size));
         linear(
             "packed" + number, format, ROWS, COLUMNS, weights.data(), random_numbers(3 * COLUMNS),
             nullptr);
+        extremes(format, ROWS, COLUMNS, weights);
     }
 }
 
