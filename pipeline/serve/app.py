@@ -11,12 +11,12 @@ from pipeline.serve.errors import ApiError, invalid
 from pipeline.serve.middleware.body_limit import BodyLimit
 from pipeline.serve.middleware.key_check import KeyCheck
 from pipeline.serve.middleware.request_log import RequestLog
-from pipeline.serve.routes import adapters, chat, completions, health, metrics, models, tokens
+from pipeline.serve.routes import adapters, chat, completions, health, metrics, models, page, tokens
 from pipeline.serve.service import Service
 
 ROUTERS = (
     *(health.router, models.router, completions.router, chat.router, tokens.router),
-    *(adapters.router, metrics.router),
+    *(adapters.router, metrics.router, page.router),
 )
 
 

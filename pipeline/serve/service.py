@@ -1,6 +1,7 @@
 """What every endpoint works with: the model, the names, the desk, and whether there is an end."""
 
 from functools import cached_property
+from time import perf_counter
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -33,6 +34,7 @@ class Service:
         keys: who may ask; None for whoever can reach the server.
         log: of requests.
         stopping: why no more requests are taken; None while they are.
+        began: stamp of when it was made, `time.perf_counter` seconds.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Service:
         self.grammars = JsonGrammars(self.model)
         self.keys, self.log = keys, log
         self.stopping: str | None = None
+        self.began = perf_counter()
 
     @cached_property
     def capabilities(self) -> Capabilities:

@@ -171,9 +171,8 @@ def test_buckets_count_what_is_no_greater():
         buckets.add(value)
     assert buckets.cumulative() == [("1.0", 2), ("2.5", 3), ("+Inf", 4)]
     assert (buckets.count, buckets.total) == (4, 10.5)
-    assert buckets.quantile(0.5) == 1.0 and buckets.quantile(0.75) == 2.5
-    assert buckets.quantile(0.99) == 2.5
-    assert Buckets(TTFT_S).quantile(0.5) is None
+    assert buckets.recent_quantile(0.5) == 1.5 and buckets.recent_quantile(1) == 7
+    assert Buckets(TTFT_S).recent_quantile(0.5) is None
     assert one_two_five(100) == (1, 2, 5, 10, 20, 50, 100)
 
 

@@ -12,8 +12,9 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from pipeline.inference.occupancy import AdapterUse, Occupancy, Residence
+from pipeline.inference.occupancy import Occupancy
 from pipeline.serve.metrics.adapter_totals import OTHERS
+from pipeline.serve.page.status import state_of
 from pipeline.serve.service import Service
 
 VLLM, OURS = "vllm:", "multilora:"
@@ -112,7 +113,7 @@ class ServerCollector(Collector):
 
     def _adapters(self, held: Occupancy) -> Iterator[Metric]:
         """What people ask for of adapters; by adapter only of as many as there are places for."""
-        states = Counter(_state(each) for each in held.adapters)
+        states = Counter(state_of(each) for each in held.adapters)
         family = GaugeMetricFamily(
             f"{OURS}adapters", "Adapters by where they are", labels=[*self._labels, "state"]
         )
@@ -176,9 +177,3 @@ class ServerCollector(Collector):
         family = CounterMetricFamily(prefix + name, said, labels=[*self._labels])
         family.add_metric([*self._labels.values()], value)
         return family
-
-
-def _state(adapter: AdapterUse) -> str:
-    if adapter.residence is Residence.RESIDENT:
-        return "pinned" if adapter.pins else "idle"
-    return str(adapter.residence)

@@ -1,8 +1,11 @@
 """A histogram that costs next to nothing a value, with the bounds of vLLM's."""
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate
+
+import numpy as np
 
 # fmt: off
 TTFT_S = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20,
@@ -14,6 +17,9 @@ REQUEST_S = (0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 
 STEP_TOKENS = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 # fmt: on
 """Of times to a first token, of times between tokens, of whole requests, and of a step's tokens."""
+
+RECENT = 512
+"""Of the last values so many are kept, which tell more exactly than buckets how it is now."""
 
 
 def one_two_five(most: int) -> tuple[int, ...]:
@@ -36,12 +42,14 @@ class Buckets:
             bounds: rising.
         """
         self._bounds, self._counts = bounds, [0] * (len(bounds) + 1)
+        self._recent: deque[float] = deque(maxlen=RECENT)
         self.total = 0.0
 
     def add(self, value: float) -> None:
         """One more."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self.total += value
+        self._recent.append(value)
 
     @property
     def count(self) -> int:
@@ -53,16 +61,6 @@ class Buckets:
         names = [*map(str, map(float, self._bounds)), "+Inf"]
         return [*zip(names, accumulate(self._counts), strict=True)]
 
-    def quantile(self, share: float) -> float | None:
-        """Where that share of the values lies, as Prometheus's `histogram_quantile` has it.
-
-        None where there is no value.
-        """
-        if not (count := self.count):
-            return None
-        rank, below, lower = share * count, 0, 0.0
-        for bound, here in zip(self._bounds, self._counts, strict=False):
-            if here and below + here >= rank:
-                return lower + (bound - lower) * (rank - below) / here
-            below, lower = below + here, bound
-        return lower
+    def recent_quantile(self, share: float) -> float | None:
+        """Where that share of the last values lies, interpolated; None where there is none."""
+        return float(np.quantile(self._recent, share)) if self._recent else None
