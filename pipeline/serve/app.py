@@ -25,7 +25,7 @@ def app_of(service: Service) -> FastAPI:
     app = FastAPI(title="multilora", docs_url=None, redoc_url=None)
     app.state.service = service
     settings = service.settings
-    app.add_middleware(BodyLimit, settings.max_body_bytes, settings.body_seconds)
+    app.add_middleware(BodyLimit, settings.max_body_bytes, settings.read_seconds)
     app.add_middleware(KeyCheck, service.keys)
     app.add_middleware(RequestLog, service.log)
     for router in ROUTERS:

@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.process.signals import Stopped, leave
 from pipeline.serve.app import app_of
 from pipeline.serve.errors import ApiError, unavailable
+from pipeline.serve.patient_protocol import patient
 from pipeline.serve.service import Service
 from pipeline.serve.settings import ServeSettings
 
@@ -54,6 +55,7 @@ class HttpServer(uvicorn.Server):
                 app_of(service),
                 lifespan="off",
                 ws="none",
+                http=patient(service.settings.read_seconds),
                 log_config=None,
                 access_log=False,
                 server_header=False,

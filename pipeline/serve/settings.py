@@ -34,7 +34,7 @@ class ServeSettings:
         resolve: whether a name that nobody has loaded is looked for there, as a folder.
         keys: a JSON file of API keys, as `pipeline.serve.keys` reads it; None asks for none.
         max_body_bytes: of a request.
-        body_seconds: that a request's body may take to come.
+        read_seconds: that a request's head may take to come, and then its body.
         max_waiting: requests that may wait for the engine.
         max_per_adapter: requests for one adapter that may be open; None for no limit.
         max_connections: that may be open; further requests are told to come again.
@@ -54,7 +54,7 @@ class ServeSettings:
     resolve: bool = False
     keys: Path | None = None
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**31)] = 16 * 2**20
-    body_seconds: Annotated[PositiveFloat, Field(le=86_400)] = 30.0
+    read_seconds: Annotated[PositiveFloat, Field(le=86_400)] = 30.0
     max_waiting: Annotated[int, Field(ge=1, le=10**6)] = 1024
     max_per_adapter: Annotated[int, Field(ge=1, le=10**6)] | None = None
     max_connections: Annotated[int, Field(ge=1, le=10**6)] = 4096

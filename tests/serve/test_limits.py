@@ -29,7 +29,7 @@ def log(tmp_path_factory):
 def limited(cache, log):
     settings = (
         *("engine.max_batch_size=1", "serve.max_waiting=3", "serve.max_per_adapter=2"),
-        *("serve.max_body_bytes=4096", "serve.body_seconds=0.5", f"serve.access_log='{log}'"),
+        *("serve.max_body_bytes=4096", "serve.read_seconds=0.5", f"serve.access_log='{log}'"),
     )
     with running(*settings, cache=cache) as started:
         yield started
@@ -101,10 +101,14 @@ def test_nor_one_whose_length_isnt_said(limited):
     assert raw(limited, head + b"a" * 5000 + b"\r\n").startswith(b"HTTP/1.1 413")
 
 
+def connected(limited):
+    port = int(limited.url.rpartition(":")[2])
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
+
+
 def raw(limited, rest):
     """The first line that is answered to the beginning of a request."""
-    port = int(limited.url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with connected(limited) as connection:
         head = b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
         connection.sendall(head + rest)
         return connection.makefile("rb").readline()
@@ -112,6 +116,14 @@ def raw(limited, rest):
 
 def test_a_body_that_never_comes_is_given_up(limited):
     assert raw(limited, b"content-length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /hea", b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET"])
+def test_who_connects_and_says_nothing_whole_is_let_go(limited, begun):
+    with connected(limited) as connection:
+        connection.sendall(begun)
+        told = connection.makefile("rb").read()
+    assert (b"200 OK" in told) is (b"\r\n\r\n" in begun)
 
 
 def lines(limited, log, id_):
