@@ -82,7 +82,7 @@ class LoadPlan:
             AdapterLayout.of([[each.shape for each in s] for s in sites], NUMBER_FORMATS[dtype]),
             tuple(name for path in stored for name in _stored(path)),
             np.array(scalings, np.float32).reshape(-1),
-            np.repeat([each.is_stored for each in parts if each.shape.rank], 2),
+            np.array([each.is_stored for each in parts if each.shape.rank], bool).repeat(2),
             RowFactors(adapter, transformed, base) if base and transformed else None,
             WholeModules(adapter, whole, base) if base and whole else None,
             base,

@@ -25,6 +25,7 @@ SAID = {
     "head": {"target_modules": ["lm_head", "o_proj"]},
     "dora of the head": {"target_modules": ["lm_head"], "use_dora": True},
     "embedding": {"target_modules": ["embed_tokens", "o_proj"], "lora_alpha": 3},
+    "embedding alone": {"target_modules": ["embed_tokens"]},
     "both tables": {"target_modules": ["lm_head", "embed_tokens"]},
     "trained biases": {"bias": "all", "target_modules": ["q_proj", "o_proj"]},
     "trained biases alone": {"bias": "all", "target_modules": ["down_proj"]},
