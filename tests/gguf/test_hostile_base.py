@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.gguf.conversion import checkpoint_of
+from pipeline.gguf.model import gguf_of
 from pipeline.gguf.source import GgufModel
 
 
@@ -148,3 +149,29 @@ def test_odd_names(name, q8, tmp_path):
     path.symlink_to(q8)
     found = GgufModel(name="gguf", path=path, cache=tmp_path / "a cache").preview()
     assert found.folder.is_dir() and found.folder.name.isascii()
+
+
+def fewer(fields, tensors):
+    data, kind = tensors["blk.1.ffn_up_exps.weight"]
+    tensors["blk.1.ffn_up_exps.weight"] = (data[:-1], kind)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (said("llama.expert_count", 7), r"blk\.0\.ffn_gate_inp\.weight is \(5, 64\)"),
+        (said("llama.expert_count", 10**6), "1000000 experts in each of 2 layers"),
+        (said("llama.expert_count", 0), r"blk\.0\.ffn_gate\.weight is missing"),
+        (said("llama.expert_used_count", 9), "num_experts_per_tok is 9, of 5 experts"),
+        (said("llama.expert_group_count", 2), "llama.expert_group_count .* isn't known here"),
+        (without("llama.expert_used_count"), "expert_used_count is missing"),
+        (without("blk.1.ffn_down_exps.weight"), r"blk\.1\.ffn_down_exps\.weight is missing"),
+        (fewer, r"blk\.1\.ffn_up_exps\.weight is \(4, 96, 64\)"),
+    ],
+)
+def test_experts_that_dont_fit_are_refused_by_name(change, message, random_checkpoint, tmp_path):
+    made = random_checkpoint("mixtral", num_local_experts=5)
+    path = edited(gguf_of(made, "f32", tmp_path), tmp_path / "odd.gguf", change)
+    with pytest.raises(UsageError, match=message) as refused:
+        checkpoint_of(path, tmp_path)
+    assert "\n" not in str(refused.value) and "odd.gguf" in str(refused.value)
