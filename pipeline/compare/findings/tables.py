@@ -31,7 +31,7 @@ def tables(comparison: Comparison, also: Sequence[str]) -> str:
         parts.append(_against(comparison, conditions))
     else:
         parts = [_by_metric(comparison, metrics)]
-    return "\n".join([*filter(None, parts), _origin(comparison)])
+    return "\n".join([*filter(None, parts), _left_out(comparison), _origin(comparison)])
 
 
 def _by_condition(comparison: Comparison, metric: str, conditions: Sequence[Condition]) -> str:
@@ -120,6 +120,15 @@ def _markdown(lines: Iterable[Sequence[str]]) -> str:
         "\n".join(f"| {' | '.join(each.replace('|', ' ') for each in row)} |" for row in table)
         + "\n"
     )
+
+
+def _left_out(comparison: Comparison) -> str:
+    """Arms whose runs were made and don't count, and the first one's reasons; mostly nothing."""
+    why: dict[str, str] = {}
+    for run in comparison.left_out:
+        if run.metrics:
+            why.setdefault(run.arm, f"{run.verdict}, {run.why}")
+    return "".join(f"Left out: {arm} ({said}).\n" for arm, said in why.items())
 
 
 def _origin(comparison: Comparison) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.compare.findings.__main__ import main
-from pipeline.compare.findings.blocks import blocks
+from pipeline.compare.findings.blocks import BLOCK, Block, blocks
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -83,3 +84,29 @@ def test_the_page_has_a_block_and_its_command_for_all_that_make_findings_measure
         command = f"python -m pipeline +experiment={name} hydra.sweep.dir=runs/findings/{name}\n"
         assert command in PAGE
         assert (ROOT / "conf" / "experiment" / f"{name}.yaml").is_file()
+
+
+def test_what_stands_in_a_block_is_of_its_experiment() -> None:
+    """A line for each of its arms, the machine, a picture, and intervals where it ran whole."""
+    for held in BLOCK.finditer(PAGE):
+        name, text = Block.parse(held["said"]).name, held["held"]
+        if not text:
+            assert "until this has run" in PAGE[: held.start()].rpartition("\n```bash")[0][-300:], (
+                name
+            )
+            continue
+        first = re.search(r"\| ---.*\n((?:\|.*\n)+)", text)
+        lines = len(first[1].splitlines()) if first else 0
+        assert lines + text.count("Left out: ") == len(arms_of(name)), name
+        partly = re.search(r"<sub>\d+ of \d+ runs; .*cores.*; commit [0-9a-f]{12}", text)
+        assert partly or re.search(r"<sub>\d+ runs; .*cores.*; commit [0-9a-f]{12}", text), name
+        assert partly or re.search(r"[\d.]+ \([\d.]+–[\d.]+\)", text), f"{name}: no interval"
+        assert f"](findings/{name}.png)" in text
+        assert (ROOT / "docs" / "findings" / f"{name}.png").stat().st_size < 60_000
+
+
+def arms_of(name: str) -> list[str]:
+    """What an experiment's sweep compares, or the one that it is made of."""
+    read = yaml.safe_load((ROOT / "conf" / "experiment" / f"{name}.yaml").read_text("utf-8"))
+    arms = read["hydra"]["sweeper"]["params"].get("arm")
+    return arms.split(",") if arms else arms_of(read["defaults"][0])
