@@ -31,7 +31,8 @@ def tables(comparison: Comparison, also: Sequence[str]) -> str:
         parts.append(_against(comparison, conditions))
     else:
         parts = [_by_metric(comparison, metrics)]
-    return "\n".join([*filter(None, parts), _left_out(comparison), _origin(comparison)])
+    parts += [_left_out(comparison), _origin(comparison)]
+    return "\n".join(filter(None, parts))
 
 
 def _by_condition(comparison: Comparison, metric: str, conditions: Sequence[Condition]) -> str:
@@ -139,7 +140,7 @@ def _origin(comparison: Comparison) -> str:
     share = (
         f"{counting} of {len(comparison.runs)} runs" if comparison.left_out else f"{counting} runs"
     )
-    return f"\n<sub>{'; '.join([share, *said])}</sub>\n"
+    return f"<sub>{'; '.join([share, *said])}</sub>\n"
 
 
 def _shortened(fact: str) -> str:
