@@ -1,6 +1,7 @@
 """How far one next-token distribution is from another: pure functions of log-probabilities."""
 
 from collections.abc import Sequence
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ PerPosition = NDArray[np.float64]
 
 COMPETING = 8
 """Tokens of the reference, from its most probable on, among which a next token is decided."""
+
+FARTHEST = log(1000)
+"""Nats behind the first beyond which it is all one how far: such a token isn't chosen."""
 
 
 def log_probabilities(logits: Scores) -> PerPosition:
@@ -53,14 +57,23 @@ def logprob_difference(
 def logit_error(reference: Scores, candidate: Scores) -> PerPosition:
     """Largest change, at each position, of the distance between two competing tokens, nats.
 
-    Competing are the reference's `COMPETING` most probable tokens, and the candidate's first. The
-    reference's first token can lose to another of them only where it leads by no more than this.
-    (positions,).
+    Competing are the reference's `COMPETING` most probable tokens, and the candidate's first; each
+    counts for no further behind the first than `FARTHEST`. A model that is sure of its token has
+    all others far behind, where rounding, which grows with the distance, moves them by nats and
+    changes nothing that is written; one of them that comes near counts from there on. The
+    reference's first token can lose to another only where it leads by no more than this, or by
+    more than `FARTHEST`. (positions,).
     """
-    change = candidate.astype(np.float64) - reference
     count = min(COMPETING, reference.shape[1])
     leading = np.argpartition(-reference, count - 1, axis=1)[:, :count]
     rivals = np.concatenate([leading, candidate.argmax(axis=1)[:, None]], axis=1)
-    among = np.take_along_axis(change, rivals, axis=1)
-    spread: PerPosition = among.max(axis=1) - among.min(axis=1)
+    change = _behind(candidate, rivals) - _behind(reference, rivals)
+    spread: PerPosition = change.max(axis=1) - change.min(axis=1)
     return spread
+
+
+def _behind(scores: Scores, tokens: NDArray[np.intp]) -> PerPosition:
+    """How far tokens are behind the first, at most `FARTHEST`, negated; (positions, tokens)."""
+    wide = np.take_along_axis(scores, tokens, axis=1).astype(np.float64)
+    lead: PerPosition = wide - scores.max(axis=1, keepdims=True)
+    return np.maximum(lead, -FARTHEST)

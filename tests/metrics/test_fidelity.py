@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from pipeline.metrics.distributions import FARTHEST, logit_error
 from pipeline.metrics.fidelity import (
     argmax_agreement,
     common_prefix,
@@ -152,3 +153,34 @@ def test_a_path_error_is_what_is_left_of_a_shift_of_all_logits() -> None:
     assert path_error(alone, moved) == pytest.approx(0.25, abs=1e-5)
     with pytest.raises(ValueError, match="not a number"):
         path_error(alone, moved * np.nan)
+
+
+SURE = np.array([[-0.0, -10.34, -11.81, -12.99, -13.22]], np.float32)
+"""Of an adapter that was trained to certainty; then the same model's, rounded otherwise."""
+SURE_TOO = np.array([[-0.0, -8.41, -10.82, -12.23, -12.36]], np.float32)
+
+
+def test_how_far_a_token_is_that_nobody_chooses_is_no_error() -> None:
+    assert path_error(SURE, SURE_TOO) == path_error(SURE_TOO, SURE) == 0
+    near = np.array([[-0.2, -1.7, -11, -12, -13]], np.float32)
+    assert path_error(SURE, near) == pytest.approx(FARTHEST - 1.5, abs=1e-5)
+    other = SURE[:, ::-1].copy()
+    assert path_error(SURE, other) == pytest.approx(2 * FARTHEST)
+
+
+@settings(deadline=None)
+@given(scores(), scores())
+def test_a_token_that_wins_against_the_first_shows_in_the_error(reference, candidate):
+    rows, error = np.arange(len(reference)), logit_error(reference, candidate)
+    lost = reference.max(axis=1) - reference[rows, candidate.argmax(axis=1)]
+    assert (np.minimum(lost, FARTHEST) <= error + 1e-5).all()
+    assert (error <= 2 * FARTHEST + 1e-5).all()
+
+
+@settings(deadline=None)
+@given(scores(), st.floats(0, 3), st.integers(0, VOCABULARY - 1))
+def test_near_the_first_a_change_counts_in_full(reference, change, token):
+    flat = reference / 20  # all within two nats of the first
+    moved = flat.copy()
+    moved[:, token] += np.float32(change)
+    assert logit_error(flat, moved) == pytest.approx(np.full(5, change), abs=1e-4)
