@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from itertools import count
 from time import perf_counter, process_time, sleep
 
 from pipeline.inference.engine import Engine
@@ -17,7 +18,8 @@ AWAKE_S = 2e-4
 """The last stretch before an arrival is waited awake, because a sleep ends late by about that."""
 
 Covers = Callable[[int, float], bool]
-"""Whether the run-in holds a request, by its id and its schedule, seconds from the run's start."""
+"""Whether the run-in holds a request, by its number among those that were handed over, in the whole
+run, and by when it was due, seconds from the run's start."""
 
 
 def nothing(number: int, since_start_s: float) -> bool:
@@ -44,6 +46,7 @@ class Replay:
     ) -> None:
         self._engine, self._waiting, self._limit = engine, deque(requests), limit
         self._covers, self._run_in = covers, True
+        self._numbers = count(requests[0].id if requests else 0)
         self._stretches: list[Iteration] = []
         self._open: dict[Hashable, OpenRequest] = {}
         self._done: list[tuple[OpenRequest, Finished]] = []
@@ -111,9 +114,9 @@ class Replay:
             )
         )
 
-    def _belongs(self, request: TraceRequest, scheduled: float) -> bool:
+    def _belongs(self, number: int, scheduled: float) -> bool:
         """Whether a request belongs to the run-in; the first that doesn't ends it."""
-        if self._run_in and not self._covers(request.id, scheduled - self._began):
+        if self._run_in and not self._covers(number, scheduled - self._began):
             if self._open or self._done:
                 self._end()
                 self._begin()
@@ -129,7 +132,7 @@ class Replay:
             request, scheduled = due
             if self._freed:
                 scheduled = max(scheduled, self._freed.popleft())
-            run_in = self._belongs(request, scheduled)
+            run_in = self._belongs(next(self._numbers), scheduled)
             lag = now - max(scheduled, self._idle_since)
             self._open[request.id] = OpenRequest(request, scheduled, now, max(0.0, lag), run_in)
             begun, used = perf_counter(), process_time()
@@ -137,18 +140,26 @@ class Replay:
             self._engine_had(begun, used)
 
     def _next_due(self, started: float, now: float) -> tuple[TraceRequest, float] | None:
-        """The next request and since when it is due; later turns wait for the turn before."""
-        if self._turns.ready:
-            request, answered = self._turns.take()
-            return request, max(started + request.scheduled_s, answered)
+        """The next request and since when it is due; later turns wait for the turn before.
+
+        They come in the order in which they fell due. Where places are limited nothing is due
+        before one is free, and conversations that have begun go on first.
+        """
         while self._waiting:
             scheduled = started + self._waiting[0].scheduled_s
-            if scheduled > now:
-                return None
+            if scheduled > now or self._turn_is_first(scheduled):
+                break
             request = self._waiting.popleft()
             if not self._turns.hold(request, self._open):
                 return request, scheduled
-        return None
+        if not self._turns.ready:
+            return None
+        request, answered = self._turns.take()
+        return request, max(started + request.scheduled_s, answered)
+
+    def _turn_is_first(self, scheduled: float) -> bool:
+        """Whether a later turn is to be handed over before what is due then."""
+        return self._turns.ready and (self._limit is not None or self._turns.since <= scheduled)
 
     def _advance(self, started: float) -> Sequence[Event]:
         """The engine's turn: a step; where that did nothing, until something can be done."""

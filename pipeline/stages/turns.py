@@ -19,6 +19,11 @@ class Turns:
         """Whether one waits no more."""
         return bool(self._ready)
 
+    @property
+    def since(self) -> float:
+        """Stamp from which the next of them has been due; there is one."""
+        return self._ready[0][1]
+
     def hold(self, request: TraceRequest, unanswered: Container[Hashable]) -> bool:
         """Keep a request if the turn before it is among those, or is kept itself."""
         before = request.after

@@ -32,7 +32,8 @@ class RunIn:
 
     Attributes:
         seconds: requests scheduled earlier than so long after the run's start belong to it.
-        requests: the first so many requests of the trace do.
+        requests: the first so many that are handed over do; but for later turns of conversations,
+            which wait for an answer, those are the first of the trace.
     """
 
     seconds: PositiveFloat | None = None
@@ -43,7 +44,7 @@ class RunIn:
             raise UsageError("workload.run_in: give its seconds or its requests, not both")
 
     def covers(self, number: int, since_start_s: float) -> bool:
-        """Whether the run-in holds request `number` of the trace, scheduled so late."""
+        """Whether the run-in holds the request that is handed over as `number`, due so late."""
         if self.seconds is not None:
             return since_start_s < self.seconds
         return number < (self.requests or 0)

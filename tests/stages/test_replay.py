@@ -10,6 +10,7 @@ from pipeline.engines.settings import Serving
 from pipeline.metrics.latency import latencies, latency
 from pipeline.stages.replay import Replay
 from pipeline.workload.request import TraceRequest
+from pipeline.workload.run_in import RunIn
 
 STALL_S = 1.0
 GAP_S = 0.002
@@ -187,3 +188,38 @@ def test_a_turn_whose_turn_before_was_of_another_batch_waits_for_nobody(serving)
     assert [row.scheduled - iteration.started for row in sorted(rows, key=lambda row: row.id)] == (
         pytest.approx([0, 0.001, 0.002])
     )
+
+
+CONVERSED = {2: 0, 5: 1, 7: 2, 11: 5, 12: 7}
+"""Later turns among strangers, by the turn before."""
+
+
+def conversed(gap_s):
+    return [replace(each, after=CONVERSED.get(each.id)) for each in requests(24, gap_s)]
+
+
+def test_turns_and_strangers_are_handed_over_as_they_fall_due(serving):
+    """Steps are longer than gaps, so many wait when a turn is answered; those before it go first."""
+    with Slow(serving, step_s=0.004, submit_s=0.0) as engine:
+        iteration, rows = Replay(engine, conversed(0.001), None).run(0)
+    handed = sorted(rows, key=lambda row: row.submitted)
+    due = [row.scheduled for row in handed]
+    assert due == sorted(due)
+    by_id = {row.id: row for row in rows}
+    for later, before in CONVERSED.items():
+        own = iteration.started + later * 0.001
+        assert by_id[later].scheduled == max(own, by_id[before].finished)
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+def test_a_run_in_of_so_many_requests_holds_as_many_where_turns_come_later(serving, limit):
+    """Whatever the engine's speed, the same number is measured."""
+    counts = []
+    for step_s in (0.0, 0.004):
+        with Slow(serving, step_s=step_s, submit_s=0.0) as engine:
+            covers = RunIn(requests=6).covers
+            gap = 0.0 if limit else 0.001
+            (_, first), (_, others) = Replay(engine, conversed(gap), limit, covers).stretches(0)
+        counts.append((len(first), len(others)))
+        assert max(row.submitted for row in first) <= min(row.submitted for row in others)
+    assert counts == [(6, 18)] * 2
