@@ -80,7 +80,9 @@ def _led(
 
 
 def _requests(questions: Sequence[ExamQuestion], beyond: int, ends: bool) -> list[TraceRequest]:
+    """Adapter by adapter: an engine that serves one at a time needs as few steps as can be."""
     sampling = SamplingParams(ignore_eos=not ends)
+    named = sorted(enumerate(questions), key=lambda each: each[1].adapter or "")
     return [
         TraceRequest(
             id=number,
@@ -92,7 +94,7 @@ def _requests(questions: Sequence[ExamQuestion], beyond: int, ends: bool) -> lis
             scheduled_s=0.0,
             sampling=sampling,
         )
-        for number, each in enumerate(questions)
+        for number, each in named
     ]
 
 
