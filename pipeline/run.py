@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from pipeline.config.run_config import RunConfig
+from pipeline.metrics.dispatch import held_back
 from pipeline.metrics.quality import quality
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.metrics.validity import starved, strained
@@ -115,7 +116,8 @@ def _result(
     early, counted = config.sampling.ends_early, timeline.measured()
     reasons = check(trace, written_sha256, timeline, kept, circumstances, early)
     strain = (*strained(counted, config.validity), *found_computed(counted.iterations))
+    eased = held_back(counted.requests, {each.id: each.scheduled_s for each in trace.requests})
     return Result(
         reasons=(*reasons, *starved(counted, config.validity)),
-        cautions=(*cautions(circumstances), *strain, *trace.notes),
+        cautions=(*cautions(circumstances), *strain, *eased, *trace.notes),
     )

@@ -132,6 +132,11 @@ class RunConfig:
                 "capacity: searches over workload.rate, and these arrivals have none; "
                 "use workload/arrivals=poisson"
             )
+        if getattr(getattr(self.workload, "prompts", None), "turns", None) == "all":
+            raise UsageError(
+                "capacity: later turns wait for answers (workload.prompts.turns=all), so no more "
+                "is asked for than is served, at any rate; ask each on its own: turns=last"
+            )
         if self.workload.run_in != RunIn():
             raise UsageError(
                 "workload.run_in: a search gives every run a run-in of its own; set capacity.run_in"

@@ -5,7 +5,7 @@ latency, and a record's `lag` leaves it out.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.metrics.definitions import NOT_MEASURED, Value
 from pipeline.metrics.latency import latencies, percentile
@@ -59,22 +59,41 @@ def late(requests: Sequence[RequestRecord]) -> tuple[str, ...]:
     return tuple(reasons)
 
 
+def held_back(requests: Sequence[RequestRecord], drawn_s: Mapping[int, float]) -> tuple[str, ...]:
+    """That less was asked for than the law of arrivals says: later turns waited for answers.
+
+    Nothing is wrong with such a run, but its rate is the engine's as well as the workload's.
+
+    Args:
+        requests: those that were measured.
+        drawn_s: by id, when the law let them arrive, seconds from the start of their iteration.
+    """
+    law, due = _rate(requests, lambda each: drawn_s[each.id]), _rates(requests)[0]
+    if law is None or isinstance(due, str) or due >= RATE_SHARE * law:
+        return ()
+    return (
+        f"{due:.4g} requests/s fell due where the arrivals say {law:.4g}: later turns waited for "
+        "answers; more workload.prompts.conversations at a time would hold fewer back",
+    )
+
+
 def _numbers(*values: Value) -> bool:
     return not any(isinstance(value, str) for value in values)
 
 
 def _rates(requests: Sequence[RequestRecord]) -> tuple[Value, Value]:
     """Requests falling due a second, and requests that could be handed over a second."""
-    together: dict[int, list[RequestRecord]] = defaultdict(list)
-    for each in requests:
-        together[each.iteration].append(each)
-    gaps = len(requests) - len(together)
-    due = sum(_span([each.scheduled for each in own]) for own in together.values())
-    sent = sum(_span([each.scheduled + each.lag for each in own]) for own in together.values())
-    if min(due, sent) < INSTANT_S:
+    due = _rate(requests, lambda each: each.scheduled)
+    sent = _rate(requests, lambda each: each.scheduled + each.lag)
+    if due is None or sent is None:
         return NOT_MEASURED, NOT_MEASURED
-    return gaps / due, gaps / sent
+    return due, sent
 
 
-def _span(stamps: Sequence[float]) -> float:
-    return max(stamps) - min(stamps)
+def _rate(requests: Sequence[RequestRecord], at: Callable[[RequestRecord], float]) -> float | None:
+    """(n - 1) ÷ (last - first) by those stamps, iteration by iteration; None where all are one."""
+    together: dict[int, list[float]] = defaultdict(list)
+    for each in requests:
+        together[each.iteration].append(at(each))
+    spans = sum(max(stamps) - min(stamps) for stamps in together.values())
+    return (len(requests) - len(together)) / spans if spans >= INSTANT_S else None

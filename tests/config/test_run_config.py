@@ -101,3 +101,13 @@ def test_nonsense_is_refused_in_one_line_that_names_the_key(override, said, conf
 def test_a_floor_with_nothing_to_hold_against_it_is_refused(config):
     with pytest.raises(UsageError, match=r"fidelity\.enabled=false leaves nothing"):
         config("fidelity.enabled=false", "fidelity.max_kl=0.1")
+
+
+def test_no_capacity_is_searched_with_turns_that_wait_for_answers(config):
+    talk = (
+        *("workload/prompts=sharegpt", "workload.prompts.path=tests/workload/data/turns.jsonl"),
+        "workload.chat.template=tests/workload/data/chat.jinja",
+    )
+    assert config("+experiment=capacity", *talk, "workload.prompts.turns=last").capacity
+    with pytest.raises(UsageError, match="capacity: later turns wait for answers"):
+        config("+experiment=capacity", *talk, "workload.prompts.turns=all")

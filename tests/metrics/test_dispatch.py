@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.metrics.definitions import N_TOO_SMALL, NOT_MEASURED
-from pipeline.metrics.dispatch import dispatch, late
+from pipeline.metrics.dispatch import dispatch, held_back, late
 from pipeline.metrics.timeline import RequestRecord
 
 Make = Callable[..., RequestRecord]
@@ -67,3 +67,14 @@ def test_a_tail_of_lag_is_found_where_the_mean_hides_it(make: Make) -> None:
 def test_closed_batches_have_no_rate(make: Make) -> None:
     found = dispatch([due(make, 1.0), due(make, 1.0), due(make, 9.0, iteration=1)])
     assert found["target_rps"] == found["achieved_rps"] == NOT_MEASURED
+
+
+def test_later_turns_that_waited_for_answers_lower_the_rate_and_are_told_of(make: Make) -> None:
+    """Ten a second were drawn; every answer takes a second, and each turn waits for the last."""
+    run = [due(make, float(k), took=1.0, id=k) for k in range(11)]
+    drawn = {k: 0.1 * k for k in range(11)}
+    assert late(run) == ()
+    (said,) = held_back(run, drawn)
+    assert said.startswith("1 requests/s fell due where the arrivals say 10: later turns waited")
+    assert held_back(run, {k: float(k) for k in range(11)}) == ()
+    assert held_back(run, dict.fromkeys(range(11), 0.0)) == ()
