@@ -29,12 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         comparison = assemble(chosen.sources)
-        if not any(comparison.means(arm, NAMES[-1]) for arm in comparison.arms):
+        if all(run.number(NAMES[-1]) is None for run in comparison.runs):
             raise UsageError("no run was judged by questions; run it with quality.path=…")
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
-    Console().print(_table(comparison))
+    console = Console()
+    console.print(_table(comparison))
+    for run in comparison.left_out:
+        console.print(Text(f"{run.verdict}  {run.arm}: {run.why}"), soft_wrap=True)
     return 0
 
 

@@ -33,6 +33,17 @@ def test_an_arm_has_a_line_with_its_perplexity_and_score(
     assert found["merged"][1] == "25" and not found["merged"][0][:1].isdigit()
 
 
+def test_an_arm_that_does_not_count_is_named_with_its_reason(
+    judged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = judged / "merged" / "status.json"
+    status = json.loads(path.read_text())
+    path.write_text(json.dumps(status | {"validity": "INVALID", "reasons": ["it was wrong"]}))
+    assert main([str(judged)]) == 0
+    said = capsys.readouterr().out
+    assert "INVALID  merged" in said and "it was wrong" in said
+
+
 def test_runs_that_were_asked_no_questions_are_refused(
     spoken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
