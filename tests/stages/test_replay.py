@@ -199,7 +199,7 @@ def conversed(gap_s):
 
 
 def test_turns_and_strangers_are_handed_over_as_they_fall_due(serving):
-    """Steps are longer than gaps, so many wait when a turn is answered; those before it go first."""
+    """Steps are longer than gaps, and those who wait when a turn is answered go before it."""
     with Slow(serving, step_s=0.004, submit_s=0.0) as engine:
         iteration, rows = Replay(engine, conversed(0.001), None).run(0)
     handed = sorted(rows, key=lambda row: row.submitted)
