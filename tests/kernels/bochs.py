@@ -40,7 +40,6 @@ cpu: model={cpu}, count=1, reset_on_triple_fault=0, ignore_bad_msrs=1
 romimage: file=rom, address={address:#x}
 vgaromimage: file=screen
 parport1: enabled=1, file=printed
-sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 clock: sync=none
 log: log
 panic: action=fatal
