@@ -15,9 +15,10 @@ from pipeline.serve.routes import adapters, chat, completions, health, metrics, 
 from pipeline.serve.service import Service
 
 ROUTERS = (
-    *(health.router, models.router, completions.router, chat.router, tokens.router),
+    *(completions.router, chat.router, health.router, models.router, tokens.router),
     *(adapters.router, metrics.router, page.router),
 )
+"""Those first that are asked most, for paths are tried in this order."""
 
 
 def app_of(service: Service) -> FastAPI:

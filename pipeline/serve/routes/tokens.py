@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
+from pipeline.serve.body import described, read
 from pipeline.serve.errors import ApiError
 from pipeline.serve.protocol.tokens import DetokenizeRequest, TokenizeRequest
 from pipeline.serve.room import check_ids
-from pipeline.serve.service import OfApp
+from pipeline.serve.service import service_of
 
 router = APIRouter()
 
 
-@router.post("/tokenize")
-async def tokenize(body: TokenizeRequest, service: OfApp) -> dict[str, Any]:
+@router.post("/tokenize", openapi_extra=described(TokenizeRequest))
+async def tokenize(http: Request) -> dict[str, Any]:
     """Token ids, their number, and how many there may be."""
+    service, body = service_of(http), await read(http, TokenizeRequest)
     service.names.adapter(body.model)
     model = service.model
     if body.prompt is not None and body.messages is None:
@@ -27,9 +29,10 @@ async def tokenize(body: TokenizeRequest, service: OfApp) -> dict[str, Any]:
     return {"count": len(ids), "max_model_len": model.longest, "tokens": ids, "token_strs": shown}
 
 
-@router.post("/detokenize")
-async def detokenize(body: DetokenizeRequest, service: OfApp) -> dict[str, str]:
+@router.post("/detokenize", openapi_extra=described(DetokenizeRequest))
+async def detokenize(http: Request) -> dict[str, str]:
     """The text, special tokens included."""
+    service, body = service_of(http), await read(http, DetokenizeRequest)
     service.names.adapter(body.model)
     if body.tokens:
         check_ids(service, body.tokens, "tokens")

@@ -88,3 +88,10 @@ def test_tokens_and_back(client, server):
     assert refused(client, "/detokenize", tokens=[10**8])["param"] == "tokens"
     assert refused(client, "/tokenize", 404, prompt="a", model="nobody")["param"] == "model"
     refused(client, "/tokenize", nothing=1)
+
+
+def test_half_a_character_is_no_text(client):
+    json = {"content-type": "application/json"}
+    for path in ("/tokenize", CHAT):
+        body = b'{"prompt": "\\ud800", "messages": [{"role": "user", "content": "\\ud800"}]}'
+        assert client.post(path, content=body, headers=json).status_code == 400

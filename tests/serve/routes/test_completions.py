@@ -190,7 +190,7 @@ def test_a_name_that_nobody_has_is_never_the_base(client, name):
 
 
 def test_bodies_that_arent_json(client):
-    for body in (b"", b"{", b"[1, 2]", b"\xff\xfe", b"null", b'"text"'):
+    for body in (b'{"prompt": "\\ud800"}', b"", b"{", b"[1, 2]", b"\xff\xfe", b"null", b'"text"'):
         answer = client.post(
             COMPLETIONS, content=body, headers={"content-type": "application/json"}
         )
