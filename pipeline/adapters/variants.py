@@ -12,6 +12,8 @@ VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias
 BIAS = "bias"
 """A key too: the base's own biases were trained, which PEFT changes for everybody, so that only an
 engine which adds them row by row serves the adapter beside others."""
+FILELESS = "named alone, without files"
+"""Stands among them for an adapter that only a server has."""
 
 _CONVERT = (
     "PEFT changes the base's weights for it, and so for everybody; save it as a plain difference: "
@@ -56,6 +58,8 @@ def variants(config: Mapping[str, Any], tensors: Collection[str]) -> list[str]:
 
 def engine_for(found: Collection[str]) -> str:
     """An engine that serves these variants, which `obstacle` has found no fault with."""
+    if FILELESS in found:
+        return "openai"
     return "multilora" if BIAS in found else "peft_hotswap"
 
 

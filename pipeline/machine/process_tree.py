@@ -8,6 +8,8 @@ import psutil
 
 from pipeline.machine.contention import waits
 
+PROC = Path("/proc")
+
 
 @dataclass(frozen=True, slots=True)
 class TreeUsage:
@@ -16,31 +18,39 @@ class TreeUsage:
     Attributes:
         cpu_seconds: processor time, user and system, of those that live and those that ended and
             were waited for.
-        waited_seconds: time that threads of those that live could have run and had no processor.
         rss_bytes: resident memory of those that live; what they share counts for each.
         processes: how many live.
     """
 
     cpu_seconds: float
-    waited_seconds: float
     rss_bytes: int
     processes: int
 
 
 def tree_usage(pid: int) -> TreeUsage:
     """Of the descendants of a process, now; nothing if it has ended."""
-    cpu, waited, rss, count = 0.0, 0.0, 0, 0
+    cpu, rss, count = 0.0, 0, 0
     with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        cpu += _of_ended(root)
-        for each in root.children(recursive=True):
+        cpu += _of_ended(psutil.Process(pid))
+        for each in descendants(pid):
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 own = each.cpu_times()
                 cpu += own.user + own.system + _of_ended(each)
                 rss += each.memory_info().rss
-                waited += sum(waits(Path(f"/proc/{each.pid}/task")).values())
                 count += 1
-    return TreeUsage(cpu, waited, rss, count)
+    return TreeUsage(cpu, rss, count)
+
+
+def tree_waits(pid: int) -> float:
+    """Seconds that threads of the descendants that live could have run and had no processor."""
+    return sum(sum(waits(PROC / str(each.pid) / "task").values()) for each in descendants(pid))
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """The processes that came of one, without it."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def _of_ended(process: psutil.Process) -> float:

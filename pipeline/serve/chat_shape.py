@@ -19,8 +19,10 @@ class ChatShape(Shape):
     object_ = "chat.completion"
     chunk_object = "chat.completion.chunk"
 
-    def __init__(self, generation: Generation, options: StreamOptions | None) -> None:
-        super().__init__(generation, options)
+    def __init__(
+        self, generation: Generation, options: StreamOptions | None, ids: bool = False
+    ) -> None:
+        super().__init__(generation, options, ids)
         self._begun: set[int] = set()
 
     def chunk(self, reply: Reply, piece: Piece) -> bytes:

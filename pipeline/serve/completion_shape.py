@@ -14,8 +14,10 @@ class CompletionShape(Shape):
     object_ = "text_completion"
     chunk_object = "text_completion"
 
-    def __init__(self, generation: Generation, options: StreamOptions | None) -> None:
-        super().__init__(generation, options)
+    def __init__(
+        self, generation: Generation, options: StreamOptions | None, ids: bool = False
+    ) -> None:
+        super().__init__(generation, options, ids)
         self._offsets = {each.index: len(each.echoed) for each in generation.replies}
 
     def choice(self, reply: Reply, piece: Piece) -> str:

@@ -87,9 +87,10 @@ def answer(generation: Generation, shape: type[Shape], body: SamplingFields) -> 
         shape: how it is written.
         body: whether as it comes.
     """
+    ids = bool(body.return_token_ids)
     if body.stream:
-        return StreamedAnswer(generation, shape(generation, body.stream_options))
-    return WholeAnswer(generation, shape(generation, None))
+        return StreamedAnswer(generation, shape(generation, body.stream_options, ids))
+    return WholeAnswer(generation, shape(generation, None, ids))
 
 
 async def _send(send: Send, body: bytes, more: bool = True) -> None:

@@ -28,8 +28,17 @@ class Shape(ABC):
     object_: ClassVar[str]
     chunk_object: ClassVar[str]
 
-    def __init__(self, generation: Generation, options: StreamOptions | None) -> None:
-        self.generation = generation
+    def __init__(
+        self, generation: Generation, options: StreamOptions | None, ids: bool = False
+    ) -> None:
+        """Of a generation.
+
+        Args:
+            generation: what is asked.
+            options: of its stream.
+            ids: tell token ids, too, as vLLM does for `return_token_ids`.
+        """
+        self.generation, self._ids = generation, ids
         self._created = int(time())
         self._usage = bool(options and options.include_usage)
         self._continuous = self._usage and bool(options and options.continuous_usage_stats)
@@ -46,7 +55,10 @@ class Shape(ABC):
 
     def chunk(self, reply: Reply, piece: Piece) -> bytes:
         """A piece of an answer as an event of a stream."""
-        return self._event(reply, self.choice(reply, piece))
+        choice = self.choice(reply, piece)
+        if self._ids:
+            choice = f'{choice[:-1]},"token_ids":{text_json(piece.ids)}}}'
+        return self._event(reply, choice)
 
     def closing(self) -> bytes:
         """What a stream ends with."""
@@ -58,10 +70,17 @@ class Shape(ABC):
     def whole(self, pieces: Iterable[tuple[Reply, Piece]]) -> dict[str, Any]:
         """All answers at once."""
         return self._head(self.object_) | {
-            "choices": [self.answer(reply, piece) for reply, piece in pieces],
+            "choices": [self._answer(reply, piece) for reply, piece in pieces],
             "usage": self.generation.usage(),
             "system_fingerprint": None,
         }
+
+    def _answer(self, reply: Reply, piece: Piece) -> dict[str, Any]:
+        answer = self.answer(reply, piece)
+        if not self._ids:
+            return answer
+        prompt = [*(reply.request.prompt_ids or ())]
+        return answer | {"token_ids": piece.ids, "prompt_token_ids": prompt}
 
     def _event(self, reply: Reply, told: str) -> bytes:
         after = ""

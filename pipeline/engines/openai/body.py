@@ -9,10 +9,8 @@ from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 
 Endpoint = Literal["completions", "chat"]
-PATHS: Mapping[Endpoint, str] = {
-    "completions": "/v1/completions",
-    "chat": "/v1/chat/completions",
-}
+PATHS: Mapping[Endpoint, str] = {"completions": "/completions", "chat": "/chat/completions"}
+"""Behind what all paths begin with."""
 
 NAMES = {
     "max_new_tokens": "max_tokens",
@@ -22,12 +20,16 @@ NAMES = {
         for each in (
             *("min_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "ignore_eos"),
             *("repetition_penalty", "presence_penalty", "frequency_penalty"),
+            "skip_special_tokens",
         )
     },
 }
 """Fields of a request by our names of what they say; those of OpenAI, and beyond these vLLM's."""
 
-ALWAYS = ("max_new_tokens", "temperature")
+ALWAYS = ("max_new_tokens", "temperature", "skip_special_tokens")
+"""Said whatever they are, for servers have other defaults."""
+HARMLESS = ("max_new_tokens", "logprobs", "prompt_logprobs", "skip_special_tokens")
+"""What is said elsewhere, or doesn't change which tokens come."""
 DRAWING = ("top_p", "top_k", "min_p", "seed")
 """Said whenever tokens are drawn, for servers have defaults of their own."""
 DEFAULTS = {each.name: each.default for each in fields(SamplingParams)}  # type: ignore[arg-type]
@@ -42,17 +44,19 @@ class BodyMaker:
         names: of the server's models.
         fields: of the body, by our names; None for what the server has no field for.
         extra: what every body holds besides.
+        prefix: what all paths begin with.
     """
 
     endpoint: Endpoint
     names: ModelNames
     fields: Mapping[str, str | None] = field(default_factory=lambda: NAMES)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    prefix: str = "/v1"
 
     @property
     def path(self) -> str:
         """Where bodies are sent to."""
-        return PATHS[self.endpoint]
+        return self.prefix + PATHS[self.endpoint]
 
     def body(self, request: Request, prompt: str | Sequence[int]) -> dict[str, Any]:
         """Of a request.
@@ -95,7 +99,7 @@ def unsaid(sampling: SamplingParams, names: Mapping[str, str | None]) -> list[st
 
 
 def _is_lacking(ours: str, sampling: SamplingParams, names: Mapping[str, str | None]) -> bool:
-    if names.get(ours) is not None or ours in ("max_new_tokens", "logprobs", "prompt_logprobs"):
+    if names.get(ours) is not None or ours in HARMLESS:
         return False
     return not (sampling.is_greedy and ours in DRAWING)
 

@@ -10,7 +10,7 @@ from pipeline.engines.openai.exchange import message_of
 from pipeline.engines.openai.naming import Field, ModelNames
 from pipeline.errors import UsageError, in_a_line, shown
 
-MODELS, ADAPTERS = "/v1/models", "/lora-adapters"
+ADAPTERS = "/lora-adapters"
 Get = Callable[[str], httpx2.Response]
 """What a path of the server brings."""
 
@@ -18,6 +18,7 @@ Get = Callable[[str], httpx2.Response]
 def model_names(
     get: Get,
     where: str,
+    prefix: str,
     field: Field,
     base: str | None,
     spelling: str,
@@ -29,6 +30,7 @@ def model_names(
     Args:
         get: asks it.
         where: its address, for messages.
+        prefix: what its paths begin with.
         field: what names an adapter in a request.
         base: the base model's name; None takes the first that the server lists.
         spelling: of an adapter's name, with `{base}` and `{name}`.
@@ -38,13 +40,14 @@ def model_names(
     Raises:
         UsageError: it can't be reached, or doesn't serve the base or one of the adapters.
     """
-    models = _names(_listed(get, where, MODELS, "data"), "id")
+    path = f"{prefix}/models"
+    models = _names(_listed(get, where, path, "data"), "id")
     if base is not None and base not in models:
         raise UsageError(
             f"engine.model={base}: {where} doesn't serve it; it serves {_said(models)}"
         )
     if base is None and not models:
-        raise UsageError(f"{where}{MODELS}: names no model; give engine.model=…")
+        raise UsageError(f"{where}{path}: names no model; give engine.model=…")
     name = base or models[0]
     if field == "lora":
         return ModelNames(field, name, _numbers(get, where, given, adapters))

@@ -38,7 +38,7 @@ class OpenAiEngine(Engine):
         self._asked: dict[Hashable, Request] = {}
         self._replies: deque[tuple[Hashable, ServerReply]] = deque()
         self._server: LaunchedServer | None = None
-        self._stack = ExitStack()
+        self._stack, self._is_open = ExitStack(), False
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -46,7 +46,7 @@ class OpenAiEngine(Engine):
             settings, address = self.settings, self.settings.address
             self._intake = Intake(self.serving.checkpoint, adapters=None)
             self._tokenizer = self.serving.checkpoint.tokenizer()
-            self._seen = Impressions(settings.endpoint, self._tokenizer)
+            self._seen = self._impressions()
             if settings.launch is not None:
                 self._server = LaunchedServer(settings, self.serving, self._folder)
                 stack.enter_context(self._server)
@@ -56,13 +56,14 @@ class OpenAiEngine(Engine):
             self._connection = stack.enter_context(
                 Connection(address, settings.headers, settings.timeout_s, self._came)
             )
-            self._stack = stack.pop_all()
+            self._stack, self._is_open = stack.pop_all(), True
         return self
 
     def close(self) -> None:
         """Keep what there is to say of the server, and end it if it was launched."""
         with self._stack:
-            if hasattr(self, "_connection"):
+            if self._is_open:
+                self._is_open = False
                 self._keep_metrics("end")
                 write_json(self._folder / "client.json", self._seen.document())
 
@@ -84,7 +85,8 @@ class OpenAiEngine(Engine):
         return self.inbox.wait(seconds)
 
     def forget_prefixes(self) -> None:
-        """What the server keeps of prompts is its own affair; its figures are kept as they are."""
+        """What the server keeps of prompts is its own affair; what it says of itself is kept."""
+        self._seen = self._impressions()
         self._keep_metrics("start")
 
     @property
@@ -159,6 +161,9 @@ class OpenAiEngine(Engine):
     def _cause(self, error: str) -> str:
         words = self._server.last_words() if self._server else ""
         return f"{error}; {words}" if words else error
+
+    def _impressions(self) -> Impressions:
+        return Impressions(self.settings.endpoint, self._tokenizer)
 
     def _made_folder(self, stack: ExitStack) -> Path:
         folder = self.serving.folder

@@ -33,12 +33,15 @@ class Launch:
     `{python}` the interpreter of this project; `{host}` and `{port}` where the server is to listen;
     `{threads}`; `{model}` the checkpoint's folder; `{gguf}` the base model as a GGUF file in
     `engine.precision`; `{adapter_folder}` a folder that holds each adapter's under its name;
-    `{count}` how many adapters there are; `{adapters}`, as a word of its own, the words of all
-    adapters. In an adapter's words: `{name}`, `{folder}`, `{gguf}`, `{number}` from 0.
+    `{count}` how many adapters there are; `{adapters}`, as a word of its own, what is said of them:
+    `adapters`, then the words of each, or else `none`. In an adapter's words: `{name}`, `{folder}`,
+    `{gguf}`, `{number}` from 0.
 
     Attributes:
         command: program and arguments; a text is taken apart as a shell does.
+        adapters: words where there are adapters.
         adapter: words for each adapter.
+        none: words where there are no adapters.
         environment: variables that are added to ours.
         ready: path that answers 200 once the server can serve.
         seconds: in which it must come to that.
@@ -46,7 +49,9 @@ class Launch:
     """
 
     command: tuple[str, ...] | str
+    adapters: tuple[str, ...] = ()
     adapter: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: str = "/health"
     seconds: Seconds = 600
@@ -56,7 +61,7 @@ class Launch:
         if not self.words:
             raise UsageError("engine.launch.command: is empty; give program and arguments")
         for texts, known in (
-            ((*self.words, *self.environment.values()), (*OF_THE_SERVER, "adapters")),
+            (self._of_the_server, (*OF_THE_SERVER, "adapters")),
             (self.adapter, OF_AN_ADAPTER),
         ):
             for name in PLACES.findall(" ".join(texts)):
@@ -78,7 +83,11 @@ class Launch:
     @property
     def needs_gguf(self) -> bool:
         """Whether files are to be written in llama.cpp's format."""
-        return "{gguf}" in " ".join((*self.words, *self.adapter, *self.environment.values()))
+        return "{gguf}" in " ".join((*self._of_the_server, *self.adapter))
+
+    @property
+    def _of_the_server(self) -> tuple[str, ...]:
+        return (*self.words, *self.adapters, *self.none, *self.environment.values())
 
     def check(self) -> None:
         """See that there is such a program.
@@ -117,13 +126,15 @@ class Launched:
     def _words(self, launch: Launch) -> Iterator[str]:
         for word in launch.words:
             if word == WHOLE:
-                yield from (filled(e, said) for said in self.adapters for e in launch.adapter)
+                yield from self._of_adapters(launch)
             else:
-                yield filled(word, {**self.server, "adapters": self._joined(launch)})
+                yield filled(word, self.server)
 
-    def _joined(self, launch: Launch) -> str:
-        """Inside a word all adapters stand with commas between them."""
-        return ",".join(filled(e, said) for said in self.adapters for e in launch.adapter)
+    def _of_adapters(self, launch: Launch) -> Iterator[str]:
+        for word in launch.adapters if self.adapters else launch.none:
+            yield filled(word, self.server)
+        for said in self.adapters:
+            yield from (filled(word, said) for word in launch.adapter)
 
 
 def filled(word: str, said: Mapping[str, str]) -> str:
@@ -132,6 +143,12 @@ def filled(word: str, said: Mapping[str, str]) -> str:
 
 
 def linked(adapters: Mapping[str, Adapter], folder: Path) -> None:
-    """Let a folder hold every adapter's own under its name."""
+    """Let a folder hold every adapter's own under its name.
+
+    Raises:
+        UsageError: a name can't be that of a folder.
+    """
     for name, adapter in adapters.items():
+        if "/" in name or name in (".", ".."):
+            raise UsageError(f"adapter {shown(name)}: can't be a folder's name; rename it")
         (folder / name).symlink_to(adapter.folder.absolute(), target_is_directory=True)

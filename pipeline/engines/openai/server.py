@@ -20,12 +20,14 @@ from pipeline.engines.openai.settings import OpenAiSettings
 from pipeline.engines.settings import Serving
 from pipeline.errors import shortened
 from pipeline.inference.outside import Outside
-from pipeline.machine.process_tree import tree_usage
+from pipeline.machine.process_tree import tree_usage, tree_waits
 from pipeline.process.guarded import GuardedCommand
 
 HOST = "127.0.0.1"
-EVERY_S = 0.5
-"""Seconds between two looks at what the server takes, and at whether it is ready."""
+EVERY_S = 1.0
+"""Seconds between two looks at what the server takes."""
+READY_S = 0.1
+"""Seconds between two looks at whether it is ready."""
 LAST_BYTES = 4096
 """Of its output, in which its last line is looked for."""
 
@@ -33,7 +35,7 @@ LAST_BYTES = 4096
 class LaunchedServer:
     """A context manager: inside, the server is ready.
 
-    Its output, and what it took twice a second, are files of a folder.
+    Its output, and what it took each second, are files of a folder.
     """
 
     def __init__(self, settings: OpenAiSettings, serving: Serving, folder: Path) -> None:
@@ -55,7 +57,7 @@ class LaunchedServer:
             port = _free_port()
             said = self._said(links, port)
             self.address = f"http://{HOST}:{port}"
-            self._service = stack.enter_context(
+            self._command = stack.enter_context(
                 GuardedCommand(
                     said.command(self._launch),
                     self._folder / "output.txt",
@@ -77,13 +79,13 @@ class LaunchedServer:
     @property
     def outside(self) -> Outside:
         """What it took so far."""
-        usage = tree_usage(self._service.guard)
+        usage = tree_usage(self._command.guard)
         self._peak_bytes = max(self._peak_bytes, usage.rss_bytes)
-        return Outside(usage.cpu_seconds, usage.waited_seconds, self._peak_bytes)
+        return Outside(usage.cpu_seconds, tree_waits(self._command.guard), self._peak_bytes)
 
     def last_words(self) -> str:
         """How it ended, and the last line that it wrote; empty while it runs."""
-        code = self._service.poll()
+        code = self._command.poll()
         return "" if code is None else f"the server ended with code {code}{self._last_line()}"
 
     def _said(self, links: Path, port: int) -> Launched:
@@ -121,13 +123,13 @@ class LaunchedServer:
     def _until_ready(self) -> None:
         """Wait for it; RuntimeError, which ends the run, if it doesn't come."""
         until = perf_counter() + self._launch.seconds
-        with httpx2.Client(base_url=self.address, timeout=EVERY_S * 10, trust_env=False) as client:
+        with httpx2.Client(base_url=self.address, timeout=10, trust_env=False) as client:
             while perf_counter() < until:
                 if _answers(client, self._launch.ready):
                     return
                 if words := self.last_words():
                     raise RuntimeError(f"{words}; {self._folder / 'output.txt'} has the rest")
-                self._over.wait(EVERY_S / 5)
+                self._over.wait(READY_S)
         raise RuntimeError(
             f"the server wasn't ready within engine.launch.seconds={self._launch.seconds:g}"
             f"{self._last_line()}; {self._folder / 'output.txt'} has the rest"
@@ -146,7 +148,7 @@ class LaunchedServer:
     def _watch(self) -> None:
         with (self._folder / "usage.jsonl").open("a", encoding="utf-8") as file:
             while not self._over.wait(EVERY_S):
-                usage = tree_usage(self._service.guard)
+                usage = tree_usage(self._command.guard)
                 self._peak_bytes = max(self._peak_bytes, usage.rss_bytes)
                 row = {
                     "at": perf_counter(),

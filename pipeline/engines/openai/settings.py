@@ -11,6 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.variants import FILELESS
 from pipeline.engines.llama_cpp.files import Origin
 from pipeline.engines.openai.body import NAMES, BodyMaker, Endpoint, unsaid
 from pipeline.engines.openai.launch import Launch
@@ -40,6 +41,7 @@ class OpenAiSettings(EngineSettings):
         precision: of the weights that the server computes with, which decides how faithful it has
             to be; nothing else depends on it but the GGUF file of `{gguf}`.
         base_url: of the server; one that is launched gets an address of its own.
+        prefix: what the server's paths begin with.
         api_key_env: variable of the environment that holds the key; None for a server without.
         endpoint: `completions`, or `chat`, where a prompt is what a user says.
         send: prompts as `text`, which the server tokenises, or as token `ids`.
@@ -61,6 +63,7 @@ class OpenAiSettings(EngineSettings):
         "unknown", "fp32", "bf16", "fp16", "int8", "int4", "f32", "f16", "q8_0", "q4_0", "q4_k_m"
     ] = "unknown"
     base_url: str = "http://127.0.0.1:8000"
+    prefix: Annotated[str, Field(pattern=r"^(/[\w.-]+)*$")] = "/v1"
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     endpoint: Endpoint = "completions"
     send: Literal["text", "ids"] = "ids"
@@ -76,6 +79,7 @@ class OpenAiSettings(EngineSettings):
     capabilities: ClassVar[Capabilities] = Capabilities(
         mixes_adapters=True, cancels=True, per_request_sampling=True
     )
+    variants: ClassVar[frozenset[str]] = frozenset({FILELESS})
 
     def __post_init__(self) -> None:
         self._check_address()
@@ -105,7 +109,7 @@ class OpenAiSettings(EngineSettings):
     @property
     def address(self) -> str:
         """Of the server, without what all paths begin with."""
-        return self.base_url.rstrip("/").removesuffix("/v1")
+        return self.base_url.rstrip("/").removesuffix(self.prefix)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -136,7 +140,7 @@ class OpenAiSettings(EngineSettings):
         Args:
             names: what the server calls its models.
         """
-        return BodyMaker(self.endpoint, names, self.body_fields, self.extra)
+        return BodyMaker(self.endpoint, names, self.body_fields, self.extra, self.prefix)
 
     def origin(self) -> Origin:
         """Of the GGUF files that a launched server reads."""
@@ -165,6 +169,11 @@ class OpenAiSettings(EngineSettings):
         if self.launch is None:
             self.ask(self.address, headers, adapters)
             return
+        if fileless := [name for name, each in adapters.items() if FILELESS in each.lora.unusual()]:
+            raise UsageError(
+                f"engine.launch: a server that is started needs files of {fileless[0]}; "
+                "use adapters=folder"
+            )
         self.launch.check()
         if self.launch.needs_gguf:
             self._check_gguf(checkpoint)
@@ -187,6 +196,7 @@ class OpenAiSettings(EngineSettings):
             return model_names(
                 client.get,
                 address,
+                self.prefix,
                 self.adapter_field,
                 self.model,
                 self.adapter_spelling,
@@ -208,7 +218,7 @@ class OpenAiSettings(EngineSettings):
             sound = False
         if not sound or parts.query or parts.fragment:
             raise UsageError(
-                f"engine.base_url={shown(self.base_url)}: isn't the address of a server, such as "
+                f"engine.base_url={shown(_keyless(self.base_url))}: isn't the address of a server, such as "
                 "http://127.0.0.1:8000"
             )
         if parts.username or parts.password:
@@ -228,3 +238,9 @@ class OpenAiSettings(EngineSettings):
             )
         check_family(checkpoint.config, str(checkpoint.folder))
         check_gguf(checkpoint, self.precision)
+
+
+def _keyless(address: str) -> str:
+    """An address without what stands before the host, which may be a password."""
+    scheme, separator, rest = address.partition("//")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -42,7 +42,6 @@ UNSERVED: Mapping[str, Sequence[Any]] = {
     "guided_grammar": [],
     "priority": [0],
     "logits_processors": [[]],
-    "return_token_ids": [False],
     "return_tokens_as_token_ids": [False],
     "kv_transfer_params": [],
     "repetition_detection": [],
@@ -78,6 +77,7 @@ class SamplingFields(BaseModel):
     stop: Annotated[str, Field(max_length=256)] | StopStrings | None = None
     stop_token_ids: StopIds | None = None
     ignore_eos: bool | None = False
+    return_token_ids: bool | None = False
     min_tokens: TokenCount | None = 0
     skip_special_tokens: bool | None = True
     repetition_penalty: RepetitionPenalty | None = None

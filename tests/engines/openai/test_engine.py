@@ -45,6 +45,7 @@ def test_the_body_says_what_is_asked(engine, server, drain, checkpoint):
         "prompt": ids,
         "max_tokens": 4,
         "temperature": 0.0,
+        "skip_special_tokens": False,
         "ignore_eos": True,
         "return_token_ids": True,
         "stream": True,

@@ -14,6 +14,7 @@ from pipeline.inference.sampling_params import SamplingParams
         ({"base_url": "localhost:8000"}, "isn't the address of a server"),
         ({"base_url": "http://[bad"}, "isn't the address of a server"),
         ({"base_url": "http://me:secret@host"}, "holds a password"),
+        ({"base_url": "http://me:secret@host:99999999"}, "isn't the address of a server"),
         ({"endpoint": "chat"}, "engine.send=text belongs to it"),
         ({"extra": {"model": "x"}}, "engine.extra.model: the run itself says that"),
         ({"fields": {"beams": "n"}}, "engine.fields.beams: is no field"),
