@@ -66,7 +66,7 @@ class GuardedCommand:
             [sys.executable, "-c", f"{code}; guard()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,
             text=True,
         )
         self.guard = self._guard.pid
@@ -120,7 +120,7 @@ def guard() -> None:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=os.environ | environment,
-                start_new_session=True,
+                process_group=0,
                 preexec_fn=_as_usual,
             )
     except (OSError, ValueError) as error:

@@ -218,8 +218,8 @@ class OpenAiSettings(EngineSettings):
             sound = False
         if not sound or parts.query or parts.fragment:
             raise UsageError(
-                f"engine.base_url={shown(_keyless(self.base_url))}: isn't the address of a server, such as "
-                "http://127.0.0.1:8000"
+                f"engine.base_url={shown(_keyless(self.base_url))}: isn't the address of a "
+                "server, such as http://127.0.0.1:8000"
             )
         if parts.username or parts.password:
             raise UsageError(

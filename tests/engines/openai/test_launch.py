@@ -42,7 +42,7 @@ def test_words_stand_for_what_is_launched():
     )
     server = {"model": "/a b", "host": "h", "port": "1", "count": "2"}
     own = [{"name": name, "folder": f"/{name}"} for name in "xy"]
-    rest = ["--at=h:1", "{json}"]
+    rest = ["--at=h:1", '{"json": 1}']
     words = Launched(server, own).command(launch)
     assert words == ["serve", "/a b", "--lora", "2", "x=/x", "y=/y", *rest]
     assert Launched(server, []).command(launch) == ["serve", "/a b", "--bare", *rest]
@@ -79,7 +79,10 @@ def test_a_server_is_there_while_the_engine_is(settings, serving, tmp_path):
 @pytest.mark.parametrize(
     ("launch", "line"),
     [
-        (command("print('no\\nmodel'); raise SystemExit(3)"), "ended with code 3.* last line: no"),
+        (
+            command("print('no\\nmodel'); raise SystemExit(3)"),
+            "ended with code 3.* last line: model",
+        ),
         (command("import time; time.sleep(60)") | {"seconds": 0.2}, "engine.launch.seconds=0.2"),
     ],
 )
