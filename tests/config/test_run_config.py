@@ -14,6 +14,7 @@ NEEDED = {
     "model/hub": ["model.id=a/b"],
     "adapters/folder": ["adapters.path=/somewhere"],
     "adapters/hub": ["adapters.ids={a: b/c}"],
+    "adapters/named": ["adapters.adapter_names=[a]"],
     "workload/replay": ["workload.path=/somewhere"],
     "workload/azure": ["workload.path=/somewhere"],
     "workload/mooncake": ["workload.path=/somewhere"],
