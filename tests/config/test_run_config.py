@@ -48,7 +48,8 @@ def test_every_precision_is_an_engine_that_can_serve_it(name, config):
     text = (CONF / "arm" / f"{name}.yaml").read_text()
     engine = text.partition("override /engine: ")[2].split()[0]
     built = config(f"arm={name}")
-    assert built.engine.name == engine
+    known_by = name if engine == "openai" else engine  # Reports tell servers apart by their names.
+    assert known_by.startswith(built.engine.name)
     assert built.model.quantization in built.engine.quantizations
 
 
