@@ -127,8 +127,8 @@ class Engine(ABC):
 
     @property
     @abstractmethod
-    def adapter_counts(self) -> AdapterCounts:
-        """How adapters came and went since the engine was entered."""
+    def adapter_counts(self) -> AdapterCounts | None:
+        """How adapters came and went since the engine was entered; None where it can't tell."""
 
     @property
     def kv_counts(self) -> KvCounts | None:
@@ -145,7 +145,7 @@ class Engine(ABC):
         It takes time with every request in flight and every adapter, so whoever watches asks some
         times a second, between two steps; nothing is counted for the sake of it.
         """
-        counts, kv = self.adapter_counts, self.kv_counts
+        counts, kv = self.adapter_counts or AdapterCounts(), self.kv_counts
         in_flight = self.inbox.in_flight
         return Occupancy(perf_counter(), in_flight, adapter_counts=counts, kv_counts=kv)
 

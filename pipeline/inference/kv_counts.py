@@ -30,8 +30,3 @@ class KvCounts:
             self.cached_tokens - other.cached_tokens,
             self.prompt_tokens - other.prompt_tokens,
         )
-
-
-def since(before: KvCounts | None, now: KvCounts | None) -> KvCounts | None:
-    """What has been counted meanwhile; None for an engine that counts nothing."""
-    return None if before is None or now is None else now - before

@@ -53,9 +53,15 @@ def residency(iterations: Iterable[Iteration]) -> dict[str, Value]:
     """`adapter_switches`, `adapter_loads`, `adapter_evictions` and `adapter_hit_rate`.
 
     A hit is a request whose adapter was resident when it was admitted; requests for the base
-    model look nothing up. Without look-ups there is no hit rate.
+    model look nothing up. Without look-ups there is no hit rate; none of them where the engine, a
+    server for one, can't tell.
     """
-    total = sum((each.adapters for each in iterations), start=AdapterCounts())
+    counted = [each.adapters for each in iterations]
+    known = [each for each in counted if each is not None]
+    if len(known) < len(counted):
+        names = ("adapter_switches", "adapter_loads", "adapter_evictions", "adapter_hit_rate")
+        return dict.fromkeys(names, NOT_MEASURED)
+    total = sum(known, start=AdapterCounts())
     return {
         "adapter_switches": total.switches,
         "adapter_loads": total.loads,

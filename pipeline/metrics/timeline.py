@@ -72,7 +72,7 @@ class Iteration:
         started: stamp at which its first request could be handed over.
         ended: stamp at which nothing was left to do.
         stage_seconds: seconds by stage; the values add up to `ended - started`.
-        adapters: residency counts of this stretch.
+        adapters: residency counts of this stretch; None where the engine can't tell.
         cpu_seconds: CPU time the engine's process used, user and system.
         harness_seconds: wall time of the measuring loop itself: neither in a call of the engine
             nor waiting for an arrival.
@@ -88,7 +88,7 @@ class Iteration:
     started: float
     ended: float
     stage_seconds: Mapping[str, float]
-    adapters: AdapterCounts
+    adapters: AdapterCounts | None
     cpu_seconds: float
     harness_seconds: float = 0.0
     run_in: bool = False
@@ -104,9 +104,9 @@ class Iteration:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """The iteration that `to_json` wrote."""
-        shared, counted = row.get("contention"), row.get("kv")
+        shared, counted, came = row.get("contention"), row.get("kv"), row["adapters"]
         contention = None if shared is None else Contention(**shared)
-        adapters = AdapterCounts(**row["adapters"])
+        adapters = None if came is None else AdapterCounts(**came)
         kv = None if counted is None else KvCounts(**counted)
         return cls(**dict(row) | {"adapters": adapters, "contention": contention, "kv": kv})
 

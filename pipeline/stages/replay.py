@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable, Sequence
 from itertools import count
 from time import perf_counter, process_time, sleep
 
+from pipeline.inference.counted import since
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Admitted, Event, Finished, Token
-from pipeline.inference.kv_counts import since
 from pipeline.machine.contention import Meter
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.stages.open_request import OpenRequest
@@ -104,7 +104,7 @@ class Replay:
                 started=self._started,
                 ended=ended,
                 stage_seconds=seconds,
-                adapters=self._engine.adapter_counts - self._counts,
+                adapters=since(self._counts, self._engine.adapter_counts),
                 cpu_seconds=cpu_seconds,
                 harness_seconds=ended - self._started - self._elsewhere_s,
                 run_in=self._run_in,

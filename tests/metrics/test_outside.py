@@ -9,7 +9,7 @@ from pipeline.inference.outside import NOTHING, Outside
 from pipeline.machine.contention import Contention
 from pipeline.metrics.contention import contention
 from pipeline.metrics.definitions import NOT_MEASURED
-from pipeline.metrics.resources import resources
+from pipeline.metrics.resources import residency, resources
 from pipeline.metrics.timeline import Iteration, Timeline
 
 SHARED = Contention(busy_s=10.0, used_s=1.0, waited_s=2.0)
@@ -56,3 +56,11 @@ def test_rows_of_before_have_nothing_outside():
     row = BASE.to_json()
     del row["outside_cpu_seconds"]
     assert Iteration.from_json(row).outside_cpu_seconds == 0.0
+
+
+def test_what_becomes_of_adapters_in_a_server_is_not_told():
+    silent = Iteration.from_json(replace(BASE, adapters=None).to_json())
+    found = residency([silent])
+    assert found.keys() == residency([BASE]).keys()
+    assert {*found.values()} == {NOT_MEASURED}
+    assert residency([BASE, silent]) == found

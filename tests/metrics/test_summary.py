@@ -215,9 +215,9 @@ def test_every_metric_is_defined_and_every_definition_used(timeline: Timeline) -
     adapters = (f"adapter {number}" for number in range(10))
     ten = [replace(timeline.requests[0], adapter=name) for name in adapters]
     early = replace(timeline.requests[0], run_in=True)
-    found = summarise(
-        replace(timeline, requests=(early, *timeline.requests, *ten)), Slo(ttft=1.5), Price(1.0)
-    )
+    requests = (early, *timeline.requests, *ten)
+    launched = replace(timeline, requests=requests, outside_peak_bytes=1)
+    found = summarise(launched, Slo(ttft=1.5), Price(1.0))
     assert not [name for name in found if definition(name) is None]
     used = {id(definition(name)) for name in found}
     assert {name for name, each in DEFINITIONS.items() if id(each) not in used} == ELSEWHERE

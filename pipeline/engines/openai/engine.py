@@ -17,7 +17,6 @@ from pipeline.engines.openai.settings import ASK_S, OpenAiSettings
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, in_a_line
 from pipeline.files.documents import write_json
-from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Event, Finished, FinishReason, Token
@@ -90,9 +89,9 @@ class OpenAiEngine(Engine):
         self._keep_metrics("start")
 
     @property
-    def adapter_counts(self) -> AdapterCounts:
+    def adapter_counts(self) -> None:
         """The server doesn't tell."""
-        return AdapterCounts()
+        return None
 
     @property
     def backend(self) -> Backend:
