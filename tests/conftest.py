@@ -43,10 +43,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_adapters(cache: Path) -> Iterator[None]:
+def own_adapters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Adapters of other dialects are kept among the tests' things, not among the user's."""
+    kept = tmp_path_factory.mktemp("adapters")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.adapters.adapter.user_cache", lambda: cache)
+        patched.setattr("pipeline.adapters.adapter.user_cache", lambda: kept)
         yield
 
 

@@ -39,9 +39,10 @@ def weights_in(file: GgufFile, model: ModelConfig) -> StoredWeights:
 
 def _stored(file: GgufFile, model: ModelConfig) -> dict[str, StoredTensor]:
     """Where each lies. Its type is that of the numbers it is read as, its size that in the file."""
-    lies, sizes = _places(model), expected(model)
+    sizes = expected(model)
     if model.tied:
         del sizes[HEAD]
+    lies = _places(model, sizes)
     there = {name: lies[name] for name in sizes if lies[name][0] in file.tensors}
     check_types(file, (stored for stored, _ in there.values()))
     found = {}
@@ -55,10 +56,10 @@ def _stored(file: GgufFile, model: ModelConfig) -> dict[str, StoredTensor]:
     return found
 
 
-def _places(model: ModelConfig) -> dict[str, tuple[str, int]]:
+def _places(model: ModelConfig, tensors: Iterable[str]) -> dict[str, tuple[str, int]]:
     """By transformers' name of a tensor: that which holds it in the file, and the row there."""
     names, stacked = TensorNames(model), places(model)
-    found = {name: stacked.get(name, (name, 0)) for name in expected(model)}
+    found = {name: stacked.get(name, (name, 0)) for name in tensors}
     return {name: (names[holder], row) for name, (holder, row) in found.items()}
 
 
@@ -77,7 +78,7 @@ class GgufTensors:
         """
         file = GgufFile.read(path)
         self.tensors = _stored(file, model)
-        self._model, self._places = model, _places(model)
+        self._model, self._places = model, _places(model, self.tensors)
         self._rows = GgufRows(file)
 
     def fileno(self) -> int:

@@ -1,9 +1,10 @@
 """What may come next in an answer that has to keep to a form, such as JSON's."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Constraint(Protocol):
@@ -16,7 +17,7 @@ class Constraint(Protocol):
 
     fault: str | None
 
-    def restrict(self, logits: NDArray[np.float32]) -> None:
+    def restrict(self, logits: "NDArray[np.float32]") -> None:
         """Make impossible, in place, what can't come next: its logit becomes minus infinity.
 
         Args:

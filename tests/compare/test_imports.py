@@ -1,4 +1,4 @@
-"""Imports go one way: what is compared, then plots, then the page; no two files need each other."""
+"""Imports go one way: what is compared, then plots, then pages; no two files need each other."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -7,7 +7,7 @@ from pathlib import Path
 import pipeline.compare
 
 ROOT = Path(pipeline.compare.__path__[0])
-ROOMS = ("", "plots", "report", "__main__")
+ROOMS = ("", "plots", "report", "findings", "__main__")
 """From below to above; the first holds the files that stand in no other."""
 
 

@@ -11,8 +11,11 @@ from tests.optional import OPTIONAL, needed
 
 FOLDER = Path(__file__).parents[2] / "conf" / "arm"
 PRECISIONS = sorted(
-    path.stem for path in FOLDER.glob("*.yaml") if not path.stem.endswith("_interleaved")
+    path.stem
+    for path in FOLDER.glob("*.yaml")
+    if not path.stem.endswith("_interleaved") and not path.stem.startswith("server_")
 )
+"""Of engines in this process; tests/engines/openai has servers."""
 SETUP = (
     "workload/popularity=round_robin",
     "workload.batch_size=16",

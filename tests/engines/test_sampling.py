@@ -34,7 +34,7 @@ def test_what_is_used_is_asked_of_every_request():
     expected = SamplingParams(temperature=0.7, top_p=0.9, seed=3, **USED)
     assert drawn.params() == expected
     left = {each.name for each in fields(SamplingParams)} - {each.name for each in fields(drawn)}
-    assert left == {"max_new_tokens", "prompt_logprobs"}
+    assert left == {"max_new_tokens", "prompt_logprobs", "skip_special_tokens"}
 
 
 @pytest.mark.parametrize("name", USED)

@@ -25,7 +25,7 @@ NUMBERS = {
 OTHERS = [
     *(("stop", bad) for bad in ("end", ("",), (1,), ("x" * 257,), ("x",) * 33, None)),
     *(("stop_ids", bad) for bad in (7, [-1], [2**31], [0.5], ["x"], range(1001))),
-    *(("ignore_eos", bad) for bad in (1, "yes", None)),
+    *((name, bad) for name in ("ignore_eos", "skip_special_tokens") for bad in (1, "yes", None)),
 ]
 WRONG = [(name, bad) for name, values in NUMBERS.items() for bad in [*values, *HUGE]] + OTHERS
 

@@ -54,7 +54,7 @@ def test_an_engine_typed_takes_the_place_of_an_experiments_sweep_over_precisions
 def test_of_a_sweep_that_is_run_as_it_stands_nothing_is_left_out(composed):
     """Each of its jobs has an arm, which is the sweep's own word."""
     plan = composed("+experiment=bench_peers repeat=0")
-    assert len(plan.jobs) == 8 and plan.notes() == []
+    assert len(plan.jobs) == 24 and plan.notes() == []
 
 
 def test_an_arm_typed_takes_the_place_of_an_experiments_arms(composed):

@@ -55,7 +55,7 @@ def job(tmp_path):
         (["+experiment=capacity", "workload.rate=3"], "capacity=null would"),
         (["+experiment=capacity", "workload.arrivals.rate=3"], "capacity=null would"),
         (["+experiment=capacity", "workload.arrivals.requests=3"], "asks workload.requests"),
-        (["engine.patience=3"], "engine.policy=adapter_aware would"),
+        (["engine.patience=3"], "counts under engine.policy=adapter_aware alone"),
         (["workload.warmup_iterations=0", "workload.warmup_tokens=2"], "warmup_iterations=1 would"),
         (["workload.seeds.arrivals=2"], "workload/arrivals=poisson would"),
         (["workload/popularity=round_robin", "workload.seeds.adapters=2"], "popularity=zipf would"),
