@@ -254,8 +254,9 @@ def test_too_small_a_budget_is_refused_before_anything_is_loaded(serve):
 def test_unusual_adapters_are_refused_by_name(config, prepared):
     ready, settings = prepared(*SMALL), config(*SMALL)
     adapter = ready.adapters[0]
-    whole = replace(adapter, lora=replace(adapter.lora, config={"modules_to_save": ["norm"]}))
-    said = rf"{adapter.name} \(modules_to_save\); use engine=peft_hotswap"
+    tokens = {"trainable_token_indices": [3]}
+    whole = replace(adapter, lora=replace(adapter.lora, config=tokens))
+    said = rf"{adapter.name} \(trainable_token_indices\); use engine=peft_hotswap"
     with pytest.raises(UsageError, match=said):
         settings.engine.check(ready.checkpoint, {whole.name: whole})
 
