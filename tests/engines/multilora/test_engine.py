@@ -226,10 +226,15 @@ def test_a_load_delays_nobody_who_doesnt_need_it_nor_the_thread_that_steps(serve
     assert len(outputs(drain(engine))[slow.id]) == 6
 
 
-def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve):
+def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve, monkeypatch):
     engine, trace = serve(*DISTINCT)
     engine.cache._resident.clear()
-    iteration, _ = run(engine, trace.iterations[0][:1])
+    load, waited = engine.cache._load, Event()
+    wait = engine.wait
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.cache, "_load", lambda source: waited.wait(60) and load(source))
+        patch.setattr(engine, "wait", lambda *seconds: waited.set() or wait(*seconds))
+        iteration, _ = run(engine, trace.iterations[0][:1])
     assert iteration.stage_seconds["adapter_load"] > 0
     iteration, _ = run(engine, trace.iterations[0][:1])
     assert iteration.stage_seconds["adapter_load"] == 0
