@@ -49,7 +49,7 @@ def stopped_midway(server, monkeypatch):
 
 def test_what_it_is_told(mine, monkeypatch):
     asked(mine.client, model="sql", **GREEDY)
-    mine.service.loop.next_step().result(60)  # What the engine holds at rest is told after the answer.
+    mine.service.loop.next_step().result(60)  # What is held at rest is told after the answer.
     with stopped_midway(mine, monkeypatch):
         status = mine.client.get("/status").json()
     assert status["model"] == "tiny" and status["places"] == 3
