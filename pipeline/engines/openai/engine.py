@@ -46,8 +46,8 @@ class OpenAiEngine(Engine):
             self._intake = Intake(self.serving.checkpoint, adapters=None)
             self._tokenizer = self.serving.checkpoint.tokenizer()
             self._seen = self._impressions()
-            if settings.launch is not None:
-                self._server = LaunchedServer(settings, self.serving, self._folder)
+            if (launch := settings.launch) is not None:
+                self._server = LaunchedServer(launch, settings.origin(), self.serving, self._folder)
                 stack.enter_context(self._server)
                 address = self._server.address
             names = settings.ask(address, settings.headers, self.serving.adapters)

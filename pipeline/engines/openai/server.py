@@ -15,8 +15,8 @@ from typing import Self
 
 import httpx2
 
+from pipeline.engines.llama_cpp.files import Origin, files_of
 from pipeline.engines.openai.launch import Launch, Launched, linked
-from pipeline.engines.openai.settings import OpenAiSettings
 from pipeline.engines.settings import Serving
 from pipeline.errors import shortened
 from pipeline.inference.outside import Outside
@@ -38,17 +38,16 @@ class LaunchedServer:
     Its output, and what it took each second, are files of a folder.
     """
 
-    def __init__(self, settings: OpenAiSettings, serving: Serving, folder: Path) -> None:
+    def __init__(self, launch: Launch, gguf: Origin, serving: Serving, folder: Path) -> None:
         """Not yet there.
 
         Args:
-            settings: with a `launch`.
+            launch: how it is started.
+            gguf: of the files of that format, where it reads such.
             serving: the model and the adapters.
             folder: for its files.
         """
-        assert settings.launch
-        self._settings, self._serving, self._folder = settings, serving, folder
-        self._launch: Launch = settings.launch
+        self._launch, self._gguf, self._serving, self._folder = launch, gguf, serving, folder
         self._peak_bytes, self._over = 0, Flag()
 
     def __enter__(self) -> Self:
@@ -102,9 +101,7 @@ class LaunchedServer:
         }
         files: Mapping[str, Path] = {}
         if self._launch.needs_gguf:
-            from pipeline.engines.llama_cpp.files import files_of
-
-            written = files_of(self._settings.origin(), serving)
+            written = files_of(self._gguf, serving)
             server["gguf"], files = str(written.base.absolute()), written.adapters
         linked(adapters, links)
         return Launched(
