@@ -109,10 +109,11 @@ class EngineLoop:
         while not self._stopping:
             engine.wait()
             awaited = self._taken()
-            if events := engine.step():
-                self._hand_over(events)
+            events = engine.step()
             if not engine.busy or perf_counter() - self.occupancy.at > FRESH_S:
                 self.occupancy = engine.occupancy
+            if events:
+                self._hand_over(events)
             for each in awaited:
                 if each.set_running_or_notify_cancel():
                     each.set_result(None)
