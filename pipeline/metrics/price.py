@@ -12,6 +12,8 @@ from pipeline.settings import STRICT
 
 SECONDS_AN_HOUR = 3600
 
+COST = "cost_per_million_tokens"
+
 
 @dataclass(frozen=True, config=STRICT)
 class Price:
@@ -25,7 +27,7 @@ class Price:
 
 
 def cost(requests: Sequence[RequestRecord], price: Price, wall_s: float) -> dict[str, Value]:
-    """`cost_per_million_tokens`; empty where no price is set.
+    """What a million tokens cost; empty where no price is set.
 
     All measured wall time is paid, waiting for arrivals included, and only tokens of requests that
     finished without error were worth it.
@@ -33,4 +35,4 @@ def cost(requests: Sequence[RequestRecord], price: Price, wall_s: float) -> dict
     if price.per_hour is None:
         return {}
     paid, tokens = price.per_hour * wall_s / SECONDS_AN_HOUR, output_tokens(finished(requests))
-    return {"cost_per_million_tokens": paid / tokens * 1e6 if tokens else NOT_MEASURED}
+    return {COST: paid / tokens * 1e6 if tokens else NOT_MEASURED}

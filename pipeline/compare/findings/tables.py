@@ -12,19 +12,17 @@ from pipeline.compare.ratios import Ratio
 from pipeline.compare.report.provenance import provenance
 from pipeline.compare.run import Condition
 from pipeline.metrics.definitions import definition
-
-COST = "cost_per_million_tokens"
-"""Stands beside the throughput wherever the runs have it."""
+from pipeline.metrics.price import COST
 
 NAMED = ("CPU", "Memory", "Measured", "Git commit")
 """What is said of where the figures come from."""
 
 
 def tables(comparison: Comparison, also: Sequence[str]) -> str:
-    """All tables of a sweep, and where they come from."""
+    """All tables of a sweep, costs beside the speed where the runs have them, and their origin."""
     metrics = [HEADLINE_METRIC, *also]
     if COST not in metrics and any(run.number(COST) is not None for run in comparison.runs):
-        metrics.append(COST)
+        metrics.insert(1, COST)
     conditions = list(dict.fromkeys(cell.condition for cell in comparison.cells))
     if len(conditions) > 1:
         parts = [_by_condition(comparison, metric, conditions) for metric in metrics]

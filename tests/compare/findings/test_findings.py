@@ -1,5 +1,6 @@
 """A page's blocks are filled from sweeps, and the page of findings names those there are."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,35 @@ def test_a_block_gets_tables_with_intervals_and_a_picture(sweep: Path, page: Pat
     assert (page.with_suffix("") / f"{sweep.name}.png").read_bytes()[1:4] == b"PNG"
     assert main([str(sweep.parent), "--page", str(page)]) == 0
     assert page.read_text() == text, "the same runs make the same page"
+
+
+@pytest.mark.parametrize(("alphas", "tables"), [((1.0,), 1), ((0.0, 1.0), 3)])
+def test_what_a_million_tokens_cost_stands_beside_the_speed_where_a_price_was_set(
+    alphas: tuple[float, ...],
+    tables: int,
+    page: Path,
+    tmp_path: Path,
+    make_sweep: Callable[..., Path],
+) -> None:
+    """As a column under one condition, as a table of its own under several."""
+    engines = ("llama_cpp", "multilora")
+    sweep = make_sweep(tmp_path / "runs" / "skew", engines, alphas, (8,), (0, 1, 2))
+    page.write_text(BEFORE.format("skew against=llama_cpp"))
+    assert main([str(sweep.parent), "--page", str(page)]) == 0
+    assert "cost" not in page.read_text()
+    for path in sweep.glob("*/metrics.json"):
+        metrics = json.loads(path.read_text())
+        cost = 0.36 / 3600 / metrics["output_tokens_per_s"] * 1e6
+        path.write_text(json.dumps(metrics | {"cost_per_million_tokens": cost}))
+    assert main([str(sweep.parent), "--page", str(page)]) == 0
+    text = page.read_text()
+    assert len(re.findall(r"^\| ---", text, re.M)) == tables
+    head = next(each for each in text.splitlines() if "cost, per million tokens" in each)
+    cells = head.strip("| ").split(" | ")
+    at = cells.index("cost, per million tokens") or 1
+    line = text[text.index(head) :].splitlines()[3].strip("| ").split(" | ")
+    assert line[0].startswith("multilora")
+    assert re.fullmatch(r"0\.\d+ \(0\.\d+–0\.\d+\)", line[at]), "with its interval"
 
 
 def test_a_block_without_its_sweep_stays_as_it_is(
