@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from pipeline.engines.openai.exchange import message_of
-from pipeline.engines.openai.naming import Field, ModelNames
+from pipeline.engines.openai.naming import ModelNames, Naming
 from pipeline.errors import UsageError, in_a_line, shown
 
 ADAPTERS = "/lora-adapters"
@@ -16,14 +16,7 @@ Get = Callable[[str], httpx2.Response]
 
 
 def model_names(
-    get: Get,
-    where: str,
-    prefix: str,
-    field: Field,
-    base: str | None,
-    spelling: str,
-    given: Mapping[str, str],
-    adapters: Collection[str],
+    get: Get, where: str, prefix: str, naming: Naming, adapters: Collection[str]
 ) -> ModelNames:
     """What base and adapters are called by a server, which was asked whether it has them.
 
@@ -31,17 +24,14 @@ def model_names(
         get: asks it.
         where: its address, for messages.
         prefix: what its paths begin with.
-        field: what names an adapter in a request.
-        base: the base model's name; None takes the first that the server lists.
-        spelling: of an adapter's name, with `{base}` and `{name}`.
-        given: other names for some adapters.
+        naming: what to look for.
         adapters: our names of those that are asked for.
 
     Raises:
         UsageError: it can't be reached, or doesn't serve the base or one of the adapters.
     """
     path = f"{prefix}/models"
-    models = _names(_listed(get, where, path, "data"), "id")
+    models, base = _names(_listed(get, where, path, "data"), "id"), naming.base
     if base is not None and base not in models:
         raise UsageError(
             f"engine.model={base}: {where} doesn't serve it; it serves {_said(models)}"
@@ -49,15 +39,12 @@ def model_names(
     if base is None and not models:
         raise UsageError(f"{where}{path}: names no model; give engine.model=…")
     name = base or models[0]
-    if field == "lora":
-        return ModelNames(field, name, _numbers(get, where, given, adapters))
-    spelt = {
-        each: given.get(each) or spelling.replace("{base}", name).replace("{name}", each)
-        for each in adapters
-    }
-    if field == "model":
-        _all_there(spelt, models, spelling, where)
-    return ModelNames(field, name, spelt)
+    if naming.field == "lora":
+        return ModelNames(naming.field, name, _numbers(get, where, naming.given, adapters))
+    spelt = {each: naming.adapter(each, name) for each in adapters}
+    if naming.field == "model":
+        _all_there(spelt, models, naming.spelling, where)
+    return ModelNames(naming.field, name, spelt)
 
 
 def _all_there(

@@ -50,7 +50,7 @@ class OpenAiEngine(Engine):
                 self._server = LaunchedServer(launch, settings.origin(), self.serving, self._folder)
                 stack.enter_context(self._server)
                 address = self._server.address
-            names = settings.ask(address, settings.headers, self.serving.adapters)
+            names = settings.ask(address, self.serving.adapters)
             self._maker = settings.maker(names)
             self._connection = stack.enter_context(
                 Connection(address, settings.headers, settings.timeout_s, self._came)

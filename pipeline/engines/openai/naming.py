@@ -11,6 +11,28 @@ Field = Literal["model", "adapter_id", "lora"]
 
 
 @dataclass(frozen=True)
+class Naming:
+    """By which names base and adapters are looked for on a server.
+
+    Attributes:
+        field: what names an adapter in a request.
+        base: the base model's name; None takes the first that the server lists.
+        spelling: of an adapter's name, with `{base}` and `{name}`.
+        given: other names for some adapters, by ours.
+    """
+
+    field: Field
+    base: str | None
+    spelling: str
+    given: Mapping[str, str]
+
+    def adapter(self, name: str, base: str) -> str:
+        """What an adapter is called, by our name and the base's."""
+        found = self.given.get(name)
+        return found or self.spelling.replace("{base}", base).replace("{name}", name)
+
+
+@dataclass(frozen=True)
 class ModelNames:
     """What base and adapters are called by a server.
 

@@ -1,11 +1,9 @@
 """Settings of `engine=openai`."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -13,12 +11,13 @@ from pydantic.dataclasses import dataclass
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.variants import FILELESS
 from pipeline.engines.llama_cpp.files import Origin
+from pipeline.engines.openai.address import check_address, key_header
 from pipeline.engines.openai.body import NAMES, BodyMaker, Endpoint, unsaid
 from pipeline.engines.openai.launch import Launch
 from pipeline.engines.openai.naming import Field as NamingField
-from pipeline.engines.openai.naming import ModelNames
+from pipeline.engines.openai.naming import ModelNames, Naming
 from pipeline.engines.settings import EngineSettings, Serving
-from pipeline.errors import UsageError, shown
+from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
@@ -82,7 +81,7 @@ class OpenAiSettings(EngineSettings):
     variants: ClassVar[frozenset[str]] = frozenset({FILELESS})
 
     def __post_init__(self) -> None:
-        self._check_address()
+        check_address(self.base_url)
         if unknown := sorted(self.fields.keys() - NAMES.keys()):
             raise UsageError(
                 f"engine.fields.{unknown[0]}: is no field of a request; there are "
@@ -118,16 +117,7 @@ class OpenAiSettings(EngineSettings):
         Raises:
             UsageError: the key isn't there, or can't be one.
         """
-        if self.api_key_env is None:
-            return {}
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
-            raise UsageError(f"engine.api_key_env={self.api_key_env}: no such variable is set")
-        if not (key.isascii() and key.isprintable()):
-            raise UsageError(
-                f"engine.api_key_env={self.api_key_env}: holds what can't stand in a header"
-            )
-        return {"authorization": f"Bearer {key}"}
+        return key_header(self.api_key_env) if self.api_key_env is not None else {}
 
     @property
     def body_fields(self) -> dict[str, str | None]:
@@ -165,10 +155,11 @@ class OpenAiSettings(EngineSettings):
             UsageError: it isn't there, or doesn't serve what is asked for.
         """
         super().check(checkpoint, adapters)
-        headers = self.headers
         if self.launch is None:
-            self.ask(self.address, headers, adapters)
+            self.ask(self.address, adapters)
             return
+        if self.api_key_env is not None:
+            key_header(self.api_key_env)
         if fileless := [name for name, each in adapters.items() if FILELESS in each.lora.unusual()]:
             raise UsageError(
                 f"engine.launch: a server that is started needs files of {fileless[0]}; "
@@ -178,9 +169,7 @@ class OpenAiSettings(EngineSettings):
         if self.launch.needs_gguf:
             self._check_gguf(checkpoint)
 
-    def ask(
-        self, address: str, headers: Mapping[str, str], adapters: Mapping[str, Adapter]
-    ) -> ModelNames:
+    def ask(self, address: str, adapters: Mapping[str, Adapter]) -> ModelNames:
         """What a server calls base and adapters.
 
         Raises:
@@ -190,42 +179,18 @@ class OpenAiSettings(EngineSettings):
 
         from pipeline.engines.openai.catalogue import model_names
 
+        given = self._numbered(adapters) if self.launch else self.adapter_names
+        naming = Naming(self.adapter_field, self.model, self.adapter_spelling, given)
         with httpx2.Client(
-            base_url=address, headers=headers, timeout=ASK_S, trust_env=False
+            base_url=address, headers=self.headers, timeout=ASK_S, trust_env=False
         ) as client:
-            return model_names(
-                client.get,
-                address,
-                self.prefix,
-                self.adapter_field,
-                self.model,
-                self.adapter_spelling,
-                self._numbered(adapters) if self.launch else self.adapter_names,
-                [*adapters],
-            )
+            return model_names(client.get, address, self.prefix, naming, [*adapters])
 
     def _numbered(self, adapters: Mapping[str, Adapter]) -> Mapping[str, str]:
         """A launched llama-server has its adapters in the order in which they were given."""
         if self.adapter_field != "lora":
             return self.adapter_names
         return {name: str(number) for number, name in enumerate(adapters)}
-
-    def _check_address(self) -> None:
-        try:
-            parts = urlsplit(self.base_url)
-            sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-        except ValueError:
-            sound = False
-        if not sound or parts.query or parts.fragment:
-            raise UsageError(
-                f"engine.base_url={shown(_keyless(self.base_url))}: isn't the address of a "
-                "server, such as http://127.0.0.1:8000"
-            )
-        if parts.username or parts.password:
-            raise UsageError(
-                "engine.base_url: holds a password, which every record of the run would repeat; "
-                "put the key into a variable and name that by engine.api_key_env=…"
-            )
 
     def _check_gguf(self, checkpoint: Checkpoint) -> None:
         from pipeline.gguf.check import check_gguf
@@ -238,9 +203,3 @@ class OpenAiSettings(EngineSettings):
             )
         check_family(checkpoint.config, str(checkpoint.folder))
         check_gguf(checkpoint, self.precision)
-
-
-def _keyless(address: str) -> str:
-    """An address without what stands before the host, which may be a password."""
-    scheme, separator, rest = address.partition("//")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
