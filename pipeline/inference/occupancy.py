@@ -16,6 +16,10 @@ class Residence(StrEnum):
     RESIDENT = "resident"
 
 
+STATES = ("pinned", "idle", "loading", "disk")
+"""What an adapter can be to whoever watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterUse:
     """One generation of an adapter: what its name stood for, until that was replaced or removed.
@@ -42,6 +46,13 @@ class AdapterUse:
     load_s: float = 0.0
     lookups: int = 0
     hits: int = 0
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`: where it is, and if in memory, whether anybody runs with it."""
+        if self.residence is Residence.RESIDENT:
+            return "pinned" if self.pins else "idle"
+        return str(self.residence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from pipeline.inference.request import Request
-from pipeline.serve.errors import ApiError
-from pipeline.serve.metrics.traffic import Progress
+from pipeline.serve.errors import ApiError, later
+from pipeline.serve.progress import Progress
 
 SOON_S, LATE_S = 1, 60
 """Seconds after which to come again, at least and at most."""
@@ -76,9 +76,9 @@ class Admission:
                 "be open; ask for fewer"
             )
         if open_ + count > most:
-            after = str(round(min(max(self.usual_s, SOON_S), LATE_S)))
-            raise ApiError(
+            after = round(min(max(self.usual_s, SOON_S), LATE_S))
+            raise later(
                 f"too many requests are open ({setting}={most}); come again in {after} s",
+                after,
                 HTTPStatus.TOO_MANY_REQUESTS,
-                headers={"Retry-After": after},
             )

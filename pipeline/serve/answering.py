@@ -12,7 +12,8 @@ from pipeline.inference.events import Admitted, Event, Finished
 from pipeline.inference.request import Request
 from pipeline.serve.admission import Admission
 from pipeline.serve.errors import ApiError
-from pipeline.serve.metrics.traffic import ABORT, Progress, Traffic
+from pipeline.serve.metrics.traffic import ABORT, ERROR, Traffic
+from pipeline.serve.progress import Progress
 
 
 class Answering:
@@ -143,7 +144,7 @@ class Desk:
         """End every open request."""
         for each in self._open.values():
             each.answering.fail(error)
-            self.traffic.end(each.request, "error")
+            self.traffic.end(each.request, ERROR)
             self.admission.ends(each.request, each.progress)
             self._engine.cancel(each.request.id)
         self._open.clear()

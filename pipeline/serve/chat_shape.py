@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline.inference.logprobs import Logprobs
 from pipeline.serve.generation import Generation
-from pipeline.serve.protocol.sampling import StreamOptions
+from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Piece, Reply
 from pipeline.serve.shape import Shape, text_json
 
@@ -19,10 +19,8 @@ class ChatShape(Shape):
     object_ = "chat.completion"
     chunk_object = "chat.completion.chunk"
 
-    def __init__(
-        self, generation: Generation, options: StreamOptions | None, ids: bool = False
-    ) -> None:
-        super().__init__(generation, options, ids)
+    def __init__(self, generation: Generation, body: SamplingFields) -> None:
+        super().__init__(generation, body)
         self._begun: set[int] = set()
 
     def chunk(self, reply: Reply, piece: Piece) -> bytes:

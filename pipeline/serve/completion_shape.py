@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.serve.generation import Generation
-from pipeline.serve.protocol.sampling import StreamOptions
+from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Piece, Reply
 from pipeline.serve.shape import Shape, text_json
 
@@ -14,10 +14,8 @@ class CompletionShape(Shape):
     object_ = "text_completion"
     chunk_object = "text_completion"
 
-    def __init__(
-        self, generation: Generation, options: StreamOptions | None, ids: bool = False
-    ) -> None:
-        super().__init__(generation, options, ids)
+    def __init__(self, generation: Generation, body: SamplingFields) -> None:
+        super().__init__(generation, body)
         self._offsets = {each.index: len(each.echoed) for each in generation.replies}
 
     def choice(self, reply: Reply, piece: Piece) -> str:

@@ -66,12 +66,17 @@ def invalid(fault: Mapping[str, Any]) -> ApiError:
     return ApiError((f"{field}: " if field else "the body: ") + fault["msg"], param=field)
 
 
-def unavailable(message: str, seconds: float = 5) -> ApiError:
+def later(message: str, seconds: float, status: int = HTTPStatus.SERVICE_UNAVAILABLE) -> ApiError:
     """The server can't take the request now; another time it might.
 
     Args:
         message: why.
         seconds: after which to try again.
+        status: HTTP's.
     """
-    after = {"Retry-After": str(max(1, round(seconds)))}
-    return ApiError(message, HTTPStatus.SERVICE_UNAVAILABLE, headers=after)
+    return ApiError(message, status, headers={"Retry-After": str(max(1, round(seconds)))})
+
+
+def engine_failed() -> ApiError:
+    """No request can be answered any more."""
+    return ApiError("the engine has failed; the server ends", HTTPStatus.INTERNAL_SERVER_ERROR)

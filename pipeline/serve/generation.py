@@ -12,7 +12,7 @@ from pipeline.inference.sampling_params import SamplingParams
 from pipeline.serve.answering import Answering
 from pipeline.serve.errors import ApiError
 from pipeline.serve.json_constraint import JsonGrammar
-from pipeline.serve.metrics.traffic import Progress
+from pipeline.serve.progress import Progress
 from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Reply
 from pipeline.serve.room import check_room

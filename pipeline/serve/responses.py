@@ -1,6 +1,7 @@
 """Answers on their way to the client, whole or as a stream; a client that goes away ends them."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -11,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from pipeline.serve.errors import ApiError
 from pipeline.serve.generation import Generation
 from pipeline.serve.protocol.sampling import SamplingFields
-from pipeline.serve.reply import Piece
 from pipeline.serve.shape import DONE, Shape, text_json
 
 STREAM = [
@@ -22,36 +22,11 @@ STREAM = [
 """Headers of a stream; the last one keeps nginx from collecting it."""
 
 
-class WholeAnswer(Response):
-    """All at once, when the last answer has come to its end."""
+class GenerationResponse(Response):
+    """What an endpoint returns: it asks the engine when it is sent."""
 
     def __init__(self, generation: Generation, shape: Shape) -> None:
-        self._generation, self._shape = generation, shape
-        self.background = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it.
-
-        Raises:
-            ApiError: it can't be answered.
-        """
-        scope["generation"] = self._generation  # For the log.
-        await unless_gone(self._answer(scope, receive, send), receive)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        generation = self._generation
-        with generation.answering() as answering:
-            while not generation.is_over:
-                await generation.news(answering)
-        pieces: list[tuple[Any, Piece]] = [(each, each.piece()) for each in generation.replies]
-        await JSONResponse(self._shape.whole(pieces))(scope, receive, send)
-
-
-class StreamedAnswer(Response):
-    """Server-sent events: a piece a token, or as much as came while the client was slow."""
-
-    def __init__(self, generation: Generation, shape: Shape) -> None:
-        self._generation, self._shape = generation, shape
+        self.generation, self.shape = generation, shape
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,20 +35,41 @@ class StreamedAnswer(Response):
         Raises:
             ApiError: it can't be answered, and nothing was sent yet.
         """
-        scope["generation"] = self._generation  # For the log.
-        await unless_gone(self._stream(send), receive)
+        scope["generation"] = self.generation  # For the log.
+        await unless_gone(self.tell(scope, receive, send), receive)
 
-    async def _stream(self, send: Send) -> None:
-        with self._generation.answering() as answering:
+    @abstractmethod
+    async def tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask, and send what comes."""
+
+
+class WholeAnswer(GenerationResponse):
+    """All at once, when the last answer has come to its end."""
+
+    async def tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `GenerationResponse`."""
+        with self.generation.answering() as answering:
+            while not self.generation.is_over:
+                await self.generation.news(answering)
+        told = [(each, each.piece()) for each in self.generation.replies]
+        await JSONResponse(self.shape.whole(told))(scope, receive, send)
+
+
+class StreamedAnswer(GenerationResponse):
+    """Server-sent events: a piece a token, or as much as came while the client was slow."""
+
+    async def tell(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See `GenerationResponse`."""
+        with self.generation.answering() as answering:
             await send({"type": "http.response.start", "status": 200, "headers": STREAM})
             try:
-                while not self._generation.is_over:
-                    touched = await self._generation.news(answering)
+                while not self.generation.is_over:
+                    touched = await self.generation.news(answering)
                     told = [(each, each.piece()) for each in touched]
-                    chunks = [self._shape.chunk(*each) for each in told if each[1]]
+                    chunks = [self.shape.chunk(*each) for each in told if each[1]]
                     if chunks:
                         await _send(send, b"".join(chunks))
-                last = self._shape.closing()
+                last = self.shape.closing()
             except ApiError as error:
                 last = f"data: {text_json(error.body())}\n\n".encode() + DONE
         await _send(send, last, more=False)
@@ -87,10 +83,8 @@ def answer(generation: Generation, shape: type[Shape], body: SamplingFields) -> 
         shape: how it is written.
         body: whether as it comes.
     """
-    ids = bool(body.return_token_ids)
-    if body.stream:
-        return StreamedAnswer(generation, shape(generation, body.stream_options, ids))
-    return WholeAnswer(generation, shape(generation, None, ids))
+    kind = StreamedAnswer if body.stream else WholeAnswer
+    return kind(generation, shape(generation, body))
 
 
 async def _send(send: Send, body: bytes, more: bool = True) -> None:

@@ -11,7 +11,7 @@ import uvicorn
 from pipeline.errors import UsageError
 from pipeline.process.signals import Stopped, leave
 from pipeline.serve.app import app_of
-from pipeline.serve.errors import ApiError, unavailable
+from pipeline.serve.errors import engine_failed, later
 from pipeline.serve.patient_protocol import patient
 from pipeline.serve.service import Service
 from pipeline.serve.settings import ServeSettings
@@ -21,6 +21,8 @@ KEEP_ALIVE_S = 60
 """Seconds for which a connection stays open between requests."""
 LINGER_S = 1.0
 """Seconds for which a server whose engine has failed says so, before it ends."""
+AGAIN_S = 5
+"""Seconds after which those may try again whose answers weren't finished."""
 LAST_S = 5
 """Seconds that connections may take to close when all is answered."""
 
@@ -85,7 +87,7 @@ class HttpServer(uvicorn.Server):
 
     def fail(self, error: BaseException) -> None:
         """The engine is gone: every open request fails, and the server ends."""
-        self.service.desk.fail(ApiError("the engine has failed; the server ends", 500))
+        self.service.desk.fail(engine_failed())
         asyncio.get_running_loop().call_later(LINGER_S, setattr, self, "should_exit", True)
 
     async def _end(self, why: str, seconds: float) -> None:
@@ -93,7 +95,7 @@ class HttpServer(uvicorn.Server):
         try:
             await asyncio.wait_for(desk.idle(), seconds)
         except TimeoutError:
-            desk.fail(unavailable(f"{why}, and there was no more time for this answer"))
+            desk.fail(later(f"{why}, and there was no more time for this answer", AGAIN_S))
         self.should_exit = True
 
 

@@ -12,7 +12,7 @@ from pipeline.serve.adapter_changes import AdapterChanges
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder
-from pipeline.serve.errors import ApiError, unavailable
+from pipeline.serve.errors import engine_failed, later
 from pipeline.serve.json_constraint import JsonGrammars
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
@@ -67,9 +67,9 @@ class Service:
             ApiError: the engine has failed, or the server is about to end.
         """
         if not self.loop.is_alive:
-            raise ApiError("the engine has failed; the server ends", 500)
+            raise engine_failed()
         if self.stopping is not None:
-            raise unavailable(self.stopping, self.settings.drain_seconds)
+            raise later(self.stopping, self.settings.drain_seconds)
 
 
 def service_of(request: Request) -> Service:

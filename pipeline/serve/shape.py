@@ -7,7 +7,7 @@ from time import time
 from typing import Any, ClassVar
 
 from pipeline.serve.generation import Generation, usage
-from pipeline.serve.protocol.sampling import StreamOptions
+from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Piece, Reply
 
 DONE = b"data: [DONE]\n\n"
@@ -28,17 +28,15 @@ class Shape(ABC):
     object_: ClassVar[str]
     chunk_object: ClassVar[str]
 
-    def __init__(
-        self, generation: Generation, options: StreamOptions | None, ids: bool = False
-    ) -> None:
+    def __init__(self, generation: Generation, body: SamplingFields) -> None:
         """Of a generation.
 
         Args:
             generation: what is asked.
-            options: of its stream.
-            ids: tell token ids, too, as vLLM does for `return_token_ids`.
+            body: what is to be told beside the answer: usage, and token ids as vLLM does.
         """
-        self.generation, self._ids = generation, ids
+        self.generation, self._ids = generation, bool(body.return_token_ids)
+        options = body.stream_options
         self._created = int(time())
         self._usage = bool(options and options.include_usage)
         self._continuous = self._usage and bool(options and options.continuous_usage_stats)

@@ -13,7 +13,7 @@ from pipeline.inference.request import Request
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.admission import Admission
 from pipeline.serve.errors import ApiError
-from pipeline.serve.metrics.traffic import Progress
+from pipeline.serve.progress import Progress
 from tests.serve.asking import GREEDY, asked
 from tests.serve.conftest import running
 

@@ -12,7 +12,8 @@ from pipeline.inference.events import Admitted, Finished, FinishReason, Token
 from pipeline.inference.request import Request
 from pipeline.serve.metrics.adapter_totals import OTHERS, AdapterTotals
 from pipeline.serve.metrics.histogram import TTFT_S, Buckets, one_two_five
-from pipeline.serve.metrics.traffic import Progress, Traffic
+from pipeline.serve.metrics.traffic import Traffic
+from pipeline.serve.progress import Progress
 from tests.serve.asking import GREEDY, asked, streamed
 from tests.serve.conftest import running
 

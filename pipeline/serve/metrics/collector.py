@@ -1,6 +1,5 @@
 """`/metrics`: vLLM's names where the meaning is vLLM's, and what else is known of adapters."""
 
-from collections import Counter
 from collections.abc import Iterator
 from time import time
 
@@ -13,11 +12,11 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from pipeline.inference.occupancy import Occupancy
-from pipeline.serve.metrics.adapter_totals import OTHERS
-from pipeline.serve.page.status import state_of
+from pipeline.serve.metrics.adapter_families import adapter_families
+from pipeline.serve.metrics.families import one, several
 from pipeline.serve.service import Service
 
-VLLM, OURS = "vllm:", "multilora:"
+VLLM = "vllm:"
 LONGEST_LIST = 256
 """Adapters in a list that is a label."""
 
@@ -41,52 +40,54 @@ class ServerCollector(Collector):
         yield self._adapter_lists(held)
         yield from self._counters(held)
         yield from self._histograms()
-        yield from self._adapters(held)
+        totals = self._service.desk.traffic.adapters
+        totals.keep(self._service.names)
+        yield from adapter_families(held, totals, self._labels)
 
     def _queue(self, held: Occupancy) -> Iterator[Metric]:
         in_flight = self._service.loop.engine.inbox.in_flight
         running = min(sum(held.running.values()), in_flight)
-        yield self._gauge(VLLM, "num_requests_running", "Requests that run", running)
+        yield self._gauge("num_requests_running", "Requests that run", running)
         waits = in_flight - running
-        yield self._gauge(VLLM, "num_requests_waiting", "Requests that wait to run", waits)
+        yield self._gauge("num_requests_waiting", "Requests that wait to run", waits)
         if held.kv_share is not None:
             says = "Share of the room for keys and values that running requests hold, 0 to 1"
-            yield self._gauge(VLLM, "kv_cache_usage_perc", says, held.kv_share)
+            yield self._gauge("kv_cache_usage_perc", says, held.kv_share)
 
     def _adapter_lists(self, held: Occupancy) -> Metric:
         """Gateways take the series whose value, a time, is the latest; here there is one."""
-        names = ("running_lora_adapters", "waiting_lora_adapters", "max_lora")
-        family = GaugeMetricFamily(
-            f"{VLLM}lora_requests_info", "Adapters of requests; the value is the time", labels=names
-        )
         running, waiting = (
             ",".join([name for name in counts if name is not None][:LONGEST_LIST])
             for counts in (held.running, held.waiting)
         )
         most = self._service.model.places or len(self._service.names.folders)
-        family.add_metric([running, waiting, str(most)], time())
-        return family
+        labels = {
+            "running_lora_adapters": running,
+            "waiting_lora_adapters": waiting,
+            "max_lora": str(most),
+        }
+        said = "Adapters of requests; the value is the time"
+        return one(GaugeMetricFamily, f"{VLLM}lora_requests_info", said, labels, time())
 
     def _counters(self, held: Occupancy) -> Iterator[Metric]:
         traffic = self._service.desk.traffic
-        yield self._counter(VLLM, "prompt_tokens", "Prompt tokens", traffic.prompt_tokens)
+        yield self._counter("prompt_tokens", "Prompt tokens", traffic.prompt_tokens)
         said = "Tokens of answers"
-        yield self._counter(VLLM, "generation_tokens", said, traffic.generated_tokens)
-        ends = CounterMetricFamily(
+        yield self._counter("generation_tokens", said, traffic.generated_tokens)
+        yield several(
+            CounterMetricFamily,
             f"{VLLM}request_success",
             "Requests that ended, by why",
-            labels=[*self._labels, "finished_reason"],
+            [*self._labels, "finished_reason"],
+            [({**self._labels, "finished_reason": why}, n) for why, n in traffic.ends.items()],
         )
-        for reason, count in traffic.ends.items():
-            ends.add_metric([*self._labels.values(), reason], count)
-        yield ends
         if (kv := held.kv_counts) is not None:
             for name, said, count in (
                 ("num_preemptions", "Requests that gave way, and waited again", kv.preemptions),
                 ("prefix_cache_queries", "Prompt tokens looked for", kv.prompt_tokens),
                 ("prefix_cache_hits", "Prompt tokens found computed", kv.cached_tokens),
             ):
-                yield self._counter(VLLM, name, said, count)
+                yield self._counter(name, said, count)
 
     def _histograms(self) -> Iterator[Metric]:
         traffic = self._service.desk.traffic
@@ -111,69 +112,8 @@ class ServerCollector(Collector):
             family.add_metric([*self._labels.values()], buckets.cumulative(), buckets.total)
             yield family
 
-    def _adapters(self, held: Occupancy) -> Iterator[Metric]:
-        """What people ask for of adapters; by adapter only of as many as there are places for."""
-        states = Counter(state_of(each) for each in held.adapters)
-        family = GaugeMetricFamily(
-            f"{OURS}adapters", "Adapters by where they are", labels=[*self._labels, "state"]
-        )
-        for state in ("pinned", "idle", "loading", "disk"):
-            family.add_metric([*self._labels.values(), state], states[state])
-        yield family
-        known = [each.bytes for each in held.adapters if each.bytes is not None]
-        yield self._gauge(OURS, "adapters_memory_bytes", "Memory of adapters", sum(known))
-        counts = held.adapter_counts
-        for name, said, count in (
-            ("adapters_loads", "Adapters read from disk", counts.loads),
-            ("adapters_load_seconds", "Seconds that took, in all", held.adapter_load_s),
-            ("adapters_evictions", "Adapters dropped to make room", counts.evictions),
-            ("adapters_switches", "Changes of the active adapter", counts.switches),
-            ("adapters_lookups", "Requests that began with an adapter", counts.lookups),
-            ("adapters_hits", "Of those, whose adapter was in memory", counts.hits),
-        ):
-            yield self._counter(OURS, name, said, count)
-        yield from self._totals()
-        yield from self._uses(held)
+    def _gauge(self, name: str, said: str, value: float) -> Metric:
+        return one(GaugeMetricFamily, VLLM + name, said, self._labels, value)
 
-    def _totals(self) -> Iterator[Metric]:
-        totals = self._service.desk.traffic.adapters
-        totals.keep(self._service.names)
-        rows = [*totals.named.items(), (OTHERS, totals.others)]
-        for name, said in (
-            ("requests", "Requests that ended"),
-            ("prompt_tokens", "Prompt tokens"),
-            ("generated_tokens", "Tokens of answers"),
-        ):
-            family = CounterMetricFamily(
-                f"{OURS}adapter_{name}", f"{said}, by adapter", labels=["adapter"]
-            )
-            for adapter, each in rows:
-                family.add_metric([adapter], getattr(each, name))
-            yield family
-
-    def _uses(self, held: Occupancy) -> Iterator[Metric]:
-        named = self._service.desk.traffic.adapters.named
-        shown = [each for each in held.adapters if each.current and each.name in named]
-        for kind, name, said in (
-            (GaugeMetricFamily, "pins", "Requests that run with the adapter"),
-            (GaugeMetricFamily, "bytes", "Memory that the adapter takes"),
-            (CounterMetricFamily, "loads", "Times that it was read from disk"),
-            (CounterMetricFamily, "load_s", "Seconds that took"),
-            (CounterMetricFamily, "lookups", "Requests that began with it"),
-            (CounterMetricFamily, "hits", "Of those, who found it in memory"),
-        ):
-            told = {"load_s": "load_seconds", "bytes": "memory_bytes"}.get(name, name)
-            family = kind(f"{OURS}adapter_{told}", f"{said}, by adapter", labels=["adapter"])
-            for each in shown:
-                family.add_metric([each.name], getattr(each, name) or 0)
-            yield family
-
-    def _gauge(self, prefix: str, name: str, said: str, value: float) -> Metric:
-        family = GaugeMetricFamily(prefix + name, said, labels=[*self._labels])
-        family.add_metric([*self._labels.values()], value)
-        return family
-
-    def _counter(self, prefix: str, name: str, said: str, value: float) -> Metric:
-        family = CounterMetricFamily(prefix + name, said, labels=[*self._labels])
-        family.add_metric([*self._labels.values()], value)
-        return family
+    def _counter(self, name: str, said: str, value: float) -> Metric:
+        return one(CounterMetricFamily, VLLM + name, said, self._labels, value)

@@ -1,7 +1,6 @@
 """What requests came to, from the stamps of their events, whenever those reach a client."""
 
 from collections import Counter
-from dataclasses import dataclass
 
 from pipeline.inference.events import Admitted, Event, Finished, Token
 from pipeline.inference.request import Request
@@ -14,28 +13,12 @@ from pipeline.serve.metrics.histogram import (
     Buckets,
     one_two_five,
 )
+from pipeline.serve.progress import Progress
 
 ABORT = "abort"
 """vLLM's word for the end of a request whose client went away."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a request has come, in `time.perf_counter` seconds.
-
-    Attributes:
-        submitted: when it was handed to the engine.
-        admitted: when work on it began; None while it waits.
-        first: when its first token was there.
-        last: when its newest token was there.
-        tokens: so far.
-    """
-
-    submitted: float
-    admitted: float | None = None
-    first: float | None = None
-    last: float = 0.0
-    tokens: int = 0
+ERROR = "error"
+"""The same of one that couldn't be answered."""
 
 
 class Traffic:

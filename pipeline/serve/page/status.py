@@ -4,7 +4,7 @@ from collections import Counter
 from time import perf_counter
 from typing import Any
 
-from pipeline.inference.occupancy import AdapterUse, Residence
+from pipeline.inference.occupancy import AdapterUse
 from pipeline.serve.answering import InFlight
 from pipeline.serve.metrics.adapter_totals import Totals
 from pipeline.serve.metrics.histogram import Buckets
@@ -36,16 +36,9 @@ def status_of(service: Service) -> dict[str, Any]:
         "ttft_s": _latency(traffic.ttft),
         "itl_s": _latency(traffic.itl),
         "adapters_served": len(service.names.folders),
-        "states": Counter(state_of(each) for each in held.adapters),
+        "states": Counter(each.state for each in held.adapters),
         "adapters": _adapters(service, held.adapters),
     }
-
-
-def state_of(adapter: AdapterUse) -> str:
-    """Where an adapter is, and if in memory, whether anybody runs with it."""
-    if adapter.residence is Residence.RESIDENT:
-        return "pinned" if adapter.pins else "idle"
-    return str(adapter.residence)
 
 
 def _request(each: InFlight, now: float) -> dict[str, Any]:
@@ -71,7 +64,7 @@ def _adapters(service: Service, uses: tuple[AdapterUse, ...]) -> list[dict[str, 
     return [
         {
             "name": use.name,
-            "state": state_of(use),
+            "state": use.state,
             "pins": use.pins,
             "bytes": use.bytes,
             "loads": use.loads,

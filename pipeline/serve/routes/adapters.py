@@ -4,31 +4,13 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict
 
 from pipeline.serve.adapter_changes import INVALID
 from pipeline.serve.errors import ApiError
+from pipeline.serve.protocol.adapters import LoadRequest, UnloadRequest
 from pipeline.serve.service import OfApp, Service
 
 router = APIRouter()
-
-
-class LoadRequest(BaseModel):
-    """An adapter to serve."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    lora_name: str | None = None
-    lora_path: str | None = None
-    load_inplace: bool | None = False
-
-
-class UnloadRequest(BaseModel):
-    """An adapter to serve no more."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    lora_name: str | None = None
 
 
 @router.post("/v1/load_lora_adapter")
