@@ -1,10 +1,18 @@
-"""On which machine a run was made: runs of two are never paired unless machines are compared."""
+"""On which machine a run was made: runs of two are never paired unless machines are compared.
 
-from collections import Counter
+A sweep may be spread over several machines, block by block. What was measured on any
+of one kind is a repeat of the same; machines of different kinds are different conditions.
+"""
+
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.compare.run import Run
+
+MACHINE = "machine"
+"""The circumstance in which runs differ that are compared by machine, and a condition's name."""
 
 NUMBERS = ("vendor", "family", "model_number", "stepping")
 WORDS = ("", "", "family", "model", "stepping")
@@ -21,6 +29,7 @@ class Machine:
         processor: by name and numbers.
         flags: all of the processor's.
         memory_gib: its size, rounded: a kernel keeps some of it for itself.
+        threads: that it runs at once, whatever of them a run may use: its logical processors.
     """
 
     id: str | None
@@ -28,6 +37,7 @@ class Machine:
     processor: tuple[Hashable, ...]
     flags: tuple[str, ...]
     memory_gib: int | None
+    threads: int | None
 
     @classmethod
     def of(cls, run: Run) -> "Machine":
@@ -41,7 +51,13 @@ class Machine:
             (cpu.get("model"), *(cpu.get(number) for number in NUMBERS)),
             tuple(cpu.get("flags") or ()),
             None if total is None else round(total / 2**30),
+            cpu.get("logical_cores"),
         )
+
+    @property
+    def kind(self) -> Hashable:
+        """What it has in common with its like, which another of a rack would be."""
+        return self.processor, self.flags, self.memory_gib, self.threads
 
     @property
     def known(self) -> bool:
@@ -62,6 +78,34 @@ def labels(runs: Iterable[Run]) -> dict[Machine, str]:
         seen[name] += 1
         numbered.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
     return dict(zip(machines, numbered, strict=True))
+
+
+def fleets(runs: Sequence[Run]) -> dict[Path, str]:
+    """What a run's machine is called, or all machines of its kind on which its sweep ran.
+
+    By the run's directory; of the machines alone on which some run counts.
+    """
+    called = labels(run for run in runs if run.counts)
+    machines = {run.path: machine for run in runs if (machine := Machine.of(run)) in called}
+    spread: dict[Hashable, dict[str, None]] = defaultdict(dict)
+    for run in runs:
+        if run.path in machines:
+            spread[_fleet(run, machines[run.path])][called[machines[run.path]]] = None
+    return {
+        run.path: _together(sorted(spread[_fleet(run, machines[run.path])]))
+        for run in runs
+        if run.path in machines
+    }
+
+
+def _fleet(run: Run, machine: Machine) -> Hashable:
+    """What runs that share a name have in common: a sweep and a kind, else the machine itself."""
+    told = run.command is None or not machine.known
+    return machine if told else (run.sweep, machine.kind)
+
+
+def _together(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} like it"
 
 
 def _processors(machines: Sequence[Machine]) -> list[str]:

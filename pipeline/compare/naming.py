@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.compare.circumstances import circumstances, differing, versions
-from pipeline.compare.machines import Machine, labels
+from pipeline.compare.machines import MACHINE, Machine, fleets, labels
 from pipeline.compare.run import ADAPTERS, Run
 from pipeline.compare.settings import Settings
 from pipeline.errors import UsageError
 
-MACHINE, THREADS, VERSIONS = "machine", "threads", "versions"
+THREADS, VERSIONS = "threads", "versions"
 BY = (MACHINE, THREADS, "affinity", "isa", VERSIONS, "commit", ADAPTERS)
 """What `--by` may say."""
 
@@ -32,6 +32,8 @@ def unsaid(keys: Sequence[str], by: Sequence[str]) -> list[str]:
 def named(runs: Sequence[Run], by: Sequence[str]) -> tuple[Run, ...]:
     """The runs with arms called by those circumstances, and apart by machine where there are two.
 
+    Machines of one kind that shared a sweep are one here; `pairs` keeps to each all the same.
+
     Threads that were swept with nothing else to compare are what is compared.
 
     Raises:
@@ -41,14 +43,22 @@ def named(runs: Sequence[Run], by: Sequence[str]) -> tuple[Run, ...]:
     for each, values in asked.items():
         if len({*values.values()}) < 2:
             raise UsageError(f"--by {each}: the runs that count don't differ in it")
-    machines = {} if MACHINE in asked else _values(runs, MACHINE)
     compared = [_compared(run, asked) for run in runs]
-    if len({*machines.values()}) < 2:
-        return tuple(compared)
-    return tuple(
-        replace(run, condition=(*run.condition, (MACHINE, machines.get(run.path))))
-        for run in compared
-    )
+    return tuple(compared if MACHINE in asked else _kept_apart(compared))
+
+
+def _kept_apart(runs: Sequence[Run]) -> list[Run]:
+    """The runs, to pair on one machine alone; of several kinds each is a condition of its own."""
+    machines, kinds = _values(runs, MACHINE), fleets(runs)
+    told = len({*kinds.values()}) > 1
+    return [
+        replace(
+            run,
+            machine=machines.get(run.path),
+            condition=(*run.condition, (MACHINE, kinds.get(run.path))) if told else run.condition,
+        )
+        for run in runs
+    ]
 
 
 def _swept(runs: Sequence[Run]) -> tuple[str, ...]:

@@ -1,27 +1,27 @@
 """Which runs are held against which, and whether they were neighbours in time."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline.compare.run import Run
 
 Pair = tuple[Run, Run]
-"""A run, and the baseline's that was asked the same, of the same condition and repeat."""
+"""A run, and the baseline's that was asked the same, of the same condition, repeat and machine."""
 
 
 def pairs(runs: Iterable[Run], baseline: Iterable[Run]) -> list[Pair]:
     """Runs and baseline runs that were asked the same, under one condition and in one repeat.
 
-    Only those that count.
+    Only those that count, and only on one machine, unless machines are what is compared.
     """
     partners = {_key(run): run for run in baseline if run.counts and run.asked}
     return [(run, partners[_key(run)]) for run in runs if run.counts and _key(run) in partners]
 
 
 def _key(run: Run) -> tuple[Any, ...]:
-    return run.asked, run.condition, run.repeat
+    return run.asked, run.condition, run.repeat, run.machine
 
 
 def divisible(pair: Pair, metric: str) -> bool:
@@ -30,20 +30,18 @@ def divisible(pair: Pair, metric: str) -> bool:
 
 
 def parted(found: Sequence[Pair], runs: Iterable[Run]) -> int:
-    """How many pairs had a run of another repeat start between them.
+    """How many pairs had a run of another repeat start between them, on their machine.
 
     None has where `repeat` is the outermost parameter. Runs without a stamp are passed over.
     """
-    starts: dict[int | None, list[float]] = {}
-    for run in runs:
+    starts: dict[str | None, dict[int | None, list[float]]] = {}
+    for run in sorted(runs, key=lambda each: _started(each) or 0.0):
         if (at := _started(run)) is not None:
-            starts.setdefault(run.repeat, []).append(at)
-    for stamps in starts.values():
-        stamps.sort()
-    return sum(_parted(pair, starts) for pair in found)
+            starts.setdefault(run.machine, {}).setdefault(run.repeat, []).append(at)
+    return sum(_parted(pair, starts.get(pair[0].machine, {})) for pair in found)
 
 
-def _parted(pair: Pair, starts: dict[int | None, list[float]]) -> bool:
+def _parted(pair: Pair, starts: Mapping[int | None, list[float]]) -> bool:
     stamps = [at for run in pair if (at := _started(run)) is not None]
     if len(stamps) < 2:
         return False

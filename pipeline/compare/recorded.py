@@ -21,6 +21,7 @@ class Cpu(TypedDict, total=False):
     stepping: int | None
     affinity: list[int] | None
     flags: list[str] | None
+    logical_cores: int | None
 
 
 class Memory(TypedDict, total=False):

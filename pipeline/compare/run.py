@@ -54,6 +54,8 @@ class Run:
         arm: what is compared: the engine, with those of its settings that differ between runs.
         condition: under which settings it is compared.
         named: circumstances that the arm's name says, because they are what is compared.
+        machine: what its machine is called, to which its pairs keep; None where machines are what
+            is compared.
     """
 
     path: Path
@@ -75,6 +77,7 @@ class Run:
     arm: str = "?"
     condition: Condition = ()
     named: tuple[str, ...] = ()
+    machine: str | None = None
 
     @property
     def sweep(self) -> Path:

@@ -11,7 +11,7 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
 from pipeline.compare.machines import Machine
 from pipeline.compare.pairs import pairs, parted
-from pipeline.compare.report.pairing import remade, undivided, uneven, unpaired
+from pipeline.compare.report.pairing import remade, spread, undivided, uneven, unpaired
 from pipeline.compare.report.repetition import cold, few, noisy
 from pipeline.compare.run import Run
 from pipeline.compare.verdict import SIGNIFICANT, holm
@@ -22,6 +22,7 @@ def cautions(comparison: Comparison) -> list[str]:
     """One line each, the gravest first; empty when there is nothing to warn of."""
     return [
         *unpaired(comparison),
+        *spread(comparison),
         *undivided(comparison),
         *uneven(comparison),
         *remade(comparison),

@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.intervals import METHOD
+from pipeline.compare.machines import Machine, labels
 from pipeline.compare.numbers import DASH, MISSING, times
 from pipeline.compare.ratios import Ratio
 from pipeline.compare.report.cautions import cautions
@@ -20,6 +21,7 @@ from pipeline.metrics.tables import COLUMNS, Column, columns_for
 
 def document(comparison: Comparison) -> dict[str, Any]:
     """`comparison.json`: the whole comparison as plain values."""
+    called = labels(comparison.runs)
     return {
         "headline": headline(comparison),
         "baseline": comparison.baseline,
@@ -37,7 +39,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         ],
         "warnings": cautions(comparison),
         "rows": [_row(row, columns_for(comparison.metric)) for row in rows(comparison)],
-        "runs": [_run(run) for run in comparison.runs],
+        "runs": [_run(run, called) for run in comparison.runs],
     }
 
 
@@ -79,12 +81,13 @@ def _row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run, called: Mapping[Machine, str]) -> dict[str, Any]:
     return {
         "path": str(run.path),
         "arm": run.arm,
         "verdict": run.verdict,
         "why": run.why,
+        "machine": called[Machine.of(run)] if run.environment else None,
         "started": run.started,
         "trace": run.trace,
         "settings": dict(run.settings),

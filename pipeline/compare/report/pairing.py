@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from pipeline.compare.comparison import Comparison
 from pipeline.compare.labels import abridged
-from pipeline.compare.naming import MACHINE
-from pipeline.compare.pairs import divisible, pairs
+from pipeline.compare.machines import MACHINE, Machine
+from pipeline.compare.pairs import Pair, divisible, pairs
 from pipeline.compare.run import Run
 
 
@@ -17,9 +17,10 @@ def unpaired(comparison: Comparison) -> Iterator[str]:
     for arm in comparison.arms[1:]:
         ours = comparison.of(arm)
         found = len(pairs(ours, baseline))
-        if not found and pairs(_anywhere(ours), _anywhere(baseline)):
+        if apart := len(pairs(_anywhere(ours), _anywhere(baseline))) - found:
+            some = f" in {apart} of {found + apart} pairs of runs" if found else ""
             yield (
-                f"{arm} and {comparison.baseline} ran on different machines, so they are not "
+                f"{arm} and {comparison.baseline} ran on different machines{some}, so they are not "
                 "paired: measure both on one, or compare the machines themselves: --by machine"
             )
         lost = len(pairs(_whatever(ours), _whatever(baseline))) - found
@@ -34,9 +35,37 @@ def unpaired(comparison: Comparison) -> Iterator[str]:
 def _anywhere(runs: Sequence[Run]) -> list[Run]:
     """The runs as if there were one machine."""
     return [
-        replace(run, condition=tuple(pair for pair in run.condition if pair[0] != MACHINE))
+        replace(
+            run,
+            condition=tuple(pair for pair in run.condition if pair[0] != MACHINE),
+            machine=None,
+        )
         for run in runs
     ]
+
+
+def spread(comparison: Comparison) -> Iterator[str]:
+    """Means and overall ratios that are over several machines, each pair having kept to one."""
+    paired = [run for arm in comparison.arms[1:] for pair in _of(comparison, arm) for run in pair]
+    machines = {run.machine: Machine.of(run).kind for run in paired if run.machine}
+    kinds = len({*machines.values()})
+    if len(machines) < 2:
+        return
+    names = abridged(sorted(machines), "; ")
+    if kinds > 1:
+        yield (
+            f"pairs are of {len(machines)} machines of {kinds} kinds ({names}): each kept to one, "
+            "rows tell the kinds apart, but overall ratios are over all: --by machine compares them"
+        )
+    else:
+        yield (
+            f"pairs are of {len(machines)} machines of one kind ({names}): each kept to one, and "
+            "ratios are over all"
+        )
+
+
+def _of(comparison: Comparison, arm: str) -> list[Pair]:
+    return pairs(comparison.of(arm), comparison.of(comparison.baseline))
 
 
 def _whatever(runs: Sequence[Run]) -> list[Run]:
