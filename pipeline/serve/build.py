@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, shown
 from pipeline.inference.engine import Engine
@@ -21,7 +20,7 @@ from pipeline.serve.metrics.adapter_totals import AdapterTotals
 from pipeline.serve.metrics.traffic import Traffic
 from pipeline.serve.model import ServedModel
 from pipeline.serve.service import Service
-from pipeline.stages.preflight import check_quantization
+from pipeline.stages.base import Base, check_quantization
 
 
 @dataclass(frozen=True)
@@ -74,17 +73,16 @@ def load(config: ServeConfig) -> LoadedEngine:
     keys = Keys.read(config.serve.keys) if config.serve.keys is not None else None
     log = AccessLog(config.serve.access_log)
     check_quantization(config.model, config.engine)
-    checkpoint = config.model.checkpoint().check_numbers()
-    adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
-    if config.base_name in adapters:
+    base = Base.preview(config.model, config.adapters)
+    if config.base_name in base.adapters:
         raise UsageError(
             f"serve.name={shown(config.base_name)}: an adapter is called so, too; give the base "
             "model another name"
         )
-    for each in adapters.values():
-        check_copies(each.check_numbers().lora, checkpoint)
-    config.engine.check(checkpoint, adapters)
+    config.engine.check(base.checkpoint, base.adapters)
     check_threads(config.compute_threads)
+    checkpoint = config.model.checkpoint()
+    adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
     serving = Serving(checkpoint, adapters, config.compute_threads, config.model.quantization)
     loop = EngineLoop(config.engine.build(serving))
     loop.load()

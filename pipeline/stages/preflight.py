@@ -1,20 +1,15 @@
 """Preflight: whatever can be refused of a request before any of its jobs is started."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
-from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
 from pipeline.inference.request import Request
-from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.quantization import Quantization
-from pipeline.models.source import ModelSource
-from pipeline.stages.disk import check_disk
+from pipeline.stages.base import Base, check_quantization
 from pipeline.stages.memory import at_once, check_needs, check_trace, room_of
 from pipeline.stages.prepare import BASE_ALONE, draw, questions, serving
 from pipeline.workload.trace import Trace
@@ -34,21 +29,12 @@ def preflight(configs: Iterable[RunConfig]) -> None:
         check_quantization(config.model, config.engine)
         _sampled_as_asked(config)
         base = seen.base(config)
-        _refuse_quantised_experts(config, base.checkpoint)
         seen.draw(config, base)
         seen.ask(config.engine, base)
         seen.question(config, base)
         seen.weigh(config, base)
         if config.fidelity.enabled:
             _ask_reference(config, seen, base)
-
-
-@dataclass(frozen=True, eq=False)
-class _Base:
-    """A model and its adapters, as far as they are known before they are made."""
-
-    checkpoint: Checkpoint
-    adapters: Mapping[str, Adapter]
 
 
 @dataclass(frozen=True)
@@ -82,29 +68,24 @@ class _Drawn:
 class _Seen:
     """What was looked at already: by the settings of model, adapters, workload and engine."""
 
-    bases: dict[str, _Base] = field(default_factory=dict)
+    bases: dict[str, Base] = field(default_factory=dict)
     asked: set[tuple[str, int]] = field(default_factory=set)
     drawn: dict[str, _Drawn] = field(default_factory=dict)
     questions: dict[str, int] = field(default_factory=dict)
 
-    def base(self, config: RunConfig) -> _Base:
+    def base(self, config: RunConfig) -> Base:
         key = repr((config.model, config.adapters))
         if key not in self.bases:
-            checkpoint = config.model.preview()
-            adapters = config.adapters.preview(checkpoint.config)
-            for adapter in adapters:
-                check_copies(adapter.lora, checkpoint)
-            check_disk(checkpoint, adapters)
-            self.bases[key] = _Base(checkpoint, {each.name: each for each in adapters})
+            self.bases[key] = Base.preview(config.model, config.adapters)
         return self.bases[key]
 
-    def ask(self, engine: EngineSettings, base: _Base) -> None:
+    def ask(self, engine: EngineSettings, base: Base) -> None:
         key = (repr(engine), id(base))
         if key not in self.asked:
             engine.check(base.checkpoint, base.adapters)
             self.asked.add(key)
 
-    def draw(self, config: RunConfig, base: _Base) -> None:
+    def draw(self, config: RunConfig, base: Base) -> None:
         """Every trace is drawn: whatever is wrong with a file or a law is said before anything."""
         key = _asked_of(config)
         if key not in self.drawn:
@@ -114,7 +95,7 @@ class _Seen:
         _in_time(config, self.drawn[key].last_s)
         config.engine.check_length(base.checkpoint.config, self.drawn[key].longest())
 
-    def question(self, config: RunConfig, base: _Base) -> None:
+    def question(self, config: RunConfig, base: Base) -> None:
         """The questions by which quality is judged must be whole, and fit model and engine."""
         key = repr((config.model, config.adapters, config.quality, config.engine.computes))
         if key not in self.questions:
@@ -123,7 +104,7 @@ class _Seen:
         if longest := self.questions[key]:
             config.engine.check_length(base.checkpoint.config, longest)
 
-    def weigh(self, config: RunConfig, base: _Base) -> None:
+    def weigh(self, config: RunConfig, base: Base) -> None:
         """Whether the engine fits into memory with the most that it is asked at once."""
         together = self.drawn[_asked_of(config)].together
         built_from = serving(config, base.checkpoint, base.adapters.values())
@@ -147,7 +128,7 @@ def _in_time(config: RunConfig, last_s: float) -> None:
         )
 
 
-def _ask_reference(config: RunConfig, seen: _Seen, base: _Base) -> None:
+def _ask_reference(config: RunConfig, seen: _Seen, base: Base) -> None:
     """By what it is to answer: the excerpt, which may ask for less than the trace."""
     engine = config.fidelity.reference
     config.model.truth(base.checkpoint)
@@ -159,31 +140,6 @@ def _ask_reference(config: RunConfig, seen: _Seen, base: _Base) -> None:
             f"fidelity.reference.name={engine.name}: {error} "
             "(engine@fidelity.reference=… chooses another, fidelity.enabled=false none)"
         ) from error
-
-
-def check_quantization(model: ModelSource, engine: EngineSettings) -> None:
-    """Refuse a base that is to be stored in a way that the engine can't serve.
-
-    Raises:
-        UsageError: it can't, or the library that it takes isn't there.
-    """
-    wanted = model.quantization
-    if wanted not in engine.quantizations:
-        raise UsageError(
-            f"model.quantization={wanted} can't be combined with engine={engine.name}, which takes "
-            "the base unquantised; use engine=peft_hotswap or engine=peft_mixed"
-        )
-    wanted.need_library()
-
-
-def _refuse_quantised_experts(config: RunConfig, checkpoint: Checkpoint) -> None:
-    """Bitsandbytes quantises linear layers, and transformers keeps experts as parameters."""
-    if config.model.quantization is not Quantization.NONE and checkpoint.config.experts:
-        raise UsageError(
-            f"model.quantization={config.model.quantization}: the experts of {checkpoint.folder} "
-            "would stay as they are; use engine=multilora or engine=llama_cpp in a precision of "
-            "fewer bits"
-        )
 
 
 def _sampled_as_asked(config: RunConfig) -> None:

@@ -178,6 +178,24 @@ def test_what_is_wrong_is_one_line_and_nothing_starts(overrides, said, capsys, c
     assert said in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["engine=peft_hotswap", "model.quantization=nf4"], "the experts of "),
+        (["serve.name=lora-0000"], "an adapter is called so"),
+        (["engine=ik_llama_cpp"], "engine=ik_llama_cpp"),
+    ],
+)
+def test_what_is_wrong_is_told_before_a_model_is_made(overrides, said, capsys, tmp_path):
+    from pipeline.serve.__main__ import main
+
+    made = ["model=synthetic", "model.shape=olmoe-1b-7b-4-layers", "adapters=synthetic"]
+    rest = ["threads=1", f"paths.cache={tmp_path}", "serve.port=0", *made, *overrides]
+    assert main(rest) == 2
+    assert said in capsys.readouterr().err
+    assert not [*tmp_path.rglob("*.safetensors")]
+
+
 def test_small_packets_are_sent_at_once(repeating):
     """Nagle's algorithm and delayed acknowledgements would hold every first token for 40 ms."""
     (listening,) = repeating.server.servers
