@@ -21,7 +21,7 @@ from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command
 from pipeline.serve.build import LoadedEngine, load
 from pipeline.serve.config import ServeConfig, composed
-from pipeline.serve.server import HttpServer, bound, minding_signals, served
+from pipeline.serve.server import HttpServer, bound, minding_signals, served, url_of
 
 SWITCH_S = 5e-4
 """Seconds for which the engine's thread may keep the interpreter from the event loop's, which only
@@ -54,11 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def _serve(config: ServeConfig, made: LoadedEngine, at: socket) -> int:
     server = HttpServer(made.service(asyncio.get_running_loop()))
     minding_signals(server)
-    host, port = at.getsockname()[:2]
     adapters = len(made.names.folders)
     print(
         f"{made.names.base} and {adapters} adapters, by engine={config.engine.name}: "
-        f"http://{host}:{port}/v1",
+        f"{url_of(at)}/v1",
         flush=True,
     )
     return await served(server, at)

@@ -48,6 +48,12 @@ def bound(settings: ServeSettings) -> socket.socket:
     return made
 
 
+def url_of(at: socket.socket) -> str:
+    """The address of a socket as a URL has it, where one of IPv6 stands in brackets."""
+    host, port = at.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn's, but for signals, which are ours to mind."""
 

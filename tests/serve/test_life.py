@@ -11,6 +11,9 @@ from threading import Thread
 import httpx2
 import pytest
 
+from pipeline.errors import UsageError
+from pipeline.serve.server import bound, url_of
+from pipeline.serve.settings import ServeSettings
 from tests.conftest import ROOT
 from tests.serve.asking import COMPLETIONS, asked, streamed
 from tests.serve.conftest import running
@@ -194,6 +197,17 @@ def test_what_is_wrong_is_told_before_a_model_is_made(overrides, said, capsys, t
     assert main(rest) == 2
     assert said in capsys.readouterr().err
     assert not [*tmp_path.rglob("*.safetensors")]
+
+
+@pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+def test_the_address_that_is_said_can_be_asked(host, url):
+    try:
+        at = bound(ServeSettings(host=host, port=0))
+    except UsageError:
+        pytest.skip(f"{host} can't be had here")
+    with at:
+        assert url_of(at) == f"http://{url}:{at.getsockname()[1]}"
+        assert httpx2.URL(url_of(at)).port == at.getsockname()[1]
 
 
 def test_small_packets_are_sent_at_once(repeating):
