@@ -101,6 +101,12 @@ class LoraFile:
         default = self.config.get("r", PEFT_DEFAULT)
         return int(value_for(self.config, "rank_pattern", module, default))
 
+    @property
+    def max_rank(self) -> int:
+        """No module's update has a higher one."""
+        patterns = self.config.get("rank_pattern") or {}
+        return max(map(int, (self.config.get("r", PEFT_DEFAULT), *patterns.values())))
+
     def scaling(self, module: str) -> float:
         """Factor of B·A: alpha / r, or alpha / √r where rsLoRA is on (Kalajdzievski 2023)."""
         alpha = value_for(self.config, "alpha_pattern", module, self.alpha)

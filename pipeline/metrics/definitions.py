@@ -299,8 +299,18 @@ DEFINITIONS: Mapping[str, Definition] = {
         short="CPU time",
         shown="s",
     ),
+    "serving_cpu_seconds": Definition(
+        "s",
+        "Processor time of what answers: a server's processes, or else this one",
+        "lower",
+    ),
     "client_cpu_seconds": Definition(
-        "s", "The part of it that the process took which asks a server", "lower"
+        "s",
+        "Processor time of the process that asks a server",
+        "lower",
+        title="client's processor time, s",
+        short="client's CPU",
+        shown="s",
     ),
     "client_peak_rss_bytes": Definition(
         "bytes", "The part of the memory that the process took which asks a server", "lower"

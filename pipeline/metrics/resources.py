@@ -96,6 +96,7 @@ def resources(timeline: Timeline) -> dict[str, Value]:
         "warmup_s": timeline.warmup_s,
         "peak_rss_bytes": NOT_MEASURED if outside_peak is None else peak + outside_peak,
         "cpu_seconds": NOT_MEASURED if outside is None else own + outside,
+        "serving_cpu_seconds": NOT_MEASURED if outside is None else outside or own,
         **_of_a_client(own, outside, peak, outside_peak),
     }
 

@@ -25,6 +25,7 @@ def test_a_launched_server_counts_beside_its_client():
     run = timeline(16.5, 900)
     found = resources(run)
     assert (found["cpu_seconds"], found["client_cpu_seconds"]) == (18.0, 1.5)
+    assert found["serving_cpu_seconds"] == 16.5
     assert (found["peak_rss_bytes"], found["client_peak_rss_bytes"]) == (1000, 100)
     assert contention(run)["cpu_utilisation"] == pytest.approx(17.5 / 20)
     assert contention(run)["cpu_wait_share"] == pytest.approx(2 / 20)
@@ -33,7 +34,13 @@ def test_a_launched_server_counts_beside_its_client():
 def test_of_a_server_that_nobody_sees_nothing_is_told():
     run = timeline(None, None)
     found = resources(run) | contention(run)
-    names = ("cpu_seconds", "peak_rss_bytes", "cpu_utilisation", "cpu_wait_share")
+    names = (
+        "cpu_seconds",
+        "serving_cpu_seconds",
+        "peak_rss_bytes",
+        "cpu_utilisation",
+        "cpu_wait_share",
+    )
     assert {found[name] for name in names} == {NOT_MEASURED}
     assert (found["client_cpu_seconds"], found["client_peak_rss_bytes"]) == (1.5, 100)
 
@@ -41,6 +48,7 @@ def test_of_a_server_that_nobody_sees_nothing_is_told():
 def test_an_engine_in_process_has_no_client():
     found = resources(timeline(0.0, 0))
     assert not [name for name in found if name.startswith("client")]
+    assert found["serving_cpu_seconds"] == found["cpu_seconds"] == 1.5
 
 
 def test_what_was_taken_meanwhile():

@@ -83,6 +83,7 @@ BY_HAND = {
     "warmup_s": 0.5,
     "peak_rss_bytes": 1024,
     "cpu_seconds": 8.0,
+    "serving_cpu_seconds": 8.0,
     "cpu_utilisation": 8 / 12,
 }
 

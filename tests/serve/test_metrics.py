@@ -78,6 +78,7 @@ def test_counts_are_those_of_what_was_answered(mine):
         assert gained(f"vllm:{name}_count") == 2
     assert gained("vllm:inter_token_latency_seconds_count") == answer - 2
     assert gained("vllm:iteration_tokens_total_sum") == prompt + answer
+    assert 0 < gained("multilora:http_cpu_seconds_total") < 60
     assert gained("multilora:adapter_requests_total", adapter="sql") == 2
     assert gained("multilora:adapter_generated_tokens_total", adapter="sql") == answer
     assert gained("multilora:adapter_lookups_total", adapter="sql") == 2

@@ -60,14 +60,11 @@ def read_chunk(data: str, at: float) -> StreamChunk:
     delta = choice.get("delta")
     text = delta.get("content") if isinstance(delta, dict) else choice.get("text")
     finish = choice.get("finish_reason")
-    usage = event.get("usage")
-    counts = usage if isinstance(usage, dict) else {}
     return StreamChunk(
         at,
         text if isinstance(text, str) else "",
         _ids(choice),
-        _count(counts, "completion_tokens"),
-        _count(counts, "prompt_tokens"),
+        *_counts(event),
         str(finish) if finish else None,
     )
 
@@ -128,5 +125,16 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < HIGHEST_ID
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    return usage[name] if _is_id(usage.get(name)) else None
+def _counts(event: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens of the answer by now and of the prompt: the usage's, or llama-server's `timings`.
+
+    Those count the prompt without what was found computed.
+    """
+    usage, timings = event.get("usage"), event.get("timings")
+    if isinstance(usage, dict):
+        return _count(usage, "completion_tokens"), _count(usage, "prompt_tokens")
+    return _count(timings, "predicted_n") if isinstance(timings, dict) else None, None
+
+
+def _count(said: Mapping[str, Any], name: str) -> int | None:
+    return said[name] if _is_id(said.get(name)) else None

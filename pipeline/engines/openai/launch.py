@@ -4,7 +4,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field
 from pathlib import Path
@@ -14,13 +14,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.engines.openai.keys import check_command, check_environment
 from pipeline.errors import UsageError, shown
 from pipeline.settings import STRICT
 
 PLACES = re.compile(r"\{(\w+)\}")
 WHOLE = "{adapters}"
 """In the command, stands for the words of all adapters."""
-OF_THE_SERVER = ("python", "host", "port", "threads", "model", "gguf", "adapter_folder", "count")
+OF_THE_SERVER = (
+    *("python", "host", "port", "threads", "model", "gguf"),
+    *("adapter_folder", "count", "max_rank"),
+)
 OF_AN_ADAPTER = ("name", "folder", "gguf", "number")
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -33,16 +37,17 @@ class Launch:
     `{python}` the interpreter of this project; `{host}` and `{port}` where the server is to listen;
     `{threads}`; `{model}` the checkpoint's folder; `{gguf}` the base model as a GGUF file in
     `engine.precision`; `{adapter_folder}` a folder that holds each adapter's under its name;
-    `{count}` how many adapters there are; `{adapters}`, as a word of its own, what is said of them:
-    `adapters`, then the words of each, or else `none`. In an adapter's words: `{name}`, `{folder}`,
-    `{gguf}`, `{number}` from 0.
+    `{count}` how many adapters there are; `{max_rank}` the least power of two from 8 on that no
+    rank of theirs exceeds; `{adapters}`, as a word of its own, what is said of them: `adapters`,
+    then the words of each, or else `none`. In an adapter's words: `{name}`, `{folder}`, `{gguf}`,
+    `{number}` from 0.
 
     Attributes:
         command: program and arguments; a text is taken apart as a shell does.
         adapters: words where there are adapters.
         adapter: words for each adapter.
         none: words where there are no adapters.
-        environment: variables that are added to ours.
+        environment: variables that are added to ours, of which none may hold a key.
         ready: path that answers 200 once the server can serve.
         seconds: in which it must come to that.
         grace_s: seconds that it may take to end once it is told to.
@@ -60,6 +65,8 @@ class Launch:
     def __post_init__(self) -> None:
         if not self.words:
             raise UsageError("engine.launch.command: is empty; give program and arguments")
+        check_environment(self.environment)
+        check_command(self.words)
         for texts, known in (
             (self._of_the_server, (*OF_THE_SERVER, "adapters")),
             (self.adapter, OF_AN_ADAPTER),
@@ -140,6 +147,12 @@ class Launched:
 def filled(word: str, said: Mapping[str, str]) -> str:
     """A word with what its places stand for."""
     return PLACES.sub(lambda place: said.get(place[1], place[0]), word)
+
+
+def padded_rank(adapters: Iterable[Adapter]) -> int:
+    """The least power of two from 8 on that no rank exceeds: room that every adapter fits into."""
+    highest = max((each.lora.max_rank for each in adapters), default=8)
+    return max(8, 1 << (highest - 1).bit_length())
 
 
 def linked(adapters: Mapping[str, Adapter], folder: Path) -> None:

@@ -95,9 +95,7 @@ def tokens_of(
     """
     bringing, total = [each for each in reply.chunks if each.brings], reply.output_tokens
     if bringing and all(each.ids is not None for each in bringing):
-        pairs = [(id_, each.at) for each in bringing for id_ in each.ids or ()]
-        ids, stamps = tuple(zip(*pairs, strict=True)) if pairs else ((), ())
-        return ReplyTokens(ids, stamps, "ids", total not in (None, len(ids)))
+        return _told(reply)
     found = tokenizer.encode(reply.text, add_special_tokens=False)
     ids = tuple(found.ids)
     if total is None:
@@ -111,6 +109,22 @@ def tokens_of(
     unknown = (UNKNOWN,) * (total - len(ids))
     stamps = _stamps(bringing, counts) if bringing else (reply.finished_at,) * total
     return ReplyTokens((*ids, *unknown)[:total], stamps, "counted", len(ids) != total)
+
+
+def _told(reply: ServerReply) -> ReplyTokens:
+    """By the server's ids; those that it counted and kept to itself are there, but unknown.
+
+    Llama-server, for one, tells no token that ends within a character.
+    """
+    pairs: list[tuple[int, float]] = []
+    for each in reply.chunks:
+        ids = each.ids or ()
+        missing = (each.output_tokens or 0) - len(pairs) - len(ids)
+        at = min(each.at, reply.finished_at)
+        pairs += [(id_, at) for id_ in ((UNKNOWN,) * max(0, missing) + ids)]
+    ids, stamps = tuple(zip(*pairs, strict=True)) if pairs else ((), ())
+    told = len(ids) - ids.count(UNKNOWN)
+    return ReplyTokens(ids, stamps, "ids", reply.output_tokens not in (None, told))
 
 
 def _counted(reply: ServerReply, bringing: Sequence[StreamChunk], total: int) -> list[int] | None:

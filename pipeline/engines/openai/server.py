@@ -16,7 +16,7 @@ from typing import Self
 import httpx2
 
 from pipeline.engines.llama_cpp.files import Origin, files_of
-from pipeline.engines.openai.launch import Launch, Launched, linked
+from pipeline.engines.openai.launch import Launch, Launched, linked, padded_rank
 from pipeline.engines.settings import Serving
 from pipeline.errors import shortened
 from pipeline.inference.outside import Outside
@@ -98,6 +98,7 @@ class LaunchedServer:
             "model": str(serving.checkpoint.folder.absolute()),
             "adapter_folder": str(links),
             "count": str(len(adapters)),
+            "max_rank": str(padded_rank(adapters.values())),
         }
         files: Mapping[str, Path] = {}
         if self._launch.needs_gguf:

@@ -13,6 +13,7 @@ from pipeline.adapters.variants import FILELESS
 from pipeline.engines.llama_cpp.files import Origin
 from pipeline.engines.openai.address import check_address, key_header
 from pipeline.engines.openai.body import NAMES, BodyMaker, Endpoint, unsaid
+from pipeline.engines.openai.keys import check_fields
 from pipeline.engines.openai.launch import Launch
 from pipeline.engines.openai.naming import Field as NamingField
 from pipeline.engines.openai.naming import ModelNames, Naming
@@ -91,6 +92,7 @@ class OpenAiSettings(EngineSettings):
             raise UsageError(
                 f"engine.extra.{taken[0]}: the run itself says that; see sampling and workload"
             )
+        check_fields(self.extra)
         if self.endpoint == "chat" and self.send == "ids":
             raise UsageError("engine.endpoint=chat takes text; engine.send=text belongs to it")
         if "{name}" not in self.adapter_spelling:

@@ -1,7 +1,7 @@
 """`/metrics`: vLLM's names where the meaning is vLLM's, and what else is known of adapters."""
 
 from collections.abc import Iterator
-from time import time
+from time import thread_time, time
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from pipeline.inference.occupancy import Occupancy
-from pipeline.serve.metrics.adapter_families import adapter_families
+from pipeline.serve.metrics.adapter_families import OURS, adapter_families
 from pipeline.serve.metrics.families import one, several
 from pipeline.serve.service import Service
 
@@ -39,6 +39,7 @@ class ServerCollector(Collector):
         yield from self._queue(held)
         yield self._adapter_lists(held)
         yield from self._counters(held)
+        yield self._http()
         yield from self._histograms()
         totals = self._service.desk.traffic.adapters
         totals.keep(self._service.names)
@@ -88,6 +89,12 @@ class ServerCollector(Collector):
                 ("prefix_cache_hits", "Prompt tokens found computed", kv.cached_tokens),
             ):
                 yield self._counter(name, said, count)
+
+    def _http(self) -> Metric:
+        """Of `process_cpu_seconds_total`, what this thread took."""
+        said = "Processor time of the event loop, in seconds"
+        name = f"{OURS}http_cpu_seconds"
+        return one(CounterMetricFamily, name, said, self._labels, thread_time())
 
     def _histograms(self) -> Iterator[Metric]:
         traffic = self._service.desk.traffic

@@ -1,11 +1,12 @@
 """Servers that are started for a run: how they come up, what is counted, and that they end."""
 
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
 
-from pipeline.engines.openai.launch import Launch, Launched, linked
+from pipeline.engines.openai.launch import Launch, Launched, linked, padded_rank
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
 from pipeline.files.documents import read_jsonl
@@ -53,6 +54,16 @@ def test_adapters_lie_in_one_folder_under_their_names(adapters, tmp_path):
     assert (tmp_path / "mine" / "adapter_config.json").is_file()
     with pytest.raises(UsageError, match="can't be a folder's name"):
         linked({"../mine": adapters["sql"]}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "padded"),
+    [({}, 8), ({"r": 4}, 8), ({"r": 16}, 16), ({"r": 4, "rank_pattern": {"q": 17}}, 32)],
+)
+def test_the_room_for_adapters_fits_the_highest_rank(said, padded, adapters):
+    other = replace(adapters["sql"], lora=replace(adapters["sql"].lora, config=said))
+    assert padded_rank([adapters["sql"], other]) == padded
+    assert padded_rank([]) == 8
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Which tokens an answer is and when each was there, by whatever the server says of it."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,18 @@ def test_the_servers_ids_count_whatever_the_text_says(tokenizer):
     assert (found.ids, found.stamps, found.known) == ((9, 8, 7), (1, 1, 2), "ids")
     assert not found.deviates
     other = tokens_of(reply({"ids": (9, 8)}, {"finish": "stop", "output_tokens": 3}), tokenizer)
-    assert (other.ids, other.deviates) == ((9, 8), True)
+    assert (other.ids, other.deviates) == ((9, 8, UNKNOWN), True)
+
+
+def test_tokens_that_a_server_counted_and_did_not_tell_are_there_with_the_next(tokenizer):
+    """As llama-server answers where a token ends within a character."""
+    held = (
+        {"text": "a", "ids": (9,), "output_tokens": 1},
+        {"text": "é", "ids": (7,), "output_tokens": 3},
+    )
+    found = tokens_of(reply(*held, {"finish": "length", "output_tokens": 4}), tokenizer)
+    assert (found.ids, found.stamps) == ((9, UNKNOWN, 7, UNKNOWN), (1, 2, 2, 3))
+    assert found.deviates and found.known == "ids"
 
 
 def test_a_chunk_a_token_where_there_are_as_many(tokenizer):
@@ -66,16 +79,24 @@ def test_nothing_came(tokenizer):
 
 
 COUNT = st.none() | st.integers(0, 12)
+SAID = st.tuples(st.text("ab c😀", max_size=6), COUNT)
+IDS = st.none() | st.lists(st.integers(0, 9), max_size=3)
 
 
-@given(st.lists(st.tuples(st.text("ab c😀", max_size=6), COUNT), max_size=6), COUNT)
-def test_whatever_was_said_each_token_has_a_stamp_and_they_are_in_order(tokenizer, said, total):
-    chunks = [{"text": text, "output_tokens": count} for text, count in said]
+@given(st.lists(st.tuples(SAID, IDS), max_size=6), COUNT)
+def test_whatever_was_said_each_token_has_a_stamp_and_they_are_in_order(tokenizer, told, total):
+    said = [each for each, _ in told]
+    chunks = [
+        {"text": text, "output_tokens": count, "ids": None if ids is None else tuple(ids)}
+        for (text, count), ids in told
+    ]
     found = tokens_of(reply(*chunks, {"finish": "length", "output_tokens": total}), tokenizer)
     assert len(found.ids) == len(found.stamps)
     assert list(found.stamps) == sorted(found.stamps)
     counts = [each for each in (*(count for _, count in said), total) if each is not None]
-    if counts:
+    if counts and found.known == "ids":
+        assert len(found.ids) >= max(counts)
+    elif counts:
         assert len(found.ids) == counts[-1]
 
 
@@ -91,7 +112,20 @@ def test_whatever_was_said_each_token_has_a_stamp_and_they_are_in_order(tokenize
     ],
 )
 def test_ids_beside_log_probabilities(logprobs, ids):
-    import json
-
     said = json.dumps({"choices": [{"text": "ab", "logprobs": logprobs}]})
     assert read_chunk(said, 0.0).ids == ids
+
+
+@pytest.mark.parametrize(
+    ("said", "counts"),
+    [
+        ({"usage": {"completion_tokens": 2, "prompt_tokens": 5}}, (2, 5)),
+        ({"timings": {"predicted_n": 3, "prompt_n": 1}}, (3, None)),
+        ({"usage": None, "timings": {"predicted_n": 3}}, (3, None)),
+        ({"timings": {"predicted_n": -1}}, (None, None)),
+        ({"timings": [], "usage": []}, (None, None)),
+    ],
+)
+def test_counts_are_the_usages_or_llama_servers_own(said, counts):
+    found = read_chunk(json.dumps({"choices": []} | said), 0.0)
+    assert (found.output_tokens, found.prompt_tokens) == counts

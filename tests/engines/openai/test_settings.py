@@ -21,6 +21,13 @@ from pipeline.inference.sampling_params import SamplingParams
         ({"adapter_spelling": "lora"}, r"has no \{name\} in it"),
         ({"launch": {"command": "x 'y"}}, "quote it as a shell does"),
         ({"launch": {"command": []}}, "is empty"),
+        (
+            {"launch": {"command": "x", "environment": {"HF_TOKEN": "secret"}}},
+            "engine.launch.environment.HF_TOKEN: would stand in every record of the run; export",
+        ),
+        ({"launch": {"command": "x --api-key secret"}}, "what '--api-key' is given would stand"),
+        ({"launch": {"command": "x --api-key=secret"}}, "what '--api-key' is given would stand"),
+        ({"extra": {"api_token": "secret"}}, "engine.extra.api_token: would .*api_key_env"),
         ({"launch": {"command": ["x", "{ports}"]}}, r"\{ports\} stands for nothing there"),
     ],
 )
@@ -28,6 +35,12 @@ def test_what_can_not_be_meant_is_refused(said, line, settings):
     with pytest.raises(UsageError, match=line) as caught:
         settings(**said)
     assert "secret" not in str(caught.value)
+
+
+def test_what_only_sounds_like_a_key_is_taken(settings):
+    words = "x --api-key-file f --max-num-batched-tokens 8 --eos-token y --api-key --port 1"
+    launch = {"command": words, "environment": {"HF_TOKEN": "", "TOKENIZERS_PARALLELISM": "false"}}
+    assert settings(launch=launch, extra={"max_completion_tokens": 3}).launch.environment
 
 
 @pytest.mark.parametrize(
