@@ -59,9 +59,16 @@ class Connection:
         self._thread.join()
         self._loop.close()
 
-    def send(self, id_: Hashable, path: str, body: Mapping[str, Any]) -> None:
-        """Begin with a request."""
-        self._loop.call_soon_threadsafe(self._begin, id_, path, body)
+    def send(self, id_: Hashable, path: str, body: Mapping[str, Any], tokens: int) -> None:
+        """Begin with a request.
+
+        Args:
+            id_: of it.
+            path: of the endpoint.
+            body: to be sent.
+            tokens: most that are asked for.
+        """
+        self._loop.call_soon_threadsafe(self._begin, id_, path, body, tokens)
 
     def cancel(self, id_: Hashable) -> None:
         """End a request; it is told as cancelled, unless it has ended before."""
@@ -97,13 +104,13 @@ class Connection:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
 
-    def _begin(self, id_: Hashable, path: str, body: Mapping[str, Any]) -> None:
-        task = self._loop.create_task(self._ask(id_, path, body))
+    def _begin(self, id_: Hashable, path: str, body: Mapping[str, Any], tokens: int) -> None:
+        task = self._loop.create_task(self._ask(id_, path, body, tokens))
         self._tasks[id_] = task
         task.add_done_callback(partial(self._forget, id_))
 
-    async def _ask(self, id_: Hashable, path: str, body: Mapping[str, Any]) -> None:
-        self._done(id_, await exchange(self._client, path, body, self._timeout_s))
+    async def _ask(self, id_: Hashable, path: str, body: Mapping[str, Any], tokens: int) -> None:
+        self._done(id_, await exchange(self._client, path, body, tokens, self._timeout_s))
 
     def _forget(self, id_: Hashable, task: asyncio.Task[None]) -> None:
         """One that was cancelled before it began has said nothing yet."""

@@ -116,7 +116,7 @@ class OpenAiEngine(Engine):
             return [Finished.failed(request.id, perf_counter(), str(error))]
         self._asked[request.id] = request
         self._seen.sending(request, prompt)
-        self._connection.send(request.id, self._maker.path, body)
+        self._connection.send(request.id, self._maker.path, body, request.max_new_tokens)
         return []
 
     def _prompt(self, request: Request) -> str | list[int]:

@@ -27,7 +27,7 @@ class _ItIsOver(Exception):
 
 
 async def exchange(
-    client: httpx2.AsyncClient, path: str, body: Mapping[str, Any], seconds: float
+    client: httpx2.AsyncClient, path: str, body: Mapping[str, Any], tokens: int, seconds: float
 ) -> ServerReply:
     """Send a request and read its stream to the end.
 
@@ -35,12 +35,13 @@ async def exchange(
         client: which knows the server.
         path: of the endpoint.
         body: of the request.
+        tokens: most that were asked for, whatever the server calls that.
         seconds: after which it is given up.
     """
     reply = ServerReply(perf_counter())
     try:
         async with asyncio.timeout(seconds):
-            await _exchange(client, path, body, reply)
+            await _exchange(client, path, body, 10 * tokens + TALKATIVE, reply)
     except asyncio.CancelledError:
         reply.cancelled = True
     except TimeoutError:
@@ -58,9 +59,9 @@ async def exchange(
 
 
 async def _exchange(
-    client: httpx2.AsyncClient, path: str, body: Mapping[str, Any], reply: ServerReply
+    client: httpx2.AsyncClient, path: str, body: Mapping[str, Any], most: int, reply: ServerReply
 ) -> None:
-    most = 10 * int(body.get("max_tokens", 0)) + TALKATIVE
+    """With so many chunks at most."""
     async with client.stream("POST", path, json=body) as response:
         if response.status_code != httpx2.codes.OK:
             reply.error = await refusal(response)

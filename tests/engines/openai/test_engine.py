@@ -74,6 +74,14 @@ def test_the_base_names_no_adapter(engine, server, drain):
     assert server.bodies[0]["lora"] == [{"id": 0, "scale": 0.0}]
 
 
+def test_a_long_answer_is_read_whatever_the_server_calls_its_length(engine, server, drain):
+    server.script = lambda body: whole(*(token("a", [5]) for _ in range(1200)), *ending(1200))
+    made = engine(fields={"max_new_tokens": "max_completion_tokens"})
+    ids, end = told(drain(made, asked(tokens=1200)))
+    assert (len(ids), end.error) == (1200, None)
+    assert server.bodies[0]["max_completion_tokens"] == 1200
+
+
 def test_chat_is_asked_and_read_as_chat(engine, server, drain):
     def delta(text):
         return event(choices=[{"delta": {"content": text}, "finish_reason": None}])

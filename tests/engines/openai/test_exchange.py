@@ -35,7 +35,7 @@ def answered(pieces):
     async def ask():
         transport = httpx2.MockTransport(respond)
         async with httpx2.AsyncClient(base_url="http://test", transport=transport) as client:
-            return await exchange(client, "/v1/completions", {"max_tokens": 5}, 30)
+            return await exchange(client, "/v1/completions", {}, 5, 30)
 
     return asyncio.run(ask())
 
