@@ -37,8 +37,9 @@ class Contention:
 
     def beside(self, waited_s: float | None) -> "Contention":
         """The same of a process beside which others compute, whose threads waited that long."""
-        known = self.waited_s is not None and waited_s is not None
-        return replace(self, waited_s=self.waited_s + waited_s if known else None)  # type: ignore[operator]
+        if self.waited_s is None or waited_s is None:
+            return replace(self, waited_s=None)
+        return replace(self, waited_s=self.waited_s + waited_s)
 
 
 class Meter:

@@ -4,7 +4,6 @@ Python's own `multiprocessing` starts such a process too, but lets it live on wh
 killed, for as long as it takes to import what it needs and beyond.
 """
 
-import ctypes
 import os
 import pickle
 import signal
@@ -18,13 +17,13 @@ from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, Self
 
+from pipeline.process.prctl import DEATH_SIGNAL, prctl
+
 GRACE_S = 10
 """How long a process that is told to stop may take to keep what it has measured."""
 
 PARENTS_ONLY = (signal.SIGINT, signal.SIGHUP)
 """What a terminal sends to all at once: the parent acts on it, and tells its child to stop."""
-
-PR_SET_PDEATHSIG = 1
 
 
 class Died(RuntimeError):
@@ -155,8 +154,7 @@ def watch(connection: Connection) -> None:
 
 def _end_with(parent: int) -> None:
     """Let the kernel end this process with its parent, at once and whatever it is doing (Linux)."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", lambda *_: -1)
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -5,7 +5,6 @@ ends the command and all that came of it, and takes in those that left their gro
 parent.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -19,9 +18,8 @@ from typing import Self
 
 import psutil
 
-from pipeline.process.child import PR_SET_PDEATHSIG
+from pipeline.process.prctl import CHILD_SUBREAPER, DEATH_SIGNAL, prctl
 
-PR_SET_CHILD_SUBREAPER = 36
 OUR_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 """The guard is told to stop by its parent alone."""
 KILLED_S = 5
@@ -89,7 +87,7 @@ class GuardedCommand:
         self.stop()
 
     def poll(self) -> int | None:
-        """Exit code of the command, negative for a signal's number; None while it runs."""
+        """Exit code of the command, 128 and a signal's number as shells say; None while it runs."""
         return self._guard.poll()
 
     def stop(self) -> None:
@@ -110,7 +108,7 @@ def guard() -> None:
     """Run in the guard's process: start the command, and end it when our parent is gone."""
     for each in OUR_SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(CHILD_SUBREAPER, 1)
     command, output, environment, grace_s = json.loads(sys.stdin.readline())
     try:
         with open(output, "ab") as file:
@@ -137,12 +135,7 @@ def _as_usual() -> None:
     """In the command's process: signals as programs find them, and no life without its guard."""
     for each in OUR_SIGNALS:
         signal.signal(each, signal.SIG_DFL)
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _prctl(option: int, value: int) -> None:
-    """What Linux alone has."""
-    getattr(ctypes.CDLL(None), "prctl", lambda *_: -1)(option, value)
+    prctl(DEATH_SIGNAL, signal.SIGKILL)
 
 
 def _end_with_parent(service: "subprocess.Popen[bytes]", grace_s: float) -> None:

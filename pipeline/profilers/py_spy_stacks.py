@@ -1,6 +1,5 @@
 """py-spy: samples of the Python stack, taken from outside."""
 
-import ctypes
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pipeline.process.prctl import PTRACER, prctl
 from pipeline.profilers.profiler import Profile, Subject, Tool, ToolUnavailable
 from pipeline.profilers.programs import find
 from pipeline.settings import STRICT
@@ -23,7 +23,7 @@ STOP_S = 120
 """How long it may take to write what it has seen."""
 START_S = 120
 """Longest that py-spy may take to begin; reading a large library's symbols takes a while."""
-PR_SET_PTRACER, ANY, NOBODY = 0x59616D61, -1, 0
+ANY, NOBODY = -1, 0
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -133,9 +133,8 @@ def _traceable() -> Iterator[None]:
 
     Linux's `ptrace_scope` is 1 on most desktops; elsewhere the call does nothing.
     """
-    prctl = getattr(ctypes.CDLL(None), "prctl", lambda *_: -1)
-    prctl(PR_SET_PTRACER, ctypes.c_ulong(ANY), 0, 0, 0)
+    prctl(PTRACER, ANY)
     try:
         yield
     finally:
-        prctl(PR_SET_PTRACER, ctypes.c_ulong(NOBODY), 0, 0, 0)
+        prctl(PTRACER, NOBODY)
