@@ -43,6 +43,7 @@ class EngineSettings(ABC):
     Attributes:
         name: what the user typed.
         precision: of the weights.
+        max_batch_size: most requests that run together; None for no limit.
         quantizations: values of `model.quantization` that the engine can serve; an engine with
             precisions of its own takes the base unquantised.
         computes: whether a model is behind the answers; where none is there is nothing that they
@@ -54,6 +55,7 @@ class EngineSettings(ABC):
 
     name: str
     precision: str
+    max_batch_size: int | None = None
     quantizations: ClassVar[frozenset[Quantization]] = frozenset({Quantization.NONE})
     computes: ClassVar[bool] = True
     capabilities: ClassVar[Capabilities] = Capabilities()

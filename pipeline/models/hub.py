@@ -32,6 +32,11 @@ class HubModel(ModelSource):
     revision: str = "main"
     quantization: Quantization = Quantization.NONE
 
+    @property
+    def public_name(self) -> str:
+        """Its id, as everybody's."""
+        return self.id
+
     def checkpoint(self) -> Checkpoint:
         """The snapshot in the hub's local cache, downloaded the first time."""
         folder = self._fetch(FILES)

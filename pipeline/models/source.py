@@ -22,6 +22,11 @@ class ModelSource(ABC):
     quantization: Quantization
     trained: ClassVar[bool] = True
 
+    @property
+    def public_name(self) -> str:
+        """What clients of a server call it, unless they are told otherwise."""
+        return self.name
+
     @abstractmethod
     def checkpoint(self) -> Checkpoint:
         """The model on disk, made or fetched if need be.

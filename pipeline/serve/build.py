@@ -103,5 +103,5 @@ def _model(checkpoint: Checkpoint, engine: Engine, config: ServeConfig) -> Serve
         engine.longest or model.positions,
         model.vocabulary,
         model.end_ids,
-        getattr(config.engine, "max_batch_size", None),
+        config.engine.max_batch_size,
     )

@@ -62,7 +62,7 @@ class ServeConfig:
     @property
     def base_name(self) -> str:
         """By which clients call the base model."""
-        return self.serve.name or getattr(self.model, "id", None) or self.model.name
+        return self.serve.name or self.model.public_name
 
 
 def composed(overrides: Sequence[str]) -> ServeConfig:

@@ -21,7 +21,7 @@ class ServedModel:
         longest: positions that a request may need, prompt and answer together.
         vocabulary: number of token ids.
         end_ids: those that end an answer.
-        places: requests, and so adapters, that run together; None for no limit.
+        max_batch_size: requests, and so adapters, that run together; None for no limit.
     """
 
     folder: Path
@@ -29,7 +29,7 @@ class ServedModel:
     longest: int
     vocabulary: int
     end_ids: frozenset[int] = frozenset()
-    places: int | None = None
+    max_batch_size: int | None = None
 
     async def encode(self, text: str, special: bool = True) -> list[int]:
         """Token ids of a text; a long one doesn't keep others waiting.

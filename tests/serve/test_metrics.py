@@ -189,7 +189,7 @@ def test_what_waits_is_told_by_adapter_while_it_does():
     service = SimpleNamespace(
         names=names,
         loop=SimpleNamespace(occupancy=held, engine=engine),
-        model=SimpleNamespace(places=8),
+        model=SimpleNamespace(max_batch_size=8),
         desk=SimpleNamespace(traffic=Traffic(10, AdapterTotals("tiny", 2))),
     )
     found = {f.name: f.samples for f in ServerCollector(service).collect()}

@@ -61,7 +61,7 @@ class ServerCollector(Collector):
             ",".join([name for name in counts if name is not None][:LONGEST_LIST])
             for counts in (held.running, held.waiting)
         )
-        most = self._service.model.places or len(self._service.names.folders)
+        most = self._service.model.max_batch_size or len(self._service.names.folders)
         labels = {
             "running_lora_adapters": running,
             "waiting_lora_adapters": waiting,

@@ -24,7 +24,7 @@ def status_of(service: Service) -> dict[str, Any]:
         "at": now,
         "up_s": now - service.began,
         "model": service.names.base,
-        "places": service.model.places,
+        "places": service.model.max_batch_size,
         "running": [_request(each, now) for each in begun[:MOST_RUNNING]],
         "waits": waiting.total(),
         "waiting": waiting.most_common(MOST_RUNNING),
