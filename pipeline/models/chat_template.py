@@ -75,6 +75,19 @@ class ChatTemplate:
         """
         if path is not None:
             return read_template(path, f"{KEY}={path}")
+        if (found := self.stored()) is None:
+            raise UsageError(
+                f"{self._folder}: has no chat template ({TEMPLATE}, or in {TOKENIZER_CONFIG}), and "
+                f"prompts are conversations; give one ({KEY}=path), or a model that has one"
+            )
+        return found
+
+    def stored(self) -> str | None:
+        """The one that lies beside the tokenizer; None where there is none.
+
+        Raises:
+            UsageError: it can't be read.
+        """
         if is_there(self._folder / TEMPLATE):
             return read_template(self._folder / TEMPLATE, str(self._folder / TEMPLATE))
         config = self._folder / TOKENIZER_CONFIG
@@ -83,12 +96,7 @@ class ChatTemplate:
             named = [each for each in said if isinstance(each, dict)]
             chosen = (each.get("template") for each in named if each.get("name") == "default")
             said = next(chosen, None)
-        if not isinstance(said, str) or not said:
-            raise UsageError(
-                f"{self._folder}: has no chat template ({TEMPLATE}, or in {TOKENIZER_CONFIG}), and "
-                f"prompts are conversations; give one ({KEY}=path), or a model that has one"
-            )
-        return said
+        return said if isinstance(said, str) and said else None
 
     def sha256(self, path: Path | None) -> str:
         """Of the template."""

@@ -1,6 +1,7 @@
 """From a configuration to an engine that is loaded and steps, and what endpoints need to know."""
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pipeline.engines.settings import Serving
@@ -8,11 +9,12 @@ from pipeline.errors import UsageError, shown
 from pipeline.inference.engine import Engine
 from pipeline.machine.cores import check_threads
 from pipeline.models.checkpoint import Checkpoint
+from pipeline.models.template_process import TemplateProcess
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.admission import Admission
 from pipeline.serve.answering import Desk
-from pipeline.serve.chat import ChatEncoder
+from pipeline.serve.chat import ChatEncoder, template_process
 from pipeline.serve.config import ServeConfig
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
@@ -81,17 +83,25 @@ def load(config: ServeConfig) -> LoadedEngine:
         )
     config.engine.check(base.checkpoint, base.adapters)
     check_threads(config.compute_threads)
+    with ExitStack() as stack:
+        process = template_process(base.checkpoint, config.serve.chat_template)
+        if process is not None:
+            stack.callback(process.close)
+        made = _loaded(config, process, keys, log)
+        stack.pop_all()
+    return made
+
+
+def _loaded(
+    config: ServeConfig, process: TemplateProcess | None, keys: Keys | None, log: AccessLog
+) -> LoadedEngine:
     checkpoint = config.model.checkpoint()
     adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
     serving = Serving(checkpoint, adapters, config.compute_threads, config.model.quantization)
     loop = EngineLoop(config.engine.build(serving))
     loop.load()
     folders = {name: each.lora.origin or each.folder for name, each in adapters.items()}
-    try:
-        chat = ChatEncoder.of(_model(checkpoint, loop.engine, config), config.serve.chat_template)
-    except UsageError:
-        loop.stop()
-        raise
+    chat = ChatEncoder(_model(checkpoint, loop.engine, config), process)
     return LoadedEngine(config, chat, ServedNames(config.base_name, folders), loop, keys, log)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from pipeline.errors import UsageError
 from pipeline.models.chat_template import ChatTemplate, read_template
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.template_process import TemplateProcess
-from pipeline.models.tokenizer import TOKENIZER
+from pipeline.models.tokenizer import TOKENIZER, read_tokenizer
 from pipeline.serve.errors import ApiError
 from pipeline.serve.model import ServedModel
 from pipeline.serve.protocol.chat import ChatMessage, TemplateOptions
@@ -29,25 +29,6 @@ class ChatEncoder:
     model: ServedModel
     process: TemplateProcess | None
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "template"))
-
-    @classmethod
-    def of(cls, model: ServedModel, path: Path | None) -> Self:
-        """By the template beside the tokenizer, unless a file is named; its process is started.
-
-        Raises:
-            UsageError: the file can't be read, or the template isn't one.
-        """
-        beside = ChatTemplate(model.folder / TOKENIZER, model.tokenizer)
-        if path is not None:
-            template = read_template(path, f"serve.chat_template={path}")
-        else:
-            try:
-                template = beside.source(None)
-            except UsageError:
-                return cls(model, None)
-        process = TemplateProcess(template, beside.tokens())
-        process.start()
-        return cls(model, process)
 
     async def encode(self, turns: Sequence[ChatMessage], how: TemplateOptions) -> list[int]:
         """Token ids of a conversation.
@@ -79,3 +60,29 @@ class ChatEncoder:
         if self.process is not None:
             self.process.close()
         self.thread.shutdown(wait=False, cancel_futures=True)
+
+
+def template_process(checkpoint: Checkpoint, path: Path | None) -> TemplateProcess | None:
+    """Runs the template beside a model's tokenizer, unless a file is named; it is started.
+
+    Args:
+        checkpoint: the model, which may not be made yet.
+        path: the file; None takes the model's own.
+
+    Returns:
+        None where there is no template.
+
+    Raises:
+        UsageError: it can't be read, or isn't a template.
+    """
+    file = checkpoint.tokenizer_source or checkpoint.folder / TOKENIZER
+    beside = ChatTemplate(file, read_tokenizer(file))
+    if path is None:
+        template = beside.stored()
+    else:
+        template = read_template(path, f"serve.chat_template={path}")
+    if template is None:
+        return None
+    process = TemplateProcess(template, beside.tokens())
+    process.start()
+    return process

@@ -1,6 +1,7 @@
 """Clients that vanish or read slowly, and how a server comes to its end."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.serve.server import bound, url_of
 from pipeline.serve.settings import ServeSettings
 from tests.conftest import ROOT
+from tests.models.edited import BASE
 from tests.serve.asking import COMPLETIONS, asked, streamed
 from tests.serve.conftest import running
 
@@ -187,6 +189,7 @@ def test_what_is_wrong_is_one_line_and_nothing_starts(overrides, said, capsys, c
         (["engine=peft_hotswap", "model.quantization=nf4"], "the experts of "),
         (["serve.name=lora-0000"], "an adapter is called so"),
         (["engine=ik_llama_cpp"], "engine=ik_llama_cpp"),
+        (["serve.chat_template=/nowhere"], "serve.chat_template=/nowhere"),
     ],
 )
 def test_what_is_wrong_is_told_before_a_model_is_made(overrides, said, capsys, tmp_path):
@@ -197,6 +200,18 @@ def test_what_is_wrong_is_told_before_a_model_is_made(overrides, said, capsys, t
     assert main(rest) == 2
     assert said in capsys.readouterr().err
     assert not [*tmp_path.rglob("*.safetensors")]
+
+
+def test_a_chat_template_that_cant_be_read_isnt_taken_for_none(tmp_path, capsys, cache):
+    from pipeline.serve.__main__ import main
+
+    model = tmp_path / "model"
+    shutil.copytree(BASE, model)
+    (model / "chat_template.jinja").write_bytes(b"\xff\xfe{{")
+    rest = ["threads=1", f"paths.cache={cache}", "serve.port=0", "adapters=none"]
+    assert main([*rest, "model=folder", f"model.path={model}"]) == 2
+    error = capsys.readouterr().err
+    assert "chat_template.jinja" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
