@@ -67,7 +67,7 @@ def _run(plan: Plan, lock: int, console: Console) -> int:
         console.print(note, markup=False, soft_wrap=True)
     if plan.sweep is None:
         return run_single(plan.jobs[0], lock, console)
-    return run_sweep(plan.jobs, plan.sweep, console)
+    return run_sweep(plan.jobs, plan.sweep, console, plan.grown)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ GROUPS = frozenset({"model", "adapters", "engine", "workload", "profiler", "expe
 
 BOOKKEEPING = frozenset(
     {
-        *("repeat", "shuffle", "redo", "isolation", "limits", "paths"),
+        *("repeat", "shuffle", "until", "redo", "isolation", "limits", "paths"),
         *("tracking", "fidelity", "validity", "metrics", "precision", "hydra"),
     }
 )

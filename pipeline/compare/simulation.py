@@ -5,7 +5,7 @@ faster or slower, and walks at random on top of that. What is measured is the ma
 that time, what the engine adds to it in this repeat, and noise.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,14 @@ class World:
             logs += rng.normal(0, self.effect, (self.repeats, len(self.speeds)))[repeat, engine]
             logs[order] += self._drift(rng)
             yield self._ratios(logs.reshape(self.repeats, len(self.speeds), self.conditions))
+
+    def started(self, family: Mapping[Hashable, Ratio], repeats: int) -> dict[Hashable, Ratio]:
+        """What a sweep has said after its first repeats: each engine's ratio to the first."""
+        n = repeats * self.conditions
+        return {
+            engine: Ratio(whole.values[:n], whole.conditions[:n], whole.repeats[:n])
+            for engine, whole in family.items()
+        }
 
     def _drift(self, rng: "np.random.Generator") -> "np.ndarray":
         """The machine's speed at each job, in running order."""

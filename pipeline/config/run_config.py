@@ -20,6 +20,7 @@ from pipeline.metrics.definitions import DEFINITIONS
 from pipeline.metrics.metric import Metric
 from pipeline.metrics.price import Price
 from pipeline.metrics.slo import Slo
+from pipeline.metrics.until import Until
 from pipeline.metrics.validity import Validity
 from pipeline.models.source import ModelSource
 from pipeline.profilers.profiler import Profiler
@@ -72,6 +73,7 @@ class RunConfig:
         repeat: number of the repetition.
         shuffle: seed of a sweep's order, drawn anew for each trace and repeat; None keeps the order
             given within each repeat.
+        until: how long repeats are added to a sweep.
         redo: which jobs run again in a directory in which they have run: those that didn't finish,
             those that are INVALID, too, or all.
         isolation: a process of its own, or this one.
@@ -95,6 +97,7 @@ class RunConfig:
     threads: PositiveInt | None = None
     repeat: NonNegativeInt = 0
     shuffle: Seed | None = 0
+    until: Until = field(default_factory=Until)
     redo: Redo = "unfinished"
     isolation: Literal["process", "inline"] = "process"
     limits: Limits = field(default_factory=Limits)

@@ -1,8 +1,10 @@
 """A sweep's `sweep.json`: what was asked for, and in which order it runs."""
 
+import math
 import sys
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,23 @@ def write_manifest(
         "command": before["command"] if kept else command,
         "started": before["started"],
         "shuffle": jobs[0].config.shuffle,
+        "until": {
+            **asdict(jobs[0].config.until),
+            "looks": before.get("until", {}).get("looks", []),
+        },
         "order": [paths.index(path) for path in order],
         "jobs": [{"path": path, "overrides": each} for path, each in (asked | kept).items()],
     }
     write_json(root / MANIFEST, manifest)
     return str(manifest["id"])
+
+
+def add_look(root: Path, repeats: int, widest: float) -> None:
+    """Write down how far the widest interval reached after so many repeats."""
+    manifest = read_json(root / MANIFEST)
+    look = {"repeats": repeats, "widest": widest if math.isfinite(widest) else None}
+    manifest["until"]["looks"].append(look)
+    write_json(root / MANIFEST, manifest)
 
 
 def _before(root: Path, console: Console) -> dict[str, Any]:

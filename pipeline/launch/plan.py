@@ -1,7 +1,9 @@
 """The jobs of a call, composed and checked before any of them is started."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.errors import UsageError
+from pipeline.launch.growth import added, check_growth, repeats
 from pipeline.launch.job import Job
 from pipeline.launch.overrides import (
     job_of,
@@ -39,6 +42,13 @@ class Composed:
     directory: Path
     overrides: tuple[str, ...]
     groups: Mapping[str, str]
+
+    def again(self, repeat: int) -> "Composed":
+        """The same as another repeat."""
+        config = deepcopy(self.config)
+        OmegaConf.update(config, "repeat", repeat)
+        others = (each for each in self.overrides if name_of(each) != "repeat")
+        return replace(self, config=config, overrides=(*others, f"repeat={repeat}"))
 
     def job(self) -> Job:
         """The same, typed.
@@ -101,8 +111,10 @@ class Plan:
             UsageError: the first fault found.
         """
         refuse_unused(self.jobs, CONF)
-        if len({job.config.redo for job in self.jobs}) > 1:
-            raise UsageError("redo: is one for the whole call; give it one value")
+        for name in ("redo", "until"):
+            if len({getattr(job.config, name) for job in self.jobs}) > 1:
+                raise UsageError(f"{name}: is one for the whole call; give it one value")
+        check_growth(self.jobs)
         for job in self.jobs[:1]:
             settle_caches(Path(job.config.paths.cache))
         preflight(job.config for job in self.jobs)
@@ -115,10 +127,40 @@ class Plan:
     def place(self) -> None:
         """Give every job its directory; nobody else may work in `root` meanwhile.
 
+        Of a sweep that grows, the repeats that were added to it before are jobs, too.
+
         Raises:
             UsageError: other runs are there.
         """
-        self.jobs = placed(self.jobs, self.sweep)
+        jobs = self.jobs
+        if self.sweep and jobs[0].config.until.half_width is not None:
+            for repeat in range(repeats(jobs), added(self.sweep)):
+                jobs = [*jobs, *self.repeated(jobs, repeat)]
+        self.jobs = placed(jobs, self.sweep)
+
+    def grown(self, jobs: Sequence[Job]) -> list[Job]:
+        """Those jobs, which have their directories, and after them those of one more repeat."""
+        more = self.repeated(jobs, repeats(jobs))
+        return placed([*jobs, *more], self.sweep)
+
+    def repeated(self, jobs: Sequence[Job], repeat: int) -> list[Job]:
+        """The jobs of one more repeat: what is composed for the last one asked for, once more."""
+        sweep = self.sweep
+        assert sweep is not None
+        kept = {job.overrides for job in jobs}
+        composed = [(each, each.job()) for each in self.composed]
+        last = max(job.config.repeat for _, job in composed)
+        again = [
+            each.again(repeat).job()
+            for each, job in composed
+            if job.config.repeat == last and job.overrides in kept
+        ]
+        total, taken = len(jobs) + len(again), {job.directory.path for job in jobs}
+        free = (path for n in count() if (path := sweep / str(n)) not in taken)
+        return [
+            replace(job, directory=RunDirectory(next(free)), number=number, total=total)
+            for number, job in enumerate(again, start=len(jobs))
+        ]
 
     def notes(self) -> list[str]:
         """What of the command or of its experiment is left out, a line each."""

@@ -15,7 +15,7 @@ from pipeline.settings import differing, flatten
 from pipeline.tracking.run_directory import CONFIG, RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_run, is_sweep
 
-BESIDE = ("limits", "isolation", "tracking", "paths", "shuffle")
+BESIDE = ("limits", "isolation", "tracking", "paths", "shuffle", "until")
 """Sections that don't decide what is measured: a job may be redone with, say, more memory."""
 
 

@@ -1,6 +1,5 @@
 """Jobs in order: skip what is finished, run what is not, compare at the end."""
 
-import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipeline.compare.order import running_order
 from pipeline.errors import Unreadable, UsageError
 from pipeline.launch.attempt import attempt, finished, identity
 from pipeline.launch.capacity import search
+from pipeline.launch.growth import wants_more
 from pipeline.launch.job import Job
 from pipeline.launch.manifest import write_manifest
+from pipeline.launch.order import in_order
 from pipeline.launch.summary import print_summary
 from pipeline.launch.sweep_progress import SweepProgress
 from pipeline.tracking.folders import EARLIER
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Tell = Callable[[Job], None]
 """Says what came of a job that has run."""
 
+Grow = Callable[[Sequence[Job]], list[Job]]
+"""Gives jobs with those of one more repeat behind them."""
+
 
 def run_single(job: Job, lock: int, console: Console) -> int:
     """Run one job in its directory, which is held by `lock`; show it, and return the exit code."""
@@ -37,17 +40,22 @@ def run_single(job: Job, lock: int, console: Console) -> int:
     return 0 if status.state is State.FINISHED else 1
 
 
-def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
-    """Run what is missing of a sweep, compare, show it, and return the exit code."""
-    ordered = in_order(jobs)
-    sweep = write_manifest(jobs, ordered, root, console)
+def run_sweep(
+    jobs: Sequence[Job], root: Path, console: Console, grown: Grow = lambda jobs: list(jobs)
+) -> int:
+    """Run what is missing of a sweep, compare, show it, and return the exit code.
+
+    Args:
+        jobs: of the sweep, in their directories.
+        root: the sweep's.
+        console: where it is told what happens.
+        grown: gives them with those of one more repeat behind them.
+    """
     tracker = jobs[0].config.tracking.tracker()
-    states, turns = [], [replace(job, number=turn) for turn, job in enumerate(ordered)]
-    progress = SweepProgress(turns, console)
-    for job in turns:
-        progress.begins(job)
-        id_ = f"{sweep}/{job.directory.path.name}"
-        states.append(_ran_or_left(job, id_, console, progress.ended))
+    states = _run_in_turn(jobs, (), root, console)
+    while wants_more(jobs, root, console):
+        before, jobs = jobs, grown(jobs)
+        states += _run_in_turn(jobs, before, root, console)
     comparison = _compare(root, console)
     if comparison and any(job.config.model.trained for job in jobs):
         _show_answers(comparison, console)
@@ -59,17 +67,19 @@ def run_sweep(jobs: Sequence[Job], root: Path, console: Console) -> int:
     return 1 if unfinished else 0
 
 
-def in_order(jobs: Sequence[Job]) -> list[Job]:
-    """Jobs as they run: a block is what is asked of every engine, in one repeat."""
-    blocks = [(job.config.repeat, _asked(job)) for job in jobs]
-    return [jobs[number] for number in running_order(blocks, jobs[0].config.shuffle)]
-
-
-def _asked(job: Job) -> str:
-    """What decides the trace, as text; of adapters only who names them, for some arms have none."""
-    model = dict(job.values["model"])
-    model.pop("quantization", None)
-    return json.dumps([job.values["workload"], model], sort_keys=True)
+def _run_in_turn(
+    jobs: Sequence[Job], before: Sequence[Job], root: Path, console: Console
+) -> list[State | None]:
+    """Run a sweep's jobs but those that had their turn `before`; how each ended."""
+    ordered = [*in_order(before), *in_order(jobs[len(before) :])] if before else in_order(jobs)
+    sweep = write_manifest(jobs, ordered, root, console)
+    turns = [replace(job, number=turn, total=len(jobs)) for turn, job in enumerate(ordered)]
+    progress, states = SweepProgress(turns, console), []
+    for job in turns[len(before) :]:
+        progress.begins(job)
+        id_ = f"{sweep}/{job.directory.path.name}"
+        states.append(_ran_or_left(job, id_, console, progress.ended))
+    return states
 
 
 def _ran_or_left(job: Job, id_: str, console: Console, tell: Tell) -> State | None:

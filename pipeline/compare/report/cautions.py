@@ -14,6 +14,7 @@ from pipeline.compare.pairs import pairs, parted
 from pipeline.compare.report.pairing import remade, spread, undivided, uneven, unpaired
 from pipeline.compare.report.repetition import cold, few, noisy
 from pipeline.compare.run import Run
+from pipeline.compare.stopping import unmet
 from pipeline.compare.verdict import SIGNIFICANT, holm
 from pipeline.tracking.status import FORMAT
 
@@ -26,6 +27,7 @@ def cautions(comparison: Comparison) -> list[str]:
         *undivided(comparison),
         *uneven(comparison),
         *remade(comparison),
+        *unmet(comparison),
         *_mixed(comparison),
         *_parted(comparison),
         *_given(comparison),

@@ -17,6 +17,7 @@ from pipeline.compare.run import Run
 from pipeline.compare.settings import short
 from pipeline.compare.verdict import Verdict
 from pipeline.metrics.tables import COLUMNS, Column, columns_for
+from pipeline.metrics.until import Until
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
         "baseline": comparison.baseline,
         "ratio_of": comparison.metric,
         "axis": comparison.axis,
+        "until": sorted({str(rule) for run in comparison.runs if (rule := Until.of(run.settings))}),
         "overall": {arm: _verdict(comparison.verdicts.get(arm)) for arm in comparison.arms[1:]},
         "noise": [
             {

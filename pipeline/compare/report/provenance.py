@@ -7,6 +7,7 @@ from pipeline.compare.comparison import Comparison
 from pipeline.compare.run import Run
 from pipeline.machine.kernel_file import format_list
 from pipeline.machine.processor import VECTOR_EXTENSIONS, name_of
+from pipeline.metrics.until import Until
 from pipeline.settings import flatten
 
 Fact = tuple[str, tuple[str, ...]]
@@ -17,6 +18,7 @@ def provenance(comparison: Comparison) -> list[Fact]:
     """Commands, machine, versions, source and traces; what no run recorded is left out."""
     readers: dict[str, Callable[[Run], str | None]] = {
         "Command": lambda run: run.command,
+        "Stopping rule": _rule,
         "Measured": lambda run: (run.environment.get("time") or "")[:10],
         "Machine": _machine,
         "CPU": _cpu,
@@ -40,6 +42,10 @@ def _distinct(values: Iterable[str | None]) -> tuple[str, ...]:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _rule(run: Run) -> str | None:
+    return str(rule) if (rule := Until.of(run.settings)) else None
 
 
 def _machine(run: Run) -> str | None:
