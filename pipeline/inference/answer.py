@@ -14,6 +14,8 @@ class Answer:
     Attributes:
         is_followed: whether it turns tokens into text as they come.
         text: what may be shown so far; empty where it isn't followed.
+        stopped_by: what of the request's own ended it, a stop string or a token of `stop_ids`; None
+            where it goes on, or the model's end token or its length has ended it.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class Answer:
         self._unsaid = special_ids if sampling.skip_special_tokens else frozenset()
         self._stops = StopMatcher(sampling.stop)
         self._count = 0
+        self._model_ends = frozenset() if sampling.ignore_eos else end_ids
         self.text = ""
+        self.stopped_by: str | int | None = None
 
     def add(self, id_: int) -> tuple[str, FinishReason | None]:
         """What one more token adds to the text, and why the answer ends with it, if it does.
@@ -67,7 +71,11 @@ class Answer:
         return self._stops.add(piece) if self._may_stop else piece
 
     def _reason(self, id_: int) -> FinishReason | None:
-        if self._stops.found or (self._may_stop and id_ in self._end_ids):
+        if self._stops.found is not None:
+            self.stopped_by = self._stops.found
+            return FinishReason.STOP
+        if self._may_stop and id_ in self._end_ids:
+            self.stopped_by = None if id_ in self._model_ends else id_
             return FinishReason.STOP
         return FinishReason.LENGTH if self._count >= self._sampling.max_new_tokens else None
 

@@ -56,6 +56,8 @@ class Finished:
         text: all of it, cut at a stop string; None where it was asked by token ids, without a stop
             string or a stream of text.
         error: what went wrong, in one line; None where nothing did.
+        stopped_by: the request's own stop string, or token of its `stop_ids`, that ended it; None
+            where another did, or nobody says.
     """
 
     request_id: Hashable
@@ -63,6 +65,7 @@ class Finished:
     reason: FinishReason
     text: str | None = None
     error: str | None = None
+    stopped_by: str | int | None = None
 
     @classmethod
     def failed(cls, request_id: Hashable, at: float, error: str) -> "Finished":

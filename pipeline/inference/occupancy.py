@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.kv_counts import KvCounts
@@ -20,9 +21,10 @@ STATES = ("pinned", "idle", "loading", "disk")
 """What an adapter can be to whoever watches."""
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterUse:
+class AdapterUse(NamedTuple):
     """One generation of an adapter: what its name stood for, until that was replaced or removed.
+
+    A tuple, for there may be thousands, which are written down anew some times a second.
 
     Attributes:
         name: by which requests name it.

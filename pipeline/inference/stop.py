@@ -9,22 +9,24 @@ class StopMatcher:
     Of several that are complete at the same character the longest counts.
 
     Attributes:
-        found: whether there was one; nothing comes after it.
+        found: the one there was, after which nothing comes; None before.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops, self._held = stops, ""
-        self.found = False
+        self.found: str | None = None
 
     def add(self, piece: str) -> str:
         """What of the text can be shown: no part of it can become a stop string any more."""
-        if not self._stops or self.found:
-            return "" if self.found else piece
+        if not self._stops or self.found is not None:
+            return piece if self.found is None else ""
         text, self._held = self._held + piece, ""
-        places = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
+        places = [
+            (at + len(stop), at, stop) for stop in self._stops if (at := text.find(stop)) >= 0
+        ]
         if places:
-            self.found = True
-            return text[: min(places)[1]]
+            _, at, self.found = min(places)
+            return text[:at]
         kept = len(text) - max(_overlap(text, stop) for stop in self._stops)
         self._held = text[kept:]
         return text[:kept]

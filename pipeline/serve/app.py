@@ -1,5 +1,6 @@
 """The application: which endpoints there are, and how what goes wrong is told."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -9,10 +10,12 @@ from starlette.exceptions import HTTPException
 
 from pipeline.serve.errors import ApiError, invalid
 from pipeline.serve.middleware.body_limit import BodyLimit
+from pipeline.serve.middleware.connection_limit import ConnectionLimit
 from pipeline.serve.middleware.key_check import KeyCheck
 from pipeline.serve.middleware.request_log import RequestLog
 from pipeline.serve.routes import adapters, chat, completions, health, metrics, models, page, tokens
 from pipeline.serve.service import Service
+from pipeline.serve.statuses import EVERYWHERE
 
 ROUTERS = (
     *(completions.router, chat.router, health.router, models.router, tokens.router),
@@ -21,16 +24,22 @@ ROUTERS = (
 """Those first that are asked most, for paths are tried in this order."""
 
 
-def app_of(service: Service) -> FastAPI:
-    """The application over a service."""
+def app_of(service: Service, connections: Callable[[], int]) -> FastAPI:
+    """The application over a service.
+
+    Args:
+        service: what endpoints work with.
+        connections: how many are open.
+    """
     app = FastAPI(title="multilora", docs_url=None, redoc_url=None)
     app.state.service = service
     settings = service.settings
     app.add_middleware(BodyLimit, settings.max_body_bytes, settings.read_seconds)
     app.add_middleware(KeyCheck, service.keys)
+    app.add_middleware(ConnectionLimit, settings.max_connections, connections)
     app.add_middleware(RequestLog, service.log)
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, responses=EVERYWHERE)
     app.add_exception_handler(ApiError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -55,7 +64,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     """No such path, or not by this method."""
     assert isinstance(error, HTTPException)
-    message = f"{request.method} {request.url.path}: {error.detail}"
+    message = f"{request.method} {request.scope['path']}: {error.detail}"
     return _response(ApiError(message, error.status_code, headers=error.headers))
 
 

@@ -33,10 +33,14 @@ async def read(http: Request, kind: type[BodyModel]) -> BodyModel:
 
 def described(kind: type[BaseModel]) -> dict[str, Any]:
     """The same for the OpenAPI document, as `openapi_extra`."""
+    return {"requestBody": {"required": True, "content": content_of(kind)}}
+
+
+def content_of(kind: type[BaseModel]) -> dict[str, Any]:
+    """JSON of such a model, as the OpenAPI document has it."""
     schema = kind.model_json_schema()
     parts = schema.pop("$defs", {})
-    content = {JSON: {"schema": _inlined(schema, parts)}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {JSON: {"schema": _inlined(schema, parts)}}
 
 
 def _inlined(node: Any, parts: dict[str, Any]) -> Any:

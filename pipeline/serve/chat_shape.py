@@ -56,7 +56,7 @@ class ChatShape(Shape):
             "index": reply.index,
             "logprobs": {"content": told, "refusal": None} if told else None,
             "finish_reason": piece.reason,
-            "stop_reason": None,
+            "stop_reason": piece.stopped_by,
         }
 
     def _token(self, logprobs: Logprobs) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class CompletionShape(Shape):
             "text": piece.text,
             "logprobs": self._logprobs(reply, piece),
             "finish_reason": piece.reason,
-            "stop_reason": None,
+            "stop_reason": piece.stopped_by,
         }
 
     def _logprobs(self, reply: Reply, piece: Piece) -> dict[str, Any] | None:

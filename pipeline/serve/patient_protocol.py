@@ -1,9 +1,12 @@
 """A connection on which no whole head of a request comes in time is closed."""
 
 import asyncio
+import json
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pipeline.serve.errors import ApiError
 
 
 class PatientProtocol(H11Protocol):
@@ -33,6 +36,15 @@ class PatientProtocol(H11Protocol):
             self._wait()
         else:
             self._wait_no_more()
+
+    def send_400_response(self, msg: str) -> None:
+        """What has come isn't HTTP; told in the form of all errors."""
+        body = json.dumps(ApiError(msg).body()).encode()
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+        )
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See uvicorn's."""

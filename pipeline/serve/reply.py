@@ -22,12 +22,15 @@ class Piece:
         ids: of its tokens.
         logprobs: of each of them; empty unless they were asked for.
         reason: why it ended with them: `stop` or `length`; None where it goes on.
+        stopped_by: the request's own stop string or token id that ended it, vLLM's `stop_reason`;
+            None where the model's end token or the length did.
     """
 
     text: str = ""
     ids: list[int] = field(default_factory=list)
     logprobs: list[Logprobs] = field(default_factory=list)
     reason: str | None = None
+    stopped_by: str | int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.reason)
@@ -105,4 +108,5 @@ class Reply:
             self._piece.text += text
             self.text = text
         self.reason = self._piece.reason = str(end.reason)
+        self._piece.stopped_by = end.stopped_by
         self.is_over = True

@@ -60,7 +60,7 @@ class HttpServer(uvicorn.Server):
     def __init__(self, service: Service) -> None:
         super().__init__(
             uvicorn.Config(
-                app_of(service),
+                app_of(service, lambda: len(self.server_state.connections)),
                 lifespan="off",
                 ws="none",
                 http=patient(service.settings.read_seconds),
@@ -68,7 +68,6 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
-                limit_concurrency=service.settings.max_connections,
                 timeout_graceful_shutdown=LAST_S,
             )
         )

@@ -42,6 +42,32 @@ def test_an_answer_ends_by_an_end_token_or_its_length(sampling, count, reason):
     assert (len(pieces), found, text) == (count, reason, "")
 
 
+@pytest.mark.parametrize(
+    ("sampling", "by"),
+    [
+        ({}, None),  # The model's end token.
+        ({"max_new_tokens": 2}, None),
+        ({"stop_ids": [4]}, 4),
+        ({"stop_ids": [2]}, None),
+        ({"stop_ids": [2], "ignore_eos": True}, 2),
+        ({"stop_ids": [4], "min_tokens": 3}, None),
+    ],
+)
+def test_what_of_the_requests_own_ended_it_is_told(sampling, by):
+    answer = Answer(SamplingParams(**{"max_new_tokens": 9, **sampling}), END, None)
+    for id_ in (5, 3, 4, 6, 2):
+        assert answer.stopped_by is None
+        if answer.add(id_)[1]:
+            break
+    assert answer.stopped_by == by
+
+
+def test_so_is_the_stop_string():
+    made, ids = encoded("the quick brown fox jumps")
+    answer = Answer(SamplingParams(max_new_tokens=50, stop=["xyz", "own f"]), END, made)
+    assert any(answer.add(id_)[1] for id_ in ids) and answer.stopped_by == "own f"
+
+
 def encoded(text):
     made = tokenizer("byte-level")
     return made, made.encode(text, add_special_tokens=False).ids

@@ -10,12 +10,12 @@ STOPS = st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=4)
 
 
 def cut(text, stops):
-    """The text as it should be, by trying every end of it in turn."""
+    """The text as it should be, by trying every end of it in turn, and what it was cut at."""
     for end in range(1, len(text) + 1):
-        begins = [end - len(stop) for stop in stops if text[:end].endswith(stop)]
-        if begins:
-            return text[: min(begins)], True
-    return text, False
+        if found := [stop for stop in stops if text[:end].endswith(stop)]:
+            longest = max(found, key=len)
+            return text[: end - len(longest)], longest
+    return text, None
 
 
 @settings(max_examples=100)
@@ -43,11 +43,11 @@ def test_nothing_is_held_back_that_cant_become_a_stop_string(pieces, stops):
     matcher = StopMatcher(stops)
     told = "".join(map(matcher.add, pieces))
     held = "".join(pieces)[len(told) :]
-    if not matcher.found:
+    if matcher.found is None:
         assert not held or any(stop.startswith(held) and stop != held for stop in stops)
 
 
 def test_after_a_stop_string_nothing_comes():
     matcher = StopMatcher(["END"])
     assert [matcher.add("one E"), matcher.add("ND two"), matcher.add("three")] == ["one ", "", ""]
-    assert matcher.found and matcher.finish() == ""
+    assert matcher.found == "END" and matcher.finish() == ""

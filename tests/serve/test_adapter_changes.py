@@ -51,6 +51,19 @@ def told(open_server):
         change("unload", lora_name=name)
 
 
+def test_what_is_no_text_or_no_json_is_refused(open_server):
+    """By its content type as well, which any page in a browser may choose otherwise."""
+    client = open_server.client
+    for field in ("lora_name", "lora_path"):
+        body = {"lora_name": "a", "lora_path": "sql", field: "\ud800"}
+        for kind in ("load", "unload"):
+            answer = client.post(f"/v1/{kind}_lora_adapter", json=body)
+            assert answer.status_code in (400, 404) and answer.json()["error"]["message"]
+    plain = {"content-type": "text/plain"}
+    answer = client.post("/v1/load_lora_adapter", content="{}", headers=plain)
+    assert answer.status_code == 415 and answer.json()["error"]["code"] == 415
+
+
 def names(client):
     return [each["id"] for each in client.get("/v1/models").json()["data"]]
 

@@ -130,6 +130,49 @@ def test_who_connects_and_says_nothing_whole_is_let_go(limited, before, begun):
             assert file.read() == b""
 
 
+def test_too_many_connections_are_told_to_come_again(cache):
+    with running("engine=noop", "serve.max_connections=2", cache=cache) as server:
+        with ExitStack() as stack:
+            for _ in range(2):
+                stack.enter_context(connected(server)).sendall(b"GET /heal")
+            while len(server.server.server_state.connections) < 2:
+                sleep(0.01)
+            answer = server.client.post("/v1/completions", json=GREEDY)
+            assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+            assert answer.json()["error"]["type"] == "ServiceUnavailableError"
+            assert "serve.max_connections=2" in answer.text and "x-request-id" in answer.headers
+            assert server.client.get("/health").status_code == 200
+            assert server.client.get("/metrics").status_code == 200
+        while server.server.server_state.connections:
+            server.client.close()
+            sleep(0.01)
+        with connected(server) as one:
+            one.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            assert one.makefile("rb").readline().startswith(b"HTTP/1.1 200")
+
+
+def whole(limited, sent):
+    """Status and body of what is answered to some bytes, until the server closes."""
+    with connected(limited) as connection, connection.makefile("rb") as file:
+        connection.sendall(sent)
+        head, _, body = file.read().partition(b"\r\n\r\n")
+        return int(head.split()[1]), json.loads(body)
+
+
+@pytest.mark.parametrize("sent", [b"what is this\r\n\r\n", b"GET /health HTTP/1.1\r\n: x\r\n\r\n"])
+def test_what_isnt_http_is_told_so_as_all_errors_are(limited, sent):
+    status, told = whole(limited, sent)
+    assert status == told["error"]["code"] == 400
+    assert told["error"]["type"] == "BadRequestError"
+
+
+@pytest.mark.parametrize("host", [b"[", b"\xff\xfe", b"a b", b""])
+def test_a_host_that_is_none_hurts_nobody(limited, host):
+    sent = b"GET /nowhere HTTP/1.1\r\nconnection: close\r\nhost: %s\r\n\r\n" % host
+    status, told = whole(limited, sent)
+    assert status == told["error"]["code"] and status in (400, 404)
+
+
 def lines(limited, log, id_):
     while True:
         found = [json.loads(each) for each in log.read_text().splitlines()]

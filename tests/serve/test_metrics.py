@@ -95,11 +95,20 @@ def test_all_that_dashboards_and_gateways_look_for_is_there_with_its_labels(mine
     assert "process_resident_memory_bytes" in text
 
 
-def test_openmetrics_is_spoken_to_who_asks_for_it(mine):
-    kind = "application/openmetrics-text; version=1.0.0"
+PROMETHEUS_2_42 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize("kind", ["application/openmetrics-text; version=1.0.0", PROMETHEUS_2_42])
+def test_openmetrics_is_spoken_to_who_asks_for_it_with_the_same_names(mine, kind):
     answer = mine.get("/metrics", headers={"accept": kind})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
-    assert len([*openmetrics(answer.text)]) > 30
+    told = {each.name for family in openmetrics(answer.text) for each in family.samples}
+    plain = text_string_to_metric_families(mine.get("/metrics").text)
+    assert told == {each.name for family in plain for each in family.samples}
+    assert len(told) > 30 and "vllm:generation_tokens_total" in told
 
 
 def test_adapters_beyond_the_limit_are_counted_together_and_never_move(mine):

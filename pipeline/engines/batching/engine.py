@@ -142,9 +142,9 @@ class BatchingEngine(Engine):
             if reason:
                 over.append((sequence, reason))
         for sequence, reason in over:
-            text = self._text(sequence)
+            text, by = self._text(sequence), sequence.stopped_by
             self._drop(sequence)
-            self._events.append(Finished(sequence.id, at, reason, text))
+            self._events.append(Finished(sequence.id, at, reason, text, stopped_by=by))
 
     def _token(
         self, sequence: Sequence, id_: int, at: float, logprobs: Logprobs | None

@@ -45,6 +45,11 @@ class Sequence:
         return self.adapter, self.lease.adapter
 
     @property
+    def stopped_by(self) -> str | int | None:
+        """What of the request's own ended it, as `Answer` has it."""
+        return None if self.answer is None else self.answer.stopped_by
+
+    @property
     def positions(self) -> int:
         """Positions it can ever need."""
         return len(self.prompt) + self.request.max_new_tokens

@@ -145,7 +145,8 @@ class StaticBatchEngine(CachingEngine):
             token, reason = self._token(sequence, id_, at, said)
             events.append(token)
             if reason:
-                return [*events, Finished(sequence.id, at, reason, self._text(sequence))]
+                text, by = self._text(sequence), sequence.stopped_by
+                return [*events, Finished(sequence.id, at, reason, text, stopped_by=by)]
         why = not_finite(sequence.request, len(sequence.output))
         at = output.stamps[len(sequence.output)]
         return [*events, Finished.failed(sequence.id, at, why)]

@@ -10,12 +10,16 @@ from pipeline.serve.protocol.chat import ChatCompletionRequest
 from pipeline.serve.responses import answer
 from pipeline.serve.room import check_room
 from pipeline.serve.service import service_of
+from pipeline.serve.statuses import ANSWERS
 
 router = APIRouter()
 
 
 @router.post(
-    "/v1/chat/completions", response_model=None, openapi_extra=described(ChatCompletionRequest)
+    "/v1/chat/completions",
+    response_model=None,
+    responses=ANSWERS,
+    openapi_extra=described(ChatCompletionRequest),
 )
 async def chat(http: Request) -> Response:
     """The next turn, by the checkpoint's chat template."""

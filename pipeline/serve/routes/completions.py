@@ -11,11 +11,17 @@ from pipeline.serve.protocol.completion import CompletionRequest
 from pipeline.serve.responses import answer
 from pipeline.serve.room import check_ids
 from pipeline.serve.service import Service, service_of
+from pipeline.serve.statuses import ANSWERS
 
 router = APIRouter()
 
 
-@router.post("/v1/completions", response_model=None, openapi_extra=described(CompletionRequest))
+@router.post(
+    "/v1/completions",
+    response_model=None,
+    responses=ANSWERS,
+    openapi_extra=described(CompletionRequest),
+)
 async def completions(http: Request) -> Response:
     """Every prompt's continuations."""
     service, body = service_of(http), await read(http, CompletionRequest)

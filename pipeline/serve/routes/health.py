@@ -11,9 +11,9 @@ PACKAGE = "multi-lora-lab"
 router = APIRouter()
 
 
-@router.get("/health")
-@router.get("/ping")
-@router.post("/ping")
+@router.get("/health", response_class=Response)
+@router.get("/ping", response_class=Response)
+@router.post("/ping", response_class=Response)
 async def health(service: OfApp) -> Response:
     """200 while requests are taken; 503 while the server ends, 500 where the engine has failed."""
     service.check_taking()

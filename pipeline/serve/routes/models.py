@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from pipeline.serve.keys import CALLER
 from pipeline.serve.service import OfApp, Service
+from pipeline.serve.statuses import UNKNOWN
 
 OWNER = "multilora"
 
@@ -20,7 +21,7 @@ async def models(service: OfApp) -> dict[str, Any]:
     return {"object": "list", "data": [_card(service, name) for name in shown]}
 
 
-@router.get("/v1/models/{model:path}")
+@router.get("/v1/models/{model:path}", responses=UNKNOWN)
 async def model(model: str, service: OfApp) -> dict[str, Any]:
     """One of them."""
     service.names.adapter(model)

@@ -9,11 +9,12 @@ from pipeline.serve.errors import ApiError
 from pipeline.serve.protocol.tokens import DetokenizeRequest, TokenizeRequest
 from pipeline.serve.room import check_ids
 from pipeline.serve.service import service_of
+from pipeline.serve.statuses import OF_BODIES
 
 router = APIRouter()
 
 
-@router.post("/tokenize", openapi_extra=described(TokenizeRequest))
+@router.post("/tokenize", responses=OF_BODIES, openapi_extra=described(TokenizeRequest))
 async def tokenize(http: Request) -> dict[str, Any]:
     """Token ids, their number, and how many there may be."""
     service, body = service_of(http), await read(http, TokenizeRequest)
@@ -29,7 +30,7 @@ async def tokenize(http: Request) -> dict[str, Any]:
     return {"count": len(ids), "max_model_len": model.longest, "tokens": ids, "token_strs": shown}
 
 
-@router.post("/detokenize", openapi_extra=described(DetokenizeRequest))
+@router.post("/detokenize", responses=OF_BODIES, openapi_extra=described(DetokenizeRequest))
 async def detokenize(http: Request) -> dict[str, str]:
     """The text, special tokens included."""
     service, body = service_of(http), await read(http, DetokenizeRequest)

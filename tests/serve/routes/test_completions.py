@@ -1,6 +1,8 @@
 import pytest
 
-from tests.serve.asking import COMPLETIONS, GREEDY, PROMPT, asked, refused, streamed
+from tests.serve.asking import CHAT, COMPLETIONS, GREEDY, PROMPT, asked, refused, streamed
+
+CHATTING = {"messages": [{"role": "user", "content": PROMPT}], "temperature": 0, "max_tokens": 12}
 
 
 def names(client):
@@ -85,6 +87,31 @@ def test_stops_where_it_is_told_to(client):
     assert asked(client, **GREEDY, stop=["nowhere", stop])["choices"][0] == choice
     pieces = streamed(client, **GREEDY, stop=stop)
     assert "".join(each["choices"][0]["text"] for each in pieces) == choice["text"]
+
+
+def test_what_stopped_it_is_told_if_the_request_brought_it(client):
+    whole = asked(client, **GREEDY, ignore_eos=True, return_token_ids=True)["choices"][0]
+    assert whole["stop_reason"] is None and whole["finish_reason"] == "length"
+    stop, id_ = whole["text"][5:8], whole["token_ids"][4]
+    told = asked(client, **GREEDY, stop=["nowhere", stop])["choices"][0]
+    assert (told["finish_reason"], told["stop_reason"]) == ("stop", stop)
+    said = asked(client, CHAT, **CHATTING)["choices"][0]["message"]["content"]
+    told = asked(client, CHAT, **CHATTING, stop=said[3:6])["choices"][0]
+    assert (told["finish_reason"], told["stop_reason"]) == ("stop", said[3:6])
+    by_id = {"stop_token_ids": [id_], "ignore_eos": True}
+    assert asked(client, **GREEDY, **by_id)["choices"][0]["stop_reason"] == id_
+    reasons = [each["choices"][0]["stop_reason"] for each in streamed(client, **GREEDY, **by_id)]
+    assert reasons.pop() == id_ and not any(reasons)
+
+
+def test_a_models_own_end_token_is_no_reason(repeating):
+    """Of an engine that repeats its prompt, so that the end token is said."""
+    end = sorted(repeating.service.model.end_ids)[0]
+    body = {"prompt": [5, 6, end], "max_tokens": 9}
+    assert asked(repeating.client, **body)["choices"][0]["stop_reason"] is None
+    body |= {"stop_token_ids": [end]}
+    assert asked(repeating.client, **body)["choices"][0]["stop_reason"] is None
+    assert asked(repeating.client, **body, ignore_eos=True)["choices"][0]["stop_reason"] == end
 
 
 def test_special_tokens_arent_text(repeating):

@@ -1,0 +1,57 @@
+"""The OpenAPI document says what is answered, and nothing in it makes the server fail."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from tests.serve.asking import GREEDY
+
+INSTALL = "pip install schemathesis, where its program is found"
+FIELDS = {"message", "type", "param", "code"}
+PROGRAM = shutil.which("schemathesis")
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_headers_conformance,response_schema_conformance"
+)
+
+
+@pytest.fixture(scope="module")
+def document(client):
+    return client.get("/openapi.json").json()
+
+
+def test_every_endpoint_says_which_errors_it_has(document):
+    for path, methods in document["paths"].items():
+        for method, told in methods.items():
+            statuses = {*told["responses"]}
+            assert {"200", "400", "401", "403", "408", "413", "500", "503"} <= statuses
+            if method == "post" and path != "/ping":
+                assert {"404", "415"} <= statuses and "422" not in statuses
+            for status in statuses - {"200", "422"}:
+                content = told["responses"][status]["content"]["application/json"]
+                assert {*content["schema"]["properties"]["error"]["required"]} == FIELDS
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions"])
+def test_where_a_model_answers_it_may_stream_or_refuse(document, path):
+    responses = document["paths"][path]["post"]["responses"]
+    assert {*responses["200"]["content"]} == {"application/json", "text/event-stream"}
+    assert "429" in responses
+
+
+def test_what_errors_look_like_is_what_they_are(client):
+    told = client.post("/v1/completions", json=GREEDY | {"max_tokens": 0}).json()
+    assert {*told} == {"error"} and {*told["error"]} == FIELDS
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=INSTALL)
+def test_schemathesis_finds_no_fault(repeating, tmp_path):
+    options = ["--checks", CHECKS, "--max-examples", "5", "--max-time", "20", "--seed", "1"]
+    url = f"{repeating.url}/openapi.json"
+    done = subprocess.run(
+        [PROGRAM, "run", url, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert json.loads(repeating.client.get("/openapi.json").text)
