@@ -85,8 +85,3 @@ class Occupancy:
     adapter_load_s: float = 0.0
     adapter_counts: AdapterCounts = field(default_factory=AdapterCounts)
     kv_counts: KvCounts | None = None
-
-    @property
-    def queued(self) -> int:
-        """Requests in flight that don't run."""
-        return max(0, self.in_flight - sum(self.running.values()))

@@ -36,7 +36,7 @@ class EngineLoop:
         self.occupancy = Occupancy(0.0, 0)
         self.error: BaseException | None = None
         self._hand_over: Callable[[list[Event]], None] = lambda events: None
-        self._failed: Callable[[BaseException], object] = lambda error: None
+        self._failed: Callable[[], object] = lambda: None
         self._loaded, self._stopping = Signal(), False
         self._awaited: SimpleQueue[Future[None]] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -55,13 +55,13 @@ class EngineLoop:
     def connect(
         self,
         hand_over: Callable[[list[Event]], None],
-        failed: Callable[[BaseException], object],
+        failed: Callable[[], object],
     ) -> None:
         """Say who is told, on the engine's thread; before the first request comes.
 
         Args:
             hand_over: called once a step with all of its events, if it has any.
-            failed: called when an error has ended the thread.
+            failed: called when `error` has ended the thread.
         """
         self._hand_over, self._failed = hand_over, failed
 
@@ -99,7 +99,7 @@ class EngineLoop:
             self.error = error
             if self._loaded.is_set():
                 _log.critical("the engine failed", exc_info=True)
-                self._failed(error)
+                self._failed()
         finally:
             self._loaded.set()
             self._cancel_awaited()

@@ -90,7 +90,7 @@ class HttpServer(uvicorn.Server):
             self.service.stopping = why
             self._ending = asyncio.ensure_future(self._end(why, seconds))
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self) -> None:
         """The engine is gone: every open request fails, and the server ends."""
         self.service.desk.fail(engine_failed())
         asyncio.get_running_loop().call_later(LINGER_S, setattr, self, "should_exit", True)
@@ -108,9 +108,7 @@ async def served(server: HttpServer, at: socket.socket) -> int:
     """Serve until told to stop, or until the engine fails; the exit code."""
     loop = asyncio.get_running_loop()
     service = server.service
-    service.loop.connect(
-        service.desk.hand_over, lambda error: loop.call_soon_threadsafe(server.fail, error)
-    )
+    service.loop.connect(service.desk.hand_over, lambda: loop.call_soon_threadsafe(server.fail))
     with closing(at):
         await server.serve(sockets=[at])
     return 1 if service.loop.error is not None else 0

@@ -41,10 +41,10 @@ def test_what_is_in_flight_is_counted_until_its_end_is_told(engine, request_of, 
     asked = [request_of(number, name) for number, name in enumerate(("csv", "csv", None))]
     for each in asked:
         engine.submit(each)
-    assert (engine.occupancy.in_flight, engine.occupancy.queued) == (3, 3)
+    assert (engine.occupancy.in_flight, engine.occupancy.running) == (3, {})
     drain(engine)
     after = engine.occupancy
-    assert (after.in_flight, after.queued, after.running, after.waiting) == (0, 0, {}, {})
+    assert (after.in_flight, after.running, after.waiting) == (0, {}, {})
     assert after.kv_share in (0, None)
     assert after.adapter_counts == engine.adapter_counts
 

@@ -103,7 +103,7 @@ def tokens_of(
         return ReplyTokens(ids, _stamps(bringing, _spread(bringing, ends, len(ids))), "retokenised")
     if len(ids) == total - 1 and len(end_ids) == 1:
         ids += (*end_ids,)
-    counts = _counted(reply, bringing, total) or _spread(
+    counts = _counted(bringing, total) or _spread(
         bringing, [end for _, end in found.offsets], total
     )
     unknown = (UNKNOWN,) * (total - len(ids))
@@ -127,7 +127,7 @@ def _told(reply: ServerReply) -> ReplyTokens:
     return ReplyTokens(ids, stamps, "ids", reply.output_tokens not in (None, told))
 
 
-def _counted(reply: ServerReply, bringing: Sequence[StreamChunk], total: int) -> list[int] | None:
+def _counted(bringing: Sequence[StreamChunk], total: int) -> list[int] | None:
     """How many tokens there were with each chunk; None where the server doesn't say."""
     if len(bringing) == total:
         return [*range(1, total + 1)]
