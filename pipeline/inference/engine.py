@@ -145,9 +145,12 @@ class Engine(ABC):
         It takes time with every request in flight and every adapter, so whoever watches asks some
         times a second, between two steps; nothing is counted for the sake of it.
         """
-        counts, kv = self.adapter_counts or AdapterCounts(), self.kv_counts
-        in_flight = self.inbox.in_flight
-        return Occupancy(perf_counter(), in_flight, adapter_counts=counts, kv_counts=kv)
+        return Occupancy(
+            perf_counter(),
+            self.inbox.in_flight,
+            adapter_counts=self.adapter_counts,
+            kv_counts=self.kv_counts,
+        )
 
     def forget_prefixes(self) -> None:  # noqa: B027
         """From now on what was computed of earlier prompts is computed anew.

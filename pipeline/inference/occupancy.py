@@ -72,7 +72,8 @@ class Occupancy:
         adapters: every adapter that may be named, in the order in which the names came, and behind
             them older generations that are still in memory.
         adapter_load_s: seconds that loads of adapters took in all.
-        adapter_counts: how adapters came and went since the engine was entered.
+        adapter_counts: how adapters came and went since the engine was entered; None where it can't
+            tell.
         kv_counts: the like of keys and values; None where nothing is counted.
     """
 
@@ -83,5 +84,5 @@ class Occupancy:
     kv_share: float | None = None
     adapters: tuple[AdapterUse, ...] = ()
     adapter_load_s: float = 0.0
-    adapter_counts: AdapterCounts = field(default_factory=AdapterCounts)
+    adapter_counts: AdapterCounts | None = None
     kv_counts: KvCounts | None = None

@@ -8,8 +8,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.events import Admitted, Finished, FinishReason, Token
+from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
+from pipeline.serve.metrics.adapter_families import adapter_families
 from pipeline.serve.metrics.adapter_totals import OTHERS, AdapterTotals
 from pipeline.serve.metrics.histogram import TTFT_S, Buckets, one_two_five
 from pipeline.serve.metrics.traffic import Traffic
@@ -189,7 +192,6 @@ def test_buckets_count_what_is_no_greater():
 
 def test_what_waits_is_told_by_adapter_while_it_does():
     """The snapshot is the engine's own; here one is put in its place."""
-    from pipeline.inference.occupancy import Occupancy
     from pipeline.serve.metrics.collector import ServerCollector
 
     names = SimpleNamespace(base="tiny", folders={})
@@ -210,3 +212,13 @@ def test_what_waits_is_told_by_adapter_while_it_does():
         "waiting_lora_adapters": "verse,sql",
         "max_lora": "8",
     }
+
+
+def test_of_an_engine_that_cant_tell_nothing_is_told_of_adapters_in_memory():
+    totals = AdapterTotals("tiny", 2)
+    unknown, known = (
+        {each.name for each in adapter_families(held, totals, {})}
+        for held in (Occupancy(0.0, 0), Occupancy(0.0, 0, adapter_counts=AdapterCounts()))
+    )
+    assert not [name for name in unknown if name.startswith("multilora:adapters")]
+    assert {"multilora:adapters", "multilora:adapters_loads"} <= known

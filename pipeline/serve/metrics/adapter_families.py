@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.occupancy import STATES, Occupancy
 from pipeline.serve.metrics.adapter_totals import OTHERS, AdapterTotals
 from pipeline.serve.metrics.families import Labels, one, several
@@ -20,12 +21,13 @@ def adapter_families(held: Occupancy, totals: AdapterTotals, labels: Labels) -> 
         totals: what requests came to, by adapter.
         labels: of the server.
     """
-    yield from _in_all(held, labels)
+    if held.adapter_counts is not None:
+        yield from _in_all(held, held.adapter_counts, labels)
     yield from _of_requests(totals)
     yield from _of_uses(held, totals)
 
 
-def _in_all(held: Occupancy, labels: Labels) -> Iterator[Metric]:
+def _in_all(held: Occupancy, counts: AdapterCounts, labels: Labels) -> Iterator[Metric]:
     states = Counter(each.state for each in held.adapters)
     rows = [({**labels, "state": state}, states[state]) for state in STATES]
     told = [*labels, "state"]
@@ -33,7 +35,6 @@ def _in_all(held: Occupancy, labels: Labels) -> Iterator[Metric]:
     known = sum(each.bytes for each in held.adapters if each.bytes is not None)
     name = f"{OURS}adapters_memory_bytes"
     yield one(GaugeMetricFamily, name, "Memory of adapters", labels, known)
-    counts = held.adapter_counts
     for name, said, count in (
         ("loads", "Adapters read from disk", counts.loads),
         ("load_seconds", "Seconds that took, in all", held.adapter_load_s),
