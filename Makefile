@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench findings bench-kernels bench-threads docs-check lint clean ready help
+.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills wrong-commands coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -82,6 +82,9 @@ findings: ready smollm2 ## docs/findings.md measured on this machine: half an ho
 
 bench-threads: ready ## a step beside busy neighbours, by the number of threads
 	$(PY) -m pipeline.engines.multilora.bench
+
+bench-steps: ready ## where a step's time goes, at 1, 8 and 32 requests, each part beside its bound; ARGS=int4
+	$(PY) -m pipeline.engines.multilora.bench_steps $(ARGS)
 
 bench-kernels: ready ## our kernels alone, against torch and the memory limit
 	$(PY) -m pipeline.kernels.bench && $(PY) -m pipeline.kernels.bench_attention

@@ -24,9 +24,10 @@ from pipeline.kernels.native_operands import (
 from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.operands import ForwardPass
 from pipeline.kernels.program import Buffer, Operation, Program
+from pipeline.kernels.step_times import StepTimes
 
-_INPUT, _BUFFER, _OPERATION, _PROGRAM = (
-    ABI.structures[name] for name in ("Input", "Buffer", "Operation", "Program")
+_INPUT, _BUFFER, _OPERATION, _PROGRAM, _TIME = (
+    ABI.structures[name] for name in ("Input", "Buffer", "Operation", "Program", "OperationTime")
 )
 _MAX_BUFFERS = ABI.constants["MAX_BUFFERS"]
 _KINDS: dict[type, int] = {
@@ -76,6 +77,13 @@ class NativeProgram(Executable):
         steps = [self._operation(each) for each in program.operations]
         self._kept = (_BUFFER * len(buffers))(*buffers), (_OPERATION * len(steps))(*steps)
         self._native = _PROGRAM(*map(ctypes.addressof, self._kept), len(buffers), len(steps))
+
+    def watch(self) -> StepTimes:
+        """Each operation looks at the clock; steps larger than the buffers aren't seen."""
+        operations = self._program.operations
+        self._times = (_TIME * len(operations))()
+        self._native.times = ctypes.addressof(self._times)
+        return StepTimes(operations, self._threads.threads, self._times)
 
     def run(self, step: ForwardPass, given: Tensor) -> Tensor:
         """All operations, natively."""

@@ -149,6 +149,21 @@ def test_one_call_is_the_operations_one_by_one(precision, made):
         )
 
 
+def test_a_watched_program_computes_the_same_and_tells_of_each_operation():
+    whole, given = program("int8"), random(MOST, HIDDEN)
+    plain, watched = (NATIVE.prepare(whole, MOST) for _ in range(2))
+    times = watched.watch()
+    assert torch.equal(*(each.run(step(NATIVE, MOST), given) for each in (plain, watched)))
+    once = [*times]
+    assert [each.operation for each in once] == [*whole.operations]
+    assert all(0 < each.worked_s <= times.threads * each.wall_s for each in once)
+    watched.run(step(NATIVE, MOST), given)
+    assert all(now.wall_s > then.wall_s for now, then in zip(times, once, strict=True))
+    times.restart()
+    assert not any(each.wall_s or each.worked_s for each in times)
+    assert REFERENCE.prepare(whole, MOST).watch() is None
+
+
 def changed(whole, number, **fields):
     """The program with another operation in a place."""
     steps = [*whole.operations]

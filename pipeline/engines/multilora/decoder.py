@@ -13,6 +13,7 @@ from pipeline.engines.multilora.weight_cache import WeightCache
 from pipeline.kernels.formats import NUMBER_FORMATS, ActivationDtype, NumberDtype, Precision
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
+from pipeline.kernels.step_times import StepTimes
 from pipeline.kernels.token_batch import TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
@@ -71,6 +72,10 @@ class Decoder:
         activations = activations or kernels.activation_dtype
         model = load_packed(checkpoint, precision, kernels, activations, cache)
         return cls(checkpoint.config, model, kernels, tokens, kv_dtype)
+
+    def watch(self) -> StepTimes | None:
+        """From now on add up what each operation of a step takes; None where nobody looks."""
+        return self._layers.watch()
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""

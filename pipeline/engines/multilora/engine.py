@@ -33,6 +33,7 @@ from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import kernels_for
 from pipeline.kernels.packed_adapter import PackedAdapter
+from pipeline.kernels.step_times import StepTimes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,6 +152,10 @@ class Multilora(ContinuousEngine, CachingEngine):
         """Blocks that are kept for nobody are free to be had."""
         held = 1 - self._blocks.free / self._allocator.blocks
         return replace(super().occupancy, kv_share=held)
+
+    def watch(self) -> StepTimes | None:
+        """From now on add up what each operation of a step takes; for profiles alone."""
+        return self._decoder.watch()
 
     def forget_prefixes(self) -> None:
         """The blocks that are kept for nobody are free."""

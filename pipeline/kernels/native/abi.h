@@ -153,11 +153,18 @@ constexpr int OP_DISPATCH = 11;
 constexpr int OP_EXPERT_LINEAR = 12;
 constexpr int OP_COMBINE = 13;
 
-// What a step computes, recorded once a model.
+// What an operation took, in nanoseconds: of the wall, and of all threads that worked on it.
+struct OperationTime {
+    int64_t wall, worked;
+};
+
+// What a step computes, recorded once a model. Each operation's time is added to its place among
+// `times`, which is null where nobody asks.
 struct Program {
     const Buffer* buffers;
     const Operation* operations;
     int64_t buffer_count, count;
+    OperationTime* times;
 };
 
 // An adapter's tensor: where it lies in its file, and where its rows go. `first` counts rows of the

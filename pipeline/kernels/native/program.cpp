@@ -58,9 +58,17 @@ struct Step {
     void run(ThreadPool& pool) const {
         for (int64_t i = 0; i < program.count; ++i)
             with_operands(program.operations[i], [&](const auto& operands) -> Fault {
-                operands.run(pool);
+                if (program.times)
+                    add_time(program.times[i], pool.timed([&] { operands.run(pool); }));
+                else
+                    operands.run(pool);
                 return nullptr;
             });
+    }
+
+    static void add_time(OperationTime& to, OperationTime time) {
+        to.wall += time.wall;
+        to.worked += time.worked;
     }
 
     Rows rows_of(const Input& buffer, int64_t columns) const {

@@ -47,6 +47,11 @@ bool spin(const std::atomic<int>& other, const Condition& condition) {
     return false;
 }
 
+int64_t nanoseconds_now() {
+    using namespace std::chrono;
+    return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
 int processors() {
 #ifdef __linux__
     cpu_set_t mine;
@@ -82,12 +87,12 @@ void ThreadPool::wake() {
 }
 
 void ThreadPool::run(uint32_t chunks, double nanoseconds, Function function, const void* body) {
-    if (workers_.empty() || chunks <= 1 || nanoseconds < ALONE) {
-        for (uint32_t chunk = 0; chunk < chunks; ++chunk) function(body, chunk);
-        return;
-    }
     function_ = function;
     body_ = body;
+    if (workers_.empty() || chunks <= 1 || nanoseconds < ALONE) {
+        for (uint32_t chunk = 0; chunk < chunks; ++chunk) compute(chunk);
+        return;
+    }
     caller_on_.store(processor(), std::memory_order_relaxed);
     done_.store(0, std::memory_order_relaxed);
     ticket_.store(++loops_ << 2 * Ticket::BITS | (uint64_t)chunks << Ticket::BITS);
@@ -97,13 +102,29 @@ void ThreadPool::run(uint32_t chunks, double nanoseconds, Function function, con
     if (out_of_memory_.exchange(false)) throw std::bad_alloc();
 }
 
+void ThreadPool::compute(uint32_t chunk) {
+    if (!watched_) return function_(body_, chunk);
+    const int64_t began = nanoseconds_now();
+    function_(body_, chunk);
+    worked_ += nanoseconds_now() - began;
+}
+
+ThreadPool::Watch::Watch(ThreadPool& pool) : pool(pool), began(nanoseconds_now()) {
+    pool.worked_ = 0;
+    pool.watched_ = true;
+}
+
+ThreadPool::Watch::~Watch() { pool.watched_ = false; }
+
+OperationTime ThreadPool::Watch::read() const { return {nanoseconds_now() - began, pool.worked_}; }
+
 // A chunk that was taken keeps its loop alive, so function_ and body_ are that loop's own.
 void ThreadPool::take_chunks() {
     while (Ticket{ticket_.load(std::memory_order_acquire)}.open()) {
         Ticket mine{ticket_.fetch_add(1, std::memory_order_acq_rel)};
         if (!mine.open()) return;
         try {
-            function_(body_, mine.next());
+            compute(mine.next());
         } catch (const std::bad_alloc&) {
             out_of_memory_ = true;
         }

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "abi.h"
+
 // The caller is one of the threads, and there are no more of them than processors that it may use.
 // Chunks are taken one by one: a thread that comes late, or has lost its processor, finds them taken by
 // the others, and is waited for only while it is in the midst of one. Who waits spins for as long as a
@@ -26,6 +28,14 @@ public:
             [](const void* self, uint32_t chunk) { (*(const Body*)self)(chunk); }, &body);
     }
 
+    // What a body of loops takes.
+    template <class Body>
+    OperationTime timed(const Body& body) {
+        const Watch watch(*this);
+        body();
+        return watch.read();
+    }
+
 private:
     using Function = void (*)(const void*, uint32_t);
 
@@ -40,7 +50,17 @@ private:
         bool open() const { return next() < chunks(); }
     };
 
+    // From its beginning to its end each chunk's time is added up, which costs two looks at the clock.
+    struct Watch {
+        ThreadPool& pool;
+        const int64_t began;
+        explicit Watch(ThreadPool& pool);
+        ~Watch();
+        OperationTime read() const;
+    };
+
     void run(uint32_t chunks, double nanoseconds, Function function, const void* body);
+    void compute(uint32_t chunk);
     void end();
     void work();
     void take_chunks();
@@ -53,6 +73,8 @@ private:
     alignas(64) std::atomic<int> sleepers_{0};
     std::atomic<bool> stop_{false}, caller_sleeps_{false}, out_of_memory_{false};
     std::atomic<int> caller_on_{-2}, worker_on_{-2};  // processors, as they were last seen on them
+    std::atomic<int64_t> worked_{0};  // nanoseconds, while it is watched
+    bool watched_ = false;
     Function function_ = nullptr;
     const void* body_ = nullptr;
     uint64_t loops_ = 0;
