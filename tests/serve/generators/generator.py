@@ -12,7 +12,13 @@ from pipeline.process.guarded import GuardedCommand
 from tests.serve.generators.report import Report
 
 LONGEST_S = 300
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GUIDELLM__MAX_WORKER_PROCESSES": "1",
+}
+"""No hub is asked, and few processes share the processor with the server."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def finished(commands: Sequence[Sequence[str]], folder: Path) -> list[str]:
     outputs = [folder / f"output-{number}.txt" for number in range(len(commands))]
     with ExitStack() as stack:
         running = [
-            stack.enter_context(GuardedCommand(command, output, OFFLINE))
+            stack.enter_context(GuardedCommand(command, output, ENVIRONMENT))
             for command, output in zip(commands, outputs, strict=True)
         ]
         until = monotonic() + LONGEST_S
