@@ -25,7 +25,7 @@ from tests.serve.generators.openai_package import OpenAiPackage
 from tests.serve.generators.report import Measured, Report, Spread, faults
 from tests.serve.launched import Launched, launched
 
-GENERATORS: tuple[type[Generator], ...] = (GuideLlm, AiPerf, OpenAiPackage, Curl)
+GENERATORS: tuple[type[Generator], ...] = (OpenAiPackage, Curl, GuideLlm, AiPerf)
 SERVE = "model=smollm2 adapters=skills engine=multilora engine.precision=int8"
 
 

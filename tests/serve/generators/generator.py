@@ -17,8 +17,10 @@ ENVIRONMENT = {
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "GUIDELLM__MAX_WORKER_PROCESSES": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
 }
-"""No hub is asked, and few processes share the processor with the server."""
+"""No hub is asked, few processes share the processor with the server, and those that are started
+from the same files needn't compile them each."""
 
 
 @dataclass(frozen=True)
