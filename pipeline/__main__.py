@@ -66,8 +66,8 @@ def _run(plan: Plan, lock: int, console: Console) -> int:
     for note in plan.notes():
         console.print(note, markup=False, soft_wrap=True)
     if plan.sweep is None:
-        return run_single(plan.jobs[0], lock, console)
-    return run_sweep(plan.jobs, plan.sweep, console, plan.grown)
+        return run_single(plan.jobs[0], lock, plan.launcher, console)
+    return run_sweep(plan.jobs, plan.sweep, console, plan.grown, plan.launcher)
 
 
 if __name__ == "__main__":

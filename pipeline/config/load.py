@@ -11,9 +11,12 @@ from pydantic import ValidationError
 from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError, causes
 
+OF_THE_CALL = ("hydra", "launcher")
+"""Sections that say how jobs are composed and where they run: no part of what any of them is."""
+
 
 def resolve(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, without Hydra's own part.
+    """The configuration as plain values, without what is about the call alone.
 
     Raises:
         UsageError: a mandatory value is missing or an interpolation leads nowhere.
@@ -27,14 +30,14 @@ def resolve(config: DictConfig) -> dict[str, Any]:
         where = f"{error.full_key}: " if error.full_key else ""
         raise UsageError(where + str(error).splitlines()[0]) from error
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key != "hydra"}
+    return {str(key): value for key, value in plain.items() if key not in OF_THE_CALL}
 
 
 def written(config: DictConfig) -> dict[str, Any]:
     """The configuration as plain values, interpolations as they were written."""
     plain = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key != "hydra"}
+    return {str(key): value for key, value in plain.items() if key not in OF_THE_CALL}
 
 
 def built(values: dict[str, Any]) -> Any:

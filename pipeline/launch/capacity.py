@@ -16,6 +16,7 @@ from pipeline.config.renamed import current
 from pipeline.errors import UsageError
 from pipeline.launch.attempt import STAYS, attempt, begin, finished
 from pipeline.launch.job import Job, Outcome, recorded
+from pipeline.launch.launchers.launcher import Attempt
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import met
@@ -33,25 +34,31 @@ FROM_FIRST = ("environment.json", "trace.json")
 """What a search takes over from its first run, which is the same for every engine."""
 
 
-def search(job: Job, id_: str, console: Console) -> Status:
+def search(job: Job, id_: str, console: Console, run: Attempt | None = None) -> Status:
     """Find the capacity, write `capacity.json` and `metrics.json`; how it ended.
 
     Runs that are there and have finished are taken as they are, unless the whole search had
     finished and `redo` asks for it again.
+
+    Args:
+        job: with the search's settings.
+        id_: of the job.
+        console: where it is told how far the search has come.
+        run: runs each of them; on this machine unless given.
     """
     anew = job.config.redo != "unfinished" and _is_whole(job)
     status = begin(job, id_, STAYS if anew else (*STAYS, PROBES))
-    return recorded(job.directory, status, partial(_searched, job, id_, console))
+    return recorded(job.directory, status, partial(_searched, job, id_, console, run or attempt))
 
 
-def _searched(job: Job, id_: str, console: Console) -> Outcome:
+def _searched(job: Job, id_: str, console: Console, attempt: Attempt) -> Outcome:
     """The first run tells where to look and no more: what is wrong with it doesn't count."""
     settings = _settings(job)
     probes: list[Probe] = []
     reasons: list[str] = []
     cautions: list[str] = []
     for run in _runs(job, probes):
-        status = run.directory.status() if _made(run) else _probe(run, id_)
+        status = run.directory.status() if _made(run) else _probe(run, id_, attempt)
         if status.state is not State.FINISHED:
             return Outcome(status.state, f"{run.directory.path.name}: {run.label}: {status.cause}")
         if probes:
@@ -116,7 +123,7 @@ def _is_whole(job: Job) -> bool:
         return False
 
 
-def _probe(run: Job, id_: str) -> Status:
+def _probe(run: Job, id_: str, attempt: Attempt) -> Status:
     with claimed(run.directory.path) as lock:
         return attempt(run, f"{id_}/{PROBES}/{run.directory.path.name}", lock)
 

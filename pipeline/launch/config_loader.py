@@ -78,9 +78,7 @@ class CachedConfigLoader(ConfigLoaderImpl):  # type: ignore[misc]
         for name in ("launcher", "sweeper"):
             target = OmegaConf.select(config, f"hydra.{name}._target_")
             if not str(target).startswith(OWN):
-                raise UsageError(
-                    f"hydra/{name}: {target} can't be used; {_one_after_another(name)}"
-                )
+                raise UsageError(f"hydra/{name}: {target} can't be used; {_instead(name)}")
         own = OmegaConf.select(config, "hydra.sweeper.params") or {}
         typed = [f"{name}={value}" for name, value in own.items()] + [*config.hydra.overrides.task]
         overrides = OverridesParser.create(config_loader=self).parse_overrides(typed)
@@ -129,7 +127,7 @@ def _refuse_no_choice(override: Override, files: Any) -> None:
         _refuse_missing_folders(override)
     ours = BASIC.get(group)
     if ours is not None and override.value() != ours:
-        raise UsageError(f"{typed}: {_one_after_another(group.partition('/')[2])}")
+        raise UsageError(f"{typed}: {_instead(group.partition('/')[2])}")
     if override.is_delete() or override.is_sweep_override() or not files.group_exists(group):
         return
     several = isinstance(override.value(), list) and override.is_add()
@@ -145,11 +143,12 @@ def _refuse_missing_folders(override: Override) -> None:
             raise UsageError(f"hydra.searchpath: {path}: no such folder")
 
 
-def _one_after_another(name: str) -> str:
-    return (
-        f"jobs run one after another, each in a process of its own, and hydra/{name}=basic is all "
-        "there is; leave it out"
-    )
+def _instead(name: str) -> str:
+    if name == "launcher":
+        return (
+            "where jobs run is chosen by launcher=, without hydra/ (launcher=local is the default)"
+        )
+    return f"jobs are composed before any of them runs, and hydra/{name}=basic is all there is"
 
 
 def _dirname(overrides: list[Override], config: DictConfig) -> str:

@@ -20,11 +20,15 @@ NO_CHOICES = (".", "experiment", "arm")
 """Folders of `conf/` whose files set values, and take none."""
 
 
+CALL = ("redo", "launcher")
+"""Settings of the call."""
+
+
 def job_of(config: DictConfig, overrides: Sequence[str], directory: RunDirectory) -> Job:
     """The job that a composed configuration is, without what it doesn't read.
 
-    `redo` is about this call and no part of what is run: neither the job's values nor its
-    overrides hold it.
+    `redo` and `launcher` are about this call and no part of what is run: neither the job's values
+    nor its overrides hold them.
 
     Raises:
         UsageError: it can't be one.
@@ -34,7 +38,7 @@ def job_of(config: DictConfig, overrides: Sequence[str], directory: RunDirectory
     idle = unused_settings(written(config), typed)
     vain = unused_overrides(overrides, values, idle)
     values.pop("redo", None)
-    telling = tuple(each for each in overrides if name_of(each) != "redo")
+    telling = tuple(each for each in overrides if name_of(each).split(".")[0] not in CALL)
     return Job(used_values(values, typed, idle), typed, directory, telling, unused=vain)
 
 

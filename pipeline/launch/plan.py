@@ -10,9 +10,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from pipeline.config.load import built
 from pipeline.errors import UsageError
 from pipeline.launch.growth import added, check_growth, repeats
 from pipeline.launch.job import Job
+from pipeline.launch.launchers.launcher import Launcher
+from pipeline.launch.launchers.local import Local
 from pipeline.launch.overrides import (
     job_of,
     name_of,
@@ -50,6 +53,19 @@ class Composed:
         others = (each for each in self.overrides if name_of(each) != "repeat")
         return replace(self, config=config, overrides=(*others, f"repeat={repeat}"))
 
+    def launcher(self) -> Launcher:
+        """Where it is to run.
+
+        Raises:
+            UsageError: its settings can't be.
+        """
+        node = OmegaConf.to_container(self.config.launcher, resolve=True)
+        assert isinstance(node, dict)
+        found = built({str(key): value for key, value in node.items()})
+        if not isinstance(found, Launcher):
+            raise UsageError("launcher: its _target_ names no launcher")
+        return found
+
     def job(self) -> Job:
         """The same, typed.
 
@@ -69,6 +85,7 @@ class Plan:
         jobs: what there is to do.
         repeating: jobs that would only do again what one of those does.
         unfit: what of an experiment was left out, and for which choice.
+        launcher: where the jobs run.
         sweep: directory of the sweep; None of a single run.
         hydras_own: what was typed for Hydra itself.
         renamed: what was typed in a spelling of before, with today's.
@@ -78,6 +95,7 @@ class Plan:
     jobs: list[Job] = field(default_factory=list)
     repeating: list[Job] = field(default_factory=list)
     unfit: dict[str, str] = field(default_factory=dict)
+    launcher: Launcher = field(default_factory=Local)
     sweep: Path | None = None
     hydras_own: tuple[str, ...] = ()
     renamed: dict[str, str] = field(default_factory=dict)
@@ -101,6 +119,10 @@ class Plan:
             UsageError: the first job that can't be one.
         """
         _refuse_the_other_directory(self.hydras_own, self.sweep)
+        places = [each.launcher() for each in self.composed]
+        if any(each != places[0] for each in places):
+            raise UsageError("launcher: is one for the whole call; give it one value")
+        self.launcher = next(iter(places), self.launcher)
         jobs, self.repeating = without_repetitions([each.job() for each in self.composed])
         self.jobs = [replace(job, number=n, total=len(jobs)) for n, job in enumerate(jobs)]
 
@@ -115,6 +137,7 @@ class Plan:
             if len({getattr(job.config, name) for job in self.jobs}) > 1:
                 raise UsageError(f"{name}: is one for the whole call; give it one value")
         check_growth(self.jobs)
+        self.launcher.check([job.config for job in self.jobs])
         for job in self.jobs[:1]:
             settle_caches(Path(job.config.paths.cache))
         preflight(job.config for job in self.jobs)

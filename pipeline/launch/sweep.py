@@ -8,40 +8,46 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipeline.errors import Unreadable, UsageError
-from pipeline.launch.attempt import attempt, finished, identity
-from pipeline.launch.capacity import search
+from pipeline.errors import UsageError
+from pipeline.launch.attempt import identity
 from pipeline.launch.growth import wants_more
 from pipeline.launch.job import Job
+from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.local import Local
 from pipeline.launch.manifest import write_manifest
 from pipeline.launch.order import in_order
+from pipeline.launch.spread import spread
 from pipeline.launch.summary import print_summary
 from pipeline.launch.sweep_progress import SweepProgress
-from pipeline.tracking.folders import EARLIER
-from pipeline.tracking.lock import claimed
-from pipeline.tracking.status import State, Status
+from pipeline.launch.turn import JobTurn
+from pipeline.tracking.status import State
 from pipeline.tracking.tracker import Tracker, TrackingUnavailable
 
 if TYPE_CHECKING:
     from pipeline.compare.comparison import Comparison
 
-Tell = Callable[[Job], None]
-"""Says what came of a job that has run."""
+HERE = Local()
 
 Grow = Callable[[Sequence[Job]], list[Job]]
 """Gives jobs with those of one more repeat behind them."""
 
 
-def run_single(job: Job, lock: int, console: Console) -> int:
+def run_single(job: Job, lock: int, launcher: Launcher, console: Console) -> int:
     """Run one job in its directory, which is held by `lock`; show it, and return the exit code."""
     id_ = identity(job.directory) or str(uuid.uuid4())
-    status = _ran(job, id_, lock, console, lambda job: print_summary(job.directory, console))
+    with launcher.place() as attempt:
+        turn = JobTurn(attempt, console, lambda job: print_summary(job.directory, console))
+        status = turn.ran(job, id_, lock)
     _show_elsewhere(job.config.tracking.tracker(), job.directory.path, console, sweep=False)
     return 0 if status.state is State.FINISHED else 1
 
 
 def run_sweep(
-    jobs: Sequence[Job], root: Path, console: Console, grown: Grow = lambda jobs: list(jobs)
+    jobs: Sequence[Job],
+    root: Path,
+    console: Console,
+    grown: Grow = lambda jobs: list(jobs),
+    launcher: Launcher = HERE,
 ) -> int:
     """Run what is missing of a sweep, compare, show it, and return the exit code.
 
@@ -50,12 +56,13 @@ def run_sweep(
         root: the sweep's.
         console: where it is told what happens.
         grown: gives them with those of one more repeat behind them.
+        launcher: where they run.
     """
     tracker = jobs[0].config.tracking.tracker()
-    states = _run_in_turn(jobs, (), root, console)
+    states = _run_in_turn(jobs, (), root, console, launcher)
     while wants_more(jobs, root, console):
         before, jobs = jobs, grown(jobs)
-        states += _run_in_turn(jobs, before, root, console)
+        states += _run_in_turn(jobs, before, root, console, launcher)
     comparison = _compare(root, console)
     if comparison and any(job.config.model.trained for job in jobs):
         _show_answers(comparison, console)
@@ -68,51 +75,20 @@ def run_sweep(
 
 
 def _run_in_turn(
-    jobs: Sequence[Job], before: Sequence[Job], root: Path, console: Console
+    jobs: Sequence[Job], before: Sequence[Job], root: Path, console: Console, launcher: Launcher
 ) -> list[State | None]:
     """Run a sweep's jobs but those that had their turn `before`; how each ended."""
     ordered = [*in_order(before), *in_order(jobs[len(before) :])] if before else in_order(jobs)
     sweep = write_manifest(jobs, ordered, root, console)
     turns = [replace(job, number=turn, total=len(jobs)) for turn, job in enumerate(ordered)]
-    progress, states = SweepProgress(turns, console), []
-    for job in turns[len(before) :]:
+    progress = SweepProgress(turns, console)
+
+    def run(job: Job, attempt: Attempt) -> State | None:
         progress.begins(job)
         id_ = f"{sweep}/{job.directory.path.name}"
-        states.append(_ran_or_left(job, id_, console, progress.ended))
-    return states
+        return JobTurn(attempt, console, progress.ended).ran_or_left(job, id_)
 
-
-def _ran_or_left(job: Job, id_: str, console: Console, tell: Tell) -> State | None:
-    """How a job of a sweep stands now; None where it is another's, and was left alone."""
-    try:
-        with claimed(job.directory.path) as lock:
-            return _ran(job, id_, lock, console, tell).state
-    except UsageError as error:
-        console.print(f"  left alone: {error}", markup=False, soft_wrap=True)
-        return None
-
-
-def _ran(job: Job, id_: str, lock: int, console: Console, tell: Tell) -> Status:
-    """Run the job and tell of it, unless it has finished before; how it ended."""
-    if _skipped(job, console):
-        return job.directory.status()
-    status = search(job, id_, console) if job.config.capacity else attempt(job, id_, lock)
-    tell(job)
-    return status
-
-
-def _skipped(job: Job, console: Console) -> bool:
-    try:
-        if not finished(job.directory, job.config.redo):
-            return False
-    except Unreadable as error:
-        again = f"  {error}; it runs again, and what is there is kept in {EARLIER}/"
-        console.print(again, markup=False, soft_wrap=True)
-        return False
-    invalid = job.directory.status().validity == "INVALID"
-    but = ", and INVALID (redo=invalid would run it again)" if invalid else ""
-    console.print(f"  already FINISHED{but}; skipped", soft_wrap=True)
-    return True
+    return spread(turns[len(before) :], launcher, run)
 
 
 def _show_answers(comparison: "Comparison", console: Console) -> None:

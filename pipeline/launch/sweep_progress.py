@@ -22,17 +22,18 @@ class SweepProgress:
     def __init__(self, jobs: Sequence[Job], console: Console) -> None:
         self._jobs, self._console = list(jobs), console
         self._headings, self._remaining = headings(jobs), RemainingTime()
+        self._began: dict[int, float] = {}
 
     def begins(self, job: Job) -> None:
         """The job has its turn."""
         place = f"[{self._jobs.index(job) + 1}/{len(self._jobs)}]"
         line = shortened(f"{place} {self._headings[job.number]}", self._console.width)
         self._console.print(line, markup=False, highlight=False)
-        self._began = monotonic()
+        self._began[job.number] = monotonic()
 
     def ended(self, job: Job) -> None:
-        """The job that began last has run, whatever came of it."""
-        seconds = monotonic() - self._began
+        """A job that began has run, whatever came of it."""
+        seconds = monotonic() - self._began[job.number]
         self._remaining.took(job, seconds)
         times = [clock(seconds)]
         waiting = self._jobs[self._jobs.index(job) + 1 :]

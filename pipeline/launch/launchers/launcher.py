@@ -1,0 +1,36 @@
+"""What a launcher is: places in which jobs run, one after another in each."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+from pipeline.config.run_config import RunConfig
+from pipeline.launch.job import Job
+from pipeline.tracking.status import Status
+
+Attempt = Callable[[Job, str, int], Status]
+"""Runs a job whose directory is held, by the job, its id and the lock; how it ended.
+
+All that comes of the job is in its directory then, `status.json` last, whatever has died meanwhile.
+"""
+
+
+class Launcher(ABC):
+    """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run."""
+
+    @abstractmethod
+    def check(self, configs: Sequence[RunConfig]) -> None:
+        """See that jobs of these configurations can be run, before anything is started.
+
+        Raises:
+            UsageError: they can't; says what to install, to start or to give instead.
+        """
+
+    @property
+    @abstractmethod
+    def places(self) -> int:
+        """How many there are: as many blocks run at a time."""
+
+    @abstractmethod
+    def place(self) -> AbstractContextManager[Attempt]:
+        """A place on one machine, for a block of jobs or several: what runs them there in turn."""
