@@ -23,6 +23,9 @@ from pipeline.inference.events import Event, Finished, FinishReason, Token
 from pipeline.inference.outside import Outside
 from pipeline.inference.request import Request
 
+DYING_S = 1.0
+"""Seconds in which a server that is lost is seen to have ended, if that is why."""
+
 
 class OpenAiEngine(Engine):
     """All that is under way is so in a thread of its own; a step hands over what came of it.
@@ -145,7 +148,7 @@ class OpenAiEngine(Engine):
         if reply.cancelled:
             return [*told, Finished.cancelled(id_, ended)]
         if reply.error is not None:
-            return [*told, Finished.failed(id_, ended, self._cause(reply.error))]
+            return [*told, Finished.failed(id_, ended, self._cause(reply))]
         reason = FinishReason.STOP if reply.finish == "stop" else FinishReason.LENGTH
         text = None if request.prompt is None and not request.sampling.stop else reply.text
         return [*told, Finished(id_, reply.finished_at, reason, text)]
@@ -157,9 +160,11 @@ class OpenAiEngine(Engine):
         pairs = zip(found.ids, found.stamps, strict=True)
         return [Token(request.id, at, each) for each, at in pairs]
 
-    def _cause(self, error: str) -> str:
-        words = self._server.last_words() if self._server else ""
-        return f"{error}; {words}" if words else error
+    def _cause(self, reply: ServerReply) -> str:
+        """What a request failed of, and how a launched server ended, if it did."""
+        if self._server is None or not reply.lost:
+            return str(reply.error)
+        return "; ".join(filter(None, (reply.error, self._server.last_words(DYING_S))))
 
     def _impressions(self) -> Impressions:
         return Impressions(self.settings.endpoint, self._tokenizer)

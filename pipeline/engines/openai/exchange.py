@@ -51,7 +51,7 @@ async def exchange(
     except ValueError as error:
         reply.error = f"the server {error}"
     except Exception as error:
-        reply.error = in_a_line(error)
+        reply.error, reply.lost = in_a_line(error), True
     if reply.error and reply.chunks:
         reply.error += f", after {len(reply.chunks)} chunks"
     reply.ended = perf_counter()
@@ -74,7 +74,7 @@ async def _exchange(
                     elif event.data:
                         _add(read_chunk(event.data, perf_counter()), reply, most)
     if reply.error is None and reply.finish is None:
-        reply.error = "the stream broke off"
+        reply.error, reply.lost = "the stream broke off", True
     elif reply.error is None and reply.finish not in ("stop", "length"):
         reply.error = f"the server ended it: {shortened(str(reply.finish))}"
 

@@ -24,6 +24,7 @@ class ServerReply:
         chunks: in the order in which they came.
         ended: stamp at which all was over.
         error: why it can't be answered, or not any further; None where it was.
+        lost: the connection to the server was, or never came about.
         cancelled: it was ended before its time.
     """
 
@@ -31,6 +32,7 @@ class ServerReply:
     chunks: list[StreamChunk] = field(default_factory=list)
     ended: float = 0.0
     error: str | None = None
+    lost: bool = False
     cancelled: bool = False
 
     @property

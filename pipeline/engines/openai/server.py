@@ -2,15 +2,16 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event as Flag
 from threading import Thread
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Self
 
 import httpx2
@@ -82,10 +83,13 @@ class LaunchedServer:
         self._peak_bytes = max(self._peak_bytes, usage.rss_bytes)
         return Outside(usage.cpu_seconds, tree_waits(self._command.guard), self._peak_bytes)
 
-    def last_words(self) -> str:
-        """How it ended, and the last line that it wrote; empty while it runs."""
-        code = self._command.poll()
-        return "" if code is None else f"the server ended with code {code}{self._last_line()}"
+    def last_words(self, seconds: float = 0) -> str:
+        """How it ended, and the last line that it wrote; empty if it runs on for so long."""
+        code, until = self._command.poll(), perf_counter() + seconds
+        while code is None and perf_counter() < until:
+            sleep(0.01)
+            code = self._command.poll()
+        return "" if code is None else f"the server ended {_how(code)}{self._last_line()}"
 
     def _said(self, links: Path, port: int) -> Launched:
         """What the words of its command stand for."""
@@ -155,6 +159,13 @@ class LaunchedServer:
                     "processes": usage.processes,
                 }
                 file.write(json.dumps(row) + "\n")
+
+
+def _how(code: int) -> str:
+    """From 128 on it is a signal's number, as shells have it."""
+    with suppress(ValueError):
+        return f"by {signal.Signals(code - 128).name}"
+    return f"with code {code}"
 
 
 def keep_metrics(get: Callable[[], httpx2.Response], path: Path) -> None:

@@ -10,6 +10,8 @@ from pipeline.engines.openai.launch import Launch, Launched, linked, padded_rank
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
 from pipeline.files.documents import read_jsonl
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
 
@@ -94,12 +96,36 @@ def test_a_server_is_there_while_the_engine_is(settings, serving, tmp_path):
             command("print('no\\nmodel'); raise SystemExit(3)"),
             "ended with code 3.* last line: model",
         ),
+        (
+            command("import os; os.kill(os.getpid(), 4)"),
+            "the server ended by SIGILL; .*output.txt has the rest",
+        ),
         (command("import time; time.sleep(60)") | {"seconds": 0.2}, "engine.launch.seconds=0.2"),
     ],
 )
 def test_one_that_does_not_come_up_ends_the_run(launch, line, settings, serving):
     with pytest.raises(RuntimeError, match=line):
         settings(launch=launch).build(serving).__enter__()
+
+
+DYING = """
+    def do_POST(self):
+        import os, subprocess
+        child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        print("dying, after", child.pid, flush=True)
+        os._exit(7)
+
+"""
+
+
+def test_one_that_dies_ends_its_requests_with_its_last_words(settings, serving, drain, tmp_path):
+    launch = command(SERVER.replace("\nprint", f"{DYING}print", 1), "base", "sql")
+    with settings(launch=launch).build(serving) as made:
+        request = Request("a", "sql", "Say", sampling=SamplingParams(max_new_tokens=2))
+        (end,) = drain(made, request)
+        assert "; the server ended with code 7, its last line: dying" in end.error
+        child = int((tmp_path / "server" / "output.txt").read_text().split()[-1])
+        assert not psutil.pid_exists(child)
 
 
 def test_one_that_serves_something_else_is_refused(settings, serving):
