@@ -1,6 +1,7 @@
 """A thread of its own in which all requests to one server go on at once."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import Future
 from functools import partial
@@ -19,6 +20,8 @@ CONNECT_S = 10
 IDLE_S = 4
 """Seconds for which an idle connection is kept: less than servers do (uvicorn 5), so that none is
 used which they are about to close."""
+
+logging.getLogger(httpx2.__name__).setLevel(logging.WARNING)  # it has a line for every request
 
 Done = Callable[[Hashable, ServerReply], None]
 """Called in that thread when all is over with a request."""

@@ -75,7 +75,7 @@ class Impressions:
         if self._deviating:
             yield (
                 f"{self._deviating} of {answers} answers have another number of tokens than the "
-                "server counted; where it gave no ids they aren't compared with the reference"
+                "server counted; those of which not all ids came aren't compared with the reference"
             )
 
     def _of_prompts(self) -> Iterator[str]:
