@@ -9,22 +9,24 @@ namespace {
 
 // Columns that don't fill a vector are taken one by one.
 float sum_of_squares(const float* x, int64_t columns) {
-    Floats sums[4] = {};
+    Floats first{}, second{}, third{}, fourth{};  // an array would be kept in memory
+    auto add = [](Floats& sum, Floats v) { sum = isa::multiply_add(v, v, sum); };
     int64_t i = 0;
-    for (; i + 4 * LANES <= columns; i += 4 * LANES)
-        for (int part = 0; part < 4; ++part) {
-            const Floats v = load<Floats>(x + i + LANES * part);
-            sums[part] = isa::multiply_add(v, v, sums[part]);
-        }
+    for (; i + 4 * LANES <= columns; i += 4 * LANES) {
+        add(first, load<Floats>(x + i));
+        add(second, load<Floats>(x + i + LANES));
+        add(third, load<Floats>(x + i + 2 * LANES));
+        add(fourth, load<Floats>(x + i + 3 * LANES));
+    }
     float rest = 0;
     for (; i < columns; ++i) rest += x[i] * x[i];
-    return sum_of((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;
+    return sum_of((first + second) + (third + fourth)) + rest;
 }
 
 // x / (1 + e⁻ᶻ), where z is x itself, or 2 √(2/π) (x + 0.044715 x³): GELU with tanh in place of the
 // error function (Hendrycks and Gimpel 2016).
 template <int ACTIVATION>
-Floats activated(Floats x) {
+ALWAYS_INLINE Floats activated(Floats x) {
     Floats z = x;
     if constexpr (ACTIVATION == ACTIVATION_GELU_TANH) z = x * (x * x * 0.0713548163f + 1.59576912f);
     return x / (exponential(-z) + 1.0f);
