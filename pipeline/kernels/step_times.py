@@ -22,6 +22,10 @@ class OperationTime:
     wall_s: float
     worked_s: float
 
+    def __truediv__(self, steps: int) -> "OperationTime":
+        """Of the mean step."""
+        return OperationTime(self.operation, self.wall_s / steps, self.worked_s / steps)
+
 
 @dataclass(frozen=True)
 class StepTimes:

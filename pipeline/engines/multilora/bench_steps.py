@@ -9,8 +9,8 @@ steps, and for the prefill before them, prints one line for each kind of operati
 An operation's bound is the larger of two times: that of its bytes at the bandwidth that was
 measured just before, and that of its products at this instruction set's peak for numbers of their
 width, which is 16 bits for int8 weights that meet 16-bit activations. What has no bound touches
-only what was made just before, which is in a cache. Processors that others use, too, make figures
-worthless.
+only what was made just before, which is in a cache. What others took of the processors stands
+beside each step, and makes threads wait for one another.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,8 @@ from pipeline.inference.sampling_params import SamplingParams
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype, Precision
 from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.peaks import BITS, bytes_per_s, products_per_s
-from pipeline.kernels.step_times import StepTimes
+from pipeline.kernels.step_times import OperationTime, StepTimes
+from pipeline.machine.contention import Meter
 from pipeline.machine.cores import cores
 from pipeline.models.synthetic import ARCHITECTURES, SyntheticModel
 from pipeline.places import ASSETS, ROOT
@@ -40,7 +41,8 @@ from pipeline.process.arguments import Arguments, count
 ADAPTERS = 8
 PROMPT = 512
 """Tokens of a prefill step, of all requests together; each has 64 at most."""
-STEPS = 16
+STEPS, ROUNDS = 16, 4
+"""Decode steps, and of how many parts the mean is taken: the quickest counts."""
 HEAD = " " * 24 + "      ms  share   GB/s  GMAC/s    bound  of it   idle"
 READ = 512 << 20
 """Bytes in which the bandwidth is measured."""
@@ -52,6 +54,31 @@ class MachineLimits:
 
     read_bytes_per_s: float
     products_per_s: dict[int, float]
+
+    def __str__(self) -> str:
+        products = (
+            f"{each / 1e9:.0f} of {bits} bits" for bits, each in self.products_per_s.items()
+        )
+        return f"{self.read_bytes_per_s / 1e9:.1f} GB/s; GMAC/s: {', '.join(products)}"
+
+
+@dataclass(frozen=True)
+class MeanStep:
+    """What a step took, the mean of some.
+
+    Attributes:
+        times: of its operations.
+        forward_s: from its plan to its logits.
+        sample_s: from these to tokens.
+        step_s: all of it.
+        lost_s: of its threads and processors, while others had them.
+    """
+
+    times: list[OperationTime]
+    forward_s: float
+    sample_s: float
+    step_s: float
+    lost_s: float
 
 
 @dataclass
@@ -68,13 +95,16 @@ class Bench:
     def measure(self, requests: int, title: str) -> Iterator[str]:
         """The lines of a prefill step, and those of decode steps."""
         prompt, machine = min(64, PROMPT // requests), self._machine()
+        yield f"limits: {machine}"
         self._ask(requests, prompt)
-        for kind, steps in (("prefill", 1), ("decode", STEPS)):
-            spent = self._steps(steps)
+        for kind, rounds, steps in (("prefill", 1, 1), ("decode", ROUNDS, STEPS // ROUNDS)):
+            quietest = min(
+                (self._steps(steps) for _ in range(rounds)), key=lambda each: each.step_s
+            )
             work = self._work(kind, requests, prompt)
-            found = rows(self.times, steps, work, machine.read_bytes_per_s, machine.products_per_s)
+            found = rows(quietest.times, work, machine.read_bytes_per_s, machine.products_per_s)
             what = f"{title}, {kind}, {requests} requests"
-            yield from lines(what, found, spent, work, self.times.threads)
+            yield from lines(what, found, quietest, work, self.times.threads)
 
     def warm_up(self) -> None:
         """Memory that is used for the first time is given by the system page by page."""
@@ -94,21 +124,21 @@ class Bench:
         products = {bits: products_per_s(self.pool, bits) for bits in BITS}
         return MachineLimits(bytes_per_s(self.pool, READ), products)
 
-    def _steps(self, steps: int) -> dict[str, float]:
-        """Mean seconds of a step by where they went; `step` is all of it."""
+    def _steps(self, steps: int) -> MeanStep:
         self.times.restart()
         self.engine.clock.restart()
-        began = perf_counter()
+        others, began = Meter(), perf_counter()
         for _ in range(steps):
             self.engine.step()
         whole = perf_counter() - began
-        stages = self.engine.clock.read()[1]
-        forward = stages["prefill"] + stages["decode"]
-        return {
-            "forward": forward / steps,
-            "sample": stages["sample"] / steps,
-            "step": whole / steps,
-        }
+        lost, stages = others.read(), self.engine.clock.read()[1]
+        return MeanStep(
+            times=[each / steps for each in self.times],
+            forward_s=(stages["prefill"] + stages["decode"]) / steps,
+            sample_s=stages["sample"] / steps,
+            step_s=whole / steps,
+            lost_s=((lost.waited_s or 0.0) + (lost.stolen_s or 0.0)) / steps,
+        )
 
     def _work(self, kind: str, requests: int, prompt: int) -> Work:
         tokens = requests * (prompt if kind == "prefill" else 1)
@@ -128,23 +158,26 @@ class Bench:
 
 
 def lines(
-    title: str, found: Sequence[TimeShare], spent: dict[str, float], work: Work, threads: int
+    title: str, found: Sequence[TimeShare], spent: MeanStep, work: Work, threads: int
 ) -> Iterator[str]:
     """A table."""
-    step = spent["step"]
-    natively = sum(row.wall_s for row in found)
-    yield f"{title}: {step * 1e3:.2f} ms, {work.outputs / step:.1f} tokens/s"
+    step = spent.step_s
+    natively = sum(each.wall_s for each in found)
+    lost = spent.lost_s / (threads * step)
+    said = f"{step * 1e3:.2f} ms, {work.tokens / step:.1f} tokens/s, {lost:.0%} lost to others"
+    yield f"{title}: {said}"
     yield HEAD
-    for row in found:
-        yield f"  {row.name:22} {_time(row.wall_s, step)} {_reached(row)} {row.idle(threads):6.1%}"
+    for each in found:
+        idle = each.idle(threads)
+        yield f"  {each.name:22} {_time(each.wall_s, step)} {_reached(each)} {idle:6.1%}"
     for name, seconds in {
-        "batch, embedding, call": spent["forward"] - natively,
-        "sampling": spent["sample"],
-        "planning, events": step - spent["forward"] - spent["sample"],
+        "batch, embedding, call": spent.forward_s - natively,
+        "sampling": spent.sample_s,
+        "planning, events": step - spent.forward_s - spent.sample_s,
     }.items():
         yield f"  {name:22} {_time(seconds, step)}"
-    bound = sum(row.bound_s for row in found)
-    idle = sum(row.wall_s * row.idle(threads) for row in found) / natively
+    bound = sum(each.bound_s for each in found)
+    idle = sum(each.wall_s * each.idle(threads) for each in found) / natively
     reached = f"{bound * 1e3:8.3f} {bound / step:6.2f} {idle:6.1%}"
     yield f"  {'all':22} {_time(step, step)} {'':14} {reached}"
 

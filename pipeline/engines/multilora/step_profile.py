@@ -127,7 +127,6 @@ def cost(operation: Operation, work: Work, sites: int) -> Cost:
 
 def rows(
     times: Iterable[OperationTime],
-    steps: int,
     work: Work,
     read_bytes_per_s: float,
     products_per_s: Mapping[int, float],
@@ -135,9 +134,8 @@ def rows(
     """A row for each kind, in the order in which a step comes to them.
 
     Args:
-        times: added up over the steps.
-        steps: how many there were.
-        work: of the mean one.
+        times: of a step.
+        work: of that step.
         read_bytes_per_s: of the machine.
         products_per_s: of the machine, by their bits.
     """
@@ -147,8 +145,8 @@ def rows(
     for each in measured:
         row = found.setdefault(name_of(each.operation), TimeShare(name_of(each.operation)))
         needed = cost(each.operation, work, sites)
-        row.wall_s += each.wall_s / steps
-        row.worked_s += each.worked_s / steps
+        row.wall_s += each.wall_s
+        row.worked_s += each.worked_s
         row.bound_s += needed.bound_s(read_bytes_per_s, products_per_s)
         row.cost += needed
     return list(found.values())

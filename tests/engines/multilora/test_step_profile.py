@@ -62,8 +62,8 @@ def test_rows_add_up_what_is_of_one_kind():
         operations.Norm("residual", "delta", None, 1e-5, "normed"),
         operations.Linear("gated", first, "delta"),
     ]
-    times = [OperationTime(each, 2.0, 3.0) for each in steps]
-    found = rows(times, 2, WORK, 1e3, dict.fromkeys((8, 16, 32), 1e3))
+    times = [OperationTime(each, 2.0, 3.0) / 2 for each in steps]
+    found = rows(times, WORK, 1e3, dict.fromkeys((8, 16, 32), 1e3))
     assert [each.name for each in found] == ["norms", "q, k, v", "o", "down"]
     assert found[0].wall_s == 2.0 and found[0].idle(2) == 0.25 and not found[0].bound_s
     assert found[1].bound_s == 64 * 32 * 6 / 1e3
@@ -86,10 +86,8 @@ def test_the_tables_of_a_small_engine(tiny, tiny_adapters, monkeypatch):
         bench = Bench(engine, times, NativePool(2), 1000, 2000.0)
         said = [*bench.measure(3, "tiny")]
         assert engine.busy is False
-    assert [each for each in said if "requests" in each and "tokens/s" in each] == [
-        said[0],
-        said[len(said) // 2],
-    ]
+    titles = [each for each in said if "requests" in each and "tokens/s" in each]
+    assert [each.split(", ")[1] for each in titles] == ["prefill", "decode"]
     for name in ("q, k, v", "adapters", "attention", "norms", "output layer", "sampling", "all"):
         assert sum(each.strip().startswith(name) for each in said) == 2, name
 
