@@ -1,7 +1,6 @@
 """The jobs of a call, composed and checked before any of them is started."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -10,16 +9,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from pipeline.config.load import built
 from pipeline.errors import UsageError
+from pipeline.launch.composed import Composed
 from pipeline.launch.growth import added, check_growth, repeats
 from pipeline.launch.job import Job
 from pipeline.launch.launchers.launcher import Launcher
 from pipeline.launch.launchers.local import Local
 from pipeline.launch.overrides import (
-    job_of,
     name_of,
-    refuse_names,
     refuse_unused,
     without_repetitions,
 )
@@ -28,52 +25,6 @@ from pipeline.launch.storage import settle_caches
 from pipeline.places import CONF
 from pipeline.stages.preflight import preflight
 from pipeline.tracking.run_directory import RunDirectory
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A job as Hydra composed it.
-
-    Attributes:
-        config: its configuration.
-        directory: where its files go.
-        overrides: what was typed for it.
-        groups: what chose its components, by their place in the configuration.
-    """
-
-    config: DictConfig
-    directory: Path
-    overrides: tuple[str, ...]
-    groups: Mapping[str, str]
-
-    def again(self, repeat: int) -> "Composed":
-        """The same as another repeat."""
-        config = deepcopy(self.config)
-        OmegaConf.update(config, "repeat", repeat)
-        others = (each for each in self.overrides if name_of(each) != "repeat")
-        return replace(self, config=config, overrides=(*others, f"repeat={repeat}"))
-
-    def launcher(self) -> Launcher:
-        """Where it is to run.
-
-        Raises:
-            UsageError: its settings can't be.
-        """
-        node = OmegaConf.to_container(self.config.launcher, resolve=True)
-        assert isinstance(node, dict)
-        found = built({str(key): value for key, value in node.items()})
-        if not isinstance(found, Launcher):
-            raise UsageError("launcher: its _target_ names no launcher")
-        return found
-
-    def job(self) -> Job:
-        """The same, typed.
-
-        Raises:
-            UsageError: it can't be a job.
-        """
-        refuse_names(self.overrides, self.groups)
-        return job_of(self.config, self.overrides, RunDirectory(self.directory))
 
 
 @dataclass

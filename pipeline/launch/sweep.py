@@ -81,7 +81,7 @@ def _run_in_turn(
     ordered = [*in_order(before), *in_order(jobs[len(before) :])] if before else in_order(jobs)
     sweep = write_manifest(jobs, ordered, root, console)
     turns = [replace(job, number=turn, total=len(jobs)) for turn, job in enumerate(ordered)]
-    progress = SweepProgress(turns, console)
+    progress = SweepProgress(turns, console, launcher.places)
 
     def run(job: Job, attempt: Attempt) -> State | None:
         progress.begins(job)

@@ -19,8 +19,15 @@ from pipeline.tracking.status import State
 class SweepProgress:
     """Says what tells a job from the others, what came of it, and how long the rest will take."""
 
-    def __init__(self, jobs: Sequence[Job], console: Console) -> None:
-        self._jobs, self._console = list(jobs), console
+    def __init__(self, jobs: Sequence[Job], console: Console, places: int = 1) -> None:
+        """Begin with none.
+
+        Args:
+            jobs: in the order in which they run.
+            console: where it is said.
+            places: in which so many of them run at a time.
+        """
+        self._jobs, self._console, self._places = list(jobs), console, places
         self._headings, self._remaining = headings(jobs), RemainingTime()
         self._began: dict[int, float] = {}
 
@@ -38,7 +45,7 @@ class SweepProgress:
         times = [clock(seconds)]
         waiting = self._jobs[self._jobs.index(job) + 1 :]
         if waiting and (left := self._remaining.left(waiting)):
-            times.append(f"about {clock(left)} left")
+            times.append(f"about {clock(left / self._places)} left")
         line = f"  {job_line(job.directory, *times)}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 

@@ -1,6 +1,6 @@
 """Blocks over the places of a launcher: each whole, in one of them, and every job once."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -13,14 +13,14 @@ import pytest
 from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
 from pipeline.launch.job import Job
-from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.launcher import Attempt, Launcher, PlaceLost
 from pipeline.launch.launchers.local import Local
 from pipeline.launch.spread import blocks_of, spread
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
 
-class Several(Launcher):
+class Counted(Launcher):
     """Places that note who ran in them."""
 
     def __init__(self, places: int) -> None:
@@ -29,6 +29,9 @@ class Several(Launcher):
 
     def check(self, configs: Sequence[RunConfig]) -> None:
         pass
+
+    def stop(self) -> None:
+        self.stopped = True
 
     @property
     def places(self) -> int:
@@ -66,7 +69,7 @@ def run(job: Job, attempt: Attempt) -> State | None:
 
 @pytest.mark.parametrize("places", [2, 3, 50])
 def test_a_block_stays_whole_in_one_place_and_every_job_runs_once(places: int) -> None:
-    asked, launcher = jobs(repeats=3, traces=4, arms=2), Several(places)
+    asked, launcher = jobs(repeats=3, traces=4, arms=2), Counted(places)
     assert spread(asked, launcher, run) == [State.FINISHED] * 24
     ran = list(launcher.ran.values())
     assert sorted(number for place in ran for number in place) == list(range(24))
@@ -77,7 +80,7 @@ def test_a_block_stays_whole_in_one_place_and_every_job_runs_once(places: int) -
 
 
 def test_in_one_place_jobs_keep_their_order_whatever_they_ask() -> None:
-    launcher = Several(1)
+    launcher = Counted(1)
     spread(jobs(2, 2, 2), launcher, run)
     assert launcher.ran == {0: list(range(8))}
 
@@ -86,12 +89,43 @@ def test_what_breaks_in_a_place_is_raised() -> None:
     def broken(job: Job, attempt: Attempt) -> State | None:
         raise RuntimeError("no such file")
 
+    launcher = Counted(2)
     with pytest.raises(RuntimeError, match="no such file"):
-        spread(jobs(2, 2, 2), Several(2), broken)
+        spread(jobs(2, 2, 2), launcher, broken)
+    assert launcher.stopped, "what runs in the other places is ended"
+
+
+def test_of_a_lost_place_the_block_goes_elsewhere_unless_it_had_begun() -> None:
+    launcher = Counted(2)
+    asked = jobs(repeats=3, traces=4, arms=2)
+    lost: list[Attempt] = []
+
+    def run_until_lost(job: Job, attempt: Attempt) -> State | None:
+        if any(each is attempt for each in lost):
+            raise PlaceLost("gone")
+        state = run(job, attempt)
+        if job.number == blocks_of(asked)[0][0].number:
+            lost.append(attempt)
+        return state
+
+    ended = spread(asked, launcher, run_until_lost)
+    assert Counter(ended) == {State.FINISHED: 23, None: 1}
+    ran = sorted(number for numbers in launcher.ran.values() for number in numbers)
+    left = blocks_of(asked)[0][1].number
+    assert ran == [number for number in range(24) if number != left]
+
+
+def test_in_the_only_place_nothing_more_is_run_when_it_is_lost() -> None:
+    def run_first(job: Job, attempt: Attempt) -> State | None:
+        if job.number:
+            raise PlaceLost("gone")
+        return run(job, attempt)
+
+    assert spread(jobs(1, 3, 1), Counted(1), run_first) == [State.FINISHED, None, None]
 
 
 def test_no_jobs_are_no_work() -> None:
-    assert spread([], Several(3), run) == []
+    assert spread([], Counted(3), run) == []
 
 
 def test_the_launcher_is_of_the_call_and_of_no_run(composed: Callable[..., Any]) -> None:

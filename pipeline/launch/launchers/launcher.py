@@ -15,6 +15,10 @@ All that comes of the job is in its directory then, `status.json` last, whatever
 """
 
 
+class PlaceLost(RuntimeError):
+    """The machine of a place is gone; raised before the next job there has begun."""
+
+
 class Launcher(ABC):
     """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run."""
 
@@ -34,3 +38,7 @@ class Launcher(ABC):
     @abstractmethod
     def place(self) -> AbstractContextManager[Attempt]:
         """A place on one machine, for a block of jobs or several: what runs them there in turn."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End what runs in the places, which other threads wait for."""

@@ -27,3 +27,6 @@ class Local(Launcher):
     def place(self) -> Iterator[Attempt]:
         """This process, which starts one a job."""
         yield attempt
+
+    def stop(self) -> None:
+        """Nothing: what runs here ends with this process's own wait for it."""

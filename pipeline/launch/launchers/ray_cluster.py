@@ -1,0 +1,123 @@
+"""`launcher=ray`: blocks of jobs on the nodes of a Ray cluster, one job a node by default.
+
+A node is asked for as an actor that takes all of its processors, or `cpus` of them. It ends with
+the process that started the sweep, and the job's process ends with it.
+"""
+
+import importlib.util
+import logging
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from queue import SimpleQueue
+
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
+
+from pipeline.config.run_config import RunConfig
+from pipeline.errors import UsageError, in_a_line
+from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.ray_seat import NodeShare, RaySeat
+from pipeline.settings import STRICT
+
+INSTALL = "pip install ray==2.60.0"
+
+
+@dataclass(frozen=True, config=STRICT, kw_only=True)
+class RayCluster(Launcher):
+    """A cluster that runs.
+
+    Attributes:
+        address: of its head, `host:port`; `auto` finds the one this machine is a node of.
+        cpus: processors of a node that a job takes; None takes all, so that no other is beside it.
+    """
+
+    address: str = "auto"
+    cpus: PositiveInt | None = None
+
+    def check(self, configs: Sequence[RunConfig]) -> None:
+        """Connect to the cluster.
+
+        Raises:
+            UsageError: Ray isn't installed, there is no cluster, it has no node that would do, or a
+                job is to run in this process.
+        """
+        if importlib.util.find_spec("ray") is None:
+            raise UsageError(f"launcher=ray: needs Ray, which isn't installed: {INSTALL}")
+        if any(config.isolation == "inline" for config in configs):
+            raise UsageError("isolation=inline: runs in this process, and launcher=ray in others")
+        self._connect()
+        if not self._shares:
+            wanted = f"launcher.cpus={self.cpus}" if self.cpus else "a processor"
+            raise UsageError(f"launcher=ray: no node of the cluster has {wanted}")
+
+    @property
+    def places(self) -> int:
+        """As many as its nodes have room for."""
+        return len(self._shares)
+
+    @contextmanager
+    def place(self) -> Iterator[Attempt]:
+        """A node, or a part of one, for as long as this lasts."""
+        share = self._free.get()
+        seat = RaySeat(share)
+        self._seats.append(seat)
+        try:
+            yield seat.attempt
+        finally:
+            self._seats.remove(seat)
+            seat.leave()
+            self._free.put(share)
+
+    def stop(self) -> None:
+        """End what runs: whoever waits for it is told so."""
+        for seat in [*self._seats]:
+            seat.leave()
+
+    def _connect(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            return
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            why = in_a_line(error)[:200]
+            raise UsageError(
+                f"launcher.address={self.address}: no Ray cluster there ({why}); "
+                "`ray start --head` starts one, `ray start --address=HEAD:6379` adds a node"
+            ) from error
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+
+    @cached_property
+    def _shares(self) -> list[NodeShare]:
+        """All there are, the first of every node before the second of any."""
+        import ray
+
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        found = [
+            NodeShare(
+                node["NodeID"],
+                node["NodeManagerHostname"],
+                self.cpus or cpus,
+                None if self.cpus is None else number * self.cpus,
+            )
+            for node in nodes
+            if (cpus := int(node["Resources"].get("CPU", 0)))
+            for number in range(cpus // (self.cpus or cpus))
+        ]
+        return sorted(found, key=lambda share: share.first or 0)
+
+    @cached_property
+    def _seats(self) -> list[RaySeat]:
+        return []
+
+    @cached_property
+    def _free(self) -> SimpleQueue[NodeShare]:
+        queue: SimpleQueue[NodeShare] = SimpleQueue()
+        for share in self._shares:
+            queue.put(share)
+        return queue

@@ -1,0 +1,98 @@
+"""A node of a Ray cluster, or some of its processors, taken for jobs one after another."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import UsageError, in_a_line
+from pipeline.launch.launchers.seat import JobLost, Seat
+from pipeline.launch.remote import Order
+from pipeline.places import PACKAGE
+
+
+@dataclass(frozen=True)
+class NodeShare:
+    """A node, or some of its processors.
+
+    Attributes:
+        node: its id.
+        name: its host's.
+        cpus: processors that are asked for.
+        first: number of the first, of those the node's processes may use; None if it gets all.
+    """
+
+    node: str
+    name: str
+    cpus: int
+    first: int | None
+
+
+class RaySeat(Seat):
+    """A share that is taken: an actor there, another one when that has died."""
+
+    def __init__(self, share: NodeShare) -> None:
+        self._share = share
+        self._actor: Any = None
+        self.name = share.name
+        self.cpus = None if share.first is None else (share.first, share.cpus)
+
+    @property
+    def there(self) -> bool:
+        """Whether the node is one of the cluster's."""
+        import ray
+
+        return any(node["NodeID"] == self._share.node and node["Alive"] for node in ray.nodes())
+
+    def carried_out(self, order: Order) -> bytes:
+        """What came of a job that was sent.
+
+        Raises:
+            JobLost: the node, or the process there, has died.
+            UsageError: it could not be run there: the program isn't installed, say.
+        """
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            if self._actor is None:
+                self._actor = _actor(self._share)
+            parcel: bytes = ray.get(self._actor.carry_out.remote(order))
+        except RayTaskError as error:
+            raise UsageError(in_a_line(error.cause or error)) from error
+        except RayError as error:
+            self._actor = None
+            raise JobLost(in_a_line(error)) from error
+        return parcel
+
+    def leave(self) -> None:
+        """Free the share, and end what runs there."""
+        import ray
+
+        actor, self._actor = self._actor, None
+        if actor is not None and ray.is_initialized():
+            ray.kill(actor)
+
+
+def _actor(share: NodeShare) -> Any:
+    """A process on that node alone, which is not started again by itself.
+
+    Its class is sent whole: the node knows this program from where the sender has it, or as it was
+    installed there.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    beside = str(PACKAGE.parent)
+
+    class Workbench:
+        def carry_out(self, order: Any) -> bytes:
+            import sys
+
+            if beside not in sys.path:
+                sys.path.append(beside)
+            from pipeline.launch.remote import carried_out
+
+            return carried_out(order)
+
+    where = NodeAffinitySchedulingStrategy(share.node, soft=False)
+    remote: Any = ray.remote(num_cpus=share.cpus, max_restarts=0, max_task_retries=0)(Workbench)
+    return remote.options(scheduling_strategy=where).remote()
