@@ -90,6 +90,7 @@ class Connection:
         return future.result()
 
     async def _open(self) -> httpx2.AsyncClient:
+        logging.getLogger("httpx2").setLevel(logging.WARNING)  # Else a line for every request.
         return httpx2.AsyncClient(
             base_url=self._base_url,
             headers={"accept-encoding": "identity", **self._headers},
