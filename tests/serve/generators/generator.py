@@ -13,13 +13,11 @@ from tests.serve.generators.report import Report
 
 LONGEST_S = 300
 ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "GUIDELLM__MAX_WORKER_PROCESSES": "1",
     "PYTHONDONTWRITEBYTECODE": "",
 }
-"""No hub is asked, few processes share the processor with the server, and those that are started
+"""Few processes share the processor with the server, and those that are started
 from the same files needn't compile them each."""
 
 
