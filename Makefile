@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills wrong-commands generators soak coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
+.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills wrong-commands serve-watched serve-faults generators soak coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -40,6 +40,12 @@ generators: ready smollm2 ## load generators of others' drive the server and agr
 
 soak: ready smollm2 ## ten minutes at 80 % of what a server can take: nothing lost, doubled or mixed up
 	$(PY) -m tests.serve.soak $(ARGS)
+
+serve-faults: ready ## a server under faults: clients, bodies, adapters, signals, engine; a line for each
+	$(PY) -m tests.serve.faults
+
+serve-watched: ready ## a server under load, watched by Debian's Prometheus: what it answers to PromQL
+	$(PY) -m tests.serve.watched $(ARGS)
 
 coverage: ready ## how often the intervals of a comparison hold the truth, by simulation
 	$(PY) -m pipeline.compare.coverage

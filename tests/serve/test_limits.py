@@ -159,6 +159,15 @@ def whole(limited, sent):
         return int(head.split()[1]), json.loads(body)
 
 
+def test_who_leaves_in_the_middle_of_a_body_is_a_line_and_no_error(limited, log, caplog):
+    head = b"POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    with connected(limited) as connection:
+        connection.sendall(head + b"x-request-id: left-1\r\ncontent-length: 100\r\n\r\n{")
+        sleep(0.1)
+    (line,) = lines(limited, log, "left-1")
+    assert line["status"] == 499 and not caplog.records
+
+
 @pytest.mark.parametrize("sent", [b"what is this\r\n\r\n", b"GET /health HTTP/1.1\r\n: x\r\n\r\n"])
 def test_what_isnt_http_is_told_so_as_all_errors_are(limited, sent):
     status, told = whole(limited, sent)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.serve.access_log import AccessLog
@@ -43,6 +44,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, tell)
+        except ClientDisconnect:
+            pass  # In the middle of its body: nobody is there to be told anything.
         except Exception:
             status = 500
             raise

@@ -108,7 +108,7 @@ async def unknown(server: Process, regulars: Regulars) -> AsyncIterator[Line]:
     async with regulars.asking(4) as found:
         for path in PATHS:
             extra = {key: fields[key] for key in fields if (key == "tokens") == ("detok" in path)}
-            body = question("", **extra) if path != "/tokenize" else {"prompt": "a"}
+            body = {"prompt": "a", **extra}
             answers = await asyncio.gather(
                 *(ask(server.at, request({**body, "model": name}, path=path)) for name in NAMES)
             )

@@ -15,7 +15,7 @@ OPEN = 32
 
 
 class Tries:
-    """Clients who keep coming, and what they are told; `refused` where nobody listens."""
+    """Clients who keep coming, and what they are told; `refused` where nobody listens any more."""
 
     def __init__(self, at: Address) -> None:
         self.told: list[str] = []
@@ -30,7 +30,9 @@ class Tries:
     async def _come(self, at: Address) -> None:
         while True:
             try:
-                self.told.append(outcome(await ask(at, request(question("sql"))), []))
+                answer = await ask(at, request(question("sql")))
+                unread = answer.status is None and not answer.body
+                self.told.append("refused" if unread else outcome(answer, []))
             except OSError:
                 self.told.append("refused")
             await asyncio.sleep(0.1)
