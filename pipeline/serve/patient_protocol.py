@@ -38,12 +38,13 @@ class PatientProtocol(H11Protocol):
             self._wait_no_more()
 
     def send_400_response(self, msg: str) -> None:
-        """What has come isn't HTTP; told in the form of all errors."""
-        body = json.dumps(ApiError(msg).body()).encode()
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
-        )
+        """What has come isn't HTTP; told in the form of all errors, but into no other answer."""
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            body = json.dumps(ApiError(msg).body()).encode()
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body)
+            )
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

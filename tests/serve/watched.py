@@ -2,13 +2,14 @@
 
 Serves model=tiny, lets clients ask its adapters by Zipf's law, and puts the questions of
 docs/serving.md to Prometheus, which scrapes meanwhile; a line for each with what it answered, then
-Prometheus' counts against the server's own. `--pictures FOLDER` keeps what Chromium shows of
-Prometheus' graph page and of the status page. Exit code 1 if a question finds nothing or a count
+Prometheus' counts against the server's own. Exit code 1 if a question finds nothing or a count
 differs. Prometheus comes from Debian's package of that name, or `PROMETHEUS=` names its program.
+Its pages are at the addresses that are printed, for as long as it runs.
 """
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import re
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from socket import socket
 
 import httpx2
 
@@ -39,7 +40,6 @@ SERVED = (
     *("engine.adapter_memory_mb=2.5", "engine.policy=fair"),
 )
 """With room for five of the eight adapters, so that they come and go."""
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def questions() -> list[str]:
@@ -66,13 +66,9 @@ class Prometheus:
         found = told["data"]["result"]
         return [(each["metric"], float(each["value"][1])) for each in found]
 
-    def graph(self, query: str) -> str:
-        """Address of the page that draws it."""
-        return f"{self.url}/graph?g0.expr={quote(query)}&g0.tab=0&g0.range_input=1m"
-
 
 @contextmanager
-def scraping(folder: Path, port: int, own: int = 9397) -> Iterator[Prometheus]:
+def scraping(folder: Path, port: int) -> Iterator[Prometheus]:
     """A Prometheus that scrapes a server of this machine every second.
 
     Raises:
@@ -81,6 +77,9 @@ def scraping(folder: Path, port: int, own: int = 9397) -> Iterator[Prometheus]:
     program = os.environ.get("PROMETHEUS") or shutil.which("prometheus")
     if program is None:
         raise RuntimeError(f"no prometheus here: {INSTALL}")
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        own = free.getsockname()[1]
     config, log = folder / "prometheus.yml", folder / "prometheus.txt"
     config.write_text(
         "scrape_configs:\n  - job_name: multilora\n    scrape_interval: 1s\n"
@@ -122,27 +121,17 @@ async def loaded(server: Process, seconds: float, clients: int) -> int:
     return sum(await asyncio.gather(*(one(seed) for seed in range(clients))))
 
 
-def pictured(url: str, file: Path, seconds: float, *options: str) -> None:
-    """What Chromium shows of a page so long after it was opened."""
-    assert BROWSER
-    with tempfile.TemporaryDirectory() as profile:
-        command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        command += [f"--user-data-dir={profile}", f"--screenshot={file}"]
-        command += [f"--timeout={int(seconds * 1000)}", *options, url]
-        subprocess.run(command, capture_output=True, timeout=120, check=False)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Load, scrape, ask; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.serve.watched", description=__doc__)
     parser.add_argument("--seconds", type=float, default=40, help="of load")
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--pictures", type=Path, help="folder for what Chromium shows")
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watched-")))
         server = stack.enter_context(started(folder, *SERVED))
         prometheus = stack.enter_context(scraping(folder, server.at.port))
+        print(f"    http://{server.at.host}:{server.at.port}/ and {prometheus.url}", flush=True)
         return asyncio.run(_watched(server, prometheus, options))
 
 
@@ -151,14 +140,13 @@ async def _watched(server: Process, prometheus: Prometheus, options: argparse.Na
     await asyncio.sleep(options.seconds * 0.6)
     bad = 0
     for query in ('up{job="multilora"}', *questions(), "vllm:lora_requests_info"):
-        found = await asyncio.to_thread(prometheus.value, query)
+        every = await asyncio.to_thread(prometheus.value, query)
+        found = [each for each in every if not math.isnan(each[1])]
         bad += not found
         print(f"{'ok' if found else 'BAD':4}{query}", flush=True)
         for labels, value in found[:5]:
             shown = ", ".join(f"{k}={v}" for k, v in labels.items() if k not in ("job", "instance"))
             print(f"        {value:12.5g}  {shown}", flush=True)
-    if options.pictures:
-        await asyncio.to_thread(_pictures, server, prometheus, options.pictures)
     print(f"    {await asking} answers in {options.seconds:g} s and what was under way then")
     await asyncio.sleep(3)
     own = server.get("/metrics").text
@@ -169,14 +157,6 @@ async def _watched(server: Process, prometheus: Prometheus, options: argparse.Na
         print(f"{'ok' if scraped == told else 'BAD':4}{name}: {scraped:g} scraped, {told:g} told")
     print("all found" if not bad else f"{bad} BAD")
     return 1 if bad else 0
-
-
-def _pictures(server: Process, prometheus: Prometheus, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    query = f"sum by (adapter) (rate(multilora:adapter_generated_tokens_total[{SPAN}]))"
-    pictured(prometheus.graph(query), folder / "prometheus.png", 6, "--window-size=1100,760")
-    page = f"http://{server.at.host}:{server.at.port}/"
-    pictured(page, folder / "page.png", 6, "--window-size=1100,900")
 
 
 if __name__ == "__main__":

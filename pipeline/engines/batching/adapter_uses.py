@@ -17,9 +17,10 @@ def adapter_uses(
         cache: which adapters there are, and where.
         bytes_of: memory that one takes, asked of those that take any.
     """
+    held = {each: cache.residence(each) for each in cache.held}
 
     def use(each: AdapterGeneration[S, Any]) -> AdapterUse:
-        residence = cache.residence(each)
+        residence = held.get(each, Residence.DISK)
         return AdapterUse(
             each.name,
             each.current,
@@ -32,5 +33,5 @@ def adapter_uses(
             each.hits,
         )
 
-    older = [each for each in cache.held if not each.current]
+    older = [each for each in held if not each.current]
     return tuple(use(each) for each in (*cache.registry.generations, *older))

@@ -14,7 +14,11 @@ OPENMETRICS = "application/openmetrics-text"
 router = APIRouter()
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {OPENMETRICS: {}}}},
+)
 async def metrics(request: Request, service: OfApp) -> Response:
     """In Prometheus's text format, or OpenMetrics where that is asked for; the names are the same.
 
