@@ -1,5 +1,6 @@
 """Adapters come and go while requests are served."""
 
+import json
 import shutil
 from threading import Thread
 
@@ -56,8 +57,9 @@ def test_what_is_no_text_or_no_json_is_refused(open_server):
     client = open_server.client
     for field in ("lora_name", "lora_path"):
         body = {"lora_name": "a", "lora_path": "sql", field: "\ud800"}
+        sent = {"content": json.dumps(body), "headers": {"content-type": "application/json"}}
         for kind in ("load", "unload"):
-            answer = client.post(f"/v1/{kind}_lora_adapter", json=body)
+            answer = client.post(f"/v1/{kind}_lora_adapter", **sent)
             assert answer.status_code in (400, 404) and answer.json()["error"]["message"]
     plain = {"content-type": "text/plain"}
     answer = client.post("/v1/load_lora_adapter", content="{}", headers=plain)
