@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +85,7 @@ def request(
 
 
 async def ask(
-    at: Address, sent: bytes, *, pause_s: float = 0.0, taken: int = 2**16, ends: bool = False
+    at: Address, sent: bytes, *, pause_s: float = 0.0, taken: int = 2**16, room: int | None = None
 ) -> Answer:
     """Send something, and read what comes until the server closes.
 
@@ -93,14 +94,21 @@ async def ask(
         sent: bytes as they go out.
         pause_s: before the first byte of the answer is read, and between all further.
         taken: bytes that are read at once.
-        ends: send nothing more, and say so.
+        room: bytes that the kernel holds of what isn't read yet; None leaves that to it.
     """
-    reader, writer = await asyncio.open_connection(at.host, at.port, limit=2**14)
+    own = socket.socket()
+    if room is not None:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    own.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(own, (at.host, at.port))
+    except OSError:
+        own.close()
+        raise
+    reader, writer = await asyncio.open_connection(sock=own, limit=2**14)
     came = b""
     try:
         writer.write(sent)
-        if ends:
-            writer.write_eof()
         await asyncio.sleep(pause_s)
         while piece := await reader.read(taken):
             came += piece

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 
-from tests.serve.faults.client import Address, ask, request
+from tests.serve.faults.client import ask, request
 from tests.serve.faults.load import MODELS, Regulars, question
 from tests.serve.faults.outcome import ANSWERED, Line, counted, outcome
 from tests.serve.faults.server import Process
@@ -85,22 +85,19 @@ async def too_many(server: Process, regulars: Regulars) -> AsyncIterator[Line]:
 
 
 async def slow_readers(server: Process, regulars: Regulars) -> AsyncIterator[Line]:
-    """They take 64 bytes at a time, with pauses, from connections that hold little."""
-    bodies = [question(MODELS[n % len(MODELS)], 400, stream=True, n=2) for n in range(40)]
+    """They take 512 bytes at a time, with pauses, from sockets that hold little."""
+    bodies = [question(MODELS[n % len(MODELS)], 300, stream=True, n=8) for n in range(12)]
     wanted = [await ask(server.at, request(each)) for each in bodies[: len(MODELS)]]
     texts = [each.text for each in wanted]
     async with regulars.asking() as found:
-        slow = await asyncio.gather(*(_slowly(server.at, request(each)) for each in bodies))
+        slow = await asyncio.gather(
+            *(ask(server.at, request(each), pause_s=0.05, taken=512, room=4096) for each in bodies)
+        )
         quick = len(found)
     told = [outcome(each, [texts[n % len(MODELS)] or "?"]) for n, each in enumerate(slow)]
     yield Line("slow", f"{len(bodies)} slow readers", counted(told), {*told} == {ANSWERED})
     yield Line("slow", "others who were answered meanwhile", str(quick), quick > 0)
     yield regular("slow", found)
-
-
-async def _slowly(at: Address, sent: bytes):
-    """As `ask`, over a socket with a small buffer."""
-    return await ask(at, sent, pause_s=0.05, taken=512)
 
 
 def regular(part: str, found: list[str]) -> Line:
