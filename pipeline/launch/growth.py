@@ -30,9 +30,9 @@ def check_growth(jobs: Sequence[Job]) -> None:
     Raises:
         UsageError: saying which, and what to give instead.
     """
-    until, now = jobs[0].config.until, repeats(jobs)
-    if until.half_width is None:
+    if not jobs or jobs[0].config.until.half_width is None:
         return
+    until, now = jobs[0].config.until, repeats(jobs)
     last = [job for job in jobs if job.config.repeat == now - 1]
     given = f"until.half_width={until.half_width:g}"
     if max(Counter(map(asked, last)).values()) < 2:

@@ -131,3 +131,7 @@ def test_when_another_repeat_is_wanted(
     job = Job({}, made, RunDirectory(tmp_path / "0"), ())
     assert growth.wants_more([job], tmp_path, Console(file=printed, width=200)) == wanted
     assert said in printed.getvalue()
+
+
+def test_a_call_that_only_shows_its_configuration_has_no_jobs_to_look_at():
+    growth.check_growth(())
