@@ -36,7 +36,7 @@ class GuideLlm(Generator):
                 "request_format": load.path,
             },
             "profile": {"kind": "concurrent", "streams": [max(1, load.concurrency // share)]},
-            "constraint": {"kind": "max_requests", "value": load.requests // share},
+            "constraint": {"kind": "max_requests", "count": load.requests // share},
             "tokenizer": {"kind": "huggingface_auto", "model": load.tokenizer},
             "data": {
                 "kind": "synthetic_text",
