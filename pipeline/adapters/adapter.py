@@ -108,7 +108,8 @@ def check_name(name: str, where: str) -> None:
 
 def _check_scaling(lora: LoraFile, model: ModelConfig) -> None:
     """Engines multiply in float32."""
-    for module in filter(lora.targets, (*model.modules(), *TABLES.values())):
+    experts = (*model.expert_modules(), *model.expert_stacks())
+    for module in filter(lora.targets, (*model.modules(), *experts, *TABLES.values())):
         if abs(scaling := lora.scaling(module)) > MAX_FLOAT32:
             raise UsageError(
                 f"{lora.folder / CONFIG}: scales the update of {module} by {scaling:.3g}, for "

@@ -38,6 +38,12 @@ def check_config(config: Mapping[str, Any], where: str) -> None:
         raise UsageError(f"{where}: layers_pattern needs layers_to_transform in PEFT; take it out")
     if config.get("lora_bias"):
         _check_bias(config, where)
+    if config.get("target_parameters"):
+        for key in ("lora_dropout", "fan_in_fan_out", "lora_bias", "use_dora"):
+            if config.get(key):
+                raise UsageError(
+                    f"{where}: target_parameters can't be combined with {key} in PEFT; correct it"
+                )
 
 
 def _check_bias(config: Mapping[str, Any], where: str) -> None:
@@ -106,7 +112,9 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "alpha_pattern": (_by_pattern(is_number), "finite numbers by module"),
     "lora_dropout": (_is_share, "a number from 0 to 1"),
     **dict.fromkeys(("target_modules", "exclude_modules", "layers_pattern"), _MODULES),
-    "modules_to_save": (_are_texts, "null or a list of names"),
+    **dict.fromkeys(
+        ("modules_to_save", "target_parameters"), (_are_texts, "null or a list of names")
+    ),
     "trainable_token_indices": (_are_tokens, "a list of token ids, or such lists by module"),
     "layers_to_transform": (_are_layers, "whole numbers"),
     **dict.fromkeys(_FLAGS, _FLAG),

@@ -67,7 +67,11 @@ def _biases(lora: LoraFile, model: ModelConfig) -> Shapes:
 
 def _updates(lora: LoraFile, model: ModelConfig) -> Shapes:
     tensors: Shapes = {}
-    linear = {**model.modules(), HEAD: (model.vocabulary, model.hidden)}
+    linear = {
+        **model.modules(),
+        **model.expert_modules(),
+        HEAD: (model.vocabulary, model.hidden),
+    }
     for module, (out, in_) in linear.items():
         if lora.targets(module):
             rank, name = lora.rank(module), f"{PREFIX}{module}"
@@ -77,7 +81,18 @@ def _updates(lora: LoraFile, model: ModelConfig) -> Shapes:
                 tensors[f"{name}.lora_B.bias"] = (out,)
             if lora.config.get("use_dora"):
                 tensors[f"{name}.lora_magnitude_vector"] = (out,)
-    return tensors | _of_embedding(lora, model)
+    return tensors | _of_experts(lora, model) | _of_embedding(lora, model)
+
+
+def _of_experts(lora: LoraFile, model: ModelConfig) -> Shapes:
+    """Of all experts of a layer at once, as PEFT has them in a linear layer's shape."""
+    tensors: Shapes = {}
+    for path, (out, in_) in model.expert_stacks().items():
+        if model.experts and lora.targets(path):
+            ranks = lora.rank(path) * model.experts.count
+            a, b = lora.update_names(path)
+            tensors |= {a: (ranks, in_), b: (out, ranks)}
+    return tensors
 
 
 def _of_embedding(lora: LoraFile, model: ModelConfig) -> Shapes:

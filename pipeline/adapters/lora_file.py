@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.adapters.config_check import check_config
-from pipeline.adapters.module_patterns import is_all_linear, is_target, value_for
+from pipeline.adapters.module_patterns import (
+    is_all_linear,
+    is_parameter_target,
+    is_target,
+    value_for,
+)
 from pipeline.adapters.variants import variants
 from pipeline.errors import UsageError, shown
 from pipeline.files.regular import MEBIBYTE
+from pipeline.models.expert_layers import STACKS
 from pipeline.models.files import read_object
 from pipeline.models.finite import is_finite
 from pipeline.models.safetensors_file import NUMPY, stored_tensors
@@ -88,8 +94,26 @@ class LoraFile:
             return next((each.name for each in opened if not is_finite(each, opened.read)), None)
 
     def targets(self, module: str) -> bool:
-        """Whether the adapter changes the module of that path, by PEFT's matching rules."""
-        return is_target(self.config, module)
+        """Whether the adapter changes the module of that path, by PEFT's matching rules.
+
+        Of experts, that is the parameter which holds the matrices of a layer's.
+        """
+        return self.targets_parameter(module) or (
+            not module.endswith(STACKS) and is_target(self.config, module)
+        )
+
+    def targets_parameter(self, module: str) -> bool:
+        """The same, by `target_parameters` alone."""
+        parameter = module if module.endswith(STACKS) else f"{module}.weight"
+        return is_parameter_target(self.config, parameter)
+
+    def update_names(self, module: str) -> tuple[str, str]:
+        """Of the tensors A and B of a module: PEFT wraps what it adapts of experts in turn."""
+        inside, _, stack = module.rpartition(".")
+        if module.endswith(STACKS):
+            both = stack != "down_proj" and self.targets(f"{inside}.down_proj")
+            module = f"{inside}.base_layer" if both else inside
+        return f"{PREFIX}{module}.lora_A.weight", f"{PREFIX}{module}.lora_B.weight"
 
     @property
     def targets_all_linear(self) -> bool:
@@ -99,7 +123,7 @@ class LoraFile:
     def rank(self, module: str) -> int:
         """Rank of the update of that module."""
         default = self.config.get("r", PEFT_DEFAULT)
-        return int(value_for(self.config, "rank_pattern", module, default))
+        return int(value_for(self.config, "rank_pattern", self._key(module), default))
 
     @property
     def max_rank(self) -> int:
@@ -109,9 +133,14 @@ class LoraFile:
 
     def scaling(self, module: str) -> float:
         """Factor of B·A: alpha / r, or alpha / √r where rsLoRA is on (Kalajdzievski 2023)."""
-        alpha = value_for(self.config, "alpha_pattern", module, self.alpha)
+        alpha = value_for(self.config, "alpha_pattern", self._key(module), self.alpha)
         rank = self.rank(module)
         return float(alpha) / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
+
+    def _key(self, module: str) -> str:
+        """What patterns are held against."""
+        plain = module.endswith(STACKS) or not self.targets_parameter(module)
+        return module if plain else f"{module}.weight"
 
     @property
     def alpha(self) -> float:

@@ -67,6 +67,11 @@ def is_target(config: Mapping[str, Any], module: str) -> bool:
     return _is_named(config, "target_modules", module) and _in_layers(config, module)
 
 
+def is_parameter_target(config: Mapping[str, Any], parameter: str) -> bool:
+    """Whether `target_parameters` mean the parameter of that path: by its end, in every layer."""
+    return _is_named({"": config.get("target_parameters")}, "", parameter)
+
+
 def is_all_linear(key: str, given: Any) -> bool:
     """Whether the value of that key means all linear layers."""
     return key == "target_modules" and isinstance(given, str) and given.lower() == ALL_LINEAR

@@ -2,6 +2,7 @@
 
 from pipeline.adapters.expected_tensors import expected_tensors, saved_modules
 from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
+from pipeline.adapters.module_patterns import is_parameter_target
 from pipeline.adapters.variants import MERGE, TABLES
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
@@ -21,7 +22,7 @@ def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
     Raises:
         UsageError: a tensor is missing, unexpected or of another shape.
     """
-    _no_experts(lora, model)
+    _check_experts(lora, model)
     expected = expected_tensors(lora, model)
     names = {name.removeprefix(PREFIX) for name in lora.shapes if name.startswith(PREFIX)}
     if not any(name.startswith(("model.", "lm_head.")) for name in names):
@@ -45,16 +46,20 @@ def check_tensors(lora: LoraFile, model: ModelConfig) -> None:
             raise UsageError(f"{lora.folder}: {_misfit(name, lora.shapes[name], shape)}")
 
 
-def _no_experts(lora: LoraFile, model: ModelConfig) -> None:
-    """PEFT takes names of experts' layers, and of a router, for parameters of all experts."""
+def _check_experts(lora: LoraFile, model: ModelConfig) -> None:
+    """Which parameters of a model may be adapted, and that nothing of experts is saved whole."""
     saved = saved_modules(lora.config, model)
-    for module in model.routed_modules():
-        targeted = lora.targets(module) or lora.targets_all_linear
-        if targeted or module in saved:
-            key = "target_modules" if targeted else "modules_to_save"
+    if found := next((each for each in model.routed_modules() if each in saved), None):
+        raise UsageError(
+            f"{lora.folder}: modules_to_save {lora.shown('modules_to_save')} mean {found} too: "
+            f"experts and routers saved whole are served by no engine here{MERGE}"
+        )
+    served = {f"{each}.weight" for each in model.modules()} | {*model.expert_tensors()}
+    for name in {*whole_tensors(model)} - served:
+        if is_parameter_target(lora.config, name):
             raise UsageError(
-                f"{lora.folder}: {key} {lora.shown(key)} mean {module} too: adapters of experts "
-                f"and routers are served by no engine here{MERGE}"
+                f"{lora.folder}: target_parameters {lora.shown('target_parameters')} mean {name}; "
+                f"only projections, routers and experts are served, by any engine{MERGE}"
             )
 
 
@@ -63,7 +68,7 @@ def _stranger(name: str, model: ModelConfig) -> str:
     if inside == name:
         return f"tensor {name} isn't named as PEFT names them, {PREFIX}…; it would be left out"
     module, _, part = inside.partition(".lora_")
-    adapted = {*model.modules(), *TABLES.values()}
+    adapted = {*model.modules(), *model.expert_modules(), *TABLES.values()}
     if part in _VARIANTS and module in adapted:
         return f"tensor {name} needs {_VARIANTS[part]}, which {CONFIG} doesn't set; correct it"
     if part in _PARTS and module in adapted:
@@ -84,7 +89,7 @@ def _stranger(name: str, model: ModelConfig) -> str:
 
 
 def _nothing_begun_anew(lora: LoraFile, model: ModelConfig) -> None:
-    for module in model.other_modules():
+    for module in {*model.other_modules()} - {*model.expert_modules()}:
         if module not in TABLES.values() and lora.targets(module):
             raise UsageError(
                 f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too, "

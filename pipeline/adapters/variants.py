@@ -7,7 +7,14 @@ from pipeline.errors import shown
 
 TABLES = {"lm_head": "lm_head", "embed_tokens": "model.embed_tokens"}
 """Modules besides a layer's projections that may be adapted, by what an engine calls them."""
-VARIANTS = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", *TABLES)
+EXPERTS = "target_parameters"
+"""A key by which PEFT adapts what is no linear layer: routers, and all experts of a layer."""
+SHARED = "shared_expert"
+"""The expert that every token uses, whose projections and score are linear layers."""
+VARIANTS = (
+    *("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", *TABLES),
+    *(EXPERTS, SHARED),
+)
 """What an engine may serve, if it says so: keys of a configuration, and modules."""
 BIAS = "bias"
 """A key too: the base's own biases were trained, which PEFT changes for everybody, so that only an
@@ -32,14 +39,11 @@ _UNSERVED = {
     "layer_replication": f"it changes the number of the base's layers{MERGE}",
     "alora_invocation_tokens": "it takes effect from some tokens on, which no engine here does",
     "arrow_config": "it picks from other adapters for every token, which no engine here does",
-    "target_parameters": f"only linear layers are served, not parameters such as experts'{MERGE}",
     "monteclora_config": "it is sampled anew for every token, which no engine here does",
     "use_bdlora": "block-diagonal matrices are served by no engine here",
     "use_qalora": "its inputs are pooled, which no engine here does",
 }
-_NOTHING: Mapping[str, tuple[Any, ...]] = dict.fromkeys(
-    ("layer_replication", "target_parameters"), ([],)
-)
+_NOTHING: Mapping[str, tuple[Any, ...]] = dict.fromkeys(("layer_replication",), ([],))
 """Values by which nothing is asked for."""
 
 
@@ -52,6 +56,8 @@ def variants(config: Mapping[str, Any], tensors: Collection[str]) -> list[str]:
     """
     adapted = {name.rpartition(".lora_")[0] for name in tensors}
     found = {name for name, module in TABLES.items() if any(a.endswith(module) for a in adapted)}
+    if any(f".{SHARED}" in each for each in adapted):
+        found.add(SHARED)
     asked = [name for name in VARIANTS if config.get(name) or name in found]
     return asked + ([BIAS] if _trains_biases(config, tensors) else [])
 

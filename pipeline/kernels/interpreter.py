@@ -81,6 +81,10 @@ class InterpretedProgram(Executable):
                 kernels.dispatch(inputs[x], values[routes], routing, inputs[out])
             case operations.ExpertLinear(x, routes, routing, matrix, out):
                 kernels.expert_linear(inputs[x], values[routes], routing, matrix, values[out])
+            case operations.AddExpertLora(x, routes, routing, site, out, dispatched):
+                kernels.add_expert_lora(
+                    *(inputs[x], step, values[routes], routing, site, values[out], dispatched)
+                )
             case operations.Combine(x, routes, routing, added, out):
                 shared = None if added is None else values[added]
                 kernels.combine(values[x], values[routes], routing, shared, values[out])

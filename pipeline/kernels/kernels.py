@@ -211,6 +211,29 @@ class Kernels(ABC):
         """
 
     @abstractmethod
+    def add_expert_lora(
+        self,
+        x: Activations,
+        step: ForwardPass,
+        routes: Tensor,
+        routing: Routing,
+        site: int,
+        out: Tensor,
+        dispatched: bool,
+    ) -> None:
+        """Add to each place what its token's adapter makes, for the expert there, of `x`.
+
+        Args:
+            x: input of the experts.
+            step: says which tokens are whose.
+            routes: say where each token's places are.
+            routing: how many experts there are.
+            site: number of the site; an adapter has there matrices of each expert.
+            out: expert by expert.
+            dispatched: whether `x` lies expert by expert, too, and not token by token.
+        """
+
+    @abstractmethod
     def combine(
         self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor
     ) -> None:

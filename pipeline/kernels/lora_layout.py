@@ -3,7 +3,8 @@
 As in the fp32 matrices a vector runs over outputs: A is (units of 16 ranks, in, 16), the ranks of
 all projections of a site one after another; B is (units of 16 rows, rank, 16), one a projection.
 int8 numbers have an fp32 scale for each row, before the units. After the B of a projection whose
-output is transformed row by row lie an fp32 factor for each row, and a summand for each.
+output is transformed row by row lie an fp32 factor for each row, and a summand for each. Where an
+adapter changes all experts of a layer that follows for each of them, as far apart as one is long.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,6 +40,7 @@ class LoraShape:
         inputs: columns of A.
         outputs: rows of B.
         affine: whether the projection's output is multiplied and added to, row by row.
+        experts: that have matrices of these shapes each; 0 for a projection of every token.
     """
 
     column: int
@@ -46,6 +48,7 @@ class LoraShape:
     inputs: int
     outputs: int
     affine: bool = False
+    experts: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,8 @@ class AdapterLayout:
     Attributes:
         format: how its numbers are stored.
         sites: one row of `SITE` a site, counted through the layers.
-        places: one row of `PLACE` a tensor: A and B of each part of each site in turn.
+        places: one row of `PLACE` a tensor: A and B of each part of each site in turn, but of
+            those of experts.
         size: bytes of the numbers.
     """
 
@@ -78,7 +82,7 @@ class AdapterLayout:
             if shapes:
                 size += packed_bytes(ranks, shapes[0].inputs, format)
             for shape in shapes:
-                if shape.rank:
+                if shape.rank and not shape.experts:
                     places.append((a, first, shape.rank, shape.inputs, ranks))
                     places.append((size, 0, shape.outputs, shape.rank, padded_rows(shape.outputs)))
                 b, size = size, size + packed_bytes(shape.outputs, shape.rank, format)
@@ -87,7 +91,9 @@ class AdapterLayout:
                 size += 2 * affine_bytes(shape.outputs) if affine else 0
                 first += shape.rank
             parts += [(0, 0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
-            table.append((a, ranks, len(shapes), parts))
+            stride = size - a
+            size += sum(stride * (shape.experts - 1) for shape in shapes[:1] if shape.experts)
+            table.append((a, stride, ranks, len(shapes), parts))
         return cls(format, np.array(table, SITE), np.array(places, PLACE), size)
 
     @property

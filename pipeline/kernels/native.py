@@ -219,6 +219,24 @@ class NativeKernels(Kernels):
             *(matrix.data.data_ptr(), matrix.rows, matrix.columns, *_numbers(out)),
         )
 
+    def add_expert_lora(
+        self,
+        x: Activations,
+        step: ForwardPass,
+        routes: Tensor,
+        routing: Routing,
+        site: int,
+        out: Tensor,
+        dispatched: bool,
+    ) -> None:
+        """All rows that an expert has of one adapter together."""
+        assert isinstance(step, NativeForwardPass)
+        if count := len(step.segments):
+            self._library.kernel_add_expert_lora(
+                *(self._pool, _seen(x), step.segments, count, site),
+                *(byref(native_routing(routing)), *_rows(routes), dispatched, *_rows(out)),
+            )
+
     def combine(
         self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor
     ) -> None:

@@ -47,6 +47,7 @@ _KINDS: dict[type, int] = {
         "DISPATCH": operations.Dispatch,
         "EXPERT_LINEAR": operations.ExpertLinear,
         "COMBINE": operations.Combine,
+        "ADD_EXPERT_LORA": operations.AddExpertLora,
     }.items()
 }
 

@@ -74,22 +74,32 @@ class PackedAdapter:
         sites = self.sites
         return self.data.data_ptr(), sites.ctypes.data, self.data.numel(), len(sites)
 
-    def parts(self, site: int, columns: int) -> Iterator[LoraPart]:
+    def parts(self, site: int, columns: int, expert: int = 0) -> Iterator[LoraPart]:
         """What the packed numbers of a site of so many inputs stand for, fp32."""
         row = self.sites[site]
         if not row["parts"]:
             return
-        a = _unpacked(self.data, int(row["a"]), int(row["ranks"]), columns, self.format)
+        more = expert * int(row["stride"])
+        a = _unpacked(self.data, int(row["a"]) + more, int(row["ranks"]), columns, self.format)
         for part in row["part"][: row["parts"]]:
             rank, first = int(part["rank"]), int(part["first"])
             rows, at = int(part["columns"]), int(part["affine"])
-            b = _unpacked(self.data, int(part["b"]), rows, rank, self.format)
-            affine = self._affine(at, rows) if at else None
+            b = _unpacked(self.data, int(part["b"]) + more, rows, rank, self.format)
+            affine = self._affine(at + more, rows) if at else None
             yield LoraPart(int(part["column"]), a[first : first + rank], b, affine)
 
     def put(self, place: Any, rows: NDArray[np.float32], first: int = 0) -> None:
         """Some rows of a tensor, from one of its rows on, into the tensor's place."""
         _put(self.data.numpy(), place, rows, self.format, first)
+
+    def put_experts(self, site: int, a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
+        """A and B of each expert, one after another, at a site that has some for each."""
+        row, data = self.sites[site], self.data.numpy()
+        for start, each in ((row["a"], a), (row["part"][0]["b"], b)):
+            for number, rows in enumerate(each):
+                at = int(start) + number * int(row["stride"])
+                place = np.array((at, 0, *rows.shape, padded_rows(len(rows))), PLACE)
+                _put(data, place, rows, self.format)
 
     def transform(self, rows: Iterable[NDArray[np.float32]]) -> "PackedAdapter":
         """The adapter itself, with these factors and summands, (2, out) each, in their places."""

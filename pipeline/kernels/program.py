@@ -166,6 +166,21 @@ class ExpertLinear:
 
 
 @dataclass(frozen=True, eq=False)
+class AddExpertLora:
+    """Adds to `out` what the adapter of each place's token makes, for its expert, of `x`.
+
+    `x` has a row for each place where it is `dispatched`, as `out` has, and else for each token.
+    """
+
+    x: str
+    routes: str
+    routing: Routing
+    site: int
+    out: str
+    dispatched: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Combine:
     """`out` becomes the sum by weight of what a token's experts made.
 
@@ -200,6 +215,7 @@ Operation = (
     | Route
     | Dispatch
     | ExpertLinear
+    | AddExpertLora
     | Combine
     | TakeOutputs
 )

@@ -6,7 +6,7 @@ from torch import Tensor
 from pipeline.kernels import layout
 from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.layout import Matrix
-from pipeline.kernels.operands import Activations, Routing
+from pipeline.kernels.operands import Activations, ForwardPass, Routing
 from pipeline.kernels.reference_arithmetic import as_integers
 
 
@@ -40,6 +40,31 @@ class ReferenceExperts(Kernels):
         matrices = layout.unpack(matrix).chunk(routing.experts)
         made = [rows @ weights.T for rows, weights in zip(values, matrices, strict=True)]
         out[:, : matrices[0].shape[0]] = torch.cat(made)
+
+    def add_expert_lora(
+        self,
+        x: Activations,
+        step: ForwardPass,
+        routes: Tensor,
+        routing: Routing,
+        site: int,
+        out: Tensor,
+        dispatched: bool,
+    ) -> None:
+        """Expert by expert: X · Aᵀ · Bᵀ of the rows that an adapter's tokens have there."""
+        chosen = routes[:, routing.used : 2 * routing.used].long()
+        places, columns = _places_of(routes, routing), x.values.shape[1]
+        for segment in step.batch.segments:
+            if segment.adapter is None:
+                continue
+            for expert in {*chosen[segment.start : segment.stop].flatten().tolist()}:
+                tokens, ranks = (chosen == expert).nonzero(as_tuple=True)
+                mine = (tokens >= segment.start) & (tokens < segment.stop)
+                rows = places[tokens[mine], ranks[mine]]
+                values = x.values[rows if dispatched else tokens[mine]]
+                for part in segment.adapter.parts(site, columns, expert):
+                    at = slice(part.column, part.column + len(part.b))
+                    out[rows, at] += values @ part.a.T @ part.b.T
 
     def combine(
         self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor

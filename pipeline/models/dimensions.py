@@ -102,6 +102,27 @@ class Dimensions:
         inside += [f".{each}" for each in weightless]
         return inside + [f".self_attn.{each}" for each in norms.heads]
 
+    def expert_modules(self) -> dict[str, tuple[int, int]]:
+        """(out, in) features of routers and shared experts, by their paths in transformers."""
+        if (its := self.experts) is None:
+            return {}
+        layers = (layer for layer in range(self.layers) if its.layers[layer])
+        return {k: v for layer in layers for k, v in its.linear(layer, self.hidden).items()}
+
+    def expert_tensors(self) -> dict[str, tuple[int, int]]:
+        """Shapes of all that a checkpoint holds of routers and experts, by name."""
+        if (its := self.experts) is None:
+            return {}
+        layers = range(self.layers)
+        return {k: v for layer in layers for k, v in its.tensors(layer, self.hidden).items()}
+
+    def expert_stacks(self) -> dict[str, tuple[int, int]]:
+        """(out, in) features of one expert, by the parameter that holds those of a layer."""
+        if (its := self.experts) is None:
+            return {}
+        layers = (layer for layer in range(self.layers) if its.layers[layer])
+        return {k: v for layer in layers for k, v in its.stacks(layer, self.hidden).items()}
+
     def routed_modules(self) -> tuple[str, ...]:
         """Paths of routers and of experts, as transformers has them and as a checkpoint names them.
 

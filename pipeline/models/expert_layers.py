@@ -6,7 +6,10 @@ from typing import Any, Self
 
 from pipeline.models.family import EXPERTS, FEED_FORWARD, ExpertKeys
 
-_OF_EXPERTS = ("mlp.gate", "mlp.experts", "mlp.experts.act_fn")
+_ROUTER = "mlp.gate"
+STACKS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
+"""Paths inside a layer of the parameters that hold all experts' matrices in transformers 5."""
+_OF_EXPERTS = (_ROUTER, "mlp.experts", "mlp.experts.act_fn")
 """Modules of a layer with experts, as transformers has them."""
 _SHARED, _SHARED_GATE = "mlp.shared_expert", "mlp.shared_expert_gate"
 """The expert that every token uses, and what scores it."""
@@ -72,6 +75,24 @@ class ExpertLayers:
             found |= dict(zip(self.shared_tensors(layer), sizes, strict=True))
             found[self.shared_router(layer)] = (1, hidden)
         return found
+
+    def linear(self, layer: int, hidden: int) -> dict[str, tuple[int, int]]:
+        """(out, in) features of a layer's router, and of the shared expert, by their modules.
+
+        These are transformers' paths, which a checkpoint needn't have.
+        """
+        found = {f"model.layers.{layer}.{_ROUTER}": (self.count, hidden)}
+        if self.shared:
+            sizes = (self.shared, hidden), (self.shared, hidden), (hidden, self.shared)
+            names = (each.removesuffix(".weight") for each in self.shared_tensors(layer))
+            found |= dict(zip(names, sizes, strict=True))
+            found[f"model.layers.{layer}.{_SHARED_GATE}"] = (1, hidden)
+        return found
+
+    def stacks(self, layer: int, hidden: int) -> dict[str, tuple[int, int]]:
+        """(out, in) features of an expert's matrices, by the parameters that hold those of all."""
+        gate_up, down = (f"model.layers.{layer}.{each}" for each in STACKS)
+        return {gate_up: (2 * self.width, hidden), down: (hidden, self.width)}
 
     def router(self, layer: int) -> str:
         """Name of the matrix that gives scores."""

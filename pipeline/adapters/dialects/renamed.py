@@ -7,7 +7,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pipeline.adapters.dialects.conversion import Conversion
+from pipeline.adapters.dialects.expert_stack import kept
 from pipeline.adapters.dialects.peft_names import PeftName
+from pipeline.adapters.dialects.single_experts import experts_together, has_single_experts
 from pipeline.adapters.expected_tensors import saved_modules
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.errors import UsageError
@@ -27,22 +29,30 @@ def renamed(lora: LoraFile, model: ModelConfig) -> tuple[LoraFile, Conversion | 
             tensors in it are of another shape than the model's.
     """
     found = _Names.of(lora, model)
-    if not found.originals and all(name == stored for name, stored in found.own.items()):
+    single = has_single_experts(lora, model)
+    if (
+        not single
+        and not found.originals
+        and all(name == stored for name, stored in found.own.items())
+    ):
         return lora, None
     stored = lora.stored()
     copies = {name: stored[each] for name, each in found.originals.items()}
     for name, tensor in copies.items():
         _check_shape(lora, name, tensor, model)
     tensors = {name: stored[each] for name, each in found.own.items()}
+    config, made = lora.config, {name: kept(each) for name, each in tensors.items()}
+    if single:
+        config, made = experts_together(lora, tensors, model)
 
     def numbers() -> Iterator[NDArray[Any]]:
         with lora.open() as opened:
-            yield from map(opened.read, tensors.values())
+            yield from (read(opened) for _, _, read in made.values())
 
     files = (lora.folder / CONFIG, lora.folder / WEIGHTS)
-    declared = {name: (each.dtype, each.shape) for name, each in tensors.items()}
+    declared = {name: (dtype, shape) for name, (dtype, shape, _) in made.items()}
     conversion = Conversion(files, declared, numbers)
-    return replace(lora, shapes=conversion.shapes, copies=copies), conversion
+    return replace(lora, config=config, shapes=conversion.shapes, copies=copies), conversion
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,9 @@ class _Names:
     @classmethod
     def of(cls, lora: LoraFile, model: ModelConfig) -> "_Names":
         whole = whole_tensors(model)
+        experts = (name.removesuffix(".weight") for name in model.expert_tensors())
         modules = {*model.every_module()} - {*model.routed_modules()}
+        modules |= {*model.expert_modules(), *experts}
         trained = tuple(f"{each}." for each in saved_modules(lora.config, model))
         biased = lora.config.get("bias", "none") != "none"
         own: dict[str, str] = {}

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.lora_file import PREFIX, WEIGHTS
+from pipeline.adapters.lora_file import WEIGHTS
 from pipeline.adapters.variants import TABLES
 from pipeline.engines.multilora.embedding_lora import load_update, update_bytes
+from pipeline.engines.multilora.expert_updates import ExpertUpdates
 from pipeline.engines.multilora.row_factors import RowFactors, has_row_factors
-from pipeline.engines.multilora.sites import columns_of
+from pipeline.engines.multilora.sites import Place, layer_sites
 from pipeline.engines.multilora.whole_modules import WholeModules, whole_shape
 from pipeline.files.stamp import stamp
 from pipeline.kernels.formats import NUMBER_FORMATS, NumberDtype
@@ -23,7 +24,6 @@ from pipeline.kernels.lora_source import sources
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
-from pipeline.models.dimensions import module
 from pipeline.models.safetensors_file import SafetensorsFile
 
 
@@ -39,6 +39,7 @@ class LoadPlan:
         read: of each of the layout's places, whether one of those tensors goes there.
         rows: what is made of the output row by row; None where nothing is.
         whole: what goes to the other places; None where there are none.
+        experts: what goes to the sites of experts; None where nothing does.
         base: whose weights decide about factors and whole modules; None if none will be loaded.
     """
 
@@ -49,6 +50,7 @@ class LoadPlan:
     read: NDArray[np.bool_]
     rows: RowFactors | None = None
     whole: WholeModules | None = None
+    experts: ExpertUpdates | None = None
     base: Checkpoint | None = None
 
     @classmethod
@@ -69,22 +71,31 @@ class LoadPlan:
                 will be.
         """
         sites = [
-            [each for place in site if (each := _Part.of(adapter, model, *place)) is not None]
+            [each for place in site if (each := _Part.of(adapter, model, place)) is not None]
             for site in _sites(model)
         ]
         parts = [each for site in sites for each in site]
         stored = [each.path for each in parts if each.is_stored]
         transformed = tuple(each.path for each in parts if each.shape.affine)
-        whole = tuple(each.path for each in parts if each.shape.rank and not each.is_stored)
+        whole = tuple(each.path for each in parts if each.is_whole)
+        experts = {
+            number: each.path
+            for number, site in enumerate(sites)
+            for each in site
+            if each.shape.experts
+        }
         scalings = [(1.0, adapter.lora.scaling(path)) for path in stored]
         return cls(
             adapter,
             AdapterLayout.of([[each.shape for each in s] for s in sites], NUMBER_FORMATS[dtype]),
-            tuple(name for path in stored for name in _stored(path)),
+            tuple(name for path in stored for name in adapter.lora.update_names(path)),
             np.array(scalings, np.float32).reshape(-1),
-            np.array([each.is_stored for each in parts if each.shape.rank], bool).repeat(2),
+            np.array([each.is_stored for each in parts if each.has_places], bool).repeat(2),
             RowFactors(adapter, transformed, base) if base and transformed else None,
             WholeModules(adapter, whole, base) if base and whole else None,
+            ExpertUpdates(adapter, experts, model.experts.count)
+            if model.experts and experts
+            else None,
             base,
         )
 
@@ -114,6 +125,8 @@ class LoadPlan:
         packed.transform(self.rows.values if self.rows else ())
         if self.whole is not None:
             self.whole.put(packed, self.layout.places[~self.read])
+        if self.experts is not None:
+            self.experts.put(packed)
         update = load_update(self.adapter.lora, self.layout.format, self.base)
         return replace(packed, embedding=update)
 
@@ -125,18 +138,31 @@ class _Part:
     Attributes:
         path: of the module.
         shape: of what is added.
-        is_stored: whether A and B are tensors of its file.
+        is_stored: whether A and B are tensors of its file, to be read as they lie.
     """
 
     path: str
     shape: LoraShape
     is_stored: bool
 
+    @property
+    def has_places(self) -> bool:
+        """Whether places of the layout are its own."""
+        return bool(self.shape.rank) and not self.shape.experts
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the adapter saves the module, and no update of it."""
+        return self.has_places and not self.is_stored
+
     @classmethod
-    def of(cls, adapter: Adapter, model: ModelConfig, path: str, column: int) -> "_Part | None":
+    def of(cls, adapter: Adapter, model: ModelConfig, place: Place) -> "_Part | None":
         """None where it leaves the projection alone."""
+        path, column, experts = place.path, place.column, place.experts
         stored, affine = adapter.lora.shapes, has_row_factors(adapter, path)
-        a, b = _stored(path)
+        a, b = adapter.lora.update_names(path)
+        if experts:
+            return cls._of_experts(adapter, place)
         if a in stored:
             (outputs, rank), inputs = stored[b], stored[a][1]
             return cls(path, LoraShape(column, rank, inputs, outputs, affine), is_stored=True)
@@ -147,10 +173,15 @@ class _Part:
         outputs, inputs = model.modules()[path]
         return cls(path, LoraShape(column, 0, inputs, outputs, affine), is_stored=False)
 
-
-def _stored(path: str) -> tuple[str, str]:
-    """A and B in the file."""
-    return f"{PREFIX}{path}.lora_A.weight", f"{PREFIX}{path}.lora_B.weight"
+    @classmethod
+    def _of_experts(cls, adapter: Adapter, place: Place) -> "_Part | None":
+        """The two parameters of a layer may be one tensor's wrapper or the other's."""
+        if not adapter.lora.targets(place.path):
+            return None
+        a, b = (adapter.lora.shapes[each] for each in adapter.lora.update_names(place.path))
+        rank = a[0] // place.experts
+        shape = LoraShape(place.column, rank, a[1], b[0], experts=place.experts)
+        return cls(place.path, shape, is_stored=False)
 
 
 class AdapterFile:
@@ -188,9 +219,8 @@ class AdapterFile:
             )
 
 
-def _sites(model: ModelConfig) -> Iterator[list[tuple[str, int]]]:
-    """The modules of each site with their first output columns: layer by layer, then the head."""
+def _sites(model: ModelConfig) -> Iterator[list[Place]]:
+    """The places of each site: layer by layer, then the head."""
     for layer in range(model.layers):
-        for site in model.family.sites:
-            yield [(module(layer, name), column) for name, column in columns_of(site, model)]
-    yield [(TABLES["lm_head"], 0)]
+        yield from layer_sites(layer, model)
+    yield [Place(TABLES["lm_head"], 0)]

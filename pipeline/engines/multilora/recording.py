@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.engines.multilora.expert_block import expert_block, expert_buffers, written
 from pipeline.engines.multilora.packed_model import PackedLayer, PackedModel
 from pipeline.engines.multilora.rotations import turn_of
-from pipeline.engines.multilora.sites import DOWN, GATE_UP, OUTPUT, QKV
+from pipeline.engines.multilora.sites import DOWN, GATE_UP, OUTPUT, QKV, site_number
 from pipeline.kernels.formats import PANEL, WeightFormat
 from pipeline.kernels.layout import panels
 from pipeline.kernels.operands import Activation, Heads
@@ -31,7 +31,6 @@ from pipeline.kernels.program import (
     TakeOutputs,
 )
 from pipeline.models.config import ModelConfig
-from pipeline.models.family import SITES
 
 ACTIVATIONS: dict[str, Activation] = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
 """What a gate computes, by transformers' `hidden_act`."""
@@ -117,17 +116,19 @@ def _layer(index: int, shape: ModelConfig, model: PackedModel) -> Iterator[Opera
         exact = _normed_for(layer.experts.router.format)
         if exact != normed:
             yield Norm("residual", None, norms.before_feed_forward, shape.epsilon, exact)
-        yield from expert_block(shape.experts, layer.experts, normed, exact, activation)
+        site = site_number(index, 0, shape)
+        yield from expert_block(shape.experts, layer.experts, normed, exact, activation, site)
     else:
-        yield from _multiply(index, GATE_UP, layer, normed, "gate_up")
+        yield from _multiply(index, GATE_UP, shape, layer, normed, "gate_up")
         yield Gate("gate_up", "gated", activation)
-        yield from _multiply(index, DOWN, layer, "gated", "delta")
+        yield from _multiply(index, DOWN, shape, layer, "gated", "delta")
     yield from _added(shape, norms.after_feed_forward)
 
 
 def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[Operation]:
     heads, scales = Heads(shape.heads, shape.kv_heads, shape.head_dim), shape.scales
-    yield from _multiply(index, QKV, layer, _normed_for(layer.matrices[QKV].format), "qkv")
+    normed = _normed_for(layer.matrices[QKV].format)
+    yield from _multiply(index, QKV, shape, layer, normed, "qkv")
     if layer.joint_norms is not None:
         query, key = layer.joint_norms
         yield NormColumns("qkv", 0, query, shape.epsilon)
@@ -142,7 +143,7 @@ def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[O
         scales.attention,
         scales.attention_cap,
     )
-    yield from _multiply(index, OUTPUT, layer, "attended", "delta")
+    yield from _multiply(index, OUTPUT, shape, layer, "attended", "delta")
 
 
 def _added(shape: ModelConfig, norm: Tensor | None) -> Iterator[Operation]:
@@ -158,15 +159,17 @@ def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:
     yield TakeOutputs("delta", "last_delta")
     yield Norm("last", "last_delta", model.final_norm, shape.epsilon, "last_normed")
     yield Linear("last_normed", model.head, "logits")
-    yield AddLora("last_normed", shape.layers * len(SITES), "logits")
+    yield AddLora("last_normed", site_number(shape.layers, 0, shape), "logits")
     yield from _scale("logits", shape.vocabulary, 1 / shape.scales.logits)
     if (cap := shape.scales.logits_cap) is not None:
         yield Cap("logits", shape.vocabulary, cap)
 
 
-def _multiply(index: int, site: int, layer: PackedLayer, x: str, out: str) -> Iterator[Operation]:
+def _multiply(
+    index: int, site: int, shape: ModelConfig, layer: PackedLayer, x: str, out: str
+) -> Iterator[Operation]:
     yield Linear(x, layer.matrices[site], out)
-    yield AddLora(x, index * len(SITES) + site, out)
+    yield AddLora(x, site_number(index, site, shape), out)
 
 
 def _scale(out: str, columns: int, factor: float) -> Iterator[Operation]:

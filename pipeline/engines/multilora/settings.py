@@ -9,7 +9,7 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.variants import BIAS, TABLES
+from pipeline.adapters.variants import BIAS, EXPERTS, SHARED, TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.queue_order import QueuePolicy
@@ -94,7 +94,7 @@ class MultiloraSettings(EngineSettings):
     adapter_memory_mb: PositiveFloat | None = None
     cache: Path | None = None
     variants: ClassVar[frozenset[str]] = frozenset(
-        {"use_dora", "lora_bias", "modules_to_save", BIAS, *TABLES}
+        {"use_dora", "lora_bias", "modules_to_save", BIAS, EXPERTS, SHARED, *TABLES}
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.expected_tensors import saved_modules
-from pipeline.adapters.variants import TABLES, VARIANTS
+from pipeline.adapters.variants import EXPERTS, TABLES, VARIANTS
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
 from pipeline.errors import UsageError
@@ -34,11 +34,12 @@ class PeftHotswapSettings(PeftSettings):
         """What PEFT can't load beside one another is refused.
 
         Raises:
-            UsageError: some adapters have trainable tokens and some don't, or one saves a module
-                whole that another adapts.
+            UsageError: some adapters have trainable tokens and some don't, one saves a module
+                whole that another adapts, or they adapt different parameters.
         """
         super().check(checkpoint, adapters)
         _check_whole_modules(checkpoint.config, adapters)
+        _check_parameters(checkpoint.config, adapters)
         having = [name for name, each in adapters.items() if TOKENS in each.lora.unusual()]
         without = [name for name in adapters if name not in having]
         if having and without:
@@ -63,6 +64,23 @@ def _check_whole_modules(shape: ModelConfig, adapters: Mapping[str, Adapter]) ->
                     f"engine=peft_hotswap can't serve {name}, whose modules_to_save mean {taken}, "
                     f"beside {other}, which adapts it; serve them in runs of their own"
                 )
+
+
+def _check_parameters(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> None:
+    """PEFT wraps what holds them, as a linear layer or for a set of parameters, once for all."""
+    linear = (*shape.modules(), *shape.expert_modules())
+    named = {name: {*(each.lora.config.get(EXPERTS) or ())} for name, each in adapters.items()}
+    first = next((name for name, parameters in named.items() if parameters), None)
+    for name, each in adapters.items() if first is not None else ():
+        wrapped = filter(adapters[first].lora.targets_parameter, linear)
+        if (named[name] or named[first]) != named[first] or any(
+            each.lora.targets(module) and not each.lora.targets_parameter(module)
+            for module in wrapped
+        ):
+            raise UsageError(
+                f"engine=peft_hotswap can't serve {name} beside {first}, whose {EXPERTS} are "
+                "others; serve them in runs of their own, or use engine=multilora"
+            )
 
 
 class PeftHotswap(PeftEngine):

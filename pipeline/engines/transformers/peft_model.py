@@ -10,7 +10,8 @@ from pipeline.engines.transformers.base_model import BaseModel
 
 EFFECTIVE = (
     *("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "lora_bias", "use_dora"),
-    *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"),
+    *("target_modules", "target_parameters", "exclude_modules"),
+    *("layers_to_transform", "layers_pattern"),
     *("modules_to_save", "trainable_token_indices", "ensure_weight_tying", "fan_in_fan_out"),
 )
 """Keys of a configuration that decide what an adapter computes."""

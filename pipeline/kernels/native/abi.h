@@ -100,8 +100,9 @@ struct LoraPart {
     int32_t rank, first, column, columns;
     int64_t affine;  // fp32 factors of the rows, then fp32 summands, each of whole units; 0 for none
 };
+// At a site of experts those of the first one; the next one's follow `stride` bytes later.
 struct LoraSite {
-    int64_t a;
+    int64_t a, stride;
     int32_t ranks, parts;
     LoraPart part[MAX_PARTS];
 };
@@ -133,6 +134,7 @@ struct Operation {
     float number;           // epsilon, or factor; of attention's scores 0 for 1 / √width
     float limit;            // of a cap, 0 for none
     int activation;         // of a gate
+    int dispatched;         // 1 where `x` has a row for each place of an expert, 0 for each token
     HeadShape heads;
     HeadNormWeights norms;
     Turn turn;
@@ -152,6 +154,7 @@ constexpr int OP_ROUTE = 10;
 constexpr int OP_DISPATCH = 11;
 constexpr int OP_EXPERT_LINEAR = 12;
 constexpr int OP_COMBINE = 13;
+constexpr int OP_ADD_EXPERT_LORA = 14;
 
 // What an operation took, in nanoseconds: of the wall, and of all threads that worked on it.
 struct OperationTime {
@@ -221,6 +224,10 @@ Fault kernel_expert_linear(
     ThreadPool* pool, const Input* x, const Routing* routing, float* routes, int64_t routes_width,
     int64_t routes_size, const uint8_t* weights, int64_t rows, int64_t columns, float* out,
     int64_t size);
+Fault kernel_add_expert_lora(
+    ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
+    const Routing* routing, float* routes, int64_t routes_width, int64_t routes_size,
+    int dispatched, float* out, int64_t width, int64_t size);
 Fault kernel_combine(
     ThreadPool* pool, const float* x, int64_t size, const Routing* routing, float* routes,
     int64_t routes_width, int64_t routes_size, const float* shared, int64_t shared_size,

@@ -81,6 +81,37 @@ struct ExpertLinear {
     void run(ThreadPool& pool) const { multiply_experts(pool, x->format, gemm(), handed.routes()); }
 };
 
+struct AddExpertLora {
+    const Input* x;
+    const LoraSegment* segments;
+    int64_t count, site;
+    RoutesHanded handed;
+    bool dispatched;
+    float* out;
+    int64_t width, size;
+
+    Fault fault() const {
+        if (Fault fault = handed.fault()) return fault;
+        if (Fault fault = fault_of(x)) return fault;
+        const int64_t places = handed.routes().rows();
+        if (x->tokens != (dispatched ? places : handed.tokens())) return "routes of other tokens";
+        if (!is_count(count) || (count && !segments)) return "no segments";
+        if (!is_count(width) || !holds(out, size, places * width)) return "an output of another size";
+        for (int64_t i = 0; i < count; ++i) {
+            const LoraSegment& each = segments[i];
+            if (each.start < 0 || each.start > each.stop || each.stop > handed.tokens())
+                return "a segment beyond the tokens";
+            if (Fault fault = segment_fault(each, site, x->columns, width, handed.routing->experts))
+                return fault;
+        }
+        return nullptr;
+    }
+    void run(ThreadPool& pool) const {
+        add_expert_lora(
+            pool, *x, segments, count, site, handed.routes(), dispatched, out, width);
+    }
+};
+
 struct Combine {
     const float* x;
     int64_t x_size;

@@ -29,16 +29,6 @@ void choose(const float* scores, const Routes& routes, int64_t token) {
         weights[rank] = std::exp(scores[(int64_t)numbers[rank]] - highest) / sum;
 }
 
-// Where the rows of each expert begin; starts[experts] is their end.
-void count(const Routes& routes, int32_t* starts) {
-    std::fill_n(starts, routes.routing.experts + 1, 0);
-    for (int64_t token = 0; token < routes.tokens; ++token)
-        for (int64_t rank = 0; rank < routes.routing.used; ++rank)
-            ++starts[routes.expert(token, rank) + 1];
-    for (int64_t expert = 0; expert < routes.routing.experts; ++expert)
-        starts[expert + 1] += starts[expert];
-}
-
 void add_scaled(float* to, const float* from, float by, int64_t columns) {
     const Floats factor = broadcast(by);
     for (int64_t i = 0; i < columns; i += LANES)
@@ -46,6 +36,15 @@ void add_scaled(float* to, const float* from, float by, int64_t columns) {
 }
 
 }  // namespace
+
+void count_rows(const Routes& routes, int32_t* starts) {
+    std::fill_n(starts, routes.routing.experts + 1, 0);
+    for (int64_t token = 0; token < routes.tokens; ++token)
+        for (int64_t rank = 0; rank < routes.routing.used; ++rank)
+            ++starts[routes.expert(token, rank) + 1];
+    for (int64_t expert = 0; expert < routes.routing.experts; ++expert)
+        starts[expert + 1] += starts[expert];
+}
 
 void route(ThreadPool& pool, const float* scores, int64_t width, const Routes& routes) {
     const int64_t experts = routes.routing.experts, used = routes.routing.used;
@@ -55,7 +54,7 @@ void route(ThreadPool& pool, const float* scores, int64_t width, const Routes& r
         routes.shared(token) = width > experts ? 1 / (1 + std::exp(-row[experts])) : 0;
     }, experts * (used + 5.0));
     int32_t next[MAX_EXPERTS + 1];
-    count(routes, next);
+    count_rows(routes, next);
     for (int64_t token = 0; token < routes.tokens; ++token)
         for (int64_t rank = 0; rank < used; ++rank)
             routes.places(token)[rank] = next[routes.expert(token, rank)]++;
@@ -70,7 +69,7 @@ void dispatch(ThreadPool& pool, const Input& x, const Routes& routes, const Inpu
 
 void multiply_experts(ThreadPool& pool, int format, const Gemm& gemm, const Routes& routes) {
     int32_t starts[MAX_EXPERTS + 1], used[MAX_EXPERTS];
-    count(routes, starts);
+    count_rows(routes, starts);
     int64_t ranges = 0;
     for (int64_t expert = 0; expert < routes.routing.experts; ++expert)
         if (starts[expert + 1] > starts[expert]) {

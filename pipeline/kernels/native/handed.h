@@ -88,9 +88,10 @@ inline Fault attention_fault(
     return nullptr;
 }
 
-// Of one adapter at one site; `columns` go in, and what comes out lies in rows of `width`.
+// Of one adapter at one site, of so many experts or of none; `columns` go in, and what comes out lies in
+// rows of `width`.
 inline Fault segment_fault(
-    const LoraSegment& segment, int64_t site, int64_t columns, int64_t width) {
+    const LoraSegment& segment, int64_t site, int64_t columns, int64_t width, int64_t experts = 1) {
     if (!is_known(NUMBER_FORMATS, segment.format))
         return "an adapter of a precision that isn't known";
     if (!segment.sites || site < 0 || site >= segment.count) return "an adapter for fewer layers";
@@ -117,5 +118,9 @@ inline Fault segment_fault(
         if (part.affine && part.affine != at) return "an adapter's factors out of their place";
         if (part.affine) at += 2 * affine_bytes(part.columns);
     }
-    return at <= segment.size ? nullptr : "an adapter beyond its own end";
+    if (at > segment.size) return "an adapter beyond its own end";
+    if (experts < 2 || !here.parts) return nullptr;
+    if (here.stride < at - here.a || here.stride > (segment.size - at) / (experts - 1))
+        return "an adapter of other experts";
+    return nullptr;
 }

@@ -160,6 +160,16 @@ Fault kernel_expert_linear(
     return perform(pool, ExpertLinear{x, handed, weights, rows, columns, out, size});
 }
 
+Fault kernel_add_expert_lora(
+    ThreadPool* pool, const Input* x, const LoraSegment* segments, int64_t count, int64_t site,
+    const Routing* routing, float* routes, int64_t routes_width, int64_t routes_size,
+    int dispatched, float* out, int64_t width, int64_t size) {
+    const RoutesHanded handed = {routing, routes, routes_width, routes_size};
+    return perform(
+        pool, AddExpertLora{
+                  x, segments, count, site, handed, dispatched != 0, out, width, size});
+}
+
 Fault kernel_combine(
     ThreadPool* pool, const float* x, int64_t size, const Routing* routing, float* routes,
     int64_t routes_width, int64_t routes_size, const float* shared, int64_t shared_size,

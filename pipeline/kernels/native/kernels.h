@@ -1,5 +1,7 @@
 // One function a kernel; interface.cpp gives them to Python, reference.py says what each computes.
 #pragma once
+#include <vector>
+
 #include "activations.h"
 #include "gemm.h"
 #include "routes.h"
@@ -40,13 +42,28 @@ void attend(
     ThreadPool& pool, const float* qkv, int64_t width, const Forward& forward, int64_t layer,
     const HeadShape& heads, int64_t window, float scale, float limit, const Input& out);
 
+// What one adapter adds to neighbouring rows of the output. `start` and `stop` of its segment are these;
+// of the input they are the same, or those that are named, by rows of the output.
+struct LoraJob {
+    LoraSegment segment;
+    LoraSite site;
+    const int32_t* rows;  // or null
+};
+void add_lora(
+    ThreadPool& pool, const Input& x, const std::vector<LoraJob>& jobs, float* out, int64_t width);
 void add_lora(
     ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
     float* out, int64_t width);
+// `dispatched` where x has a row for each place of an expert, as the output has, and not for each token.
+void add_expert_lora(
+    ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
+    const Routes& routes, bool dispatched, float* out, int64_t width);
 
 // Experts: which of them each token uses; tokens' packed rows beside one another by expert; these rows
 // by the matrices of their experts; what comes of that, added up for each token.
 void route(ThreadPool& pool, const float* scores, int64_t width, const Routes& routes);
+// Where the rows of each expert begin; starts[experts] is their end.
+void count_rows(const Routes& routes, int32_t* starts);
 void dispatch(ThreadPool& pool, const Input& x, const Routes& routes, const Input& out);
 void multiply_experts(ThreadPool& pool, int format, const Gemm& gemm, const Routes& routes);
 void combine(

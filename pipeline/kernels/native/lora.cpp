@@ -43,18 +43,28 @@ __attribute__((noinline)) void transform(
 }
 
 struct Shrink {
-    const LoraSegment& segment;
-    const LoraSite& site;
+    const LoraJob& job;
     const Input& x;
-    float* shrunk;  // (tokens, ranks) of this segment
+    float* shrunk;  // (tokens, ranks) of this job
+
+    // Of T tokens, beside one another.
+    template <int T>
+    const float* input(int64_t token) const {
+        const int64_t first = job.segment.start + token;
+        if (!job.rows) return row_of(x, first);
+        thread_local std::vector<float> gathered;
+        gathered.resize(T * x.columns);
+        for (int t = 0; t < T; ++t)
+            std::copy_n(row_of(x, job.rows[first + t]), x.columns, gathered.data() + t * x.columns);
+        return gathered.data();
+    }
 
     template <NumberFormat F, int T>
     void tile(int64_t token, int64_t rank) const {
-        const uint8_t* a = segment.data + site.a;
-        const auto* unit = unit_of<F>(a, site.ranks, x.columns, rank);
-        const float* from = row_of(x, segment.start + token);
-        multiply_unit<F, T>(unit, x.columns, from, x.columns, [&](int t, Unit sum) {
-            float* to = shrunk + (token + t) * site.ranks + rank;
+        const uint8_t* a = job.segment.data + job.site.a;
+        const auto* unit = unit_of<F>(a, job.site.ranks, x.columns, rank);
+        multiply_unit<F, T>(unit, x.columns, input<T>(token), x.columns, [&](int t, Unit sum) {
+            float* to = shrunk + (token + t) * job.site.ranks + rank;
             sum.each([&](int row, Floats part) {
                 store(to + row, scaled<F>(part, a, rank + row));
             });
@@ -63,8 +73,7 @@ struct Shrink {
 };
 
 struct Expand {
-    const LoraSegment& segment;
-    const LoraSite& site;
+    const LoraJob& job;
     const LoraPart& part;
     const float* shrunk;
     float* out;
@@ -72,19 +81,19 @@ struct Expand {
 
     template <NumberFormat F, int T>
     void tile(int64_t token, int64_t first) const {
-        const uint8_t* b = segment.data + part.b;
+        const uint8_t* b = job.segment.data + part.b;
         const auto* unit = unit_of<F>(b, part.columns, part.rank, first);
         const int64_t count = std::min<int64_t>(UNIT, part.columns - first);
-        const float* from = shrunk + token * site.ranks + part.first;
-        multiply_unit<F, T>(unit, part.rank, from, site.ranks, [&](int t, Unit sum) {
+        const float* from = shrunk + token * job.site.ranks + part.first;
+        multiply_unit<F, T>(unit, part.rank, from, job.site.ranks, [&](int t, Unit sum) {
             float result[UNIT];
             sum.each([&](int row, Floats rows) {
                 store(result + row, scaled<F>(rows, b, first + row));
             });
-            float* to = out + (segment.start + token + t) * width + part.column + first;
+            float* to = out + (job.segment.start + token + t) * width + part.column + first;
             add_to(to, result, count);
             if (part.affine) {
-                const uint8_t* factors = segment.data + part.affine;
+                const uint8_t* factors = job.segment.data + part.affine;
                 const uint8_t* summands = factors + affine_bytes(part.columns);
                 transform(to, (const float*)factors + first, (const float*)summands + first, count);
             }
@@ -92,50 +101,69 @@ struct Expand {
     }
 };
 
-// All tokens of the segment against the unit that begins at `row`.
+// All tokens of the job against the unit that begins at `row`.
 template <class Task>
 void run_unit(const Task& task, int64_t row) {
-    with_number_format(task.segment.format, [&]<NumberFormat F>() {
+    const LoraSegment& segment = task.job.segment;
+    with_number_format(segment.format, [&]<NumberFormat F>() {
         for_tiles<isa::LORA_TOKENS>(
-            task.segment.stop - task.segment.start,
+            segment.stop - segment.start,
             [&]<int T>(int64_t token) { task.template tile<F, T>(token, row); });
     });
+}
+
+// More chunks than a loop of the pool has are several loops.
+template <class Body>
+void run_all(ThreadPool& pool, int64_t chunks, const Body& body, double nanoseconds) {
+    constexpr int64_t MOST = MAX_CHUNKS - 1;
+    for (int64_t done = 0; done < chunks; done += MOST)
+        pool.run(
+            std::min(chunks - done, MOST), [&, done](uint32_t i) { body(done + i); }, nanoseconds);
 }
 
 }  // namespace
 
 void add_lora(
-    ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
-    float* out, int64_t width) {
+    ThreadPool& pool, const Input& x, const std::vector<LoraJob>& jobs, float* out, int64_t width) {
     thread_local std::vector<float> shrunk;
     thread_local std::vector<std::pair<Shrink, int64_t>> shrinks;
     thread_local std::vector<std::pair<Expand, int64_t>> expands;
     shrinks.clear();
     expands.clear();
-    int64_t size = 0;
-    for (int64_t i = 0; i < count; ++i)
-        size += segments[i].sites[site].ranks * (segments[i].stop - segments[i].start);
+    int64_t size = 0, tokens = 0;
+    for (const auto& [segment, site, rows] : jobs) {
+        size += site.ranks * (segment.stop - segment.start);
+        tokens += segment.stop - segment.start;
+    }
     shrunk.resize(size);
     float* mine = shrunk.data();
-    for (int64_t i = 0; i < count; ++i) {
-        const LoraSegment& segment = segments[i];
-        const LoraSite& here = segment.sites[site];
-        for (int64_t rank = 0; rank < here.ranks; rank += UNIT)
-            shrinks.push_back({Shrink{segment, here, x, mine}, rank});
-        for (int p = 0; p < here.parts; ++p)
-            for (int64_t row = 0; row < here.part[p].columns; row += ROWS_AT_ONCE)
-                expands.push_back({Expand{segment, here, here.part[p], mine, out, width}, row});
-        mine += here.ranks * (segment.stop - segment.start);
+    for (const LoraJob& job : jobs) {
+        for (int64_t rank = 0; rank < job.site.ranks; rank += UNIT)
+            shrinks.push_back({Shrink{job, x, mine}, rank});
+        for (int p = 0; p < job.site.parts; ++p)
+            for (int64_t row = 0; row < job.site.part[p].columns; row += ROWS_AT_ONCE)
+                expands.push_back({Expand{job, job.site.part[p], mine, out, width}, row});
+        mine += job.site.ranks * (job.segment.stop - job.segment.start);
     }
     const auto* shrink = shrinks.data();
-    const double each = (double)x.tokens / std::max<int64_t>(1, count);  // tokens of a segment
-    pool.run(
-        shrinks.size(), [=](uint32_t i) { run_unit(shrink[i].first, shrink[i].second); },
+    const double each = (double)tokens / std::max<int64_t>(1, jobs.size());  // tokens of a job
+    run_all(
+        pool, shrinks.size(), [=](int64_t i) { run_unit(shrink[i].first, shrink[i].second); },
         each * x.columns);
     const auto* expand = expands.data();
-    pool.run(expands.size(), [=](uint32_t i) {
+    run_all(pool, expands.size(), [=](int64_t i) {
         const auto& [task, first] = expand[i];
         const int64_t last = std::min<int64_t>(first + ROWS_AT_ONCE, task.part.columns);
         for (int64_t row = first; row < last; row += UNIT) run_unit(task, row);
     }, each * ROWS_AT_ONCE);
+}
+
+void add_lora(
+    ThreadPool& pool, const Input& x, const LoraSegment* segments, int64_t count, int64_t site,
+    float* out, int64_t width) {
+    thread_local std::vector<LoraJob> jobs;
+    jobs.clear();
+    for (int64_t i = 0; i < count; ++i)
+        if (segments[i].sites[site].parts) jobs.push_back({segments[i], segments[i].sites[site], nullptr});
+    add_lora(pool, x, jobs, out, width);
 }

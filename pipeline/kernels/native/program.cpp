@@ -133,6 +133,11 @@ struct Step {
             return use(ExpertLinear{
                 &x, routes_of(its, its.routes), (const uint8_t*)its.weights, its.rows, its.columns,
                 out.values, out.count});
+        case OP_ADD_EXPERT_LORA:
+            if (its.routes < 0) return "an operation without routes";
+            return use(AddExpertLora{
+                &x, segments, segment_count, its.place, routes_of(its, its.routes),
+                its.dispatched != 0, out.values, out.columns, out.count});
         case OP_COMBINE: {
             if (its.routes < 0) return "an operation without routes";
             const Input none{}, &shared = its.added < 0 ? none : buffers[its.added];
