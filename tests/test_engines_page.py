@@ -31,6 +31,7 @@ HAVING = {
     "lora_bias": True,
     "lm_head": True,
     "embed_tokens": True,
+    "target_parameters": ["self_attn.o_proj.weight"],
 }
 FEATURES = (ROOT / "docs" / "engines.md").read_text("utf-8").partition("\n## ")[0].splitlines()
 TABLE = [[cell.strip() for cell in line.split("|")[1:-1]] for line in FEATURES if line[:1] == "|"]

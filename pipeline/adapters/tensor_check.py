@@ -3,7 +3,7 @@
 from pipeline.adapters.expected_tensors import expected_tensors, saved_modules
 from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
 from pipeline.adapters.module_patterns import is_parameter_target
-from pipeline.adapters.variants import MERGE, TABLES
+from pipeline.adapters.variants import ADDED, MERGE, TABLES, has_added_tokens
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.stored_shapes import expected as whole_tensors
@@ -54,6 +54,12 @@ def _check_experts(lora: LoraFile, model: ModelConfig) -> None:
             f"{lora.folder}: modules_to_save {lora.shown('modules_to_save')} mean {found} too: "
             f"experts and routers saved whole are served by no engine here{MERGE}"
         )
+    for module in model.expert_modules():
+        if module.endswith(".gate") and lora.targets(module) and not lora.targets_parameter(module):
+            raise UsageError(
+                f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module}, no "
+                "linear layer in transformers 5; name its weight in target_parameters"
+            )
     served = {f"{each}.weight" for each in model.modules()} | {*model.expert_tensors()}
     for name in {*whole_tensors(model)} - served:
         if is_parameter_target(lora.config, name):
@@ -106,7 +112,8 @@ def _misfit(name: str, stored: tuple[int, ...], wanted: tuple[int, ...]) -> str:
             "correct it"
         )
     if ".lora_" not in name:
-        return f"saves {name} as {list(stored)}, this model's is {list(wanted)}"
+        why = f": {ADDED}" if has_added_tokens(name, stored, wanted) else ""
+        return f"saves {name} as {list(stored)}, this model's is {list(wanted)}{why}"
     return (
         f"made for another architecture: {name} is {list(stored)}, this model needs {list(wanted)}"
     )

@@ -9,16 +9,17 @@ TABLES = {"lm_head": "lm_head", "embed_tokens": "model.embed_tokens"}
 """Modules besides a layer's projections that may be adapted, by what an engine calls them."""
 EXPERTS = "target_parameters"
 """A key by which PEFT adapts what is no linear layer: routers, and all experts of a layer."""
-SHARED = "shared_expert"
-"""The expert that every token uses, whose projections and score are linear layers."""
 VARIANTS = (
     *("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", *TABLES),
-    *(EXPERTS, SHARED),
+    EXPERTS,
 )
 """What an engine may serve, if it says so: keys of a configuration, and modules."""
 BIAS = "bias"
 """A key too: the base's own biases were trained, which PEFT changes for everybody, so that only an
 engine which adds them row by row serves the adapter beside others."""
+SHARED = "shared_expert"
+"""Stands among them for an adapter of the expert that every token uses: linear layers, which meet
+the tokens of a batch without its rows, so that PEFT couldn't tell whose they are."""
 FILELESS = "named alone, without files"
 """Stands among them for an adapter that only a server has."""
 
@@ -27,6 +28,11 @@ _CONVERT = (
     "save_pretrained(…, path_initial_model_for_weight_conversion=…)"
 )
 MERGE = "; merge it into its base (merge_and_unload) and serve that: model=folder"
+ADDED = (
+    "it was trained with tokens added, which no engine here adds to a base for one adapter; give "
+    "the base as many (resize_token_embeddings), merge the adapter into it (merge_and_unload) and "
+    "serve that with the adapter's own tokenizer: model=folder"
+)
 _CHANGED_BASE = {
     **dict.fromkeys(("pissa", "corda", "olora", "lora_ga"), _CONVERT),
     "loftq": f"it belongs to a base that LoftQ has quantised{MERGE}",
@@ -56,10 +62,9 @@ def variants(config: Mapping[str, Any], tensors: Collection[str]) -> list[str]:
     """
     adapted = {name.rpartition(".lora_")[0] for name in tensors}
     found = {name for name, module in TABLES.items() if any(a.endswith(module) for a in adapted)}
-    if any(f".{SHARED}" in each for each in adapted):
-        found.add(SHARED)
     asked = [name for name in VARIANTS if config.get(name) or name in found]
-    return asked + ([BIAS] if _trains_biases(config, tensors) else [])
+    shared = any(f".{SHARED}" in each for each in adapted)
+    return asked + [SHARED] * shared + [BIAS] * _trains_biases(config, tensors)
 
 
 def engine_for(found: Collection[str]) -> str:
@@ -102,3 +107,9 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
     if whole and _trains_biases(config, tensors):
         return f"bias={config[BIAS]!r} beside {min(whole)}, which no engine here serves{MERGE}"
     return None
+
+
+def has_added_tokens(name: str, stored: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a tensor is the base's embedding or output layer, but for more rows."""
+    is_table = name.endswith(tuple(f"{each}.weight" for each in TABLES.values()))
+    return is_table and stored[1:] == wanted[1:] and stored[:1] > wanted[:1]

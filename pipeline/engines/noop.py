@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.adapters.variants import BIAS, VARIANTS
+from pipeline.adapters.variants import BIAS, SHARED, VARIANTS
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.scheduler import Scheduler
@@ -40,7 +40,7 @@ class NoopSettings(EngineSettings):
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True, mixes_adapters=True, cancels=True, per_request_sampling=True
     )
-    variants: ClassVar[frozenset[str]] = frozenset({BIAS, *VARIANTS})
+    variants: ClassVar[frozenset[str]] = frozenset({BIAS, SHARED, *VARIANTS})
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""

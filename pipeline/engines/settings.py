@@ -49,7 +49,7 @@ class EngineSettings(ABC):
         computes: whether a model is behind the answers; where none is there is nothing that they
             could be faithful to.
         capabilities: what else it can do; requests that ask for more are refused.
-        variants: what it serves beyond plain LoRA, of `VARIANTS` and `BIAS` in
+        variants: what it serves beyond plain LoRA, of `VARIANTS`, `BIAS` and `SHARED` in
             `pipeline.adapters.variants`.
     """
 

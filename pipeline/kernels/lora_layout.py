@@ -93,7 +93,7 @@ class AdapterLayout:
             parts += [(0, 0, 0, 0, 0, 0)] * (MAX_PARTS - len(parts))
             stride = size - a
             size += sum(stride * (shape.experts - 1) for shape in shapes[:1] if shape.experts)
-            table.append((a, stride, ranks, len(shapes), parts))
+            table.append((a, ranks, len(shapes), parts, stride))
         return cls(format, np.array(table, SITE), np.array(places, PLACE), size)
 
     @property

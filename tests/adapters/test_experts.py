@@ -1,4 +1,4 @@
-"""Adapters of models with experts, as PEFT saves them: of attention they are served, of no more."""
+"""Adapters of models with experts, as PEFT saves them and as it saved them once."""
 
 import json
 
@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.variants import EXPERTS
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 
@@ -48,10 +49,10 @@ TODAYS = (
 
 
 @pytest.mark.parametrize("values", TODAYS, ids=str)
-def test_what_peft_makes_of_experts_today_is_refused_by_name(saved, values):
-    with pytest.raises(UsageError, match="target_parameters: only linear layers") as refused:
-        saved(**values)
-    assert "\n" not in str(refused.value) and "merge_and_unload" in str(refused.value)
+def test_what_peft_makes_of_experts_today_is_taken(saved, values):
+    lora = saved(**values).lora
+    assert lora.unusual() == [EXPERTS]
+    assert any(".mlp.experts." in name or ".mlp.gate." in name for name in lora.shapes)
 
 
 def test_a_router_that_is_saved_whole_is_refused_by_name(saved):
@@ -59,9 +60,14 @@ def test_a_router_that_is_saved_whole_is_refused_by_name(saved):
         saved(target_modules=["q_proj"], modules_to_save=["gate"])
 
 
+def test_another_parameter_of_the_model_is_refused_by_name(saved):
+    with pytest.raises(UsageError, match=r"target_parameters \['lm_head.weight'\] mean lm_head"):
+        saved(target_modules=["q_proj"], target_parameters=["lm_head.weight"])
+
+
 @pytest.mark.parametrize("named", ["w1", "gate"])
-def test_what_it_made_of_them_before_is_refused_by_name(named, tmp_path):
-    """One linear layer an expert; today's PEFT would adapt all experts by such names."""
+def test_what_it_made_of_them_before_becomes_what_it_makes_today(named, tmp_path):
+    """One linear layer an expert."""
     config = {"model_type": "mixtral", **SHAPE, "num_hidden_layers": 1}
     model = ModelConfig.from_config(config, "small")
     block = "model.layers.0.block_sparse_moe"
@@ -76,6 +82,7 @@ def test_what_it_made_of_them_before_is_refused_by_name(named, tmp_path):
     said = {"peft_type": "LORA", "r": 4, "target_modules": [named]}
     (tmp_path / "adapter_config.json").write_text(json.dumps(said))
     save_file(tensors, tmp_path / "adapter_model.safetensors")
-    with pytest.raises(UsageError, match=rf"mean .*{named} too: adapters of experts") as refused:
-        Adapter.open("it", tmp_path, model)
-    assert "\n" not in str(refused.value) and "merge_and_unload" in str(refused.value)
+    lora = Adapter.open("it", tmp_path, model, tmp_path / "cache").lora
+    assert lora.origin == tmp_path and lora.config["target_parameters"] == [
+        "model.layers.0.mlp." + ("gate.weight" if named == "gate" else "experts.gate_up_proj")
+    ]

@@ -82,6 +82,8 @@ ALONG = [
     ({**UPDATED, **TABLES}, {**NAMED, "ensure_weight_tying": True}, "ensure_weight_tying"),
     ({"head.x": (288, 32)}, {}, "nothing that PEFT saves"),
     ({"head.weight": (289, 32)}, {}, r"lm_head.weight along as \[289, 32\].*tokens added"),
+    ({"head.weight": (289, 32)}, {"modules_to_save": ["lm_head"]}, "tokens added.*model=folder"),
+    ({"head.weight": (287, 32)}, {}, "trained on another base"),
     ({"table.base_layer.weight": (288, 33)}, {}, "embed_tokens.weight along as"),
     ({"q.lora_B.bias": (32,)}, {}, "needs lora_bias"),
     ({"q.lora_magnitude_vector": (32,)}, {}, "needs use_dora"),

@@ -56,7 +56,6 @@ def test_where_training_began_is_no_matter_if_it_left_the_base_alone(began, open
         {"layer_replication": [[0, 2], [1, 3]]},
         {"alora_invocation_tokens": [5, 6]},
         {"arrow_config": {"top_k": 2}},
-        {"target_parameters": ["mlp.experts.gate_up_proj"]},
         {"monteclora_config": {"num_samples": 2}},
         {"use_bdlora": {"nblocks": 2}},
         {"use_qalora": True},

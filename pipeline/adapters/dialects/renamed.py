@@ -12,6 +12,7 @@ from pipeline.adapters.dialects.peft_names import PeftName
 from pipeline.adapters.dialects.single_experts import experts_together, has_single_experts
 from pipeline.adapters.expected_tensors import saved_modules
 from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
+from pipeline.adapters.variants import ADDED, has_added_tokens
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_header import StoredTensor
@@ -104,8 +105,8 @@ def _put(names: dict[str, str], name: str, stored: str, lora: LoraFile) -> None:
 def _check_shape(lora: LoraFile, name: str, tensor: StoredTensor, model: ModelConfig) -> None:
     wanted = whole_tensors(model)[name]
     if tensor.shape != wanted:
+        why = "it was trained on another base; serve it on that"
         raise UsageError(
             f"{lora.folder}: saves the base's {name} along as {list(tensor.shape)}, this model's "
-            f"is {list(wanted)}: it was trained on another base, or with tokens added to it; "
-            "serve it on the base that it was trained on"
+            f"is {list(wanted)}: {ADDED if has_added_tokens(name, tensor.shape, wanted) else why}"
         )

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.expected_tensors import saved_modules
-from pipeline.adapters.variants import EXPERTS, TABLES, VARIANTS
+from pipeline.adapters.variants import EXPERTS, SHARED, TABLES, VARIANTS
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
 from pipeline.errors import UsageError
@@ -24,7 +24,7 @@ TOKENS = "trainable_token_indices"
 class PeftHotswapSettings(PeftSettings):
     """Settings of `engine=peft_hotswap`."""
 
-    variants: ClassVar[frozenset[str]] = frozenset(VARIANTS)
+    variants: ClassVar[frozenset[str]] = frozenset({SHARED, *VARIANTS})
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""

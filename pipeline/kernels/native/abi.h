@@ -102,9 +102,10 @@ struct LoraPart {
 };
 // At a site of experts those of the first one; the next one's follow `stride` bytes later.
 struct LoraSite {
-    int64_t a, stride;
+    int64_t a;
     int32_t ranks, parts;
     LoraPart part[MAX_PARTS];
+    int64_t stride;
 };
 struct LoraSegment {
     const uint8_t* data;
