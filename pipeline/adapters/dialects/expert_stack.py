@@ -16,6 +16,8 @@ from pipeline.models.weights import OpenWeights
 Read = Callable[[OpenWeights], NDArray[Any]]
 Made = dict[str, tuple[str, tuple[int, ...], Read]]
 """Type and shape of each of PEFT's tensors, and how it is read, by name."""
+MOST = 1 << 28
+"""Numbers of one tensor: a gigabyte while it is made, of which a file may hold little."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,20 @@ class ExpertStack:
         return sum(self.ranks)
 
     def tensors(self, a: str, b: str) -> Made:
-        """As they are stored, unless that would round anew."""
+        """As they are stored, unless that would round anew.
+
+        Raises:
+            UsageError: experts that aren't adapted, or of a lower rank, make them too large.
+        """
+        ranks = self.rank * len(self.experts)
+        if ranks * max(self.inputs, self.outputs) > MOST:
+            raise UsageError(
+                f"{self.present[0].a.path}: {a} would be of rank {self.rank} for each of "
+                f"{len(self.experts)} experts; adapt them with a lower rank"
+            )
         half = all(each.dtype == "F16" for update in self.present for each in (update.a, update.b))
         half &= {update.scaling for update in self.present} == {self.scaling}
         dtype, type_ = ("F16", np.float16) if half else ("F32", np.float32)
-        ranks = self.rank * len(self.experts)
         return {
             a: (
                 *(dtype, (ranks, self.inputs)),
