@@ -71,12 +71,13 @@ def _check_parameters(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> No
     linear = (*shape.modules(), *shape.expert_modules())
     named = {name: {*(each.lora.config.get(EXPERTS) or ())} for name, each in adapters.items()}
     first = next((name for name, parameters in named.items() if parameters), None)
-    for name, each in adapters.items() if first is not None else ():
-        wrapped = filter(adapters[first].lora.targets_parameter, linear)
-        if (named[name] or named[first]) != named[first] or any(
-            each.lora.targets(module) and not each.lora.targets_parameter(module)
-            for module in wrapped
-        ):
+    if first is None:
+        return
+    wrapped = [*filter(adapters[first].lora.targets_parameter, linear)]
+    for name, each in adapters.items():
+        lora = each.lora
+        apart = named[name] and named[name] != named[first]
+        if apart or any(lora.targets(m) and not lora.targets_parameter(m) for m in wrapped):
             raise UsageError(
                 f"engine=peft_hotswap can't serve {name} beside {first}, whose {EXPERTS} are "
                 "others; serve them in runs of their own, or use engine=multilora"
