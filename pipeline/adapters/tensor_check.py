@@ -61,8 +61,8 @@ def _check_experts(lora: LoraFile, model: ModelConfig) -> None:
                 "linear layer in transformers 5; name its weight in target_parameters"
             )
     served = {f"{each}.weight" for each in model.modules()} | {*model.expert_tensors()}
-    for name in {*whole_tensors(model)} - served:
-        if is_parameter_target(lora.config, name):
+    for name in whole_tensors(model):
+        if name not in served and is_parameter_target(lora.config, name):
             raise UsageError(
                 f"{lora.folder}: target_parameters {lora.shown('target_parameters')} mean {name}; "
                 f"only projections, routers and experts are served, by any engine{MERGE}"
@@ -95,8 +95,9 @@ def _stranger(name: str, model: ModelConfig) -> str:
 
 
 def _nothing_begun_anew(lora: LoraFile, model: ModelConfig) -> None:
-    for module in {*model.other_modules()} - {*model.expert_modules()}:
-        if module not in TABLES.values() and lora.targets(module):
+    adapted = {*model.expert_modules(), *TABLES.values()}
+    for module in model.other_modules():
+        if module not in adapted and lora.targets(module):
             raise UsageError(
                 f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module} too, "
                 "of which the file has no update; let them mean less"
