@@ -135,7 +135,7 @@ class RunConfig:
                 "capacity: searches over workload.rate, and these arrivals have none; "
                 "use workload/arrivals=poisson"
             )
-        if getattr(getattr(self.workload, "prompts", None), "turns", None) == "all":
+        if self.workload.waits_for_answers:
             raise UsageError(
                 "capacity: later turns wait for answers (workload.prompts.turns=all), so no more "
                 "is asked for than is served, at any rate; ask each on its own: turns=last"

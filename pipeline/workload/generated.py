@@ -68,6 +68,11 @@ class Generated(Workload):
         chat = {} if self._chats() else without_chat()
         return {**super().idle(), **without_chance(drawn), **laws, **chat}
 
+    @property
+    def waits_for_answers(self) -> bool:
+        """Where conversations are played turn by turn."""
+        return self.prompts.waits_for_answers
+
     def count(self) -> int:
         """As many as arrive."""
         return sum(self.arrivals.groups())

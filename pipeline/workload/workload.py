@@ -35,6 +35,11 @@ class Workload(ABC):
             "workload.warmup_iterations=1 would"
         }
 
+    @property
+    def waits_for_answers(self) -> bool:
+        """Whether some of its requests aren't due before others are answered."""
+        return False
+
     def count(self) -> int:
         """Requests that the settings ask for; 0 where a file decides that."""
         return 0

@@ -37,6 +37,11 @@ class ShareGpt(PromptFile):
     turns: Turns = "first"
     conversations: Count = 4
 
+    @property
+    def waits_for_answers(self) -> bool:
+        """Where all turns are asked."""
+        return self.turns == "all"
+
     def parse(self) -> Parsed:
         """All that a person asks; what is asked without words is left out and counted."""
         prompts, left_out = list[Prompt](), Counter[str]()
@@ -51,11 +56,11 @@ class ShareGpt(PromptFile):
     def idle(self) -> Mapping[str, str]:
         """How many conversations are played at a time, where none is played."""
         why = "no conversation is played turn by turn; workload.prompts.turns=all would"
-        return {} if self.turns == "all" else {"conversations": why}
+        return {} if self.waits_for_answers else {"conversations": why}
 
     def pick(self, prompts: Sequence[Prompt], count: int, rng: Random) -> list[Prompt]:
         """Prompts as the order says; where all of a conversation's are asked, whole ones."""
-        if self.turns != "all":
+        if not self.waits_for_answers:
             return super().pick(prompts, count, rng)
         whole = conversations(prompts)
         drawn = (whole[below(rng, len(whole))] for _ in count_up())

@@ -100,5 +100,10 @@ class Prompts(ABC):
         """Whether some of its prompts come after others of a user in their conversation."""
         return False
 
+    @property
+    def waits_for_answers(self) -> bool:
+        """Whether a conversation's turns are asked one after the other, each answered first."""
+        return False
+
     def check(self) -> None:  # noqa: B027
         """Raise UsageError if it can't be drawn from, before anything heavy starts."""
