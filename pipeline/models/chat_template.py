@@ -157,7 +157,7 @@ def _rendered(
                 -1, f"was ended ({died}): it may take {seconds} s and {MEMORY >> 30} GiB"
             )
         except Exception as error:
-            return Unrendered(-1, f"fails ({why(error)})")
+            return Unrendered(-1, f"fails ({in_short(error)})")
     return made
 
 
@@ -170,12 +170,12 @@ def _render(
         render_jinja_template,
     )
 
-    bound(resource.RLIMIT_AS, MEMORY)
-    bound(resource.RLIMIT_CPU, seconds)
+    lower_limit(resource.RLIMIT_AS, MEMORY)
+    lower_limit(resource.RLIMIT_CPU, seconds)
     try:
         _compile_jinja_template(template).globals["strftime_now"] = TODAY.strftime  # It's kept.
     except Exception as error:
-        return Unrendered(-1, f"isn't one ({why(error)})")
+        return Unrendered(-1, f"isn't one ({in_short(error)})")
     made = []
     for number, turns in enumerate(conversations):
         random.seed(0)  # Jinja's filter `random` draws from it.
@@ -188,19 +188,19 @@ def _render(
                 **tokens,
             )
         except Exception as error:
-            return Unrendered(number, f"refuses it ({why(error)})")
+            return Unrendered(number, f"refuses it ({in_short(error)})")
         if len(text) > MOST_TEXT:
             return Unrendered(number, f"makes {len(text)} characters of it; {MOST_TEXT} are read")
         made.append(text)
     return tuple(made)
 
 
-def why(error: Exception) -> str:
+def in_short(error: Exception) -> str:
     """What went wrong with a template, for a message."""
     return shortened(in_a_line(error), 200)
 
 
-def bound(what: int, most: int) -> None:
+def lower_limit(what: int, most: int) -> None:
     """Lower a limit of this process; where the system knows none, or a lower one, it stays."""
     _, hard = resource.getrlimit(what)
     if hard == resource.RLIM_INFINITY or hard > most:

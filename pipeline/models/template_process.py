@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.models.chat_template import MEMORY, MOST_TEXT, bound, why
+from pipeline.models.chat_template import MEMORY, MOST_TEXT, in_short, lower_limit
 from pipeline.process.child import Child
 
 SECONDS = 2.0
@@ -65,7 +65,9 @@ class TemplateProcess:
         with self._lock:
             said = self._asked((list(messages), dict(options)))
         if isinstance(said, Exception):
-            raise UsageError(f"the chat template refuses the conversation ({why(said)})") from said
+            raise UsageError(
+                f"the chat template refuses the conversation ({in_short(said)})"
+            ) from said
         return said
 
     def close(self) -> None:
@@ -121,11 +123,11 @@ def _work(handle: int, template: str, tokens: Mapping[str, str]) -> None:
     )
 
     connection = Connection(handle)
-    bound(resource.RLIMIT_AS, MEMORY)
+    lower_limit(resource.RLIMIT_AS, MEMORY)
     try:
         _compile_jinja_template(template)
     except Exception as error:
-        connection.send(why(error))
+        connection.send(in_short(error))
         return
     connection.send(None)
     with suppress(EOFError):
@@ -139,6 +141,6 @@ def _work(handle: int, template: str, tokens: Mapping[str, str]) -> None:
                 if len(said) > MOST_TEXT:
                     raise ValueError(f"makes {len(said)} characters; {MOST_TEXT} are read")
             except Exception as error:
-                said = ValueError(why(error))
+                said = ValueError(in_short(error))
             signal.setitimer(signal.ITIMER_PROF, 0)
             connection.send(said)
