@@ -16,6 +16,9 @@ from pipeline.settings import leaves
 EXPERIMENTS = "experiment/"
 TOGETHER = "arm"
 """The group whose choices are choices of other groups, with values of theirs."""
+MEANT = ("engine.precision", "engine.policy", "model.quantization")
+"""What the name of such a choice says beside the engine. Whatever else it sets, such as how a
+server is started, may be set otherwise beside it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class Choices:
             return
         chosen = dict(self.overriding(choice.path))
         self.together = dict(leaves("", plain(file)))
-        says = {where: each.name for where, each in chosen.items()} | self.together
+        says = {where: each.name for where, each in chosen.items()}
+        says |= {where: value for where, value in self.together.items() if where in MEANT}
         for override in self._overrides:
             for leaf, value in leaves(_named(override), override.value()):
                 if leaf in says and says[leaf] != value:

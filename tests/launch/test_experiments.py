@@ -88,6 +88,19 @@ def test_a_precision_and_another_word_on_the_same_contradict(typed, composed):
         composed(typed.replace("{precision: fp32}", "'{precision: fp32}'"))
 
 
+def test_what_an_arm_sets_and_its_name_doesnt_say_may_be_set_beside_it(composed):
+    plan = composed("arm=server_vllm_fp32 engine.launch.seconds=7 engine.timeout_s=8")
+    engine = only(plan).config.engine
+    assert (engine.launch.seconds, engine.timeout_s, engine.precision) == (7, 8, "fp32")
+    plan = composed("arm=server_lorax 'engine.fields={min_p: minimum}' engine.send=ids")
+    engine = only(plan).config.engine
+    assert (engine.fields["min_p"], engine.fields["min_tokens"], engine.send) == (
+        "minimum",
+        None,
+        "ids",
+    )
+
+
 @pytest.mark.parametrize(
     ("choice", "arms"),
     [
