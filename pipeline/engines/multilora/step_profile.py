@@ -91,7 +91,7 @@ class TimeShare:
     cost: Cost = Cost()
 
     def idle(self, threads: int) -> float:
-        """TimeShare of the threads' time in which they waited, for work or for each other."""
+        """Share of the threads' time in which they waited, for work or for each other."""
         return 1 - self.worked_s / (threads * self.wall_s or inf)
 
 
