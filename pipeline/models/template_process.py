@@ -1,9 +1,9 @@
 """A chat template that answers again and again: one process for all conversations of a server.
 
-As `pipeline.models.chat_template` says, a template is a program from strangers, and here strangers
-say what it works on, too. The process has so much memory and no more; each conversation has so much
-processor time, after which the kernel ends the process, whatever it is doing, and the next
-conversation gets a new one.
+As `template_rendering` says, a template is a program from strangers, and here strangers say what it
+works on, too. The process has so much memory and no more; each conversation has so much processor
+time, after which the kernel ends the process, whatever it is doing, and the next conversation gets
+a new one.
 """
 
 import resource
@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.models.chat_template import MEMORY, MOST_TEXT, in_short, lower_limit
+from pipeline.models.template_rendering import MEMORY, MOST_TEXT, in_short, lower_limit
 from pipeline.process.child import Child
 
 SECONDS = 2.0

@@ -9,7 +9,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.errors import UsageError
-from pipeline.models import chat_template as module
+from pipeline.models import template_rendering as module
 from pipeline.models.chat_template import ChatTemplate
 from pipeline.models.tokenizer import read_tokenizer
 from pipeline.process.child import Child
