@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.models.families import FAMILIES
 from pipeline.models.family import EXPERTS, EXPERTS_TOO
-from pipeline.models.windows import FULL, SLIDING
+from pipeline.models.layer_check import LAYERS, check_experts, check_layers
 
 COUNTS = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
@@ -20,9 +20,6 @@ COUNTS = (
 MAX_COUNT = 2**31 - 1
 """No count is larger, nor is a token's id: libraries keep both in 32 bits."""
 MAX_LAYERS = 10_000
-MAX_EXPERTS = 1024
-"""Of a layer; in all layers there are no more than `MAX_EXPERTS_IN_ALL`."""
-MAX_EXPERTS_IN_ALL = 50_000
 IDS = ("pad_token_id", "bos_token_id", "eos_token_id")
 ACTIVATIONS = (
     *("silu", "swish", "relu", "relu2", "relu6", "gelu", "gelu_10", "gelu_accurate", "gelu_fast"),
@@ -31,7 +28,6 @@ ACTIVATIONS = (
     "hardswish",
 )
 """Known to transformers 5; which of them an engine computes is the engine's to say."""
-LAYERS = (FULL, SLIDING)
 ONLY: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "is_causal": ((True, None), "tokens then see those after them, which is no decoder's"),
     "is_encoder_decoder": ((False, None), "it is no decoder's"),
@@ -78,9 +74,10 @@ def check_values(config: Mapping[str, Any], where: str) -> None:
     _check_ropes(config, where)
     _check_heads(config, where)
     _check_padding(config, where)
-    _check_layers(config, where)
-    if FAMILIES[config["model_type"]].experts is not None:
-        _check_experts(config, where)
+    family = FAMILIES[config["model_type"]]
+    check_layers(config, family, where)
+    if family.experts is not None:
+        check_experts(config, where)
 
 
 def check_ids(said: Mapping[str, Any], keys: Iterable[str], where: str) -> None:
@@ -152,50 +149,4 @@ def _check_padding(config: Mapping[str, Any], where: str) -> None:
     if padding is not None and not -vocabulary <= padding < vocabulary:
         raise UsageError(
             f"{where}: pad_token_id is {padding}, beyond vocab_size={vocabulary}; correct it"
-        )
-
-
-def _check_layers(config: Mapping[str, Any], where: str) -> None:
-    kinds, turned = config.get("layer_types"), config.get("no_rope_layers")
-    family, count = FAMILIES[config["model_type"]], config["num_hidden_layers"]
-    if (family.nope and turned is not None) and (
-        len(turned) < count or any(each not in (0, 1) for each in turned)
-    ):
-        raise UsageError(
-            f"{where}: no_rope_layers must hold a 0 or a 1 for each of the {count} layers; "
-            "correct it"
-        )
-    if family.windows == "pattern" and config.get("sliding_window_pattern") is None:
-        raise UsageError(f"{where}: sliding_window_pattern is null; state a whole number above 0")
-    if kinds is None:
-        return
-    if len(kinds) != count or not all(kind in LAYERS for kind in kinds):
-        raise UsageError(
-            f"{where}: layer_types must name one of {', '.join(LAYERS)} for each of the {count} "
-            "layers; correct it"
-        )
-
-
-def _check_experts(config: Mapping[str, Any], where: str) -> None:
-    count, used, layers = (
-        config[EXPERTS],
-        config["num_experts_per_tok"],
-        config["num_hidden_layers"],
-    )
-    if count > MAX_EXPERTS or count * layers > MAX_EXPERTS_IN_ALL:
-        raise UsageError(
-            f"{where}: {count} experts in each of {layers} layers, beyond {MAX_EXPERTS} a layer or "
-            f"{MAX_EXPERTS_IN_ALL} in all; correct it"
-        )
-    if config.get(EXPERTS_TOO, count) != count:
-        raise UsageError(
-            f"{where}: {EXPERTS} is {count}, {EXPERTS_TOO} {config[EXPERTS_TOO]}; correct one"
-        )
-    if used > count:
-        raise UsageError(f"{where}: num_experts_per_tok is {used}, of {count} experts; correct it")
-    if any(type(each) is not int for each in config.get("mlp_only_layers") or ()):
-        raise UsageError(f"{where}: mlp_only_layers must hold numbers of layers; correct it")
-    if config.get("clip_qkv") is not None:
-        raise UsageError(
-            f"{where}: clip_qkv isn't computed by any engine here; serve another model"
         )
