@@ -9,7 +9,7 @@ from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
 from pipeline.gguf.stored_values import BEYOND, PLAIN
 from pipeline.models.families import FAMILIES
-from pipeline.models.family import EXPERTS, PROJECTIONS, Family
+from pipeline.models.family import EXPERTS, EXPERTS_USED, PROJECTIONS, Family
 
 _DIMENSIONS = {
     "hidden_size": "embedding_length",
@@ -88,7 +88,7 @@ def _experts(said: Said) -> dict[str, Any]:
     inside = said.count("feed_forward_length")
     return {
         EXPERTS: said.count("expert_count"),
-        "num_experts_per_tok": said.count("expert_used_count"),
+        EXPERTS_USED: said.count("expert_used_count"),
         "moe_intermediate_size": said.count("expert_feed_forward_length", inside),
         "shared_expert_intermediate_size": said.count("expert_shared_feed_forward_length", inside),
         "norm_topk_prob": ARCHITECTURES[said.architecture].experts == "one",

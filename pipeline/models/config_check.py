@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.models.families import FAMILIES
-from pipeline.models.family import EXPERTS, EXPERTS_TOO
+from pipeline.models.family import EXPERTS, EXPERTS_TOO, EXPERTS_USED
 from pipeline.models.layer_check import LAYERS, check_experts, check_layers
 
 COUNTS = (
@@ -14,7 +14,7 @@ COUNTS = (
     *("num_key_value_heads", "head_dim", "vocab_size", "max_position_embeddings"),
     *("sliding_window", "sliding_window_pattern", "no_rope_layer_interval"),
     *("query_pre_attn_scalar", "original_max_position_embeddings"),
-    *(EXPERTS, EXPERTS_TOO, "num_experts_per_tok", "moe_intermediate_size"),
+    *(EXPERTS, EXPERTS_TOO, EXPERTS_USED, "moe_intermediate_size"),
     *("decoder_sparse_step", "shared_expert_intermediate_size"),
 )
 MAX_COUNT = 2**31 - 1

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from pipeline.models.family import EXPERTS, FEED_FORWARD, ExpertKeys
+from pipeline.models.family import EXPERTS, EXPERTS_USED, FEED_FORWARD, ExpertKeys
 
 _ROUTER = "mlp.gate"
 STACKS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
@@ -49,7 +49,7 @@ class ExpertLayers:
         normalised = keys.normalised is None or full[keys.normalised]
         shared = full[keys.shared] if keys.shared else 0
         return cls(
-            full[EXPERTS], full[keys.used], full[keys.width], normalised, layers, shared, keys
+            full[EXPERTS], full[EXPERTS_USED], full[keys.width], normalised, layers, shared, keys
         )
 
     def weights(self, hidden: int) -> int:

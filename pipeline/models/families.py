@@ -6,6 +6,7 @@ from pipeline.models.family import (
     ATTENTION,
     EXPERTS,
     EXPERTS_TOO,
+    EXPERTS_USED,
     FEED_FORWARD,
     FUSED,
     NULL,
@@ -27,7 +28,7 @@ _QWEN = {
 _QWEN_TYPES: Types = {**_WINDOW, "use_sliding_window": (bool,), "max_window_layers": (int,)}
 _PEFT = ("q_proj", "v_proj")
 _EXPERT_TYPES: Types = {
-    "num_experts_per_tok": (int,),
+    EXPERTS_USED: (int,),
     **{"output_router_logits": (bool,), "router_aux_loss_coef": (float,)},
     "attention_dropout": (int, float),
 }
@@ -210,7 +211,7 @@ _ENTRIES = (
         gguf="llama",
         defaults={
             **{"max_position_embeddings": 131072, "num_key_value_heads": 8, "rms_norm_eps": 1e-5},
-            **{"rope_theta": 1_000_000.0, "num_experts_per_tok": 2, EXPERTS: 8},
+            **{"rope_theta": 1_000_000.0, EXPERTS_USED: 2, EXPERTS: 8},
         },
         types={
             **_EXPERT_TYPES,
@@ -231,7 +232,7 @@ _ENTRIES = (
         defaults={
             **{"max_position_embeddings": 32768, "num_key_value_heads": 4, "attention_bias": False},
             **{"sliding_window": 4096, "use_sliding_window": False, EXPERTS: 128},
-            **{"num_experts_per_tok": 8, "moe_intermediate_size": 768, "norm_topk_prob": False},
+            **{EXPERTS_USED: 8, "moe_intermediate_size": 768, "norm_topk_prob": False},
             **{"intermediate_size": 6144, "decoder_sparse_step": 1, "mlp_only_layers": None},
         },
         types={
@@ -252,7 +253,7 @@ _ENTRIES = (
         defaults={
             **{"max_position_embeddings": 32768, "num_key_value_heads": 16, "qkv_bias": True},
             **{"sliding_window": 4096, "use_sliding_window": False, "max_window_layers": 28},
-            **{EXPERTS: 60, "num_experts_per_tok": 4, "moe_intermediate_size": 1408},
+            **{EXPERTS: 60, EXPERTS_USED: 4, "moe_intermediate_size": 1408},
             **{"shared_expert_intermediate_size": 5632, "norm_topk_prob": False},
             **{"intermediate_size": 5632, "decoder_sparse_step": 1, "mlp_only_layers": None},
         },
@@ -275,7 +276,7 @@ _ENTRIES = (
         gguf="olmoe",
         defaults={
             **{"max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "attention_bias": False},
-            **{"pad_token_id": 1, EXPERTS: 64, "num_experts_per_tok": 8, "norm_topk_prob": False},
+            **{"pad_token_id": 1, EXPERTS: 64, EXPERTS_USED: 8, "norm_topk_prob": False},
         },
         types={
             **_EXPERT_TYPES,

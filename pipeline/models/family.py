@@ -26,6 +26,8 @@ LINEAR = frozenset(name for sites in (SITES, FUSED) for site in sites for name i
 
 EXPERTS, EXPERTS_TOO = "num_experts", "num_local_experts"
 """The key of how many experts there are, and what a `config.json` may call it instead."""
+EXPERTS_USED = "num_experts_per_tok"
+"""The key of how many of them a token uses."""
 
 Types = Mapping[str, tuple[type, ...]]
 """By key of a `config.json`, the types that its value may have."""
@@ -100,7 +102,6 @@ class ExpertKeys:
     Attributes:
         block: path inside a layer under which a checkpoint has router and experts.
         projections: names of an expert's own, in the order of `FEED_FORWARD`.
-        used: key of how many a token uses.
         width: key of the width inside one.
         normalised: key that says whether the weights of those in use add up to 1; None if they do
             whatever is said.
@@ -111,7 +112,6 @@ class ExpertKeys:
 
     block: str = "mlp"
     projections: tuple[str, str, str] = FEED_FORWARD
-    used: str = "num_experts_per_tok"
     width: str = "intermediate_size"
     normalised: str | None = "norm_topk_prob"
     shared: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.models.family import EXPERTS, EXPERTS_TOO, Family
+from pipeline.models.family import EXPERTS, EXPERTS_TOO, EXPERTS_USED, Family
 from pipeline.models.windows import FULL, SLIDING
 
 LAYERS = (FULL, SLIDING)
@@ -45,7 +45,7 @@ def check_experts(config: Mapping[str, Any], where: str) -> None:
     Raises:
         UsageError: with the key.
     """
-    count, used = config[EXPERTS], config["num_experts_per_tok"]
+    count, used = config[EXPERTS], config[EXPERTS_USED]
     layers = config["num_hidden_layers"]
     if count > MAX_EXPERTS or count * layers > MAX_EXPERTS_IN_ALL:
         raise UsageError(
@@ -57,7 +57,7 @@ def check_experts(config: Mapping[str, Any], where: str) -> None:
             f"{where}: {EXPERTS} is {count}, {EXPERTS_TOO} {config[EXPERTS_TOO]}; correct one"
         )
     if used > count:
-        raise UsageError(f"{where}: num_experts_per_tok is {used}, of {count} experts; correct it")
+        raise UsageError(f"{where}: {EXPERTS_USED} is {used}, of {count} experts; correct it")
     if any(type(each) is not int for each in config.get("mlp_only_layers") or ()):
         raise UsageError(f"{where}: mlp_only_layers must hold numbers of layers; correct it")
     if config.get("clip_qkv") is not None:
