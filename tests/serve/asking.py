@@ -7,6 +7,11 @@ GREEDY = {"temperature": 0, "max_tokens": 12, "prompt": PROMPT}
 COMPLETIONS, CHAT = "/v1/completions", "/v1/chat/completions"
 
 
+def names(client):
+    """Of all that may be asked, the base model's first."""
+    return [each["id"] for each in client.get("/v1/models").json()["data"]]
+
+
 def asked(client, path=COMPLETIONS, status=200, **body):
     """The JSON of an answer that has that status."""
     answer = client.post(path, json=body)

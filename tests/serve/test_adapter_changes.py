@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.serve.config import composed
 from tests.conftest import ROOT
-from tests.serve.asking import GREEDY, asked, streamed
+from tests.serve.asking import GREEDY, asked, names, streamed
 from tests.serve.conftest import running
 
 TINY = ROOT / "pipeline" / "assets" / "tiny" / "adapters"
@@ -64,10 +64,6 @@ def test_what_is_no_text_or_no_json_is_refused(open_server):
     plain = {"content-type": "text/plain"}
     answer = client.post("/v1/load_lora_adapter", content="{}", headers=plain)
     assert answer.status_code == 415 and answer.json()["error"]["code"] == 415
-
-
-def names(client):
-    return [each["id"] for each in client.get("/v1/models").json()["data"]]
 
 
 def text(client, model):

@@ -1,12 +1,8 @@
 import pytest
 
-from tests.serve.asking import CHAT, COMPLETIONS, GREEDY, PROMPT, asked, refused, streamed
+from tests.serve.asking import CHAT, COMPLETIONS, GREEDY, PROMPT, asked, names, refused, streamed
 
 CHATTING = {"messages": [{"role": "user", "content": PROMPT}], "temperature": 0, "max_tokens": 12}
-
-
-def names(client):
-    return [each["id"] for each in client.get("/v1/models").json()["data"]]
 
 
 def test_each_answer_is_its_adapters_greedy_one(client, offline):
