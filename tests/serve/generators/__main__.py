@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.serve.generators.aiperf import AiPerf
@@ -71,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _compared(generator: Generator, load: Load, server: Launched) -> list[str]:
     """A row of the table; what doesn't agree."""
     known, before = len(server.logged()), server.metrics()
+    own = load.folder / generator.name
+    own.mkdir()
     try:
-        report = generator.run(load)
+        report = generator.run(replace(load, folder=own))
     except (RuntimeError, OSError, LookupError, ValueError) as error:
         print(f"{generator.name:10}{error}", flush=True)
         return [str(error)]

@@ -30,12 +30,12 @@ class AiPerf(Generator):
             "--osl": load.tokens,
             "--extra-inputs": "ignore_eos:true",
             "--tokenizer": load.tokenizer,
-            "--artifact-dir": load.folder / "aiperf",
+            "--artifact-dir": load.folder / "artifacts",
             "--ui": "none",
         }
         words = [str(word) for pair in said.items() for word in pair]
         finished([[self.program, "profile", "--streaming", *words]], load.folder)
-        (file,) = (load.folder / "aiperf").rglob(EXPORT)
+        (file,) = (load.folder / "artifacts").rglob(EXPORT)
         return read(json.loads(file.read_text("utf-8")))
 
 
