@@ -35,7 +35,9 @@ HARMLESS = {
     "names of draws and repetitions": {
         *("seed", "shuffle", "prompts", "arrivals", "repeat"),
     },
-    "held against what there is, later": {"count", "threads", "kv_tokens", "requests", "seconds"},
+    "held against what there is, later": {
+        *("count", "threads", "cpus", "kv_tokens", "requests", "seconds"),
+    },
     "the law's limit, in floating point": {"alpha", "median", "sigma", "temperature"},
 }
 

@@ -237,11 +237,12 @@ def test_what_bounds_a_run(peaks, said, subject, monkeypatch):
 def test_a_child_may_trace_this_process_only_while_it_samples(tmp_path):
     """Yama isn't everywhere; where it is, prctl is asked twice, and told to forget the second."""
     code = (
+        "from pipeline.process import prctl\n"
         "from pipeline.profilers import py_spy_stacks as spy\n"
         "calls = []\n"
         "class Library:\n"
         "    def prctl(self, option, who, *_): calls.append((option, who.value))\n"
-        "spy.ctypes.CDLL = lambda name: Library()\n"
+        "prctl.ctypes.CDLL = lambda name: Library()\n"
         "with spy._traceable(): assert len(calls) == 1\n"
         "assert calls == [(0x59616d61, 2**64 - 1), (0x59616d61, 0)], calls\n"
     )
