@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from pipeline.serve.keys import CALLER
-from pipeline.serve.service import OfApp, Service
+from pipeline.serve.service import OfApp, Service, service_of
 from pipeline.serve.statuses import UNKNOWN
 
 OWNER = "multilora"
+IN_PATH = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
+"""What the OpenAPI document says of a model in the path. Were it a parameter of the function,
+FastAPI would say that it may be refused with 422, and no text ever is."""
 
 router = APIRouter()
 
@@ -21,11 +24,12 @@ async def models(service: OfApp) -> dict[str, Any]:
     return {"object": "list", "data": [_card(service, name) for name in shown]}
 
 
-@router.get("/v1/models/{model:path}", responses=UNKNOWN)
-async def model(model: str, service: OfApp) -> dict[str, Any]:
+@router.get("/v1/models/{model:path}", responses=UNKNOWN, openapi_extra={"parameters": [IN_PATH]})
+async def model(http: Request) -> dict[str, Any]:
     """One of them."""
-    service.names.adapter(model)
-    return _card(service, model)
+    service, name = service_of(http), http.path_params["model"]
+    service.names.adapter(name)
+    return _card(service, name)
 
 
 def _card(service: Service, name: str) -> dict[str, Any]:
