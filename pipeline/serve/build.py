@@ -13,9 +13,9 @@ from pipeline.models.template_process import TemplateProcess
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.admission import Admission
-from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder, template_process
 from pipeline.serve.config import ServeConfig
+from pipeline.serve.desk import Desk
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
 from pipeline.serve.metrics.adapter_totals import AdapterTotals

@@ -10,8 +10,8 @@ from pipeline.inference.capabilities import Capabilities
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapter_changes import AdapterChanges
 from pipeline.serve.adapters import ServedNames
-from pipeline.serve.answering import Desk
 from pipeline.serve.chat import ChatEncoder
+from pipeline.serve.desk import Desk
 from pipeline.serve.errors import engine_failed, later
 from pipeline.serve.json_constraint import JsonGrammars
 from pipeline.serve.keys import Keys

@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import Any
 
 from pipeline.inference.occupancy import AdapterUse
-from pipeline.serve.answering import InFlight
+from pipeline.serve.desk import InFlight
 from pipeline.serve.metrics.adapter_totals import Totals
 from pipeline.serve.metrics.histogram import Buckets
 from pipeline.serve.service import Service
