@@ -1,6 +1,7 @@
 """Quantised GGUF files, made by llama.cpp itself so that they hold what `llama-quantize` writes."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +34,20 @@ def check_widths(model: ModelConfig, precision: str) -> None:
     """
     block = BLOCKS.get(precision, 1)
     queries = model.heads * model.head_dim
-    inside = [model.experts.width, model.experts.shared] if model.experts else []
-    for width in (model.hidden, model.intermediate, *inside, queries):
+    for width in (model.hidden, queries, *_inner_widths(model)):
         if width % block:
             raise UsageError(
                 f"precision {precision} needs widths that {block} divides, this model has {width}; "
                 "use f16"
             )
+
+
+def _inner_widths(model: ModelConfig) -> Iterator[int]:
+    """Of the feed-forward blocks that the model has: one width of them, or experts', or both."""
+    if not all(model.has_experts(layer) for layer in range(model.layers)):
+        yield model.intermediate
+    if model.experts:
+        yield from (model.experts.width, model.experts.shared)
 
 
 def stand_ins(path: Path, precision: str) -> str | None:
