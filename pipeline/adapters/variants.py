@@ -100,10 +100,10 @@ def obstacle(config: Mapping[str, Any], tensors: Collection[str]) -> str | None:
         value = config.get(name)
         if not (value is None or value is False or value in _NOTHING.get(name, ())):
             return f"{name}: {why}"
-    tables = {*variants(config, tensors)} & {"modules_to_save", *TABLES}
-    if config.get("ensure_weight_tying") and tables:
+    asked = {*variants(config, tensors)}
+    if config.get("ensure_weight_tying") and asked & {"modules_to_save", *TABLES}:
         return f"ensure_weight_tying: it ties what it saves to the base's other table{MERGE}"
-    whole = {*variants(config, tensors)} & {"modules_to_save", "trainable_token_indices"}
+    whole = asked & {"modules_to_save", "trainable_token_indices"}
     if whole and _trains_biases(config, tensors):
         return f"bias={config[BIAS]!r} beside {min(whole)}, which no engine here serves{MERGE}"
     return None

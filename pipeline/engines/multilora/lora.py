@@ -27,7 +27,7 @@ from pipeline.models.config import ModelConfig
 from pipeline.models.safetensors_file import SafetensorsFile
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LoadPlan:
     """All about loading an adapter that can be known before: what remains is one call.
 
@@ -86,17 +86,19 @@ class LoadPlan:
         }
         scalings = [(1.0, adapter.lora.scaling(path)) for path in stored]
         return cls(
-            adapter,
-            AdapterLayout.of([[each.shape for each in s] for s in sites], NUMBER_FORMATS[dtype]),
-            tuple(name for path in stored for name in adapter.lora.update_names(path)),
-            np.array(scalings, np.float32).reshape(-1),
-            np.array([each.is_stored for each in parts if each.has_places], bool).repeat(2),
-            RowFactors(adapter, transformed, base) if base and transformed else None,
-            WholeModules(adapter, whole, base) if base and whole else None,
-            ExpertUpdates(adapter, experts, model.experts.count)
+            adapter=adapter,
+            layout=AdapterLayout.of(
+                [[each.shape for each in site] for site in sites], NUMBER_FORMATS[dtype]
+            ),
+            names=tuple(name for path in stored for name in adapter.lora.update_names(path)),
+            factors=np.array(scalings, np.float32).reshape(-1),
+            read=np.array([each.is_stored for each in parts if each.has_places], bool).repeat(2),
+            rows=RowFactors(adapter, transformed, base) if base and transformed else None,
+            whole=WholeModules(adapter, whole, base) if base and whole else None,
+            experts=ExpertUpdates(adapter, experts, model.experts.count)
             if model.experts and experts
             else None,
-            base,
+            base=base,
         )
 
     @property
