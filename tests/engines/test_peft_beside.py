@@ -42,3 +42,29 @@ def test_trainable_tokens_are_served_among_themselves(check):
     check(one={"trainable_token_indices": [1]}, other={"trainable_token_indices": [5, 6]})
     with pytest.raises(UsageError, match="trainable_token_indices"):
         check(plain={}, one={"trainable_token_indices": [1]})
+
+
+QUERIES = {"target_modules": [], "target_parameters": ["self_attn.q_proj.weight"]}
+VALUES = {"target_modules": [], "target_parameters": ["self_attn.v_proj.weight"]}
+REFUSED = r"can't serve {} beside {}, whose target_parameters are others; .*engine=multilora"
+
+
+def test_adapters_of_the_same_parameters_are_served_beside_one_another(check):
+    check(one=QUERIES, other=QUERIES | {"r": 2})
+
+
+def test_adapters_of_other_parameters_are_not(check):
+    with pytest.raises(UsageError, match=REFUSED.format("other", "one")) as refused:
+        check(one=QUERIES, other=VALUES)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("order", [("plain", "one"), ("one", "plain")])
+def test_a_module_of_which_another_adapter_has_the_parameter_is_not(order, check):
+    told = {"one": QUERIES, "plain": {"target_modules": ["q_proj"]}}
+    with pytest.raises(UsageError, match=REFUSED.format("plain", "one")):
+        check(**{name: told[name] for name in order})
+
+
+def test_a_module_whose_parameter_nobody_has_is_served_beside_it(check):
+    check(one=QUERIES, plain={"target_modules": ["v_proj", "down_proj"]})
