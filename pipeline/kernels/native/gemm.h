@@ -51,10 +51,10 @@ struct Block {
     }
 };
 
-// What a format is multiplied by: TOKENS of a tile, and of one that is ALONE; the type of its sums;
-// add_group, which adds to the sums what a unit's group makes of T tokens; and add_block, which adds
-// to the output, a panel's row for each token, what LANES of a block's sums amount to. A sum depends
-// on its own row and token alone, whatever T is.
+// What a format is multiplied by: TOKENS of a tile, and of one that is ALONE; Sums<T>, which last for a
+// block, of type Sum; add_group, which adds to them what some rows of a group make of T tokens; and
+// add_block, which adds to the output, a panel's row for each token, what LANES of a block's sums amount
+// to. A sum depends on its own row and token alone, whatever T is.
 template <WeightFormat F>
 struct GemmKernel;
 
@@ -140,10 +140,21 @@ struct Multiply {
     template <int T>
     static ALWAYS_INLINE void multiply_unit(
         const Block<F>& block, const Activations<F>& input, int64_t token, float* to) {
-        alignas(64) typename Kernel::Sum sums[T][UNIT] = {};
-        for (int group = 0; group < block.groups; ++group) {
-            block.fetch_ahead(group);
-            Kernel::template add_group<T>(block, group, input, token, sums[0]);
+        using Sums = typename Kernel::template Sums<T>;
+        alignas(64) typename Kernel::Sum sums[T][UNIT];
+        for (int first = 0; first < UNIT; first += Sums::PARTS * Sums::ROWS) {
+            Sums lasting;
+            for (int group = 0; group < block.groups; ++group) {
+                if (first == 0) block.fetch_ahead(group);
+                lasting.each_part(first, [&](int row, auto& part) {
+                    Kernel::template add_group<T>(block, group, row, input, token, part);
+                });
+            }
+            lasting.each_part(first, [&](int row, const auto& part) {
+                part.each([&](int t, auto its) {
+                    its.each([&](int r, auto sum) { store(sums[t] + row + r, sum); });
+                });
+            });
         }
         for (int row = 0; row < UNIT; row += LANES)
             Kernel::template add_block<T>(block, row, input, token, sums[0] + row, to + row);

@@ -7,22 +7,19 @@ template <>
 struct GemmKernel<FP32> {
     static constexpr int TOKENS = isa::FP32_TOKENS, ALONE = TOKENS;
     using Sum = float;
+    template <int T>
+    using Sums = LastingSums<Unit, T>;
 
     template <int T>
     static ALWAYS_INLINE void add_group(
-        const Block<FP32>& block, int group, const Activations<FP32>& input, int64_t token,
-        Sum* to) {
+        const Block<FP32>& block, int group, int, const Activations<FP32>& input, int64_t token,
+        auto& sums) {
         const float* weights = (const float*)block.weights(group);
         const float* x = input.at(block.first + group, token);
         Accumulators<Unit, T> accumulators;
         for (int column = 0; column < FP32.group; ++column, weights += UNIT)
             accumulators.add(load_unit(weights), x + column, FP32.group);
-        accumulators.each([&](int t, Unit sum) {
-            sum.each([&](int row, Floats part) {
-                Sum* its = to + t * UNIT + row;
-                store(its, load<Floats>(its) + part);
-            });
-        });
+        sums.with(accumulators, [&](int, Unit& sum, Unit part) { sum += part; });
     }
 
     template <int T>

@@ -17,27 +17,22 @@ struct GemmKernel<INT4> {
     using Sum = int32_t;
 
     template <int T>
-    static ALWAYS_INLINE void add_group(
-        const Block<INT4>& block, int group, const Activations<INT4>& input, int64_t token,
-        Sum* to) {
-        for (int row = 0; row < UNIT; row += Rows::template rows<T>)
-            add_rows<T>(block, group, row, input, token, to + row);
-    }
+    using Sums = LastingSums<typename Rows::template Vectors<T, Ints>, T>;
 
     template <int T>
-    static ALWAYS_INLINE void add_rows(
-        const Block<INT4>& block, int group, int row, const Activations<INT4>& input,
-        int64_t token, Sum* to) {
+    static ALWAYS_INLINE void add_group(
+        const Block<INT4>& block, int group, int row, const Activations<INT4>& input, int64_t token,
+        auto& sums) {
         using Octets = typename Rows::template Vectors<T, isa::Shorts>;
         using Weights = typename Rows::template Vectors<T, isa::Bytes>;
-        using Sums = typename Rows::template Vectors<T, isa::QuadSums>;
+        using Parts = typename Rows::template Vectors<T, isa::QuadSums>;
         using Scales = typename Rows::template Vectors<T, Ints>;
         constexpr int QUADS = INT4.group / 4;
         const Quad* x = (const Quad*)input.at(block.first + group, token);
         const int32_t* starts = &input.start(block.first + group, token);
         const uint8_t* weights = block.weights(group) + 4 * row;
-        Accumulators<Sums, T> accumulators(
-            [&](int t) { return Sums::of([&](int) { return isa::quad_sums(starts[t]); }); });
+        Accumulators<Parts, T> accumulators(
+            [&](int t) { return Parts::of([&](int) { return isa::quad_sums(starts[t]); }); });
         for (int quad = 0; quad < QUADS; quad += 2, weights += 4 * UNIT) {
             const auto octets = Octets::of([&](int r) { return load<isa::Shorts>(weights + 4 * r); });
             const auto low = Weights::of([&](int r) { return (isa::Bytes)vector_at(octets, r) & 15; });
@@ -48,10 +43,9 @@ struct GemmKernel<INT4> {
         }
         const auto sub_scales = Scales::of(
             [&](int r) { return isa::load_ints((const int8_t*)block.scale(group, row + r)); });
-        accumulators.each([&](int t, Sums sums) {
-            sums.each([&](int r, isa::QuadSums sum) {
-                Sum* its = to + t * UNIT + r;
-                store(its, load<Ints>(its) + isa::scaled(sum, vector_at(sub_scales, r)));
+        sums.with(accumulators, [&](int, auto& its, Parts parts) INLINED {
+            parts.each([&](int r, isa::QuadSums part) {
+                vector_at(its, r) += isa::scaled(part, vector_at(sub_scales, r));
             });
         });
     }

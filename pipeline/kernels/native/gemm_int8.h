@@ -11,24 +11,19 @@ struct GemmKernel<INT8> {
     using Sum = float;
 
     template <int T>
-    static ALWAYS_INLINE void add_group(
-        const Block<INT8>& block, int group, const Activations<INT8>& input, int64_t token,
-        Sum* to) {
-        for (int row = 0; row < UNIT; row += Rows::template rows<T>)
-            add_rows<T>(block, group, row, input, token, to + row);
-    }
+    using Sums = LastingSums<typename Rows::template Vectors<T, Floats>, T>;
 
     template <int T>
-    static ALWAYS_INLINE void add_rows(
-        const Block<INT8>& block, int group, int row, const Activations<INT8>& input,
-        int64_t token, Sum* to) {
+    static ALWAYS_INLINE void add_group(
+        const Block<INT8>& block, int group, int row, const Activations<INT8>& input, int64_t token,
+        auto& sums) {
         using Weights = typename Rows::template Vectors<T, isa::Shorts>;
-        using Sums = typename Rows::template Vectors<T, Ints>;
+        using Parts = typename Rows::template Vectors<T, Ints>;
         using Scales = typename Rows::template Vectors<T, Floats>;
         constexpr int PAIRS = INT8.group / 2;
         const Pair* x = (const Pair*)input.at(block.first + group, token);
         const int8_t* weights = (const int8_t*)block.weights(group) + 2 * row;
-        Accumulators<Sums, T> accumulators;
+        Accumulators<Parts, T> accumulators;
 #pragma GCC unroll 4
         for (int pair = 0; pair < PAIRS; ++pair, weights += 2 * UNIT)
             accumulators.add(
@@ -36,11 +31,10 @@ struct GemmKernel<INT8> {
                 PAIRS);
         const auto scales = Scales::of(
             [&](int r) { return isa::load_floats((const Half*)block.scale(group, row + r)); });
-        accumulators.each([&](int t, Sums sums) {
-            sums.each([&](int r, Ints sum) {
-                Sum* its = to + t * UNIT + r;
-                const Floats scale = vector_at(scales, r);
-                store(its, isa::multiply_add(to_floats(sum), scale, load<Floats>(its)));
+        sums.with(accumulators, [&](int, auto& its, Parts parts) INLINED {
+            parts.each([&](int r, Ints part) {
+                Floats& sum = vector_at(its, r);
+                sum = isa::multiply_add(to_floats(part), vector_at(scales, r), sum);
             });
         });
     }

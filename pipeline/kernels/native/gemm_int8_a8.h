@@ -11,17 +11,12 @@ struct GemmKernel<INT8_A8> {
     using Quad = int8_t[4];
 
     template <int T>
-    static ALWAYS_INLINE void add_group(
-        const Block<INT8_A8>& block, int group, const Activations<INT8_A8>& input, int64_t token,
-        Sum* to) {
-        for (int row = 0; row < UNIT; row += LANES)
-            add_rows<T>(block, group, row, input, token, to + row);
-    }
+    using Sums = LastingSums<OneVector<Floats>, T>;
 
     template <int T>
-    static ALWAYS_INLINE void add_rows(
+    static ALWAYS_INLINE void add_group(
         const Block<INT8_A8>& block, int group, int row, const Activations<INT8_A8>& input,
-        int64_t token, Sum* to) {
+        int64_t token, auto& sums) {
         constexpr int QUADS = INT8_A8.group / 4;
         const int64_t column_group = block.first + group;
         const Quad* x = (const Quad*)input.at(column_group, token);
@@ -33,10 +28,9 @@ struct GemmKernel<INT8_A8> {
         for (int quad = 0; quad < QUADS; ++quad, weights += 4 * UNIT)
             accumulators.add(isa::byte_weights(load<isa::Bytes>(weights)), x + quad, QUADS);
         const Floats scale = isa::load_floats((const Half*)block.scale(group, row));
-        accumulators.each([&](int t, Ints sum) {
-            Sum* its = to + t * UNIT;
-            const Floats whole = to_floats(sum + starts[t]);
-            store(its, isa::multiply_add(whole, scale * scales[t], load<Floats>(its)));
+        sums.with(accumulators, [&](int t, OneVector<Floats>& sum, Ints part) INLINED {
+            const Floats whole = to_floats(part + starts[t]);
+            sum.all = isa::multiply_add(whole, scale * scales[t], sum.all);
         });
     }
 

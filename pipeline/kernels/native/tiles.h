@@ -10,6 +10,7 @@
 // named vectors in registers, and arrays only on a good day.
 template <class Sum, int T>
 struct Accumulators {
+    static constexpr int ROWS = sizeof(Sum) / sizeof(float), PARTS = 1;  // see LastingSums
     Sum sum{};
     [[no_unique_address]] Accumulators<Sum, T - 1> rest;
 
@@ -36,6 +37,18 @@ struct Accumulators {
         use(token, sum);
         if constexpr (T > 1) rest.each(use, token + 1);
     }
+
+    template <class Use>
+    ALWAYS_INLINE void each_part(int first, const Use& use) {
+        use(first, *this);
+    }
+
+    // Calls use(token, sum, other's sum), which may change the first, for each token.
+    template <class Other, class Use>
+    ALWAYS_INLINE void with(const Accumulators<Other, T>& others, const Use& use, int token = 0) {
+        use(token, sum, others.sum);
+        if constexpr (T > 1) rest.with(others.rest, use, token + 1);
+    }
 };
 
 template <class Sum>
@@ -44,6 +57,46 @@ struct Accumulators<Sum, 0> {
     template <class Start>
     ALWAYS_INLINE explicit Accumulators(const Start&, int) {}
 };
+
+// The same of all rows of a unit, in parts, where they are too many for registers. Compilers don't see
+// through `sums`, and so don't try to keep them in registers that the accumulators need.
+template <class Sum, int T>
+struct StoredSums {
+    static constexpr int ROWS = sizeof(Sum) / sizeof(float), PARTS = UNIT / ROWS;
+
+    struct Part {
+        Sum sums[T];
+
+        template <class Use>
+        ALWAYS_INLINE void each(const Use& use) const {
+            for (int token = 0; token < T; ++token) use(token, sums[token]);
+        }
+        template <class Other, class Use>
+        ALWAYS_INLINE void with(const Accumulators<Other, T>& others, const Use& use) {
+            others.each([&](int token, Other other) INLINED {
+                Sum its = sums[token];
+                use(token, its, other);
+                sums[token] = its;
+            });
+        }
+    };
+    Part stored[PARTS] = {};
+    Part* parts = stored;
+
+    ALWAYS_INLINE StoredSums() { asm("" : "+r"(parts) : : "memory"); }
+
+    template <class Use>
+    ALWAYS_INLINE void each_part(int first, const Use& use) {
+        for (int part = 0; part < PARTS; ++part) use(first + part * ROWS, parts[part]);
+    }
+};
+
+// Sums to which accumulators of as many vectors are added time and again: ROWS of a unit, if all of these
+// and four vectors beside them fit the registers; else a unit's, stored.
+template <class Sum, int T>
+using LastingSums = std::conditional_t<
+    2 * T * sizeof(Sum) / sizeof(Floats) + 4 <= isa::REGISTERS, Accumulators<Sum, T>,
+    StoredSums<Sum, T>>;
 
 // Rows of a unit that a tile takes at a time, if SUMS vectors of sums fit the registers. An instruction
 // set that has a step for two vectors of weights, which share what is broadcast, has the tiles of many
@@ -68,6 +121,14 @@ ALWAYS_INLINE V vector_at(const OneVector<V>& vectors, int) {
 }
 template <class V>
 ALWAYS_INLINE V vector_at(const TwoVectors<V>& vectors, int row) {
+    return row ? vectors.high : vectors.low;
+}
+template <class V>
+ALWAYS_INLINE V& vector_at(OneVector<V>& vectors, int) {
+    return vectors.all;
+}
+template <class V>
+ALWAYS_INLINE V& vector_at(TwoVectors<V>& vectors, int row) {
     return row ? vectors.high : vectors.low;
 }
 

@@ -10,8 +10,8 @@
 namespace isa {
 
 constexpr const char* NAME = "AVX512_VNNI";
-constexpr int LANES = 16;
-constexpr int FP32_TOKENS = 16, INT8_TOKENS = 16, INT8_A8_TOKENS = 16, INT4_TOKENS = 16;
+constexpr int LANES = 16, REGISTERS = 32;
+constexpr int FP32_TOKENS = 14, INT8_TOKENS = 14, INT8_A8_TOKENS = 14, INT4_TOKENS = 14;
 constexpr int LORA_TOKENS = 8, QUERY_HEADS = 8;
 constexpr int ACTIVATION_BITS = 8;
 

@@ -18,7 +18,7 @@ constexpr const char* NAME = "none";
 #endif
 
 // Rows of a matrix side by side, and tokens (of attention: query heads) whose sums are kept in registers.
-constexpr int LANES = 8;
+constexpr int LANES = 8, REGISTERS = 16;
 constexpr int FP32_TOKENS = 6, INT8_TOKENS = 12, INT8_A8_TOKENS = 12, INT4_TOKENS = 12;
 constexpr int LORA_TOKENS = 4, QUERY_HEADS = 5;
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+#define INLINED __attribute__((always_inline))  // a lambda
 
 // Half a float: its name in C++, which compilers for Arm know only of late.
 #ifdef __ARM_FP16_FORMAT_IEEE
@@ -49,6 +50,12 @@ struct FourVectors {
         use(8, third);
         use(12, fourth);
     }
+    ALWAYS_INLINE void operator+=(const FourVectors& other) {
+        first += other.first;
+        second += other.second;
+        third += other.third;
+        fourth += other.fourth;
+    }
 };
 
 template <class Floats>
@@ -64,6 +71,10 @@ struct TwoVectors {
         use(0, low);
         use(8, high);
     }
+    ALWAYS_INLINE void operator+=(const TwoVectors& other) {
+        low += other.low;
+        high += other.high;
+    }
 };
 
 template <class Floats>
@@ -78,4 +89,5 @@ struct OneVector {
     ALWAYS_INLINE void each(const Use& use) const {
         use(0, all);
     }
+    ALWAYS_INLINE void operator+=(const OneVector& other) { all += other.all; }
 };

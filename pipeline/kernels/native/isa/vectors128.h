@@ -5,7 +5,7 @@
 
 namespace isa {
 
-constexpr int LANES = 4;
+constexpr int LANES = 4, REGISTERS = 32;
 constexpr int FP32_TOKENS = 5, INT8_TOKENS = 12, INT8_A8_TOKENS = 12, INT4_TOKENS = 12;
 constexpr int LORA_TOKENS = 5, QUERY_HEADS = 5;
 constexpr int ACTIVATION_BITS = 8;

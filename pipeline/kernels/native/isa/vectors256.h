@@ -4,7 +4,7 @@
 
 namespace isa {
 
-constexpr int LANES = 8;
+constexpr int LANES = 8, REGISTERS = 16;
 using Floats = Vector<float, LANES>;
 using Ints = Vector<int32_t, LANES>;
 using Shorts = Vector<int16_t, 2 * LANES>;
