@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills wrong-commands serve-watched serve-faults generators soak coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
+.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills kills-cluster wrong-commands serve-watched serve-faults generators soak coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -34,6 +34,9 @@ wrong-commands: ready ## a hundred wrong command lines, and what each is answere
 
 kills: ready ## sweeps killed at a hundred random times: nothing lost, doubled or left behind
 	$(PY) -m tests.kills --kills 100
+
+kills-cluster: ready ## the same on Ray clusters of two and four nodes, which die too; ARGS=--kills=30
+	$(PY) -m tests.kills.cluster $(or $(ARGS),--kills=30)
 
 generators: ready smollm2 ## load generators of others' drive the server and agree with it; ARGS=--curl=curl --guidellm=…
 	$(PY) -m tests.serve.generators $(ARGS)

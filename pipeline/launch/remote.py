@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -21,6 +20,7 @@ from typing_extensions import TypedDict
 from pipeline.errors import UsageError, in_a_line
 from pipeline.launch.execution import CAUSE
 from pipeline.launch.job import Job, Outcome, ended
+from pipeline.launch.job_folder import job_folder
 from pipeline.launch.parcel import packed
 from pipeline.launch.storage import settle_caches
 from pipeline.launch.supervisor import supervise
@@ -71,8 +71,8 @@ def order_of(job: Job, status: Status, cpus: tuple[int, int] | None) -> Order:
 def carried_out(order: Order) -> bytes:
     """Run the job on this machine, under its limits; what it left as a parcel, however it ended."""
     status = Status.from_json(order["status"])
-    with TemporaryDirectory(prefix="multilora-job-") as folder:
-        directory = RunDirectory(Path(folder) / "run")
+    with job_folder() as folder:
+        directory = RunDirectory(folder / "run")
         directory.path.mkdir()
         directory.write_status(status)
         try:

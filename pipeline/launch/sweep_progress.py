@@ -33,8 +33,8 @@ class SweepProgress:
 
     def begins(self, job: Job) -> None:
         """The job has its turn."""
-        place = f"[{self._jobs.index(job) + 1}/{len(self._jobs)}]"
-        line = shortened(f"{place} {self._headings[job.number]}", self._console.width)
+        line = f"{self._turn(job)} {self._headings[job.number]}"
+        line = shortened(line, self._console.width)
         self._console.print(line, markup=False, highlight=False)
         self._began[job.number] = monotonic()
 
@@ -46,8 +46,12 @@ class SweepProgress:
         waiting = self._jobs[self._jobs.index(job) + 1 :]
         if waiting and (left := self._remaining.left(waiting)):
             times.append(f"about {clock(left / self._places)} left")
-        line = f"  {job_line(job.directory, *times)}"
+        which = f"{self._turn(job)} " if self._places > 1 else ""
+        line = f"  {which}{job_line(job.directory, *times)}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _turn(self, job: Job) -> str:
+        return f"[{self._jobs.index(job) + 1}/{len(self._jobs)}]"
 
 
 class RemainingTime:

@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from pipeline.tracking.lock import LOCK
 from pipeline.tracking.recompute import main as recompute
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
@@ -39,13 +40,17 @@ def unfinished(sweep: Path, jobs: int) -> Iterator[str]:
     folders = {path.name for path in sweep.iterdir() if (path / "config.yaml").is_file()}
     if folders != {*listed.jobs}:
         yield f"{sweep}: folders {sorted(folders)} for jobs {sorted(listed.jobs)}"
-    told = Counter(
-        str((run.config()["workload"]["alpha"], run.config()["repeat"])) for run in listed.runs()
-    )
+    told = Counter(_told(run) for run in listed.runs())
     if len(told) != jobs or max(told.values()) > 1:
         yield f"{sweep}: configurations {dict(told)}"
     for run in listed.runs():
         yield from _run(run)
+
+
+def _told(run: RunDirectory) -> str:
+    """What tells its configuration from the others'."""
+    config = run.config()
+    return f"{config['workload']['alpha']}, {config['threads']}, {config['repeat']}"
 
 
 def _run(run: RunDirectory) -> Iterator[str]:
@@ -59,6 +64,8 @@ def _run(run: RunDirectory) -> Iterator[str]:
     numbers = sorted(int(path.name) for path in earlier.iterdir()) if earlier.is_dir() else []
     if numbers != list(range(1, status.attempt)):
         yield f"{run.path}: attempt {status.attempt}, and {numbers} before it"
+    if strays := [each.name for each in run.path.glob(".*") if each.name != LOCK]:
+        yield f"{run.path}: left behind: {strays}"
     printed = StringIO()
     with redirect_stdout(printed):
         code = recompute([str(run.path)])

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.errors import Unreadable
@@ -12,6 +12,9 @@ from pipeline.tracking.status import State
 Moment = Callable[[], bool]
 
 PERIOD_S = 0.005
+
+FILES = ("status.json", "requests.jsonl", "metrics.json")
+"""What a job writes, in this order."""
 
 SOON = 2
 """Jobs that end before a kill, at most, so that others are left for the next one."""
@@ -24,20 +27,29 @@ def moments(sweep: Path, left: int) -> list[Moment]:
     and what is set aside; then the comparison and the receipts of MLflow.
     """
     begun = time.time()
-
-    def written(pattern: str, times: int = 1) -> Moment:
-        return lambda: sum(_younger(path, begun) for path in sweep.glob(pattern)) >= times
-
-    always = [
+    return [
         lambda: time.time() > begun + 1,
         lambda: time.time() > begun + 3,
-        written("sweep.json"),
-        written("comparison.json"),
-        written("*/mlflow.json"),
+        _written(sweep, "sweep.json"),
+        _written(sweep, "comparison.json"),
+        _written(sweep, "*/mlflow.json"),
+        *_of_jobs(sweep, left, (*FILES, "earlier/*/status.json")),
     ]
-    files = ("status.json", "requests.jsonl", "metrics.json", "earlier/*/status.json")
-    jobs = [written(f"*/{name}", n) for n in range(1, min(left, SOON) + 1) for name in files]
-    return always + jobs
+
+
+def job_moments(sweep: Path, left: int) -> list[Moment]:
+    """Those of the next jobs alone, and at once."""
+    return [lambda: True, *_of_jobs(sweep, left, FILES)]
+
+
+def _of_jobs(sweep: Path, left: int, names: Sequence[str]) -> list[Moment]:
+    times = range(1, min(left, SOON) + 1)
+    return [_written(sweep, f"*/{name}", n) for n in times for name in names]
+
+
+def _written(sweep: Path, pattern: str, times: int = 1) -> Moment:
+    begun = time.time()
+    return lambda: sum(_younger(path, begun) for path in sweep.glob(pattern)) >= times
 
 
 def finished(sweep: Path) -> int:

@@ -80,7 +80,8 @@ class Command:
 
     def family(self) -> list[int]:
         """Living processes of the command's, itself among them."""
-        return [each.pid for each in psutil.process_iter() if self._ours(each)]
+        found = {each.pid for each in marked(self.mark)}
+        return sorted(found | ({self.pid} if self.running else set()))
 
     def children(self) -> list[int]:
         """Processes that run a job, or that one started."""
@@ -114,11 +115,16 @@ class Command:
             os.kill(pid, signal.SIGKILL)
         self._process.join()
 
-    def _ours(self, process: psutil.Process) -> bool:
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            own = process.pid == self.pid and self.running
-            return own or process.environ().get(MARK) == self.mark
-        except psutil.Error:
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Living processes that were started with this mark, or by one that was."""
+    return [each for each in psutil.process_iter() if _bears(each, mark)]
+
+
+def _bears(process: psutil.Process, mark: str) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
             return False
+        return process.environ().get(MARK) == mark
+    except psutil.Error:
+        return False

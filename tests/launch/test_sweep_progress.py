@@ -117,3 +117,16 @@ def test_the_account_of_a_sweep(jobs, monkeypatch):
     assert (first, second) == ("[1/2] repeat=0", "[2/2] repeat=1")
     assert figures.endswith("100 % faithful · 40 s · about 40 s left")
     assert last.endswith("100 % faithful · 30 s")
+
+
+def test_where_jobs_run_side_by_side_the_figures_say_whose_they_are(jobs):
+    swept = jobs(("repeat=0", "engine=noop"), ("repeat=1", "engine=noop"))
+    out = io.StringIO()
+    account = SweepProgress(swept, Console(file=out, width=80), places=2)
+    for job in swept:
+        account.begins(job)
+        finish(job, Outcome(State.FINISHED), METRICS)
+    for job in swept[::-1]:
+        account.ended(job)
+    *_, second, first = out.getvalue().splitlines()
+    assert second.startswith("  [2/2] VALID") and first.startswith("  [1/2] VALID")
