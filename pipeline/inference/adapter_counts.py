@@ -13,6 +13,8 @@ class AdapterCounts:
         evictions: adapters dropped to make room.
         hits: requests whose adapter was already resident when they were admitted.
         lookups: requests that named an adapter.
+        load_s: seconds that the loads took in all, wherever they happened; 0 in rows of before it
+            was counted.
     """
 
     switches: int = 0
@@ -20,6 +22,7 @@ class AdapterCounts:
     evictions: int = 0
     hits: int = 0
     lookups: int = 0
+    load_s: float = 0.0
 
     def __add__(self, other: "AdapterCounts") -> "AdapterCounts":
         return AdapterCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))

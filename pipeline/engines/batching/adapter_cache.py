@@ -60,7 +60,9 @@ class AdapterCache(AdapterMemory[S, T]):
     @property
     def counts(self) -> AdapterCounts:
         """The totals so far; what is in effect, and so switches, is none of the cache's concern."""
-        return AdapterCounts(0, self._loads, self._evictions, self._hits, self._lookups)
+        return AdapterCounts(
+            0, self._loads, self._evictions, self._hits, self._lookups, self.load_s
+        )
 
     def lease(self, name: str | None) -> Lease[T]:
         """A request comes; it will be served by what the name stands for now.

@@ -1,0 +1,1 @@
+"""Many machines on paper: replicas of an engine behind a router, by discrete-event simulation."""

@@ -1,0 +1,133 @@
+"""What a run of `engine=multilora` says of its engine, and what it was asked."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.source import AdapterSource
+from pipeline.config.load import built
+from pipeline.config.renamed import current
+from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.errors import UsageError
+from pipeline.kernels.formats import NUMBER_FORMATS
+from pipeline.metrics.engine_steps import EngineStep, engine_steps
+from pipeline.metrics.timeline import RequestRecord
+from pipeline.models.source import ModelSource
+from pipeline.simulate.demand import Demand, of_rows
+from pipeline.simulate.replica import ReplicaSettings
+from pipeline.tracking.run_directory import RunDirectory
+from pipeline.tracking.status import State
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """A finished run.
+
+    Attributes:
+        directory: its files; those of its adapters need not be there any more.
+        settings: its engine's.
+    """
+
+    directory: RunDirectory
+    settings: MultiloraSettings
+
+    @classmethod
+    def open(cls, folder: Path) -> "MeasuredRun":
+        """The run in a folder.
+
+        Raises:
+            UsageError: it is no finished run of multilora, or one in which requests failed, waited
+                for answers or were preempted.
+        """
+        directory = RunDirectory(folder)
+        if not directory.has("status.json"):
+            raise UsageError(f"{folder}: no run here (looked for status.json)")
+        if (state := directory.status().state) is not State.FINISHED:
+            raise UsageError(f"{folder}: is {state}; give a run that is FINISHED")
+        run = cls(directory, _multilora(directory))
+        if any(record.error for record in run.records):
+            raise UsageError(f"{folder}: requests failed; what they cost can't be told")
+        if any(each.kv and each.kv.preemptions for each in run.directory.iterations()):
+            raise UsageError(f"{folder}: requests were preempted; raise engine.kv_tokens")
+        return run
+
+    @cached_property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """In the order of their popularity, known by their shapes."""
+        values = current(self.directory.config())
+        model, adapters = built(values["model"]), built(values["adapters"])
+        assert isinstance(model, ModelSource) and isinstance(adapters, AdapterSource)
+        return adapters.preview(model.preview().config)
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """Of the adapters, by name."""
+        return {each.name: int(each.lora.config["r"]) for each in self.adapters}
+
+    @cached_property
+    def records(self) -> tuple[RequestRecord, ...]:
+        """Of every request, in the order in which they came."""
+        return tuple(sorted(self.directory.requests(), key=lambda each: each.scheduled))
+
+    def steps(self) -> tuple[EngineStep, ...]:
+        """Of the engine, iteration by iteration."""
+        numbers = sorted({each.iteration for each in self.records})
+        return tuple(
+            step
+            for number in numbers
+            for step in engine_steps(
+                [each for each in self.records if each.iteration == number], self.ranks
+            )
+        )
+
+    def loads(self) -> tuple[int, float]:
+        """How many adapters were loaded, and seconds that it took in all."""
+        counts = [each.adapters for each in self.directory.iterations() if each.adapters]
+        return sum(each.loads for each in counts), sum(each.load_s for each in counts)
+
+    def demand(self) -> Demand:
+        """What was asked, when it was due.
+
+        Raises:
+            UsageError: requests were made without an adapter.
+        """
+        places = {name: place for place, name in enumerate(self.ranks)}
+        if any(each.adapter is None for each in self.records):
+            raise UsageError(f"{self.directory.path}: asks for the base model; only adapters count")
+        start = self.records[0].scheduled if self.records else 0.0
+        return of_rows(
+            [
+                {
+                    "arrives": each.scheduled - start,
+                    "adapter": places[each.adapter or ""],
+                    "prompt": each.prompt_tokens,
+                    "output": len(each.output_ids),
+                }
+                for each in self.records
+            ]
+        )
+
+    def replica(self) -> ReplicaSettings:
+        """What the engine was allowed."""
+        room = self.settings.adapter_bytes
+        return ReplicaSettings(
+            max_batch_size=self.settings.max_batch_size,
+            prefill_tokens=self.settings.prefill_tokens,
+            adapter_ranks=None if room is None else max(1, int(room / self._rank_bytes())),
+        )
+
+    def _rank_bytes(self) -> float:
+        """What one rank of an adapter takes in memory, on average."""
+        bits = NUMBER_FORMATS[self.settings.adapter_dtype].bits
+        numbers = sum(prod(shape) for each in self.adapters for shape in each.lora.shapes.values())
+        return numbers * bits / 8 / sum(self.ranks.values())
+
+
+def _multilora(directory: RunDirectory) -> MultiloraSettings:
+    settings = built(current(directory.config())["engine"])
+    if not isinstance(settings, MultiloraSettings):
+        name = getattr(settings, "name", "?")
+        raise UsageError(f"{directory.path}: engine={name}; give a run of engine=multilora")
+    return settings

@@ -1,0 +1,65 @@
+"""Capacity a replica and hit rate along the size of the fleet, a line a routing."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from pipeline.compare.plots.axes import shares
+from pipeline.compare.plots.style import marks, panel, quiet, style
+from pipeline.files.atomic import whole_file
+from pipeline.simulate.scenario import Scenario
+
+HEIGHT = 3.4
+
+
+def draw(rows: Sequence[Scenario], folder: Path) -> tuple[Path, ...]:
+    """The files `capacity_N.svg` and `hit_rate_N.svg` for every N adapters a replica."""
+    drawn = []
+    for each in sorted({row.adapters // row.replicas for row in rows}):
+        mine = [row for row in rows if row.adapters // row.replicas == each]
+        title = f"{each} adapters a replica"
+        with style():
+            drawn += [
+                _lines(mine, folder / f"capacity_{each}.svg", title, "requests/s a replica", _rate),
+                _lines(mine, folder / f"hit_rate_{each}.svg", title, "hit rate", _hits, shares),
+            ]
+    return tuple(drawn)
+
+
+def _rate(row: Scenario) -> float:
+    return row.capacity.rate / row.replicas
+
+
+def _hits(row: Scenario) -> float:
+    return row.capacity.figures.hit_rate
+
+
+def _from_zero(axes: Axes) -> None:
+    axes.set_ylim(0, None)
+
+
+def _lines(
+    rows: Sequence[Scenario],
+    path: Path,
+    title: str,
+    label: str,
+    value: Callable[[Scenario], float],
+    limit: Callable[[Axes], None] = _from_zero,
+) -> Path:
+    figure, axes = panel(HEIGHT)
+    names = [*dict.fromkeys(row.routing for row in rows)]
+    for name, mark in marks(names).items():
+        points = [(row.replicas, value(row)) for row in rows if row.routing == name]
+        axes.plot(*zip(*points, strict=True), color=mark.colour, marker=mark.marker, label=name)
+    axes.set_xscale("log")
+    sizes = sorted({row.replicas for row in rows})
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set(title=title, xlabel="replicas", ylabel=label)
+    limit(axes)
+    quiet(axes)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    with whole_file(path) as draft:
+        figure.savefig(draft, format="svg", transparent=False, facecolor="white")
+    return path

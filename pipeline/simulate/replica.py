@@ -1,0 +1,219 @@
+"""A simulated replica: continuous batching as the engine's scheduler does it, without computing.
+
+Steps in which only answers go on are all alike until one of them ends, an adapter has been loaded
+or a request comes. They are taken in one leap, so a request costs a handful of events, however
+many tokens it asks for.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from math import ceil, inf
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass as settings
+
+from pipeline.metrics.step_law import StepLaw
+from pipeline.settings import STRICT
+from pipeline.simulate.demand import Demand
+from pipeline.simulate.residency import Presence, Residency
+
+
+@settings(frozen=True, config=STRICT, kw_only=True)
+class ReplicaSettings:
+    """Settings of `replica`, each as the engine's of the same name.
+
+    Attributes:
+        max_batch_size: most requests that run together.
+        prefill_tokens: most prompt tokens in a step.
+        adapter_ranks: what adapters fit in memory together, as the sum of their ranks; None for
+            all. The engine counts bytes, of which every rank takes as many.
+    """
+
+    max_batch_size: PositiveInt
+    prefill_tokens: PositiveInt
+    adapter_ranks: PositiveInt | None
+
+
+@dataclass
+class Stamps:
+    """What became of each request: seconds, NaN where it hasn't come to that.
+
+    Attributes:
+        first: when its first token was there.
+        finished: when its last token was.
+        missed: whether its adapter had to be waited for.
+    """
+
+    first: NDArray[np.float64]
+    finished: NDArray[np.float64]
+    missed: NDArray[np.bool_]
+
+    @classmethod
+    def blank(cls, requests: int) -> "Stamps":
+        """Of requests that haven't come yet."""
+        unknown = np.full(requests, np.nan)
+        return cls(unknown, unknown.copy(), np.zeros(requests, bool))
+
+
+class SimulatedReplica:
+    """One engine; requests are numbers in the demand.
+
+    Attributes:
+        due: when it is to be looked at again; infinite while it waits for requests.
+    """
+
+    def __init__(
+        self,
+        replica: ReplicaSettings,
+        law: StepLaw,
+        residency: Residency,
+        ranks: list[int],
+        demand: Demand,
+        stamps: Stamps,
+    ) -> None:
+        """Idle.
+
+        Args:
+            replica: its limits.
+            law: of its steps.
+            residency: its adapters.
+            ranks: of every adapter.
+            demand: what the numbers of requests stand for.
+            stamps: filled as it serves.
+        """
+        self._limits, self._law, self._residency, self._ranks = replica, law, residency, ranks
+        self._demand, self._stamps = demand, stamps
+        self._waiting: list[int] = []
+        self._reading: dict[int, int] = {}
+        self._read: list[int] = []
+        self._answering: list[tuple[int, int, int]] = []
+        self._numbers: dict[int, int] = {}
+        self._admitted = count()
+        self._adapters: Counter[int] = Counter()
+        self._steps_done = 0
+        self._started = self._step_s = 0.0
+        self._steps = 0
+        self.due = inf
+
+    def arrives(self, request: int, now: float) -> None:
+        """A request comes; a leap ends with the step that is under way."""
+        self._waiting.append(request)
+        if not self._steps:
+            self._begin(now)
+        elif self._steps > 1:
+            under_way = ceil((now - self._started) / self._step_s)
+            self._leap(min(self._steps, max(1, under_way)))
+
+    def act(self, now: float) -> int:
+        """What is due happens; how many requests were answered by it."""
+        answered = self._end(now) if self._steps else 0
+        self._begin(now)
+        return answered
+
+    def _end(self, now: float) -> int:
+        """Of a leap, or of a step in which prompts were read."""
+        self._steps_done += self._steps
+        self._steps = 0
+        answered = 0
+        while self._answering and self._answering[0][0] <= self._steps_done:
+            answered += self._finish(heappop(self._answering)[-1], now)
+        for request in self._read:
+            del self._reading[request]
+            self._stamps.first[request] = now
+            left = int(self._demand.outputs[request]) - 1
+            if left > 0:
+                last = self._steps_done + left
+                heappush(self._answering, (last, self._numbers[request], request))
+                self._adapters[int(self._demand.adapters[request])] += 1
+            else:
+                self._leave(request, now)
+                answered += 1
+        self._read = []
+        return answered
+
+    def _finish(self, request: int, now: float) -> int:
+        adapter = int(self._demand.adapters[request])
+        self._adapters[adapter] -= 1
+        if not self._adapters[adapter]:
+            del self._adapters[adapter]
+        self._leave(request, now)
+        return 1
+
+    def _leave(self, request: int, now: float) -> None:
+        del self._numbers[request]
+        self._stamps.finished[request] = now
+        self._residency.unpin(int(self._demand.adapters[request]))
+
+    def _begin(self, now: float) -> None:
+        self._residency.land(now)
+        self._admit(now)
+        if self._reading:
+            self._step(self._plan(), now)
+        elif self._answering:
+            self._step({}, now)
+            until = self._residency.landing - now if self._waiting else inf
+            ends = self._answering[0][0] - self._steps_done
+            self._leap(ends if until == inf else min(ends, max(1, ceil(until / self._step_s))))
+        else:
+            self.due = self._residency.landing if self._waiting else inf
+
+    def _admit(self, now: float) -> None:
+        """As `PagedScheduler.joining`, first come, first served, where blocks never run out."""
+        most, wanted, joining = self._limits.max_batch_size, set[int](), []
+        running = len(self._reading) + len(self._answering)
+        for place, request in enumerate(self._waiting):
+            full = running + len(joining) >= most
+            if full and place >= most:
+                break
+            presence = self._presence(request, now, wanted, place < most)
+            if presence is Presence.NO_ROOM:
+                break
+            if presence is Presence.HERE and not full:
+                self._residency.pin(int(self._demand.adapters[request]))
+                joining.append(request)
+        for request in joining:
+            self._waiting.remove(request)
+            self._numbers[request] = next(self._admitted)
+            self._reading[request] = int(self._demand.prompts[request])
+
+    def _presence(self, request: int, now: float, wanted: set[int], ahead: bool) -> Presence:
+        adapter = int(self._demand.adapters[request])
+        if not ahead:
+            absent = Presence.COMING if adapter in wanted else Presence.NO_ROOM
+            return Presence.HERE if self._residency.holds(adapter) else absent
+        presence = self._residency.send_for(adapter, now, wanted)
+        wanted.add(adapter)
+        self._stamps.missed[request] |= presence is not Presence.HERE
+        return presence
+
+    def _plan(self) -> dict[int, int]:
+        """The prompts of the next step: so many tokens of each, in order of admission."""
+        budget, part = self._limits.prefill_tokens, {}
+        for request, pending in self._reading.items():
+            if not budget:
+                break
+            part[request] = min(pending, budget)
+            budget -= part[request]
+        return part
+
+    def _step(self, part: dict[int, int], now: float) -> None:
+        """Begin a step that reads these prompts and continues every answer."""
+        adapters = {int(self._demand.adapters[request]) for request in part} | {*self._adapters}
+        ranks = [self._ranks[adapter] for adapter in adapters]
+        self._step_s = self._law.seconds(
+            len(self._answering), sum(part.values()), len(ranks), sum(ranks), max(ranks)
+        )
+        for request, tokens in part.items():
+            self._reading[request] -= tokens
+            if not self._reading[request]:
+                self._read.append(request)
+        self._started = now
+        self._leap(1)
+
+    def _leap(self, steps: int) -> None:
+        self._steps = steps
+        self.due = self._started + steps * self._step_s

@@ -1,0 +1,1 @@
+"""Where step times come from: stated, or fitted to runs."""
