@@ -163,7 +163,8 @@ class SimulatedReplica:
 
     def _admit(self, now: float) -> None:
         """As `PagedScheduler.joining`, first come, first served, where blocks never run out."""
-        most, wanted, joining = self._limits.max_batch_size, set[int](), []
+        most, wanted = self._limits.max_batch_size, set[int]()
+        joining: list[int] = []
         running = len(self._reading) + len(self._answering)
         for place, request in enumerate(self._waiting):
             full = running + len(joining) >= most
