@@ -18,7 +18,7 @@ class Refusals:
         self._overrides = overrides
         self._vocabulary = vocabulary
         self._lines: dict[str, Callable[..., str]] = {
-            r"Could not find '(?P<path>[^']+)'": self._no_choice,
+            r"Could not (find|load) '(?P<path>[^']+)'": self._no_choice,
             r"Could not override '(?P<name>[^']+)'": self._no_setting,
             r"Could not delete (from config\. )?'(?P<name>[^'=]+)": self._nothing_to_delete,
             r"Could not append to config.* at '(?P<name>[^']+)'": self._there_already,

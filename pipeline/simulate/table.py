@@ -10,18 +10,18 @@ HEADINGS = (
     "replicas",
     "adapters",
     "routing",
-    "requests/s",
+    "req/s",
     "each",
     "hits",
-    "TTFT p50",
-    "p99, s",
+    "TTFT\np50, s",
+    "TTFT\np99, s",
     "busiest",
 )
 
 
 def table() -> Table:
     """Headings alone."""
-    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for heading in HEADINGS:
         made.add_column(heading, justify="left" if heading == "routing" else "right", no_wrap=True)
     return made
@@ -30,13 +30,13 @@ def table() -> Table:
 def cells(row: Scenario) -> tuple[str, ...]:
     """Of a row; what was found at a rate that kept no limit stands in brackets."""
     found, at = row.capacity, row.capacity.figures
-    numbers = (
+    numbers: tuple[str, ...] = (
         f"{at.hit_rate:.0%}",
         significant(at.ttft_p50),
         significant(at.ttft_p99),
         f"{at.busiest:.2f}×",
     )
-    rate = (significant(found.rate), significant(found.rate / row.replicas))
+    rate: tuple[str, ...] = (significant(found.rate), significant(found.rate / row.replicas))
     if not found.rate:
         rate, numbers = (f"<{significant(found.beyond)}", ""), tuple(f"({n})" for n in numbers)
     return str(row.replicas), str(row.adapters), row.routing, *rate, *numbers
