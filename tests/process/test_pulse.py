@@ -1,0 +1,59 @@
+"""A process that ends when nobody waits for it any more, and not before."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pipeline.process.pulse import LOST_S, Pulse
+
+ROOT = Path(__file__).parents[2]
+CODE = (
+    "import sys, time; from pathlib import Path; from pipeline.process.pulse import end_without; "
+    "end_without(Path(sys.argv[1]), lost_s=float(sys.argv[2]), look_s=0.02); "
+    "print('begun', flush=True); time.sleep(120)"
+)
+
+
+def watching(path: Path, lost_s: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CODE, str(path), str(lost_s)]
+    made = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert made.stdout and made.stdout.readline() == "begun\n"
+    return made
+
+
+def test_it_ends_when_the_pulse_has_stopped(tmp_path: Path) -> None:
+    Pulse(tmp_path / "pulse")
+    with watching(tmp_path / "pulse", 0.3) as made:
+        assert made.wait(60) == -9
+
+
+def test_it_ends_when_the_pulse_was_never_there(tmp_path: Path) -> None:
+    with watching(tmp_path / "pulse", 0.3) as made:
+        assert made.wait(60) == -9
+
+
+def test_it_lives_as_long_as_the_pulse_beats(tmp_path: Path) -> None:
+    pulse = Pulse(tmp_path / "pulse")
+    with watching(tmp_path / "pulse", 30.0) as made:
+        for _ in range(10):
+            pulse.beat()
+            time.sleep(0.02)
+        assert made.poll() is None
+        made.kill()
+
+
+def test_every_beat_changes_the_file(tmp_path: Path) -> None:
+    pulse = Pulse(tmp_path / "pulse")
+    seen = set()
+    for _ in range(5):
+        seen.add((tmp_path / "pulse").read_text())
+        pulse.beat()
+    assert len(seen) == 5 and LOST_S > 10
+
+
+def test_a_beat_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    pulse = Pulse(tmp_path / "pulse")
+    (tmp_path / "pulse").unlink()
+    (tmp_path / "pulse").mkdir()
+    pulse.beat()
