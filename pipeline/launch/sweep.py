@@ -34,11 +34,12 @@ Grow = Callable[[Sequence[Job]], list[Job]]
 
 def run_single(job: Job, lock: int, launcher: Launcher, console: Console) -> int:
     """Run one job in its directory, which is held by `lock`; show it, and return the exit code."""
+    tracker = job.config.tracking.tracker()
     id_ = identity(job.directory) or str(uuid.uuid4())
     with launcher.place() as attempt:
         turn = JobTurn(attempt, console, lambda job: print_summary(job.directory, console))
         status = turn.ran(job, id_, lock)
-    _show_elsewhere(job.config.tracking.tracker(), job.directory.path, console, sweep=False)
+    _show_elsewhere(tracker, job.directory.path, console, sweep=False)
     return 0 if status.state is State.FINISHED else 1
 
 

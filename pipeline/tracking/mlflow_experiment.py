@@ -1,20 +1,22 @@
 """Writing into one MLflow experiment, so that doing it again changes nothing."""
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.tracking.artifacts import artifacts
 from pipeline.tracking.lock import locked
 from pipeline.tracking.projection import PASSING_TAGS, Projection, TraceInput
+from pipeline.tracking.shown import IN_PART, SHOWN, fingerprint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Run
 
 BATCH = 1000
-"""MLflow takes no more metrics in one call."""
+"""MLflow takes no more params, tags and metrics in one call."""
 LENGTH = 5000
 """MLflow refuses longer values of params and tags."""
 RECEIPT = "mlflow.json"
@@ -25,17 +27,19 @@ PATIENCE_S = 120
 
 @dataclass(frozen=True)
 class MlflowExperiment:
-    """An experiment, by `id`, and a `client` to write into it."""
+    """An experiment, by `id`, and a `client` to write into it.
+
+    `timeout_s` is how long a store of artifacts that doesn't answer is waited for.
+    """
 
     client: "MlflowClient"
     id: str
+    timeout_s: int = 5
 
-    def find_or_make(
-        self, projection: Projection, directory: Path, tags: Mapping[str, str] | None = None
-    ) -> "Run":
+    def find_or_make(self, projection: Projection, directory: Path) -> "Run":
         """The one MLflow run of `directory`, found by its `pipeline.id`."""
         with locked(directory, PATIENCE_S):
-            return self._found_or_made(projection, tags)
+            return self._found_or_made(projection, projection.tags)
 
     def show(
         self,
@@ -50,6 +54,7 @@ class MlflowExperiment:
 
         The run hangs beneath `parent`, and the `tables` that aren't empty are shown as such, by
         their files' names. The directory's entries become artifacts, but for those in `leaving`.
+        A run that shows all of this already is left as it is.
         """
         tags = dict(projection.tags)
         full = {name: table for name, table in (tables or {}).items() if table}
@@ -59,43 +64,56 @@ class MlflowExperiment:
             shown = [{"path": name, "type": "table"} for name in full]
             tags["mlflow.loggedArtifacts"] = json.dumps(shown)
         with locked(directory, PATIENCE_S):
+            entries = _entries(directory, {RECEIPT, *leaving})
+            digest = fingerprint(replace(projection, tags=tags), entries)
             run = self._found_or_made(projection, tags)
-            self._log(run, projection, tags)
-            run_id = str(run.info.run_id)
-            self._upload(run_id, directory, {RECEIPT, *leaving})
-            for name, table in full.items():
-                self.client.log_dict(run_id, dict(table), name)
-            self._end(run_id, projection)
-        return run_id
+            if (run.data.tags.get(SHOWN), run.info.status) != (digest, projection.status):
+                self._show(run, replace(projection, tags=tags), entries, full)
+                self._end(run.info.run_id, projection, digest)
+        return str(run.info.run_id)
 
-    def _found_or_made(self, projection: Projection, tags: Mapping[str, str] | None) -> "Run":
+    def _show(
+        self,
+        run: "Run",
+        projection: Projection,
+        entries: Sequence[Path],
+        tables: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self._log(run, projection)
+        folder = artifacts(self.client, run, self.timeout_s)
+        for entry in entries:
+            folder.put(entry)
+        for name, table in tables.items():
+            folder.put_json(name, table)
+
+    def _found_or_made(self, projection: Projection, tags: Mapping[str, str]) -> "Run":
         query = f"tags.`pipeline.id` = '{projection.key}'"
         found = self.client.search_runs([self.id], query, max_results=1)
         if found:
             return found[0]
-        tags = {**projection.tags, **(tags or {}), "pipeline.id": projection.key}
+        tags = {**tags, "pipeline.id": projection.key}
         return self.client.create_run(self.id, projection.started_ms, _cut(tags), projection.name)
 
-    def _log(self, run: "Run", projection: Projection, tags: dict[str, str]) -> None:
+    def _log(self, run: "Run", projection: Projection) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         run_id, known, params = run.info.run_id, run.data.params, _cut(projection.params)
         # A param can't be changed. A redone job that has another value tells it in a tag.
         changed = {k: v for k, v in params.items() if known.get(k, v) != v}
-        tags |= {f"changed.{key}": value for key, value in changed.items()}
+        tags = _cut({**projection.tags, **{f"changed.{key}": changed[key] for key in changed}})
         for key in set(PASSING_TAGS) & set(run.data.tags) - set(tags):
             self.client.delete_tag(run_id, key)
-        self.client.log_batch(
-            run_id,
-            params=[Param(key, value) for key, value in params.items() if key not in known],
-            tags=[RunTag(key, value) for key, value in _cut(tags).items()],
-        )
-        if projection.trace:
-            self._log_trace(run_id, projection.trace)
         stamp = projection.finished_ms or projection.started_ms
         metrics = [Metric(p.name, p.value, stamp, p.step) for p in projection.metrics]
-        for start in range(0, len(metrics), BATCH):
-            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+        new = [Param(key, value) for key, value in params.items() if key not in known]
+        tags |= {SHOWN: IN_PART} if SHOWN in run.data.tags else {}
+        other = [RunTag(k, v) for k, v in tags.items() if run.data.tags.get(k) != v]
+        first = BATCH - len(new) - len(other)
+        self.client.log_batch(run_id, metrics[:first], new, other)
+        for start in range(first, len(metrics), BATCH):
+            self.client.log_batch(run_id, metrics[start : start + BATCH])
+        if projection.trace:
+            self._log_trace(run_id, projection.trace)
 
     def _log_trace(self, run_id: str, trace: TraceInput) -> None:
         from mlflow import MlflowException
@@ -105,16 +123,18 @@ class MlflowExperiment:
         except MlflowException:  # another process has just made the same dataset: now it is found
             self.client.log_inputs(run_id, [_dataset(trace)])
 
-    def _upload(self, run_id: str, directory: Path, leaving: Collection[str]) -> None:
-        for entry in sorted(directory.iterdir()):
-            if entry.name not in leaving and not entry.name.startswith("."):
-                self.client.log_artifact(run_id, str(entry))
-
-    def _end(self, run_id: str, projection: Projection) -> None:
+    def _end(self, run_id: str, projection: Projection, digest: str) -> None:
         # Last of all: until here a run that was left half-shown says that it is running.
         self.client.update_run(run_id, "RUNNING", projection.name)
+        self.client.set_tag(run_id, SHOWN, digest)
         if projection.status != "RUNNING":
             self.client.set_terminated(run_id, projection.status, projection.finished_ms)
+
+
+def _entries(directory: Path, leaving: Collection[str]) -> tuple[Path, ...]:
+    """What becomes artifacts: nothing hidden."""
+    entries = sorted(directory.iterdir())
+    return tuple(e for e in entries if e.name not in leaving and not e.name.startswith("."))
 
 
 def _dataset(trace: TraceInput) -> "DatasetInput":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.tracking.mlflow_damage import DatabaseUnusable, cause
 from pipeline.tracking.mlflow_database import prepare
+from pipeline.tracking.mlflow_postgres import is_postgres, noticing, prepare_postgres, variables
 from pipeline.tracking.tracker import TrackingUnavailable
 
 if TYPE_CHECKING:
@@ -30,12 +31,21 @@ def connected(uri: str, timeout_s: int) -> "Iterator[MlflowClient]":
             from mlflow import MlflowClient
 
             with _quiet():
-                prepare(uri, timeout_s)
-                yield MlflowClient(tracking_uri=uri)
+                _prepare(uri, timeout_s)
+                yield MlflowClient(tracking_uri=noticing(uri))
+    except TrackingUnavailable:
+        raise
     except DatabaseUnusable as error:
         raise TrackingUnavailable(public(f"MLflow at {uri}: {error}")) from error
     except Exception as error:
         raise TrackingUnavailable(public(f"MLflow at {uri}: {_reason(error)}")) from error
+
+
+def _prepare(uri: str, timeout_s: int) -> None:
+    if is_postgres(uri):
+        prepare_postgres(uri)
+    else:
+        prepare(uri, timeout_s)
 
 
 def is_http(uri: str) -> bool:
@@ -54,11 +64,16 @@ def experiment_id(
     """The experiment called `name`, made if need be; its place for artifacts is then fixed.
 
     It gets those of the `tags` that it hasn't got, and keeps what users made of the others.
+
+    Raises:
+        TrackingUnavailable: it isn't there, and nothing says where a database's files would go.
     """
     from mlflow import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
+        if artifact_location is None:
+            _refuse_homeless(client.tracking_uri, name)
         try:
             return str(client.create_experiment(name, artifact_location, dict(tags)))
         except MlflowException:
@@ -68,6 +83,18 @@ def experiment_id(
     for key in tags.keys() - found.tags.keys():
         client.set_experiment_tag(found.experiment_id, key, tags[key])
     return str(found.experiment_id)
+
+
+def _refuse_homeless(uri: str, name: str) -> None:
+    """MLflow would keep the files of a database's runs wherever a command happens to be given."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+
+    if uri.startswith(tuple(DATABASE_ENGINES)):
+        raise TrackingUnavailable(
+            f"MLflow at {public(uri).partition('?')[0]}: it has no experiment {name!r} yet, and "
+            "nothing says where the files of its runs go: set MLFLOW_DEFAULT_ARTIFACT_ROOT to "
+            "s3://BUCKET/FOLDER, or to a folder that all who use it share"
+        )
 
 
 @contextmanager
@@ -81,6 +108,7 @@ def _patience(timeout_s: int) -> Iterator[None]:
         "MLFLOW_HTTP_REQUEST_TIMEOUT": str(timeout_s),
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        **variables(timeout_s, os.environ.get("PGOPTIONS", "")),
     }
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
@@ -93,14 +121,16 @@ def _patience(timeout_s: int) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """MLflow logs migrations and whole tracebacks; the exception says all of it."""
-    logger = logging.getLogger("mlflow")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """MLflow and its driver log migrations and whole tracebacks; the exception says all of it."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "psycopg")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _reason(error: BaseException) -> str:

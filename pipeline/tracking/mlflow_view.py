@@ -13,21 +13,19 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.files.documents import reading, write_json
 from pipeline.settings import STRICT
 from pipeline.tracking import mlflow_store
-from pipeline.tracking.figures import answer_table, request_table
 from pipeline.tracking.mlflow_experiment import RECEIPT, MlflowExperiment
 from pipeline.tracking.mlflow_page import SERVED, link, serving, views
-from pipeline.tracking.projection import Projection
+from pipeline.tracking.mlflow_postgres import SERVER as POSTGRES
+from pipeline.tracking.mlflow_projector import MlflowProjector
+from pipeline.tracking.optional import BOTO3, PSYCOPG
 from pipeline.tracking.run_directory import RunDirectory
-from pipeline.tracking.run_projection import of_run
-from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
-from pipeline.tracking.sweep_projection import of_sweep
-from pipeline.tracking.tracker import RunUnreadable, Tracker, TrackingSettings
+from pipeline.tracking.s3_artifacts import S3
+from pipeline.tracking.tracker import Tracker, TrackingSettings
 
-REQUESTS, ANSWERS = "requests.json", "answers.json"
-"""MLflow's tables: every request's figures; what the adapters say."""
+ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
+"""MLflow's own variable for where artifacts are kept."""
 
 LONGEST_S = 3600
 """Most seconds that a server may be waited for."""
@@ -42,7 +40,8 @@ class MlflowSettings(TrackingSettings):
         uri: a database, such as `sqlite:////path/mlflow.db`, or a server. The environment
             variable MLFLOW_TRACKING_URI wins over it.
         experiment: MLflow's experiment, made when it isn't there.
-        artifact_root: folder for artifacts when `uri` is a database; a server has its own.
+        artifact_root: folder for artifacts, or an address such as `s3://bucket/runs`, when `uri`
+            is a database; a server has its own.
         timeout_s: how long a silent server is waited for.
         run_name: what a single run, or a sweep, is called there; None for its settings.
         tags: more of them for every run; those of the environment variable MLFLOW_RUN_CONTEXT,
@@ -61,8 +60,14 @@ class MlflowSettings(TrackingSettings):
         _context()
 
     def tracker(self) -> Tracker:
-        """The tracker these settings and the environment describe."""
-        return MlflowTracker(self.in_environment())
+        """The tracker these settings and the environment describe.
+
+        Raises:
+            UsageError: a package is missing that its store needs.
+        """
+        here = self.in_environment()
+        _demand(here.uri, here.artifact_location() or "")
+        return MlflowTracker(here)
 
     def in_environment(self) -> "MlflowSettings":
         """The same, where the environment says where to go, and with its tags."""
@@ -77,6 +82,19 @@ class MlflowSettings(TrackingSettings):
             return replace(self, uri=uri, artifact_root=str(folder / "artifacts"))
         return replace(self, uri=uri)
 
+    def artifact_location(self) -> str | None:
+        """Where a new experiment keeps artifacts: an address as it is, or a folder by its path.
+
+        Beside a database that isn't a file the environment variable MLFLOW_DEFAULT_ARTIFACT_ROOT
+        wins. None where a server decides.
+        """
+        root = self.artifact_root
+        if not self.uri.startswith("sqlite:"):
+            root = os.environ.get(ROOT) or root
+        if not root or mlflow_store.is_http(self.uri):
+            return None
+        return root if "://" in root else str(Path(root).absolute())
+
 
 @dataclasses.dataclass(frozen=True)
 class MlflowTracker(Tracker):
@@ -86,34 +104,25 @@ class MlflowTracker(Tracker):
 
     def project(self, directory: Path) -> None:
         """Show one run directory, beneath its sweep's run if it is a job of one."""
-        run = RunDirectory(directory)
-        outside = directory.resolve().parent
-        sweep = outside if is_sweep(outside) else None
-        with _readable(directory):
-            projection = self._chosen(of_run(run), named=sweep is None)
-            tables = {REQUESTS: request_table(run), ANSWERS: answer_table(run)}
-            above = self._chosen(of_sweep(SweepDirectory.read(sweep))) if sweep else None
-        with self._experiment() as experiment:
-            parent = experiment.find_or_make(above, sweep) if above and sweep else None
-            run_id = experiment.show(projection, directory, parent=parent, tables=tables)
-            self._sign(directory, experiment, run_id)
+        with self.opened() as projector:
+            projector.project(directory)
 
     def project_sweep(self, sweep: Path) -> None:
         """Show every job of a sweep that has begun, then the sweep's run with the report."""
-        with _readable(sweep):
-            directory = SweepDirectory.read(sweep)
-            projection = self._chosen(of_sweep(directory))
-        damaged = []
-        for run in directory.runs():
-            try:
-                self.project(run.path)
-            except RunUnreadable as error:
-                damaged.append(str(error))
+        with self.opened() as projector:
+            projector.project_sweep(sweep)
+
+    @contextmanager
+    def opened(self) -> Iterator[MlflowProjector]:
+        """The experiment, ready for any number of runs: it is connected to once.
+
+        Raises:
+            TrackingUnavailable: what is behind the view didn't answer, now or inside.
+        """
+        tags = {key: str(value) for key, value in self.settings.tags.items()}
+        uri = mlflow_store.public(self.settings.uri)
         with self._experiment() as experiment:
-            run_id = experiment.show(projection, sweep, leaving=directory.jobs)
-            self._sign(sweep, experiment, run_id)
-        if damaged:
-            raise RunUnreadable("; ".join(damaged))
+            yield MlflowProjector(experiment, uri, self.settings.run_name, tags)
 
     def close_message(self, directory: Path) -> str:
         """The address of the table of runs, and how to have it served if nobody does."""
@@ -132,39 +141,20 @@ class MlflowTracker(Tracker):
         with self._experiment() as experiment:
             return experiment.id
 
-    def _chosen(self, projection: Projection, named: bool = True) -> Projection:
-        """With the name and the tags that the user chose."""
-        name = (self.settings.run_name if named else None) or projection.name
-        tags = {key: str(value) for key, value in self.settings.tags.items()}
-        return replace(projection, name=name, tags={**projection.tags, **tags})
-
     @contextmanager
     def _experiment(self) -> Iterator[MlflowExperiment]:
-        uri, root = self.settings.uri, self.settings.artifact_root
-        here = root and not mlflow_store.is_http(uri)
-        location = str(Path(root).absolute()) if here else None
-        with mlflow_store.connected(uri, self.settings.timeout_s) as client:
-            name = self.settings.experiment
+        uri, timeout_s = self.settings.uri, self.settings.timeout_s
+        with mlflow_store.connected(uri, timeout_s) as client:
+            name, location = self.settings.experiment, self.settings.artifact_location()
             found = mlflow_store.experiment_id(client, name, location, views())
-            yield MlflowExperiment(client, found)
-
-    def _sign(self, directory: Path, experiment: MlflowExperiment, run_id: str) -> None:
-        receipt = {
-            "tracking_uri": mlflow_store.public(self.settings.uri),
-            "experiment_id": experiment.id,
-            "run_id": run_id,
-        }
-        write_json(directory / RECEIPT, receipt)
+            yield MlflowExperiment(client, found, timeout_s)
 
 
-@contextmanager
-def _readable(directory: Path) -> Iterator[None]:
-    """Damage to what is to be shown is no fault of MLflow's."""
-    try:
-        with reading(directory):
-            yield
-    except UsageError as error:
-        raise RunUnreadable(str(error)) from error
+def _demand(uri: str, location: str) -> None:
+    needed = {BOTO3: location.startswith(S3), PSYCOPG: uri.startswith(f"{POSTGRES}:")}
+    for package in (each for each, wanted in needed.items() if wanted):
+        if package.missing:
+            raise UsageError(package.missing)
 
 
 def _context() -> dict[str, str]:

@@ -23,6 +23,9 @@ from pipeline.tracking.status import State, Status
 
 Row = TypeVar("Row")
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""YAML's safe loader, the one in C where there is one: it takes a tenth of the time."""
+
 CONFIG, STATUS = "config.yaml", "status.json"
 
 DIED = "its process was killed, or the machine went down, before it could say how it ended"
@@ -96,7 +99,7 @@ class RunDirectory:
         path = self.path / CONFIG
         with reading(path):
             try:
-                return {**yaml.safe_load(path.read_text("utf-8"))}
+                return {**yaml.load(path.read_text("utf-8"), LOADER)}
             except yaml.YAMLError as error:
                 raise ValueError(str(error)) from error
 

@@ -5,9 +5,10 @@ Exit codes: 0 all are there; 1 MLflow is away or a run can't be read; 2 a path h
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command
 from pipeline.tracking.folders import is_copy, subfolders
 from pipeline.tracking.mlflow_experiment import RECEIPT
+from pipeline.tracking.mlflow_projector import MlflowProjector
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.sweep_directory import SweepDirectory, is_run, is_sweep
 from pipeline.tracking.tracker import RunUnreadable, TrackingUnavailable
 
-ELSEWHERE = MlflowSettings("mlflow", "sqlite:///mlflow.db", "multi-lora", "artifacts")
-"""For runs made with `tracking=none`, whose configuration says nothing of MLflow."""
+ELSEWHERE = MlflowSettings("mlflow", "sqlite:///mlflow.db", "multi-lora", artifact_root="")
+"""For runs made with `tracking=none`, whose configuration says nothing of MLflow nor its files."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{path}: no run and no sweep there{_copies(path)}", file=sys.stderr)
             return 2
         directories += found
+    every = (_found(each, options.uri) for each in directories)
     try:
-        return max([_bring_in(each, options.uri) for each in directories])
+        return max([_bring_in(settings, group) for settings, group in groupby(every, _place)])
     except TrackingUnavailable as error:
         print(error, file=sys.stderr)
         return 1
@@ -65,22 +68,61 @@ def _copies(path: Path) -> str:
     return ": it is MLflow's copy of one" if is_copy(path) else ""
 
 
-def _bring_in(directory: Path, uri: str | None) -> int:
-    runs: list[RunDirectory] = []
-    code = 0
+@dataclass(frozen=True)
+class Found:
+    """A run or sweep directory, with what its configuration says of MLflow.
+
+    Attributes:
+        directory: where it is.
+        runs: those of a sweep that have begun, or the one.
+        settings: where it goes; None where it can't or won't.
+        damage: why it can't.
+    """
+
+    directory: Path
+    runs: Sequence[RunDirectory]
+    settings: MlflowSettings | None
+    damage: str | None = None
+
+
+def _found(directory: Path, uri: str | None) -> Found:
     try:
         runs = _runs(directory)
         with reading(directory):
-            settings = _settings(runs, uri)
-        if settings is None:
-            print(f"{directory}: left out, made with tracking=none; --uri brings it in")
-            return 0
-        tracker = MlflowTracker(settings)
-        (tracker.project_sweep if is_sweep(directory) else tracker.project)(directory)
-    except (RunUnreadable, Unreadable) as error:
+            return Found(directory, runs, _settings(runs, uri))
+    except Unreadable as error:
+        return Found(directory, (), None, str(error))
+
+
+def _place(found: Found) -> MlflowSettings | None:
+    return found.settings
+
+
+def _bring_in(settings: MlflowSettings | None, group: Iterable[Found]) -> int:
+    """Show those that go to the same place, over one connection."""
+    if settings is None:
+        return max([_leave(each) for each in group])
+    with MlflowTracker(settings).opened() as projector:
+        return max([_show(each, projector) for each in group])
+
+
+def _leave(found: Found) -> int:
+    if found.damage:
+        print(found.damage, file=sys.stderr)
+        return 1
+    print(f"{found.directory}: left out, made with tracking=none; --uri brings it in")
+    return 0
+
+
+def _show(found: Found, projector: MlflowProjector) -> int:
+    sweep = is_sweep(found.directory)
+    code = 0
+    try:
+        (projector.project_sweep if sweep else projector.project)(found.directory)
+    except RunUnreadable as error:
         print(error, file=sys.stderr)
         code = 1
-    _tell(runs)
+    _tell(found.runs)
     return code
 
 

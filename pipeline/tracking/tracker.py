@@ -54,7 +54,11 @@ class TrackingSettings(ABC):
 
     @abstractmethod
     def tracker(self) -> Tracker:
-        """The tracker these settings describe. Nothing is opened yet."""
+        """The tracker these settings describe. Nothing is opened yet.
+
+        Raises:
+            UsageError: it can't be had here, as a package is missing.
+        """
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -74,7 +74,8 @@ def server(settings: MlflowSettings, port: int) -> list[str]:
     """The command of MLflow's server over the store, for one user on this machine."""
     return [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *("--backend-store-uri", settings.uri, "--artifacts-destination", settings.artifact_root),
+        *("--backend-store-uri", settings.uri),
+        *("--artifacts-destination", settings.artifact_location() or settings.artifact_root),
         *("--host", HOST, "--port", str(port)),
     ]
 

@@ -15,6 +15,10 @@ from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
+from tests.tracking.postgres import postgres
+from tests.tracking.seaweed import _seaweed, seaweed
+
+__all__ = ["_seaweed", "postgres", "seaweed"]
 
 MakeRun = Callable[..., RunDirectory]
 MakeSweep = Callable[..., Path]
@@ -23,7 +27,8 @@ SettingsAt = Callable[..., MlflowSettings]
 
 @pytest.fixture(autouse=True)
 def _no_tracking_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_DEFAULT_ARTIFACT_ROOT"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

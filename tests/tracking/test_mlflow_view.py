@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.files.documents import read_json
+from pipeline.tracking import mlflow_store
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
@@ -237,3 +238,12 @@ def test_views_come_to_experiments_of_before_and_users_keep_theirs(
     settings.tracker().project(make_run().path)
     tags = client.get_experiment_by_name("multi-lora").tags
     assert tags[key] == "my own" and "mlflow.sharedViewState.runs" in tags
+
+
+def test_no_experiment_is_made_whose_files_have_no_place(settings: MlflowSettings) -> None:
+    with (
+        pytest.raises(TrackingUnavailable, match=r"'new' yet.*MLFLOW_DEFAULT_ARTIFACT_ROOT"),
+        mlflow_store.connected(settings.uri, 1) as client,
+    ):
+        mlflow_store.experiment_id(client, "new", None, {})
+    assert client_of(settings).get_experiment_by_name("new") is None
