@@ -10,6 +10,9 @@ from pipeline.errors import UsageError, shortened
 from pipeline.launch.grammar import as_text
 from pipeline.launch.vocabulary import Vocabulary, either, meant
 
+OTHERS = {"cluster": "python -m pipeline.serve"}
+"""Groups that are another command's."""
+
 
 class Refusals:
     """What Hydra said of a command line, and what there would have been to say."""
@@ -74,6 +77,8 @@ class Refusals:
         above = name.partition("@")[0].rpartition("/")[0]
         if "@" in name:
             return f"{shortened(typed)}: no such place{meant(name, self._vocabulary.places())}"
+        if name in OTHERS:
+            return f"{shortened(typed)}: is for {OTHERS[name]}; leave it out"
         if not above:
             return f"{shortened(typed)}: is given with a plus: +{shortened(typed)}"
         chosen = next(

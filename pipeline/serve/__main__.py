@@ -3,9 +3,10 @@
     python -m pipeline.serve model=tiny adapters=trained engine=multilora serve.port=8000
 
 Overrides are those of `python -m pipeline` for model, adapters, engine and threads, and `serve.`'s
-own; `conf/server.yaml` lists them. Told to stop, by SIGTERM or Ctrl-C, the server finishes what it
-has begun; a second time, it ends at once. Exit codes: 0 it ended so; 1 the engine failed; 2 the
-request was wrong and nothing was started.
+own; `conf/server.yaml` lists them. `cluster=ray` puts several such engines behind one address. Told
+to stop, by SIGTERM or Ctrl-C, the server finishes what it has begun; a second time, it ends at
+once. Exit codes: 0 it ended so; 1 the engine failed; 2 the request was wrong and nothing was
+started.
 """
 
 import asyncio
@@ -19,13 +20,9 @@ from pipeline.errors import UsageError
 from pipeline.launch.storage import settle_caches
 from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command
-from pipeline.serve.build import LoadedEngine, load
-from pipeline.serve.config import ServeConfig, composed
-from pipeline.serve.server import HttpServer, bound, minding_signals, served, url_of
-
-SWITCH_S = 5e-4
-"""Seconds for which the engine's thread may keep the interpreter from the event loop's, which only
-passes tokens on; Python's own ten times as many are felt in the time to the first token."""
+from pipeline.serve.config import composed
+from pipeline.serve.deployment import Deployment
+from pipeline.serve.server import SWITCH_S, bound, minding_signals, served, url_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,27 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = composed(options.overrides)
         settle_caches(Path(config.paths.cache))
+        config.cluster.check(config)
         at = bound(config.serve)
-        made = load(config)
+        deployment = config.cluster.deployed(config)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
     sys.setswitchinterval(SWITCH_S)
     try:
-        return asyncio.run(_serve(config, made, at))
+        return asyncio.run(_serve(deployment, at))
     finally:
-        made.close()
+        deployment.close()
 
 
-async def _serve(config: ServeConfig, made: LoadedEngine, at: socket) -> int:
-    server = HttpServer(made.service(asyncio.get_running_loop()))
+async def _serve(deployment: Deployment, at: socket) -> int:
+    server = deployment.server()
     minding_signals(server)
-    adapters = len(made.names.folders)
-    print(
-        f"{made.names.base} and {adapters} adapters, by engine={config.engine.name}: "
-        f"{url_of(at)}/v1",
-        flush=True,
-    )
+    print(f"{deployment.description}: {url_of(at)}/v1", flush=True)
     return await served(server, at)
 
 

@@ -8,13 +8,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from pipeline.serve.access_log import AccessLog
 from pipeline.serve.errors import ApiError, invalid
+from pipeline.serve.keys import Keys
 from pipeline.serve.middleware.body_limit import BodyLimit
 from pipeline.serve.middleware.connection_limit import ConnectionLimit
 from pipeline.serve.middleware.key_check import KeyCheck
 from pipeline.serve.middleware.request_log import RequestLog
 from pipeline.serve.routes import adapters, chat, completions, health, metrics, models, page, tokens
 from pipeline.serve.service import Service
+from pipeline.serve.settings import ServeSettings
 from pipeline.serve.statuses import EVERYWHERE
 
 ROUTERS = (
@@ -33,18 +36,28 @@ def app_of(service: Service, connections: Callable[[], int]) -> FastAPI:
     """
     app = FastAPI(title="multilora", docs_url=None, redoc_url=None)
     app.state.service = service
-    settings = service.settings
-    app.add_middleware(BodyLimit, settings.max_body_bytes, settings.read_seconds)
-    app.add_middleware(KeyCheck, service.keys)
-    app.add_middleware(ConnectionLimit, settings.max_connections, connections)
-    app.add_middleware(RequestLog, service.log)
+    guard(app, service.settings, service.keys, service.log, connections)
     for router in ROUTERS:
         app.include_router(router, responses=EVERYWHERE)
+    return app
+
+
+def guard(
+    app: FastAPI,
+    settings: ServeSettings,
+    keys: Keys | None,
+    log: AccessLog,
+    connections: Callable[[], int],
+) -> None:
+    """Put the limits, the keys and the log before an application, and say how errors are told."""
+    app.add_middleware(BodyLimit, settings.max_body_bytes, settings.read_seconds)
+    app.add_middleware(KeyCheck, keys)
+    app.add_middleware(ConnectionLimit, settings.max_connections, connections)
+    app.add_middleware(RequestLog, log)
     app.add_exception_handler(ApiError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
-    return app
 
 
 def _response(error: ApiError) -> JSONResponse:

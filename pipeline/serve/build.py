@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, shown
@@ -13,20 +14,23 @@ from pipeline.models.template_process import TemplateProcess
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.admission import Admission
+from pipeline.serve.app import app_of
 from pipeline.serve.chat import ChatEncoder, template_process
 from pipeline.serve.config import ServeConfig
+from pipeline.serve.deployment import Deployment
 from pipeline.serve.desk import Desk
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
 from pipeline.serve.metrics.adapter_totals import AdapterTotals
 from pipeline.serve.metrics.traffic import Traffic
 from pipeline.serve.model import ServedModel
+from pipeline.serve.server import HttpServer
 from pipeline.serve.service import Service
 from pipeline.stages.base import Base, check_quantization
 
 
 @dataclass(frozen=True)
-class LoadedEngine:
+class LoadedEngine(Deployment):
     """An engine that steps, and what it serves.
 
     Attributes:
@@ -44,6 +48,19 @@ class LoadedEngine:
     loop: EngineLoop
     keys: Keys | None
     log: AccessLog
+
+    @property
+    def description(self) -> str:
+        """See `Deployment`."""
+        names = self.names
+        return (
+            f"{names.base} and {len(names.folders)} adapters, by engine={self.config.engine.name}"
+        )
+
+    def server(self) -> HttpServer:
+        """See `Deployment`."""
+        service = self.service(asyncio.get_running_loop())
+        return HttpServer(service, partial(app_of, service))
 
     def service(self, loop: asyncio.AbstractEventLoop) -> Service:
         """What endpoints work with, on an event loop."""
@@ -66,14 +83,12 @@ class LoadedEngine:
         self.log.close()
 
 
-def load(config: ServeConfig) -> LoadedEngine:
-    """Check that all of it goes together, then load it.
+def checked(config: ServeConfig) -> Base:
+    """Check that all of it goes together; the base and its adapters, whose weights aren't read yet.
 
     Raises:
-        UsageError: it doesn't, or can't be loaded.
+        UsageError: it doesn't.
     """
-    keys = Keys.read(config.serve.keys) if config.serve.keys is not None else None
-    log = AccessLog(config.serve.access_log)
     check_quantization(config.model, config.engine)
     base = Base.preview(config.model, config.adapters)
     if config.base_name in base.adapters:
@@ -83,6 +98,18 @@ def load(config: ServeConfig) -> LoadedEngine:
         )
     config.engine.check(base.checkpoint, base.adapters)
     check_threads(config.compute_threads)
+    return base
+
+
+def load(config: ServeConfig) -> LoadedEngine:
+    """Check, then load it.
+
+    Raises:
+        UsageError: it doesn't go together, or can't be loaded.
+    """
+    keys = Keys.read(config.serve.keys) if config.serve.keys is not None else None
+    log = AccessLog(config.serve.access_log)
+    base = checked(config)
     with ExitStack() as stack:
         process = template_process(base.checkpoint, config.serve.chat_template)
         if process is not None:

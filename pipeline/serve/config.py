@@ -1,5 +1,6 @@
-"""The configuration of a server: a run's groups of model, adapters and engine, and `serve`."""
+"""The configuration of a server: a run's groups of model, adapters, engine; `serve`, `cluster`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from hydra import compose, initialize_config_dir
@@ -18,11 +19,32 @@ from pipeline.launch.refusals import Refusals
 from pipeline.launch.vocabulary import Vocabulary
 from pipeline.machine.cores import cores
 from pipeline.models.source import ModelSource
+from pipeline.serve.deployment import Deployment
 from pipeline.serve.settings import ServeSettings
 from pipeline.settings import STRICT
 
 PRIMARY = "server"
 """The file in `conf/` that lists groups and settings."""
+
+
+class Cluster(ABC):
+    """Where the engine is that serves, or the engines are; chosen by `cluster=`."""
+
+    @abstractmethod
+    def check(self, config: "ServeConfig") -> None:
+        """See that it can be there, before anything is started.
+
+        Raises:
+            UsageError: it can't; says what to install, to start or to give instead.
+        """
+
+    @abstractmethod
+    def deployed(self, config: "ServeConfig") -> Deployment:
+        """Load it; returns when it can answer.
+
+        Raises:
+            UsageError: it can't be loaded.
+        """
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -34,6 +56,7 @@ class ServeConfig:
         adapters: where the adapters come from that are there from the beginning.
         engine: who serves.
         serve: how.
+        cluster: where.
         paths: where things are.
         threads: compute threads; None takes the physical cores within affinity mask and CPU quota.
     """
@@ -42,6 +65,7 @@ class ServeConfig:
     adapters: AdapterSource
     engine: EngineSettings
     serve: ServeSettings
+    cluster: Cluster
     paths: Paths
     threads: PositiveInt | None = None
 

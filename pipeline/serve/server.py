@@ -3,17 +3,17 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import Protocol
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from pipeline.errors import UsageError
 from pipeline.process.signals import Stopped, leave
-from pipeline.serve.app import app_of
-from pipeline.serve.errors import engine_failed, later
+from pipeline.serve.errors import ApiError, engine_failed, later
 from pipeline.serve.patient_protocol import patient
-from pipeline.serve.service import Service
 from pipeline.serve.settings import ServeSettings
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -25,6 +25,9 @@ AGAIN_S = 5
 """Seconds after which those may try again whose answers weren't finished."""
 LAST_S = 5
 """Seconds that connections may take to close when all is answered."""
+SWITCH_S = 5e-4
+"""Seconds for which the engine's thread may keep the interpreter from the event loop's, which only
+passes tokens on; Python's own ten times as many are felt in the time to the first token."""
 
 
 def bound(settings: ServeSettings) -> socket.socket:
@@ -54,13 +57,44 @@ def url_of(at: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class Behind(Protocol):
+    """What answers the requests that a server takes.
+
+    Attributes:
+        settings: how it serves.
+        stopping: why no more requests are taken; None while they are.
+    """
+
+    settings: ServeSettings
+    stopping: str | None
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it can't answer any more; None while it can."""
+
+    def connect(self, failed: Callable[[], object]) -> None:
+        """Begin to answer; `failed` is called, on any thread, when that can't be done any more."""
+
+    async def idle(self) -> None:
+        """Returns when no request is open."""
+
+    def fail(self, error: ApiError) -> None:
+        """End every open request."""
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn's, but for signals, which are ours to mind."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Behind, app: Callable[[Callable[[], int]], ASGIApp]) -> None:
+        """Not yet listening.
+
+        Args:
+            service: what is behind it.
+            app: makes its application, of a call that tells how many connections are open.
+        """
         super().__init__(
             uvicorn.Config(
-                app_of(service, lambda: len(self.server_state.connections)),
+                app(lambda: len(self.server_state.connections)),
                 lifespan="off",
                 ws="none",
                 http=patient(service.settings.read_seconds),
@@ -92,15 +126,14 @@ class HttpServer(uvicorn.Server):
 
     def fail(self) -> None:
         """The engine is gone: every open request fails, and the server ends."""
-        self.service.desk.fail(engine_failed())
+        self.service.fail(engine_failed())
         asyncio.get_running_loop().call_later(LINGER_S, setattr, self, "should_exit", True)
 
     async def _end(self, why: str, seconds: float) -> None:
-        desk = self.service.desk
         try:
-            await asyncio.wait_for(desk.idle(), seconds)
+            await asyncio.wait_for(self.service.idle(), seconds)
         except TimeoutError:
-            desk.fail(later(f"{why}, and there was no more time for this answer", AGAIN_S))
+            self.service.fail(later(f"{why}, and there was no more time for this answer", AGAIN_S))
         self.should_exit = True
 
 
@@ -108,10 +141,10 @@ async def served(server: HttpServer, at: socket.socket) -> int:
     """Serve until told to stop, or until the engine fails; the exit code."""
     loop = asyncio.get_running_loop()
     service = server.service
-    service.loop.connect(service.desk.hand_over, lambda: loop.call_soon_threadsafe(server.fail))
+    service.connect(lambda: loop.call_soon_threadsafe(server.fail))
     with closing(at):
         await server.serve(sockets=[at])
-    return 1 if service.loop.error is not None else 0
+    return 1 if service.error is not None else 0
 
 
 def minding_signals(server: HttpServer) -> None:

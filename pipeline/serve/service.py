@@ -1,5 +1,6 @@
 """What every endpoint works with: the model, the names, the desk, and whether there is an end."""
 
+from collections.abc import Callable
 from functools import cached_property
 from time import perf_counter
 from typing import Annotated
@@ -12,7 +13,7 @@ from pipeline.serve.adapter_changes import AdapterChanges
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.desk import Desk
-from pipeline.serve.errors import engine_failed, later
+from pipeline.serve.errors import ApiError, engine_failed, later
 from pipeline.serve.json_constraint import JsonGrammars
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
@@ -59,6 +60,23 @@ class Service:
     def capabilities(self) -> Capabilities:
         """The engine's."""
         return self.loop.engine.capabilities
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the engine before its time."""
+        return self.loop.error
+
+    def connect(self, failed: Callable[[], object]) -> None:
+        """Begin to answer; `failed` is called, on any thread, when that can't be done any more."""
+        self.loop.connect(self.desk.hand_over, failed)
+
+    async def idle(self) -> None:
+        """Returns when no request is open."""
+        await self.desk.idle()
+
+    def fail(self, error: ApiError) -> None:
+        """End every open request."""
+        self.desk.fail(error)
 
     def check_taking(self) -> None:
         """Refuse a request that would never be answered.

@@ -7,7 +7,7 @@ from pipeline.errors import UsageError
 
 CONF = Path(__file__).parents[2] / "conf"
 YAMLS = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
-NOT_OF_A_RUN = ("", "experiment", "paths", "arm", "launcher", "routing", "steps")
+NOT_OF_A_RUN = ("", "experiment", "paths", "arm", "launcher", "routing", "steps", "cluster")
 GROUPS = [path for path in YAMLS if path.parent.name not in NOT_OF_A_RUN]
 NEEDED = {
     "model/folder": ["model.path=/somewhere"],

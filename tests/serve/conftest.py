@@ -52,7 +52,7 @@ def running(*overrides: str, cache) -> Iterator[Running]:
 
     async def main() -> None:
         found["loop"] = asyncio.get_running_loop()
-        found["server"] = HttpServer(made.service(found["loop"]))
+        found["server"] = made.server()
         serving = asyncio.ensure_future(served(found["server"], at))
         while not found["server"].started:
             await asyncio.sleep(0.01)

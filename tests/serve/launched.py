@@ -49,15 +49,16 @@ class Launched:
 
     Attributes:
         url: of its root.
+        guard: number of the process whose end is the server's.
     """
 
     def __init__(self, url: str, guard: int, log: Path) -> None:
-        self.url, self._guard, self._log = url, guard, log
+        self.url, self.guard, self._log = url, guard, log
 
     @property
     def usage(self) -> TreeUsage:
         """What it takes, with its children."""
-        return tree_usage(self._guard)
+        return tree_usage(self.guard)
 
     def models(self) -> list[dict[str, str]]:
         """What it serves, the base first."""

@@ -5,8 +5,6 @@ the process that started the sweep, and the job's process ends with it.
 """
 
 import importlib.util
-import logging
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -16,8 +14,9 @@ from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.config.run_config import RunConfig
-from pipeline.errors import UsageError, in_a_line
+from pipeline.errors import UsageError
 from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.ray_connection import connect
 from pipeline.launch.launchers.ray_seat import NodeShare, RaySeat
 from pipeline.settings import STRICT
 
@@ -47,7 +46,7 @@ class RayCluster(Launcher):
             raise UsageError(f"launcher=ray: needs Ray, which isn't installed: {INSTALL}")
         if any(config.isolation == "inline" for config in configs):
             raise UsageError("isolation=inline: runs in this process, and launcher=ray in others")
-        self._connect()
+        connect(self.address, "launcher")
         if not self._shares:
             wanted = f"launcher.cpus={self.cpus}" if self.cpus else "a processor"
             raise UsageError(f"launcher=ray: no node of the cluster has {wanted}")
@@ -74,23 +73,6 @@ class RayCluster(Launcher):
         """End what runs: whoever waits for it is told so."""
         for seat in [*self._seats]:
             seat.leave()
-
-    def _connect(self) -> None:
-        import ray
-
-        if ray.is_initialized():
-            return
-        handler = signal.getsignal(signal.SIGTERM)
-        try:
-            ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            why = in_a_line(error)[:200]
-            raise UsageError(
-                f"launcher.address={self.address}: no Ray cluster there ({why}); "
-                "`ray start --head` starts one, `ray start --address=HEAD:6379` adds a node"
-            ) from error
-        finally:
-            signal.signal(signal.SIGTERM, handler)
 
     @cached_property
     def _shares(self) -> list[NodeShare]:

@@ -28,7 +28,12 @@ async def metrics(request: Request, service: OfApp) -> Response:
     registry = getattr(request.app.state, "registry", None)
     if registry is None:
         registry = request.app.state.registry = registry_of(service)
-    if OPENMETRICS in request.headers.get("accept", ""):
+    return exposition(registry, request.headers.get("accept", ""))
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> Response:
+    """What a registry holds, in the format that a client takes."""
+    if OPENMETRICS in accept:
         told = openmetrics.generate_latest(  # type: ignore[no-untyped-call]
             registry, escaping=openmetrics.ALLOWUTF8
         )

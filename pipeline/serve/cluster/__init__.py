@@ -1,0 +1,1 @@
+"""Where the engines are that serve: a file a choice of `cluster=`, and what Ray's is made of."""

@@ -1,0 +1,1 @@
+"""What it is worth that a request goes where its adapter is in memory."""
