@@ -31,6 +31,7 @@ HARMLESS = {
         *("adapters", "requests_per_adapter", "max_tokens", "max_kl", "jobs", "resident_adapters"),
         *("max_batch_size", "prefill_tokens", "patience", "adapter_memory_mb", "in_flight"),
         *("warmup_tokens", "ttft", "tpot", "e2e", "wait", "warmup", "active", "every"),
+        *("nodes", "target_requests", "adapter_ranks", "least", "max_error"),
     },
     "names of draws and repetitions": {
         *("seed", "shuffle", "prompts", "arrivals", "repeat"),
@@ -39,6 +40,9 @@ HARMLESS = {
         *("count", "threads", "cpus", "kv_tokens", "requests", "seconds"),
     },
     "the law's limit, in floating point": {"alpha", "median", "sigma", "temperature"},
+    "seconds that a simulation alone passes": {
+        *("step_s", "decode_s", "prefill_s", "adapter_s", "rank_s", "padded_s", "load_s"),
+    },
 }
 
 SIGNED = {"presence_penalty", "frequency_penalty"}

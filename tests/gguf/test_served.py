@@ -31,10 +31,9 @@ def test_adapters_on_a_file(name, quantised, tmp_path):
         with settings.build(serving) as engine:
             return [engine.score(each, PROMPT, GIVEN) for each in (None, *names)]
 
-    fp32, int8 = (
-        MultiloraSettings(name="multilora", precision=each, cache=tmp_path / "packed")
-        for each in ("fp32", "int8")
-    )
+    packed = {"name": "multilora", "cache": tmp_path / "packed"}
+    fp32 = MultiloraSettings(**packed, precision="fp32")
+    int8 = MultiloraSettings(**packed, precision="int8", activations="int16")
     ours = {each.precision: scores(each, "sql", "dora") for each in (fp32, int8)}
     assert not (found.folder / "model.safetensors").exists()
     llama_cpp = LlamaCppSettings(name="llama_cpp", cache=tmp_path, precision="file")

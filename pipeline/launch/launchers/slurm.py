@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.config.run_config import RunConfig
@@ -51,7 +51,7 @@ class Slurm(Launcher):
     executor: Literal["slurm", "local"] = "slurm"
     nodes: PositiveInt = 1
     cpus: PositiveInt | None = None
-    hours: PositiveFloat = 24.0
+    hours: Annotated[float, Field(gt=0, le=8760)] = 24.0
     options: dict[str, str | int | bool] = Field(default_factory=dict)
 
     def check(self, configs: Sequence[RunConfig]) -> None:
