@@ -3,20 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from hydra import compose, initialize_config_dir
 from pydantic import PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline import places
 from pipeline.adapters.source import AdapterSource
 from pipeline.config.limits import Paths
-from pipeline.config.load import built, resolve
 from pipeline.config.run_config import check_thread_count
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
-from pipeline.launch.grammar import parsed
-from pipeline.launch.refusals import Refusals
-from pipeline.launch.vocabulary import Vocabulary
+from pipeline.launch.command_config import command_config
 from pipeline.machine.cores import cores
 from pipeline.models.source import ModelSource
 from pipeline.serve.deployment import Deployment
@@ -95,14 +90,4 @@ def composed(overrides: Sequence[str]) -> ServeConfig:
     Raises:
         UsageError: they ask for something that isn't there, or that is impossible.
     """
-    read = parsed(overrides)
-    places.register()
-    with initialize_config_dir(str(places.CONF), version_base="1.3"):
-        try:
-            config = compose(PRIMARY, list(overrides))
-        except Exception as error:  # Hydra's, of whatever type.
-            raise Refusals(read, Vocabulary(places.CONF, primary=PRIMARY)).line(error) from error
-    config = built(resolve(config))
-    if not isinstance(config, ServeConfig):
-        raise UsageError("the configuration is not one of a server")
-    return config
+    return command_config(ServeConfig, PRIMARY, overrides, "server")

@@ -3,17 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from hydra import compose, initialize_config_dir
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pipeline import places
 from pipeline.config.limits import Paths
-from pipeline.config.load import built, resolve
 from pipeline.errors import UsageError
-from pipeline.launch.grammar import parsed
-from pipeline.launch.refusals import Refusals
-from pipeline.launch.vocabulary import Vocabulary
+from pipeline.launch.command_config import command_config
 from pipeline.metrics.slo import Slo
 from pipeline.settings import STRICT, Seed
 from pipeline.simulate.demand import FleetWorkload
@@ -92,14 +87,4 @@ def composed(overrides: Sequence[str]) -> SimulateConfig:
     Raises:
         UsageError: they ask for something that isn't there, or that is impossible.
     """
-    read = parsed(overrides)
-    places.register()
-    with initialize_config_dir(str(places.CONF), version_base="1.3"):
-        try:
-            config = compose(PRIMARY, list(overrides))
-        except Exception as error:  # Hydra's, of whatever type.
-            raise Refusals(read, Vocabulary(places.CONF, primary=PRIMARY)).line(error) from error
-    config = built(resolve(config))
-    if not isinstance(config, SimulateConfig):
-        raise UsageError("the configuration is not one of a simulation")
-    return config
+    return command_config(SimulateConfig, PRIMARY, overrides, "simulation")
