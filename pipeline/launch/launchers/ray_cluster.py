@@ -15,16 +15,17 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
-from pipeline.launch.launchers.launcher import Attempt, Launcher
 from pipeline.launch.launchers.ray_connection import connect
 from pipeline.launch.launchers.ray_seat import NodeShare, RaySeat
+from pipeline.launch.launchers.seat import Seat
+from pipeline.launch.launchers.seated import Seated, check_processes
 from pipeline.settings import STRICT
 
 INSTALL = "pip install ray==2.60.0"
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class RayCluster(Launcher):
+class RayCluster(Seated):
     """A cluster that runs.
 
     Attributes:
@@ -44,8 +45,7 @@ class RayCluster(Launcher):
         """
         if importlib.util.find_spec("ray") is None:
             raise UsageError(f"launcher=ray: needs Ray, which isn't installed: {INSTALL}")
-        if any(config.isolation == "inline" for config in configs):
-            raise UsageError("isolation=inline: runs in this process, and launcher=ray in others")
+        check_processes(configs, "ray")
         connect(self.address, "launcher")
         if not self._shares:
             wanted = f"launcher.cpus={self.cpus}" if self.cpus else "a processor"
@@ -57,22 +57,13 @@ class RayCluster(Launcher):
         return len(self._shares)
 
     @contextmanager
-    def place(self) -> Iterator[Attempt]:
+    def seat(self) -> Iterator[Seat]:
         """A node, or a part of one, for as long as this lasts."""
         share = self._free.get()
-        seat = RaySeat(share)
-        self._seats.append(seat)
         try:
-            yield seat.attempt
+            yield RaySeat(share)
         finally:
-            self._seats.remove(seat)
-            seat.leave()
             self._free.put(share)
-
-    def stop(self) -> None:
-        """End what runs: whoever waits for it is told so."""
-        for seat in [*self._seats]:
-            seat.leave()
 
     @cached_property
     def _shares(self) -> list[NodeShare]:
@@ -92,10 +83,6 @@ class RayCluster(Launcher):
             for number in range(cpus // (self.cpus or cpus))
         ]
         return sorted(found, key=lambda share: share.first or 0)
-
-    @cached_property
-    def _seats(self) -> list[RaySeat]:
-        return []
 
     @cached_property
     def _free(self) -> SimpleQueue[NodeShare]:

@@ -20,7 +20,8 @@ from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
 from pipeline.launch.job_folder import job_folder
 from pipeline.launch.launchers import queues
-from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.seat import Seat
+from pipeline.launch.launchers.seated import Seated, check_processes
 from pipeline.launch.launchers.submitted_seat import SubmittedSeat
 from pipeline.settings import STRICT
 
@@ -35,7 +36,7 @@ QUEUES: Mapping[str, type[queues.Queue]] = MappingProxyType(
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class Slurm(Launcher):
+class Slurm(Seated):
     """A cluster on which this user may submit jobs.
 
     Attributes:
@@ -63,8 +64,7 @@ class Slurm(Launcher):
         """
         if any(importlib.util.find_spec(each) is None for each in NEEDED):
             raise UsageError(f"launcher=slurm: needs submitit, which isn't installed: {INSTALL}")
-        if any(config.isolation == "inline" for config in configs):
-            raise UsageError("isolation=inline: runs in this process, and launcher=slurm in others")
+        check_processes(configs, "slurm")
         self._queue.check()
         try:
             Path(self.folder).mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class Slurm(Launcher):
         return self.nodes
 
     @contextmanager
-    def place(self) -> Iterator[Attempt]:
+    def seat(self) -> Iterator[Seat]:
         """A node that SLURM gives for the first job and that is asked for again by the others."""
         import submitit
 
@@ -90,23 +90,8 @@ class Slurm(Launcher):
         }
         with job_folder(Path(self.folder)) as folder:
             executor = submitit.AutoExecutor(folder, cluster=self.executor)
-            seat = SubmittedSeat(executor, folder, self._queue, wanted, self.cpus)
-            self._seats.append(seat)
-            try:
-                yield seat.attempt
-            finally:
-                self._seats.remove(seat)
-                seat.leave()
-
-    def stop(self) -> None:
-        """Cancel what waits or runs: whoever waits for it is told so."""
-        for seat in [*self._seats]:
-            seat.leave()
+            yield SubmittedSeat(executor, folder, self._queue, wanted, self.cpus)
 
     @cached_property
     def _queue(self) -> queues.Queue:
         return QUEUES[self.executor]()
-
-    @cached_property
-    def _seats(self) -> list[SubmittedSeat]:
-        return []
