@@ -1,12 +1,12 @@
 """The OpenAPI document says what is answered, and nothing in it makes the server fail."""
 
-import json
 import shutil
 import subprocess
 
 import pytest
 
-from tests.serve.asking import GREEDY
+from tests.serve.asking import GREEDY, asked
+from tests.serve.conftest import running
 
 INSTALL = "pip install schemathesis, where its program is found"
 FIELDS = {"message", "type", "param", "code"}
@@ -52,12 +52,17 @@ def test_what_errors_look_like_is_what_they_are(client):
     assert {*told} == {"error"} and {*told["error"]} == FIELDS
 
 
+@pytest.fixture(params=["engine=noop", "serve.allow_runtime_adapters=true"])
+def tried(request, cache, tmp_path):
+    """A server of its own: one that computes nothing, and multilora, which is let load adapters."""
+    with running(request.param, f"serve.adapter_root='{tmp_path}'", cache=cache) as started:
+        yield started
+
+
 @pytest.mark.skipif(PROGRAM is None, reason=INSTALL)
-def test_schemathesis_finds_no_fault(repeating, tmp_path):
+def test_schemathesis_finds_no_fault(tried, tmp_path):
     options = ["--checks", CHECKS, "--max-examples", "5", "--max-time", "20", "--seed", "1"]
-    url = f"{repeating.url}/openapi.json"
-    done = subprocess.run(
-        [PROGRAM, "run", url, *options], cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
+    command = [PROGRAM, "run", f"{tried.url}/openapi.json", "--request-timeout", "60", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout[-5000:]
-    assert json.loads(repeating.client.get("/openapi.json").text)
+    assert asked(tried.client, **GREEDY)["usage"]["completion_tokens"]
