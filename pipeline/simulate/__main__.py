@@ -22,6 +22,7 @@ from pipeline.process.signals import command
 from pipeline.simulate.config import SimulateConfig, composed
 from pipeline.simulate.plots import draw
 from pipeline.simulate.scenario import Scenario, scenarios
+from pipeline.simulate.steps.source import EngineTimes
 from pipeline.simulate.table import cells, table
 
 
@@ -35,9 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         config = composed(options.overrides)
+        times = config.steps.times()
         folder = _folder(config)
-        console.print(config.steps.times().said, soft_wrap=True)
-        rows = _simulate(config, console)
+        console.print(times.said, soft_wrap=True)
+        rows = _simulate(config, times, console)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -47,10 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _simulate(config: SimulateConfig, console: Console) -> list[Scenario]:
+def _simulate(config: SimulateConfig, times: EngineTimes, console: Console) -> list[Scenario]:
     rows, shown = [], table()
     with Live(shown, console=console, auto_refresh=False) as live:
-        for row in scenarios(config):
+        for row in scenarios(config, times):
             rows.append(row)
             shown.add_row(*cells(row))
             live.refresh()

@@ -1,6 +1,7 @@
 """The configuration of a simulation: step times, replicas, routings, and what is asked."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Annotated
 
 from pydantic import Field
@@ -77,8 +78,8 @@ class SimulateConfig:
                 f"{max(self.replicas)} replicas × {max(self.adapters_per_replica)} adapters are "
                 f"more than {MOST_ADAPTERS}; lower replicas or adapters_per_replica"
             )
-        sizes = [n * each for n in self.replicas for each in self.adapters_per_replica]
-        self.workload.check(sizes, self.replicas)
+        for replicas, each in product(self.replicas, self.adapters_per_replica):
+            self.workload.check(replicas * each, replicas)
 
 
 def composed(overrides: Sequence[str]) -> SimulateConfig:

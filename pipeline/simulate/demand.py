@@ -68,13 +68,11 @@ class FleetWorkload:
     rate: Rate | None = offered()
     max_new_tokens: Tokens | None = offered()
 
-    def check(self, adapters: Sequence[int], replicas: Sequence[int]) -> None:
+    def check(self, adapters: int, replicas: int) -> None:
         """Raise UsageError if the laws can't deal so many adapters to so many replicas."""
         self.lengths.check()
         self.prompts.check()
-        for fleet in replicas:
-            for number in adapters:
-                self.popularity.check([self.count(fleet)], number)
+        self.popularity.check([self.count(replicas)], adapters)
 
     def count(self, replicas: int) -> int:
         """Requests of a simulation of so many replicas."""

@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UsageError
 from pipeline.simulate.demand import Demand
 from pipeline.simulate.replica import ReplicaSettings, SimulatedReplica, Stamps
 from pipeline.simulate.residency import Residency
@@ -37,16 +38,27 @@ class ReplicaModel:
         limits: of each.
         times: of each one's work.
         ranks: of the adapters that every one of them may be asked for.
+
+    Raises:
+        UsageError: not all adapters fit in memory, and nobody knows what a load takes.
     """
 
     limits: ReplicaSettings
     times: EngineTimes
     ranks: NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        room = self.limits.adapter_ranks
+        if self.times.load_s is None and room is not None and self.ranks.sum() > room:
+            raise UsageError(
+                "steps.runs: loaded no adapter, so nobody knows what that takes; give runs in "
+                "which adapters come and go, or room for all: replica.adapter_ranks=null"
+            )
+
     def replica(self, demand: Demand, stamps: Stamps) -> SimulatedReplica:
         """One that idles, with the first adapters in memory."""
         ranks = self.ranks.tolist()
-        residency = Residency(ranks, self.limits.adapter_ranks, self.times.load_s)
+        residency = Residency(ranks, self.limits.adapter_ranks, self.times.load_s or 0.0)
         return SimulatedReplica(self.limits, self.times.law, residency, ranks, demand, stamps)
 
 

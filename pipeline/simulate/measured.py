@@ -1,5 +1,6 @@
 """What a run of `engine=multilora` says of its engine, and what it was asked."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.source import AdapterSource
+from pipeline.compare.machines import Machine
+from pipeline.compare.run import read_run
 from pipeline.config.load import built
 from pipeline.config.renamed import current
 from pipeline.engines.multilora.settings import MultiloraSettings
@@ -19,6 +22,9 @@ from pipeline.simulate.demand import Demand, of_rows
 from pipeline.simulate.replica import ReplicaSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
+
+COMPUTED = ("precision", "activations", "adapter_precision", "kv_precision", "kernels")
+"""Settings of the engine that decide how long a step takes."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,17 @@ class MeasuredRun:
         """Of every request, in the order in which they came."""
         return tuple(sorted(self.directory.requests(), key=lambda each: each.scheduled))
 
+    @cached_property
+    def circumstances(self) -> dict[str, Hashable]:
+        """What decides how long its steps take, by name."""
+        run = read_run(self.directory.path)
+        return {
+            "machine": Machine.of(run),
+            "threads": run.environment.get("threads"),
+            "model": (run.environment.get("hashes") or {}).get("model"),
+            **{f"engine.{name}": getattr(self.settings, name) for name in COMPUTED},
+        }
+
     def steps(self) -> tuple[EngineStep, ...]:
         """Of the engine, iteration by iteration."""
         numbers = sorted({each.iteration for each in self.records})
@@ -111,18 +128,24 @@ class MeasuredRun:
 
     def replica(self) -> ReplicaSettings:
         """What the engine was allowed."""
-        room = self.settings.adapter_bytes
         return ReplicaSettings(
             max_batch_size=self.settings.max_batch_size,
             prefill_tokens=self.settings.prefill_tokens,
-            adapter_ranks=None if room is None else max(1, int(room / self._rank_bytes())),
+            adapter_ranks=self._room(),
         )
 
-    def _rank_bytes(self) -> float:
-        """What one rank of an adapter takes in memory, on average."""
+    def _room(self) -> int | None:
+        """Ranks that fit in memory, each as large as they are on average; None where all do.
+
+        The largest adapter always does: the engine would have refused it.
+        """
+        ranks = self.ranks.values()
         bits = NUMBER_FORMATS[self.settings.adapter_dtype].bits
         numbers = sum(prod(shape) for each in self.adapters for shape in each.lora.shapes.values())
-        return numbers * bits / 8 / sum(self.ranks.values())
+        all_bytes, room = numbers * bits / 8, self.settings.adapter_bytes
+        if room is None or room >= all_bytes:
+            return None
+        return max(*ranks, int(room / all_bytes * sum(ranks)))
 
 
 def _multilora(directory: RunDirectory) -> MultiloraSettings:

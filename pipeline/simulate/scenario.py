@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.simulate.capacity import FleetCapacity, capacity
 from pipeline.simulate.config import SimulateConfig
 from pipeline.simulate.fleet import ReplicaModel
+from pipeline.simulate.steps.source import EngineTimes
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,11 @@ class Scenario:
         return row | rates | asdict(found.figures)
 
 
-def scenarios(config: SimulateConfig) -> Iterator[Scenario]:
+def scenarios(config: SimulateConfig, times: EngineTimes) -> Iterator[Scenario]:
     """Every fleet under every routing, the small fleets first; each as soon as it is known.
 
     All routings of a fleet are asked the same.
     """
-    times = config.steps.times()
     for replicas in sorted({*config.replicas}):
         for each in sorted({*config.adapters_per_replica}):
             adapters = replicas * each

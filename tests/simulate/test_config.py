@@ -57,6 +57,13 @@ def test_nonsense_is_refused_in_a_line(override, said):
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
 
 
+def test_only_fleets_that_are_simulated_have_to_be_possible():
+    """Each gets as many requests as its own replicas take, and deals them to its own adapters."""
+    distinct = ("workload/popularity=distinct", "workload.requests=10", "workload.per_replica=10")
+    config = composed([*distinct, "replicas=[1,4]", "adapters_per_replica=[10]"])
+    assert len(config.workload.demand(40, 4).arrives) == 40
+
+
 def test_a_run_that_is_none_is_named(tmp_path: Path):
     config = composed(["steps=fitted", f"steps.runs=[{tmp_path}]"])
     with pytest.raises(UsageError, match="no run here"):

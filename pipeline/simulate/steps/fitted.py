@@ -1,5 +1,6 @@
 """Step times fitted to runs of `engine=multilora`, and refused where the fit is bad."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,11 +27,12 @@ class FittedSteps(StepSource):
 
     name: str
     runs: Annotated[tuple[str, ...], Field(min_length=1)]
-    max_error: Annotated[float, Field(gt=0)]
+    max_error: Annotated[float, Field(gt=0)] = 0.2
 
     def times(self) -> EngineTimes:
-        """Fitted here and now."""
+        """Fitted here and now; the time of a load is known where a run had any."""
         runs = [MeasuredRun.open(Path(each)) for each in self.runs]
+        _check_alike(runs)
         where = ", ".join(self.runs)
         try:
             found = fitted([step for run in runs for step in run.steps()])
@@ -43,7 +45,18 @@ class FittedSteps(StepSource):
             )
         loads = [run.loads() for run in runs]
         number, seconds = sum(each[0] for each in loads), sum(each[1] for each in loads)
-        return EngineTimes(found.law, seconds / number if number else 0.0, _said(found, where))
+        return EngineTimes(found.law, seconds / number if number else None, _said(found, where))
+
+
+def _check_alike(runs: Sequence[MeasuredRun]) -> None:
+    first, *others = runs
+    for other in others:
+        wanted, found = first.circumstances, other.circumstances
+        if differing := [name for name in wanted if found[name] != wanted[name]]:
+            raise UsageError(
+                f"{other.directory.path}: another {', '.join(differing)} than "
+                f"{first.directory.path}; give runs of one engine on one machine"
+            )
 
 
 def _said(found: FittedLaw, where: str) -> str:

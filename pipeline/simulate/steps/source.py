@@ -12,12 +12,13 @@ class EngineTimes:
 
     Attributes:
         law: of its steps.
-        load_s: seconds to bring an adapter into memory, behind the steps, one adapter at a time.
+        load_s: seconds to bring an adapter into memory, behind the steps, one adapter at a time;
+            None where nobody knows.
         said: where the numbers come from, in a line, and how far they are to be trusted.
     """
 
     law: StepLaw
-    load_s: float
+    load_s: float | None
     said: str
 
 
