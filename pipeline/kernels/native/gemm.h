@@ -40,14 +40,18 @@ struct Block {
         return (const int8_t*)scales + scale_bytes(F, groups) - offset_bytes(F, groups);
     }
 
-    // The tile that comes first uses weights faster than the hardware foresees: it asks for what comes
-    // this much later, as far as it is this thread's. The others find it fetched.
-    static constexpr int AHEAD = 2048;
-
-    ALWAYS_INLINE void fetch_ahead(int group) const {
-        const uint8_t* from = weights(group) + AHEAD;
+    // The tile that comes first uses weights faster than the hardware foresees: it asks for the block
+    // that comes next, as far as it is this thread's, in so many PIECES while it works on its own, so
+    // that memory never rests. The innermost cache holds two blocks if they are small; large ones
+    // wait in the next. The other tiles find it fetched.
+    template <int PIECES>
+    ALWAYS_INLINE void fetch_ahead(int piece) const {
+        constexpr int64_t whole = block_bytes(F, BLOCK_GROUPS), LINE = 64;
+        constexpr int64_t share = pieces_of(whole, PIECES * LINE) * LINE;
+        constexpr int LOCALITY = whole <= 4096 ? 3 : 2;
+        const uint8_t* from = scales + whole + piece * share;
         if (from >= end) return;
-        for (int line = 0; line < group_bytes(F); line += 64) __builtin_prefetch(from + line);
+        for (int64_t at = 0; at < share; at += LINE) __builtin_prefetch(from + at, 0, LOCALITY);
     }
 };
 
@@ -142,10 +146,12 @@ struct Multiply {
         const Block<F>& block, const Activations<F>& input, int64_t token, float* to) {
         using Sums = typename Kernel::template Sums<T>;
         alignas(64) typename Kernel::Sum sums[T][UNIT];
-        for (int first = 0; first < UNIT; first += Sums::PARTS * Sums::ROWS) {
+        constexpr int ROWS = Sums::PARTS * Sums::ROWS;
+        for (int first = 0; first < UNIT; first += ROWS) {
             Sums lasting;
             for (int group = 0; group < block.groups; ++group) {
-                if (first == 0) block.fetch_ahead(group);
+                block.template fetch_ahead<UNIT / ROWS * BLOCK_GROUPS>(
+                    first / ROWS * BLOCK_GROUPS + group);
                 lasting.each_part(first, [&](int row, auto& part) {
                     Kernel::template add_group<T>(block, group, row, input, token, part);
                 });
