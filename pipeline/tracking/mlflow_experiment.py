@@ -69,7 +69,7 @@ class MlflowExperiment:
             run = self._found_or_made(projection, tags)
             if (run.data.tags.get(SHOWN), run.info.status) != (digest, projection.status):
                 self._show(run, replace(projection, tags=tags), entries, full)
-                self._end(run.info.run_id, projection, digest)
+                self._end(run, projection, digest)
         return str(run.info.run_id)
 
     def _show(
@@ -123,12 +123,13 @@ class MlflowExperiment:
         except MlflowException:  # another process has just made the same dataset: now it is found
             self.client.log_inputs(run_id, [_dataset(trace)])
 
-    def _end(self, run_id: str, projection: Projection, digest: str) -> None:
+    def _end(self, run: "Run", projection: Projection, digest: str) -> None:
         # Last of all: until here a run that was left half-shown says that it is running.
-        self.client.update_run(run_id, "RUNNING", projection.name)
-        self.client.set_tag(run_id, SHOWN, digest)
+        if (run.info.status, run.info.run_name) != ("RUNNING", projection.name):
+            self.client.update_run(run.info.run_id, "RUNNING", projection.name)
+        self.client.set_tag(run.info.run_id, SHOWN, digest)
         if projection.status != "RUNNING":
-            self.client.set_terminated(run_id, projection.status, projection.finished_ms)
+            self.client.set_terminated(run.info.run_id, projection.status, projection.finished_ms)
 
 
 def _entries(directory: Path, leaving: Collection[str]) -> tuple[Path, ...]:

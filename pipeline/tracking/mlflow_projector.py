@@ -1,6 +1,7 @@
 """Projecting run and sweep directories into one open MLflow experiment."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipeline.files.documents import reading, write_json
 from pipeline.tracking.figures import answer_table, request_table
 from pipeline.tracking.mlflow_experiment import RECEIPT, MlflowExperiment
 from pipeline.tracking.projection import Projection
+from pipeline.tracking.read_once import ReadOnce
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.run_projection import of_run
 from pipeline.tracking.sweep_directory import SweepDirectory, is_sweep
@@ -33,12 +35,14 @@ class MlflowProjector:
         uri: MLflow's, as receipts name it.
         run_name: what a single run or a sweep is called; None for its settings.
         tags: the user's, for every run.
+        abreast: how many jobs of a sweep are shown at a time.
     """
 
     experiment: MlflowExperiment
     uri: str
     run_name: str | None
     tags: Mapping[str, str]
+    abreast: int = 1
 
     def project(self, directory: Path) -> None:
         """Show one run directory, beneath its sweep's run if it is a job of one.
@@ -64,12 +68,9 @@ class MlflowProjector:
             directory = SweepDirectory.read(sweep)
             projection = self._chosen(of_sweep(directory))
         parent = self.experiment.find_or_make(projection, sweep)
-        damaged = []
-        for run in directory.runs():
-            try:
-                self._show_run(run.path, parent)
-            except RunUnreadable as error:
-                damaged.append(str(error))
+        with ThreadPoolExecutor(self.abreast) as threads:
+            shown = threads.map(lambda run: self._damage(run, parent), directory.runs())
+            damaged = [each for each in shown if each]
         self._sign(sweep, self.experiment.show(projection, sweep, leaving=directory.jobs))
         if damaged:
             raise RunUnreadable("; ".join(damaged))
@@ -79,8 +80,16 @@ class MlflowProjector:
             projection = self._chosen(of_sweep(sweep))
         return self.experiment.find_or_make(projection, sweep.path)
 
+    def _damage(self, run: RunDirectory, parent: "Run") -> str | None:
+        """Show a job; what is wrong with its files, if anything is."""
+        try:
+            self._show_run(run.path, parent)
+        except RunUnreadable as error:
+            return str(error)
+        return None
+
     def _show_run(self, directory: Path, parent: "Run | None") -> None:
-        run = RunDirectory(directory)
+        run = ReadOnce(directory)
         with _readable(directory):
             projection = self._chosen(of_run(run), named=parent is None)
             tables = {REQUESTS: request_table(run), ANSWERS: answer_table(run)}

@@ -27,6 +27,12 @@ from pipeline.tracking.tracker import Tracker, TrackingSettings
 ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 """MLflow's own variable for where artifacts are kept."""
 
+SQLITE = "sqlite:"
+"""What the address of a database begins with that is a file."""
+
+ABREAST = 4
+"""Runs shown at a time: while one waits for the database or the store, others go on."""
+
 LONGEST_S = 3600
 """Most seconds that a server may be waited for."""
 
@@ -77,8 +83,8 @@ class MlflowSettings(TrackingSettings):
 
     def moved(self, uri: str) -> "MlflowSettings":
         """The same at another `uri`; the artifacts of a SQLite file are kept beside it."""
-        if uri.startswith("sqlite:///") and not (uri == self.uri and self.artifact_root):
-            folder = Path(uri.removeprefix("sqlite:///")).parent
+        if uri.startswith(f"{SQLITE}///") and not (uri == self.uri and self.artifact_root):
+            folder = Path(uri.removeprefix(f"{SQLITE}///")).parent
             return replace(self, uri=uri, artifact_root=str(folder / "artifacts"))
         return replace(self, uri=uri)
 
@@ -89,7 +95,7 @@ class MlflowSettings(TrackingSettings):
         wins. None where a server decides.
         """
         root = self.artifact_root
-        if not self.uri.startswith("sqlite:"):
+        if not self.uri.startswith(SQLITE):
             root = os.environ.get(ROOT) or root
         if not root or mlflow_store.is_http(self.uri):
             return None
@@ -122,7 +128,8 @@ class MlflowTracker(Tracker):
         tags = {key: str(value) for key, value in self.settings.tags.items()}
         uri = mlflow_store.public(self.settings.uri)
         with self._experiment() as experiment:
-            yield MlflowProjector(experiment, uri, self.settings.run_name, tags)
+            abreast = 1 if uri.startswith(SQLITE) else ABREAST  # A file has one writer at a time.
+            yield MlflowProjector(experiment, uri, self.settings.run_name, tags, abreast)
 
     def close_message(self, directory: Path) -> str:
         """The address of the table of runs, and how to have it served if nobody does."""

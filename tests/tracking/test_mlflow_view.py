@@ -80,15 +80,26 @@ def test_twice_is_once(
 
 STEPS = (
     *("create_run", "log_batch", "log_inputs", "log_artifact"),
-    *("log_dict", "update_run", "set_terminated"),
+    *("log_dict", "set_tag", "set_terminated"),
 )
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("step", "before"),
+    [*((step, None) for step in STEPS), ("update_run", State.FAILED)],
+)
 def test_what_is_killed_inside_is_completed_and_not_doubled(
-    settings: MlflowSettings, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, step: str
+    settings: MlflowSettings,
+    make_run: MakeRun,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    before: State | None,
 ) -> None:
-    """The process is gone as soon as MLflow has taken that step."""
+    """The process is gone as soon as MLflow has taken that step, of a run that was shown before."""
+    if before:
+        failed = make_run(state=before, cause="it broke")
+        settings.tracker().project(failed.path)
+        (failed.path / "mlflow.json").unlink()
     real = getattr(MlflowClient, step)
 
     def taken(*arguments: Any, **named: Any) -> None:
