@@ -1,8 +1,9 @@
 """How settings dataclasses are checked, which of their settings count, and how they lie flat."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import Field, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, field
 from math import isfinite
+from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import ConfigDict
@@ -14,7 +15,7 @@ STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed
 Seed = Annotated[int, Constraint(ge=0, lt=2**63)]
 """Of draws that can be made again: what every generator of random numbers takes."""
 
-_OFFERED = "offered"
+_OFFERED, _KEPT = "offered", "kept"
 
 
 def offered() -> Any:
@@ -28,6 +29,24 @@ def offered() -> Any:
 def is_offered(each: Field[Any]) -> bool:
     """Whether the field was declared by `offered`."""
     return bool(each.metadata.get(_OFFERED))
+
+
+def kept(default: Any = MISSING) -> Any:
+    """A field that names a folder for what is made, and can be made again: it is no input."""
+    return field(default=default, metadata={_KEPT: True})
+
+
+def is_kept(each: Field[Any]) -> bool:
+    """Whether the field was declared by `kept`."""
+    return bool(each.metadata.get(_KEPT))
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """Settings that read more than the file a path names, or less than the files of its folder."""
+
+    def reads(self) -> Mapping[str, Sequence[Path]]:
+        """By the path's name within the class: files, and folders all of whose files are read."""
 
 
 @runtime_checkable

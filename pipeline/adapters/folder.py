@@ -1,6 +1,7 @@
 """Adapters in a folder, one subfolder each, or one that is there: `adapters=trained`, `=folder`."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import PositiveInt
@@ -12,7 +13,7 @@ from pipeline.adapters.lora_file import CONFIG
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -30,7 +31,7 @@ class FolderAdapters(AdapterSource):
     name: str
     path: Path
     count: PositiveInt | None = None
-    cache: Path | None = None
+    cache: Path | None = kept(None)
 
     def names(self) -> tuple[str, ...]:
         """The folder's own name, or those of what is in it, sorted."""
@@ -56,6 +57,11 @@ class FolderAdapters(AdapterSource):
         names = self.names()
         folders = self._folders()
         return tuple(Adapter.open(each, folders[each], model, self.cache) for each in names)
+
+    def reads(self) -> Mapping[str, Sequence[Path]]:
+        """Of a folder of adapters those that are taken."""
+        folders = self._folders()
+        return {"path": [folders[each] for each in self.names()]}
 
     def _folders(self) -> dict[str, Path]:
         """By name: what a trainer left in subfolders of an adapter are stages of its making."""

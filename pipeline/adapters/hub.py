@@ -10,7 +10,7 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.hub_download import download
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -27,7 +27,7 @@ class HubAdapters(AdapterSource):
     name: str
     ids: dict[str, str]
     revision: str = "main"
-    cache: Path | None = None
+    cache: Path | None = kept(None)
 
     def names(self) -> tuple[str, ...]:
         """The names given."""

@@ -17,7 +17,7 @@ from pipeline.errors import UsageError
 from pipeline.files.atomic import whole_folder
 from pipeline.models.config import ModelConfig
 from pipeline.models.family import ATTENTION, PROJECTIONS
-from pipeline.settings import STRICT, Seed
+from pipeline.settings import STRICT, Seed, kept
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
 """Of adapters: every one of them is a folder."""
@@ -42,7 +42,7 @@ class SyntheticAdapters(AdapterSource):
     """
 
     name: str
-    cache: Path
+    cache: Path = kept()
     count: Count = 8
     ranks: tuple[Rank, ...] = Field(default=(16,), min_length=1)
     targets: tuple[str, ...] = Field(default=("q_proj", "k_proj", "v_proj", "o_proj"), min_length=1)

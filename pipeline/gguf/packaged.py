@@ -10,7 +10,7 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.content_hash import sha256_of
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -33,7 +33,7 @@ class PackagedModel(ModelSource):
     install: str
     file: str
     sha256: str
-    cache: Path
+    cache: Path = kept()
     quantization: Quantization = Quantization.NONE
 
     def path(self) -> Path:

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -28,7 +28,7 @@ class GgufModel(ModelSource):
 
     name: str
     path: Path
-    cache: Path
+    cache: Path = kept()
     original: Path | None = None
     precision: Literal["file"] = "file"
     quantization: Quantization = Quantization.NONE

@@ -14,7 +14,7 @@ from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.models.weight_files import SINGLE
-from pipeline.settings import STRICT, Seed
+from pipeline.settings import STRICT, Seed, kept
 
 _LLAMA = {
     "model_type": "llama",
@@ -111,7 +111,7 @@ class SyntheticModel(ModelSource):
 
     name: str
     shape: str
-    cache: Path
+    cache: Path = kept()
     tokenizer: Path
     seed: Seed = 0
     quantization: Quantization = Quantization.NONE

@@ -1,6 +1,6 @@
 """A workload read from a file: `workload=replay workload.path=…`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pipeline.workload.ranges import Repetitions
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace, used
-from pipeline.workload.trace_file import InFlight, read_trace
+from pipeline.workload.trace_file import InFlight, description_of, read_trace
 from pipeline.workload.workload import Workload
 
 
@@ -36,6 +36,10 @@ class ReplayedTrace(Workload):
     warmup_tokens: PositiveInt | None = None
     run_in: RunIn = field(default_factory=RunIn)
     text: bool
+
+    def reads(self) -> Mapping[str, Sequence[Path]]:
+        """What says whether it is whole, too."""
+        return {"path": (self.path, description_of(self.path))}
 
     def check(self, adapters: Sequence[str | None]) -> None:
         """The file must be whole and name only adapters that are there."""

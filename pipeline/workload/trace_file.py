@@ -33,7 +33,7 @@ def read_trace(path: Path, in_flight: InFlight | None = None) -> Trace:
     """
     data = _bytes(path, MOST)
     requests = parse_rows(path, data)
-    sidecar = path.with_suffix(".json")
+    sidecar = description_of(path)
     if sidecar == path or not sidecar.exists():
         return _written_by_hand(path, requests, sidecar.name, in_flight)
     if in_flight is not None:
@@ -53,6 +53,11 @@ def read_trace(path: Path, in_flight: InFlight | None = None) -> Trace:
         )
     vector = {"probabilities": list(said.probabilities)} if said.probabilities else {}
     return Trace(requests, said.max_in_flight, {**said.laws, **vector}, _notes(said))
+
+
+def description_of(path: Path) -> Path:
+    """The file beside a trace that says how many requests it has, and their SHA-256."""
+    return path.with_suffix(".json")
 
 
 def _bytes(path: Path, most: int) -> bytes:

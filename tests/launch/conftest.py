@@ -1,11 +1,13 @@
 """What the tests of the command line share."""
 
 import shlex
+import shutil
 import sys
 
 import pytest
 
 from pipeline.launch.compose import compose
+from pipeline.places import ASSETS
 
 
 @pytest.fixture
@@ -18,3 +20,16 @@ def composed(tmp_path, monkeypatch):
         return compose()
 
     return composed
+
+
+@pytest.fixture
+def tiny_in():
+    """Copies the embedded model, and two of its adapters, into a folder: `base`, `adapters`."""
+
+    def tiny_in(folder):
+        shutil.copytree(ASSETS / "tiny" / "base", folder / "base")
+        for name in ("csv", "verse"):
+            adapter = ASSETS / "tiny" / "adapters" / name
+            shutil.copytree(adapter, folder / "adapters" / name)
+
+    return tiny_in

@@ -20,7 +20,7 @@ from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 MOST = 256
 """llama.cpp's limit of sequences in a context, LLAMA_MAX_SEQ."""
@@ -57,7 +57,7 @@ class LlamaCppSettings(EngineSettings):
     install: ClassVar[str] = f"llama-cpp-python; install it: {INSTALL}"
     rank_multiple: ClassVar[int] = 1
     name: str
-    cache: Path
+    cache: Path = kept()
     precision: Literal["f32", "f16", "q8_0", "q4_0", "q4_k_m", "file"] = "f16"
     policy: GroupPolicy = GroupPolicy.GROUPED
     max_batch_size: Annotated[int, Field(ge=1, le=MOST)] = 64

@@ -34,7 +34,7 @@ from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.family import QKV
 from pipeline.models.quantization import Quantization
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 MEGABYTE = 10**6
 
@@ -92,7 +92,7 @@ class MultiloraSettings(EngineSettings):
     policy: QueuePolicy = QueuePolicy.FCFS
     patience: NonNegativeInt = 32
     adapter_memory_mb: PositiveFloat | None = None
-    cache: Path | None = None
+    cache: Path | None = kept(None)
     variants: ClassVar[frozenset[str]] = frozenset(
         {"use_dora", "lora_bias", "modules_to_save", BIAS, EXPERTS, SHARED, *TABLES}
     )

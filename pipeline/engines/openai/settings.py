@@ -23,7 +23,7 @@ from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.settings import STRICT
+from pipeline.settings import STRICT, kept
 
 ASK_S = 10
 """Seconds in which a server must say what it serves, before a run."""
@@ -58,7 +58,7 @@ class OpenAiSettings(EngineSettings):
     """
 
     name: str
-    cache: Path
+    cache: Path = kept()
     precision: Literal[
         "unknown", "fp32", "bf16", "fp16", "int8", "int4", "f32", "f16", "q8_0", "q4_0", "q4_k_m"
     ] = "unknown"

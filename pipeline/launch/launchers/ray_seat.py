@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import UsageError, in_a_line
+from pipeline.launch.inputs.arrival import pieces
 from pipeline.launch.launchers.seat import JobLost, Seat
-from pipeline.launch.remote import Order
-from pipeline.places import PACKAGE
+from pipeline.launch.launchers.workbench import workbench
+from pipeline.launch.remote_order import Order, sources_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class RaySeat(Seat):
 
         Raises:
             JobLost: the node, or the process there, has died.
-            UsageError: it could not be run there: the program isn't installed, say.
+            UsageError: it could not be run there: the program isn't installed, say, or another.
         """
         import ray
         from ray.exceptions import RayError, RayTaskError
@@ -55,13 +56,27 @@ class RaySeat(Seat):
         try:
             if self._actor is None:
                 self._actor = _actor(self._share)
+            self._bring(order)
             parcel: bytes = ray.get(self._actor.carry_out.remote(order))
         except RayTaskError as error:
-            raise UsageError(in_a_line(error.cause or error)) from error
+            raise UsageError(_said(error)) from error
         except RayError as error:
             self._actor = None
             raise JobLost(in_a_line(error)) from error
         return parcel
+
+    def _bring(self, order: Order) -> None:
+        """Send what the node lacks, each content by itself, through Ray's store of objects."""
+        import ray
+        from ray.exceptions import RayTaskError
+
+        sources = sources_of(order)
+        for sha256 in ray.get(self._actor.lacking.remote(order)):
+            under_way = [ray.put(piece) for piece in pieces(sources[sha256])]
+            try:
+                ray.get(self._actor.take_in.remote(order, sha256, under_way))
+            except RayTaskError as error:
+                raise UsageError(f"{sources[sha256]}: {_said(error)}") from error
 
     def leave(self) -> None:
         """Free the share, and end what runs there."""
@@ -73,26 +88,15 @@ class RaySeat(Seat):
 
 
 def _actor(share: NodeShare) -> Any:
-    """A process on that node alone, which is not started again by itself.
-
-    Its class is sent whole: the node knows this program from where the sender has it, or as it was
-    installed there.
-    """
+    """A process on that node alone, which is not started again by itself."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    beside = str(PACKAGE.parent)
-
-    class Workbench:
-        def carry_out(self, order: Any) -> bytes:
-            import sys
-
-            if beside not in sys.path:
-                sys.path.append(beside)
-            from pipeline.launch.remote import carried_out
-
-            return carried_out(order)
-
     where = NodeAffinitySchedulingStrategy(share.node, soft=False)
-    remote: Any = ray.remote(num_cpus=share.cpus, max_restarts=0, max_task_retries=0)(Workbench)
+    remote: Any = ray.remote(num_cpus=share.cpus, max_restarts=0, max_task_retries=0)(workbench())
     return remote.options(scheduling_strategy=where).remote()
+
+
+def _said(error: Any) -> str:
+    cause = error.cause or error
+    return str(cause) if isinstance(cause, UsageError | RuntimeError) else in_a_line(cause)

@@ -8,7 +8,7 @@ from pipeline.launch.execution import CAUSE
 from pipeline.launch.job import Job, Outcome, ended
 from pipeline.launch.launchers.launcher import PlaceLost
 from pipeline.launch.parcel import unpack
-from pipeline.launch.remote import Order, order_of
+from pipeline.launch.remote_order import Order, order_of
 from pipeline.tracking.status import State, Status
 
 

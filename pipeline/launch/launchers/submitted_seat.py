@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import UsageError, in_a_line
 from pipeline.launch.launchers.queues import Queue
 from pipeline.launch.launchers.seat import JobLost, Seat
-from pipeline.launch.remote import Order
+from pipeline.launch.remote_order import Order
 from pipeline.places import PACKAGE
 from pipeline.process.pulse import BEAT_S, Pulse
 

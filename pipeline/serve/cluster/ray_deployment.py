@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from pipeline.errors import UsageError, in_a_line
-from pipeline.launch.remote import code_hash
+from pipeline.launch.program import code_hash
 from pipeline.places import PACKAGE
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.cluster.gateway import Gateway, gateway_app

@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from pipeline.errors import UsageError
 from pipeline.inference.occupancy import Residence
-from pipeline.launch.remote import code_hash
+from pipeline.launch.program import code_hash
 from pipeline.places import PACKAGE
 from pipeline.serve.app import app_of
 from pipeline.serve.build import load

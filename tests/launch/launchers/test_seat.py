@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.launch.job import Job
 from pipeline.launch.launchers.launcher import PlaceLost
 from pipeline.launch.launchers.seat import JobLost, Seat
-from pipeline.launch.remote import Order
+from pipeline.launch.remote_order import Order
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 

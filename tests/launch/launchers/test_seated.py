@@ -8,7 +8,7 @@ import pytest
 from pipeline.config.run_config import RunConfig
 from pipeline.launch.launchers.seat import Seat
 from pipeline.launch.launchers.seated import Seated
-from pipeline.launch.remote import Order
+from pipeline.launch.remote_order import Order
 
 
 class Chair(Seat):

@@ -10,7 +10,7 @@ from pipeline.launch.launchers import submitted_seat as module
 from pipeline.launch.launchers.queues import Processes
 from pipeline.launch.launchers.seat import JobLost
 from pipeline.launch.launchers.submitted_seat import SubmittedSeat
-from pipeline.launch.remote import Order
+from pipeline.launch.remote_order import Order
 
 ORDER: Order = {
     **{"values": {}, "status": {}, "root": "/", "code": "0", "cpus": None, "number": 0, "total": 1}
