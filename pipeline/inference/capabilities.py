@@ -15,7 +15,7 @@ class Capabilities:
         cancels: a request that has begun can be ended before its time.
         per_request_sampling: every request is sampled as it says, whatever its neighbours say.
         logprobs: tokens come with their log-probabilities if asked to.
-        prompt_logprobs: so do those of the prompt.
+        prompt_logprobs: those of a prompt are told as well, if asked for.
         constrains: it chooses tokens from among those that a request's constraint allows.
         adds_adapters: adapters can be added and removed while it runs.
     """

@@ -1,6 +1,6 @@
 """What an engine tells of a request, each with its stamp: `time.perf_counter` seconds."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +23,22 @@ class Admitted:
 
     request_id: Hashable
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptScored:
+    """The model has read all of a prompt; told before the first token, if it was asked for.
+
+    Attributes:
+        request_id: whose.
+        at: when.
+        logprobs: log-probabilities of each of its tokens and of the likeliest others there, by
+            token id; None for the first, before which the model says nothing.
+    """
+
+    request_id: Hashable
+    at: float
+    logprobs: Sequence[Mapping[int, float] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +94,4 @@ class Finished:
         return cls(request_id, at, FinishReason.CANCELLED, error="cancelled")
 
 
-Event = Admitted | Token | Finished
+Event = Admitted | PromptScored | Token | Finished

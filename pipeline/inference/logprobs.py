@@ -44,18 +44,16 @@ def chosen_logprobs(
     return found
 
 
-def prompt_logprobs(
-    logits: NDArray[np.float32], prompt: Sequence[int], top: int
-) -> list[Logprobs | None]:
-    """Of every token of a prompt; None for the first, before which the model says nothing.
+def given_logprobs(logits: NDArray[np.float32], given: Sequence[int], top: int) -> list[Logprobs]:
+    """Of tokens that nobody chose, such as a prompt's.
 
     Args:
-        logits: (tokens of the prompt or one less, vocabulary): row i is what follows token i.
-        prompt: its token ids.
+        logits: (rows, vocabulary), of which row i is what the model said where token i stands; rows
+            beyond the tokens are left alone.
+        given: token ids.
         top: how many others at most for each.
     """
-    rows = zip(logits, prompt[1:], strict=False)
-    return [None, *(token_logprobs(row, id_, top) for row, id_ in rows)][: len(prompt)]
+    return [token_logprobs(row, id_, top) for row, id_ in zip(logits, given, strict=False)]
 
 
 def _likeliest(logprobs: NDArray[np.float64], top: int) -> NDArray[np.int64]:

@@ -1,7 +1,10 @@
 """Answers of `/v1/completions`."""
 
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
+from pipeline.inference.logprobs import Logprobs
 from pipeline.serve.generation import Generation
 from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Piece, Reply
@@ -39,22 +42,32 @@ class CompletionShape(Shape):
         }
 
     def _logprobs(self, reply: Reply, piece: Piece) -> dict[str, Any] | None:
+        """Of a piece's tokens; where the prompt is told again, of its tokens before them."""
         if not piece.logprobs:
             return None
-        decode = self.generation.service.model.decode
-        tokens = [decode([id_]) for id_ in piece.ids]
-        offsets, offset = [], self._offsets[reply.index]
-        for token in tokens:
-            offsets.append(offset)
-            offset += len(token)
-        self._offsets[reply.index] = offset
+        model, echoed = self.generation.service.model, piece.prompt_logprobs
+        prompt = reply.request.prompt_ids or () if echoed else ()
+        told, ids = [*echoed, *piece.logprobs], [*prompt, *piece.ids]
+        texts = model.texts({*ids}.union(*(each or () for each in told)))
+        before = _places(0 if id_ in model.special_ids else len(texts[id_]) for id_ in prompt)
+        *after, end = _places((len(texts[id_]) for id_ in piece.ids), self._offsets[reply.index])
+        self._offsets[reply.index] = end
         return {
-            "text_offset": offsets,
-            "token_logprobs": [
-                each[id_] for each, id_ in zip(piece.logprobs, piece.ids, strict=True)
-            ],
-            "tokens": tokens,
-            "top_logprobs": [
-                {decode([id_]): value for id_, value in each.items()} for each in piece.logprobs
-            ],
+            "text_offset": [*before[:-1], *after],
+            "token_logprobs": [each and each[id_] for each, id_ in zip(told, ids, strict=True)],
+            "tokens": [texts[id_] for id_ in ids],
+            "top_logprobs": [each and _by_text(each, texts) for each in told],
         }
+
+
+def _places(lengths: Iterable[int], start: int = 0) -> list[int]:
+    """Where each of a row of texts begins, and where the last ends."""
+    return [*accumulate(lengths, initial=start)]
+
+
+def _by_text(logprobs: Logprobs, texts: Mapping[int, str]) -> Mapping[str, float]:
+    """Of tokens that have the same text the likelier one's."""
+    found: dict[str, float] = {}
+    for id_, logprob in logprobs.items():
+        found[texts[id_]] = max(logprob, found.get(texts[id_], logprob))
+    return found

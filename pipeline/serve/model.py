@@ -1,11 +1,14 @@
 """The base model, as endpoints see it: its tokenizer, and what it has room for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import Tokenizer
+
+from pipeline.models.tokenizer import special_ids
 
 LONG = 4096
 """Characters of a text from which on another thread tokenises it."""
@@ -46,6 +49,15 @@ class ServedModel:
         """The text of token ids."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=skip_special)
         return text
+
+    def texts(self, ids: Iterable[int]) -> dict[int, str]:
+        """The text of each token by itself."""
+        return {id_: self.decode([id_]) for id_ in ids}
+
+    @cached_property
+    def special_ids(self) -> frozenset[int]:
+        """Tokens that aren't text."""
+        return special_ids(self.tokenizer)
 
     def _encode(self, text: str, special: bool) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=special).ids

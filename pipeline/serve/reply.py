@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from pipeline.inference.events import Event, Finished, FinishReason, Token
+from pipeline.inference.events import Event, Finished, FinishReason, PromptScored, Token
 from pipeline.inference.logprobs import Logprobs
 from pipeline.inference.request import Request
 from pipeline.serve.errors import ApiError
@@ -21,6 +21,7 @@ class Piece:
         text: what is added to it.
         ids: of its tokens.
         logprobs: of each of them; empty unless they were asked for.
+        prompt_logprobs: of the prompt's tokens, where those were asked for, with its first tokens.
         reason: why it ended with them: `stop` or `length`; None where it goes on.
         stopped_by: the request's own stop string or token id that ended it, vLLM's `stop_reason`;
             None where the model's end token or the length did.
@@ -29,6 +30,7 @@ class Piece:
     text: str = ""
     ids: list[int] = field(default_factory=list)
     logprobs: list[Logprobs] = field(default_factory=list)
+    prompt_logprobs: Sequence[Logprobs | None] = ()
     reason: str | None = None
     stopped_by: str | int | None = None
 
@@ -74,6 +76,8 @@ class Reply:
         """
         if isinstance(event, Token):
             self._token(event)
+        elif isinstance(event, PromptScored):
+            self._piece.prompt_logprobs = event.logprobs
         elif isinstance(event, Finished):
             self._end(event)
 

@@ -200,7 +200,7 @@ class Replay:
                 opened.ids.append(event.token_id)
             elif isinstance(event, Admitted):
                 opened.admitted = event.at
-            else:
+            elif isinstance(event, Finished):
                 opened = self._open.pop(event.request_id)
                 self._done.append((opened, event))
                 self._turns.answered(opened.request.id, event.at)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.inference.logprobs import prompt_logprobs, token_logprobs
+from pipeline.inference.logprobs import given_logprobs, token_logprobs
 
 VOCABULARY = 30
 
@@ -41,10 +41,7 @@ def test_a_ruled_out_token_has_no_probability_and_hides_nothing():
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**31), st.lists(st.integers(0, VOCABULARY - 1), max_size=5), st.booleans())
-def test_each_token_of_a_prompt_is_told_by_the_row_before_it(seed, prompt, last):
-    logits = logits_of(seed, max(0, len(prompt) - 1 + last))
-    found = prompt_logprobs(logits, prompt, 2)
-    assert len(found) == len(prompt)
-    for place, id_ in enumerate(prompt):
-        expected = token_logprobs(logits[place - 1], id_, 2) if place else None
-        assert found[place] == expected
+def test_each_given_token_is_told_by_its_row(seed, given_ids, more):
+    logits = logits_of(seed, len(given_ids) + more)
+    expected = [token_logprobs(logits[row], id_, 2) for row, id_ in enumerate(given_ids)]
+    assert given_logprobs(logits, given_ids, 2) == expected

@@ -28,7 +28,7 @@ def by_adapter(plan: Chunks) -> list[Chunk[PackedAdapter]]:
 def assemble(step: Chunks) -> TokenBatch:
     """The batch of chunks that `by_adapter` has put in order.
 
-    Its outputs are the last rows of the chunks that yield a token, in the order of the chunks.
+    Its outputs are those of the chunks, in their order.
     """
     tokens: list[int] = []
     positions: list[int] = []
@@ -36,11 +36,10 @@ def assemble(step: Chunks) -> TokenBatch:
     outputs: list[int] = []
     for row, chunk in enumerate(step):
         start = chunk.sequence.computed
+        outputs += (len(tokens) + each for each in chunk.outputs)
         tokens += chunk.sequence.next_tokens(chunk.count)
         positions += range(start, start + chunk.count)
         rows += [row] * chunk.count
-        if chunk.yields:
-            outputs.append(len(tokens) - 1)
     return TokenBatch(
         tokens=_ints(tokens),
         positions=_ints(positions),

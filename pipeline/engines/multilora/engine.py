@@ -19,6 +19,7 @@ from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
 from pipeline.engines.multilora.lora import AdapterFile
 from pipeline.engines.multilora.prefix_cache import PrefixCache
+from pipeline.engines.multilora.prompt_scores import score_prompts, told_scores
 from pipeline.engines.multilora.scheduler import PagedScheduler
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.engines.multilora.settings import MultiloraSettings
@@ -28,7 +29,7 @@ from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.kv_counts import KvCounts
-from pipeline.inference.logprobs import chosen_logprobs
+from pipeline.inference.logprobs import Logprobs, chosen_logprobs
 from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import kernels_for
@@ -179,7 +180,9 @@ class Multilora(ContinuousEngine, CachingEngine):
         return source.plan.bytes
 
     def _queue(self, request: Request, prompt: list[int]) -> None:
-        self.scheduler.add(PagedSequence(request, prompt))
+        is_scored = request.sampling.prompt_logprobs is not None
+        scores: list[Logprobs | None] | None = [None] if is_scored else None
+        self.scheduler.add(PagedSequence(request, prompt, scores=scores))
 
     def _work(self) -> Rows[Work]:
         """One forward pass over all that runs; loads go on behind it."""
@@ -189,12 +192,13 @@ class Multilora(ContinuousEngine, CachingEngine):
     def _compute(self, plan: list[Chunk[PackedAdapter]]) -> None:
         step = by_adapter(plan)
         began = self._stages.begin(step)
-        logits = self._decoder.forward(assemble(step), self._pool)
+        logits = self._decoder.forward(assemble(step), self._pool).numpy()
         self._stages.end(step, began)
+        rows = score_prompts(step, logits)
         sequences = [chunk.sequence for chunk in step if chunk.yields]
-        rows = logits.numpy()
         ids = self._sampler.sample(rows, sequences)
         logprobs = chosen_logprobs(rows, sequences, ids)
         at = self.clock.enter("other")
+        self._events += told_scores(step, at)
         self.scheduler.advance(step)
         self._give(sequences, ids, at, logprobs)

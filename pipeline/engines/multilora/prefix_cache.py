@@ -40,7 +40,7 @@ class PrefixCache(BlockTables):
     def open(self, sequence: PagedSequence[Any]) -> None:
         """What can be found, and blocks for the rest."""
         sequence.cached = self._tree.root
-        if not sequence.preempted:
+        if not sequence.preempted and sequence.scores is None:
             self.prompt_tokens += len(sequence.prompt)
         try:
             self.share(sequence)
@@ -50,10 +50,13 @@ class PrefixCache(BlockTables):
             raise
 
     def share(self, sequence: PagedSequence[Any]) -> None:
-        """Found blocks take the place of its own, also of one that is computed in part."""
+        """Found blocks take the place of its own, also of one that is computed in part.
+
+        Not of one whose prompt is scored: that has to be computed, for the logits of its tokens.
+        """
         block, size, before = sequence.cached, self._pool.block_size, sequence.computed
         assert block is not None
-        if block.depth != before // size:
+        if sequence.scores is not None or block.depth != before // size:
             return
         found: list[int] = []
         while (block.depth + 1) * size < sequence.known:
@@ -107,7 +110,9 @@ class PrefixCache(BlockTables):
     def _held(self, sequence: PagedSequence[Any]) -> int:
         """Blocks that it would find and others hold."""
         block, held = self._tree.root, 0
-        while (block.depth + 1) * self._pool.block_size < sequence.known:
+        while (
+            sequence.scores is None and (block.depth + 1) * self._pool.block_size < sequence.known
+        ):
             child = block.children.get(self._key(sequence, block.depth))
             if child is None or not child.users:
                 break

@@ -6,6 +6,7 @@ from typing import Generic
 from pipeline.engines.batching.adapter_registry import T
 from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.multilora.prefix_tree import CachedBlock
+from pipeline.inference.logprobs import Logprobs
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +21,8 @@ class PagedSequence(Sequence, Generic[T]):
         preempted: it ran before and had to give back what it held.
         missed: its adapter wasn't in memory when the scheduler first looked.
         overtaken: later requests that were admitted before it.
+        scores: log-probabilities of the prompt's tokens so far, of which the first has none; None
+            where nobody asked for them, or they have been told.
     """
 
     computed: int = 0
@@ -28,6 +31,7 @@ class PagedSequence(Sequence, Generic[T]):
     preempted: bool = False
     missed: bool = False
     overtaken: int = 0
+    scores: list[Logprobs | None] | None = None
 
     @property
     def weights(self) -> T | None:
@@ -80,3 +84,9 @@ class Chunk(Generic[T]):
     def yields(self) -> bool:
         """Whether the step gives the sequence a token: nothing is pending behind the chunk."""
         return self.count == self.sequence.pending
+
+    @property
+    def outputs(self) -> range:
+        """Its rows whose logits are wanted: all of a prompt that is scored, else the yielding."""
+        is_scored = self.sequence.scores is not None
+        return range(0 if is_scored else self.count - self.yields, self.count)

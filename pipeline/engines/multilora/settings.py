@@ -102,6 +102,7 @@ class MultiloraSettings(EngineSettings):
         cancels=True,
         per_request_sampling=True,
         logprobs=True,
+        prompt_logprobs=True,
         adds_adapters=True,
         constrains=True,
     )

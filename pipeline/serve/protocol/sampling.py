@@ -99,7 +99,12 @@ class SamplingFields(BaseModel):
         """Answers to each prompt."""
         return self.n or 1
 
-    def params(self, max_new_tokens: int, logprobs: LogprobCount | None) -> SamplingParams:
+    def params(
+        self,
+        max_new_tokens: int,
+        logprobs: LogprobCount | None,
+        prompt_logprobs: LogprobCount | None = None,
+    ) -> SamplingParams:
         """How an engine is asked.
 
         A request without a seed gets one that nobody can foresee.
@@ -107,6 +112,7 @@ class SamplingFields(BaseModel):
         Args:
             max_new_tokens: most tokens of the answer.
             logprobs: how many alternatives are told with each; None for no log-probabilities.
+            prompt_logprobs: the same with each of the prompt's.
 
         Raises:
             ApiError: a value is out of range.
@@ -131,6 +137,7 @@ class SamplingFields(BaseModel):
                 ignore_eos=bool(self.ignore_eos),
                 skip_special_tokens=self.skip_special_tokens is not False,
                 logprobs=logprobs,
+                prompt_logprobs=prompt_logprobs,
                 **{name: value for name, value in given.items() if value is not None},
             )
         except ValidationError as error:

@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request, Response
 
 from pipeline.serve.body import described, read
 from pipeline.serve.completion_shape import CompletionShape
-from pipeline.serve.errors import ApiError
 from pipeline.serve.forms import grammar_of
 from pipeline.serve.generation import EncodedPrompt, Generation
 from pipeline.serve.protocol.completion import CompletionRequest
@@ -25,15 +24,13 @@ router = APIRouter()
 async def completions(http: Request) -> Response:
     """Every prompt's continuations."""
     service, body = service_of(http), await read(http, CompletionRequest)
-    if body.echo and body.logprobs is not None:
-        raise ApiError("echo isn't served together with logprobs; leave one out", param="echo")
     await service.changes.resolve(body.model)
     generation = Generation.of(
         service,
         "cmpl",
         body,
         [await _prompt(service, each, body) for each in body.prompts],
-        body.params(body.max_tokens or 16, body.logprobs),
+        body.params(body.max_tokens or 16, body.logprobs, body.logprobs if body.echo else None),
         await grammar_of(service, body),
     )
     return answer(generation, CompletionShape, body)

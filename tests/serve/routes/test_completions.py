@@ -150,6 +150,39 @@ def test_echo_and_log_probabilities(client):
     assert [token for part in parts for token in part] == told["tokens"]
 
 
+def test_echo_with_log_probabilities_tells_the_prompts_as_well(client, offline):
+    """As the harness of EleutherAI asks: by token ids, several at once, for one token more."""
+    ids = asked(client, "/tokenize", prompt=PROMPT)["tokens"]
+    body = GREEDY | {"max_tokens": 1, "logprobs": 1, "echo": True, "prompt": [ids, ids[:3]]}
+    for choice, own in zip(
+        asked(client, **body, model="sql")["choices"], body["prompt"], strict=True
+    ):
+        told = choice["logprobs"]
+        assert {*map(len, told.values())} == {len(own) + 1}
+        assert told["token_logprobs"][0] is None is told["top_logprobs"][0]
+        for logprob, top in zip(told["token_logprobs"][1:], told["top_logprobs"][1:], strict=True):
+            assert logprob in top.values() and logprob <= max(top.values()) <= 0
+        assert "".join(told["tokens"]).removeprefix("<s>") == choice["text"]
+
+
+def test_a_stream_tells_the_prompts_log_probabilities_first(client):
+    body = GREEDY | {"logprobs": 2, "echo": True, "model": "sql"}
+    (choice,) = asked(client, **body)["choices"]
+    parts = [each["choices"][0] for each in streamed(client, **body)]
+    assert "".join(each["text"] for each in parts) == choice["text"]
+    for name, told in choice["logprobs"].items():
+        assert [each for part in parts for each in part["logprobs"][name]] == told
+    for offset, token in zip(
+        choice["logprobs"]["text_offset"], choice["logprobs"]["tokens"], strict=True
+    ):
+        assert token == "<s>" or choice["text"][offset:].startswith(token)
+
+
+def test_an_engine_that_cant_tell_the_prompts_refuses(repeating):
+    error = refused(repeating.client, **GREEDY, echo=True, logprobs=1)
+    assert "log-probabilities of a prompt" in error["message"]
+
+
 def test_penalties_change_what_is_said(client):
     plain = asked(client, **GREEDY | {"max_tokens": 40})["choices"][0]["text"]
     for penalty in ("repetition_penalty", "presence_penalty", "frequency_penalty"):
