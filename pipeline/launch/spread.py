@@ -6,11 +6,11 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from pipeline.launch.job import Job
-from pipeline.launch.launchers.launcher import Attempt, Launcher, PlaceLost
+from pipeline.launch.launchers.launcher import Launcher, PlaceLost, Workplace
 from pipeline.launch.order import asked
 from pipeline.tracking.status import State
 
-Run = Callable[[Job, Attempt], State | None]
+Run = Callable[[Job, Workplace], State | None]
 """Gives a job its turn in a place; how it ended."""
 
 
@@ -41,10 +41,10 @@ def spread(jobs: Sequence[Job], launcher: Launcher, run: Run) -> list[State | No
 
 def _in_one(jobs: Sequence[Job], launcher: Launcher, run: Run) -> list[State | None]:
     ended: list[State | None] = []
-    with launcher.place() as attempt:
+    with launcher.place() as place:
         for job in jobs:
             try:
-                ended.append(run(job, attempt))
+                ended.append(run(job, place))
             except PlaceLost:
                 break
     return ended + [None] * (len(jobs) - len(ended))
@@ -67,15 +67,15 @@ class _Work:
     def take(self) -> list[State | None]:
         """Run block after block in a place, as long as there are any; how their jobs ended."""
         ended: list[State | None] = []
-        with self._launcher.place() as attempt:
+        with self._launcher.place() as place:
             while (block := self._next()) is not None:
-                for place, job in enumerate(block):
+                for turn, job in enumerate(block):
                     if self._stopped.is_set():
                         return ended
                     try:
-                        ended.append(self._run(job, attempt))
+                        ended.append(self._run(job, place))
                     except PlaceLost:
-                        if place == 0:
+                        if turn == 0:
                             self._waiting.put(block)
                         return ended
         return ended

@@ -12,9 +12,10 @@ from pipeline.errors import UsageError
 from pipeline.launch.attempt import identity
 from pipeline.launch.growth import wants_more
 from pipeline.launch.job import Job
-from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.launcher import Launcher, Workplace
 from pipeline.launch.launchers.local import Local
 from pipeline.launch.manifest import write_manifest
+from pipeline.launch.nodes_page import NodesPage
 from pipeline.launch.order import in_order
 from pipeline.launch.spread import spread
 from pipeline.launch.summary import print_summary
@@ -36,8 +37,8 @@ def run_single(job: Job, lock: int, launcher: Launcher, console: Console) -> int
     """Run one job in its directory, which is held by `lock`; show it, and return the exit code."""
     tracker = job.config.tracking.tracker()
     id_ = identity(job.directory) or str(uuid.uuid4())
-    with launcher.place() as attempt:
-        turn = JobTurn(attempt, console, lambda job: print_summary(job.directory, console))
+    with launcher.place() as place:
+        turn = JobTurn(place.attempt, console, lambda job: print_summary(job.directory, console))
         status = turn.ran(job, id_, lock)
     _show_elsewhere(tracker, job.directory.path, console, sweep=False)
     return 0 if status.state is State.FINISHED else 1
@@ -82,14 +83,20 @@ def _run_in_turn(
     ordered = [*in_order(before), *in_order(jobs[len(before) :])] if before else in_order(jobs)
     sweep = write_manifest(jobs, ordered, root, console)
     turns = [replace(job, number=turn, total=len(jobs)) for turn, job in enumerate(ordered)]
-    progress = SweepProgress(turns, console, launcher.places)
+    progress = SweepProgress(turns, console, launcher.places, len(before))
 
-    def run(job: Job, attempt: Attempt) -> State | None:
-        progress.begins(job)
+    def run(job: Job, place: Workplace) -> State | None:
+        progress.begins(job, place.name if launcher.places > 1 else "")
         id_ = f"{sweep}/{job.directory.path.name}"
-        return JobTurn(attempt, console, progress.ended).ran_or_left(job, id_)
+        try:
+            return JobTurn(place.attempt, console, progress.ended).ran_or_left(job, id_)
+        finally:
+            progress.passed(job)
 
-    return spread(turns[len(before) :], launcher, run)
+    if launcher.places == 1:
+        return spread(turns[len(before) :], launcher, run)
+    with NodesPage(progress, console) as page:
+        return spread(turns[len(before) :], launcher, page.showing(run))
 
 
 def _show_answers(comparison: "Comparison", console: Console) -> None:

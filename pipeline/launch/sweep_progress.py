@@ -1,7 +1,6 @@
 """What the terminal says of a sweep's jobs: a line when one begins, a line when it has ended."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Mapping, Sequence
 from time import monotonic
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from pipeline.compare.numbers import significant
 from pipeline.errors import shortened
 from pipeline.launch.job import Job
 from pipeline.launch.overrides import name_of
+from pipeline.launch.remaining_time import RemainingTime, clock
 from pipeline.metrics.definitions import known
 from pipeline.metrics.tables import JOB_LINE
 from pipeline.tracking.run_directory import RunDirectory
@@ -19,69 +19,66 @@ from pipeline.tracking.status import State
 class SweepProgress:
     """Says what tells a job from the others, what came of it, and how long the rest will take."""
 
-    def __init__(self, jobs: Sequence[Job], console: Console, places: int = 1) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], console: Console, places: int = 1, first: int = 0
+    ) -> None:
         """Begin with none.
 
         Args:
             jobs: in the order in which they run.
             console: where it is said.
             places: in which so many of them run at a time.
+            first: number of the first that runs; those before it had their turn.
         """
         self._jobs, self._console, self._places = list(jobs), console, places
         self._headings, self._remaining = headings(jobs), RemainingTime()
-        self._began: dict[int, float] = {}
+        self._waiting = {job.number: job for job in jobs[first:]}
+        self._running: dict[int, tuple[Job, float]] = {}
 
-    def begins(self, job: Job) -> None:
-        """The job has its turn."""
-        line = f"{self._turn(job)} {self._headings[job.number]}"
-        line = shortened(line, self._console.width)
+    def begins(self, job: Job, where: str = "") -> None:
+        """The job has its turn, on a machine of that name where there are several."""
+        heading = f"{self.heading(job)} · {where}" if where else self.heading(job)
+        line = shortened(heading, self._console.width)
         self._console.print(line, markup=False, highlight=False)
-        self._began[job.number] = monotonic()
+        self._waiting.pop(job.number, None)
+        self._running[job.number] = job, monotonic()
 
     def ended(self, job: Job) -> None:
         """A job that began has run, whatever came of it."""
-        seconds = monotonic() - self._began[job.number]
+        _, began = self._running.pop(job.number)
+        seconds = monotonic() - began
         self._remaining.took(job, seconds)
         times = [clock(seconds)]
-        waiting = self._jobs[self._jobs.index(job) + 1 :]
-        if waiting and (left := self._remaining.left(waiting)):
-            times.append(f"about {clock(left / self._places)} left")
+        if self._waiting and (left := self.left()) is not None:
+            times.append(f"about {clock(left)} left")
         which = f"{self._turn(job)} " if self._places > 1 else ""
         line = f"  {which}{job_line(job.directory, *times)}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def passed(self, job: Job) -> None:
+        """The turn of a job is over, whether it has run or not."""
+        self._running.pop(job.number, None)
+
+    def left(self) -> float | None:
+        """Seconds until all have ended, about; None where no job has yet."""
+        waiting = self._remaining.left([*self._waiting.values()])
+        if waiting is None:
+            return None
+        now, running = monotonic(), [*self._running.values()]
+        rest = ((self._remaining.left([job]) or 0) - (now - began) for job, began in running)
+        return (waiting + sum(max(0, each) for each in rest)) / self._places
+
+    @property
+    def waiting(self) -> int:
+        """How many had no turn yet."""
+        return len(self._waiting)
+
+    def heading(self, job: Job) -> str:
+        """Which of the jobs it is, and what tells it from the others."""
+        return f"{self._turn(job)} {self._headings[job.number]}"
+
     def _turn(self, job: Job) -> str:
         return f"[{self._jobs.index(job) + 1}/{len(self._jobs)}]"
-
-
-class RemainingTime:
-    """Seconds that jobs took, by engine: what decides most about them."""
-
-    def __init__(self) -> None:
-        self._taken: dict[str, list[float]] = {}
-
-    def took(self, job: Job, seconds: float) -> None:
-        """A job is done."""
-        self._taken.setdefault(job.config.engine.name, []).append(seconds)
-
-    def left(self, jobs: Iterable[Job]) -> float | None:
-        """Seconds that these will take, about; None where no job was done yet.
-
-        An engine that had no turn yet is taken to be like the others.
-        """
-        if not self._taken:
-            return None
-        means = {engine: fmean(each) for engine, each in self._taken.items()}
-        usual = fmean(means.values())
-        return sum(means.get(job.config.engine.name, usual) for job in jobs)
-
-
-def clock(seconds: float) -> str:
-    """A time for people: seconds, minutes, or hours and minutes."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def headings(jobs: Sequence[Job]) -> dict[int, str]:

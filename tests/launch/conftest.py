@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from pipeline.launch.compose import compose
+from pipeline.launch.job import Job
 from pipeline.places import ASSETS
+from pipeline.tracking.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -33,3 +35,23 @@ def tiny_in():
             shutil.copytree(adapter, folder / "adapters" / name)
 
     return tiny_in
+
+
+@pytest.fixture
+def jobs(config, values, tmp_path):
+    """Makes the jobs of a sweep from what was typed for each."""
+
+    def made(*typed):
+        return [
+            Job(
+                values=values(*[each for each in overrides if each.startswith("engine=")]),
+                config=config(*[each for each in overrides if each.startswith("engine=")]),
+                directory=RunDirectory(tmp_path / str(number)),
+                overrides=overrides,
+                number=number,
+                total=len(typed),
+            )
+            for number, overrides in enumerate(typed)
+        ]
+
+    return made

@@ -13,11 +13,22 @@ import pytest
 from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
 from pipeline.launch.job import Job
-from pipeline.launch.launchers.launcher import Attempt, Launcher, PlaceLost
+from pipeline.launch.launchers.launcher import Launcher, PlaceLost, Workplace
 from pipeline.launch.launchers.local import Local
 from pipeline.launch.spread import blocks_of, spread
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
+
+
+class Counting(Workplace):
+    """One in which everything finishes."""
+
+    def __init__(self, ran: list[int]) -> None:
+        self.name, self._ran = "a place", ran
+
+    def attempt(self, job: Job, id_: str, lock: int) -> Status:
+        self._ran.append(job.number)
+        return Status(id_, State.FINISHED, "2026-11-24T12:00:00+00:00")
 
 
 class Counted(Launcher):
@@ -38,14 +49,8 @@ class Counted(Launcher):
         return self._places
 
     @contextmanager
-    def place(self) -> Iterator[Attempt]:
-        mine = self.ran[next(self._numbers)]
-
-        def attempt(job: Job, id_: str, lock: int) -> Status:
-            mine.append(job.number)
-            return Status(id_, State.FINISHED, "2026-11-24T12:00:00+00:00")
-
-        yield attempt
+    def place(self) -> Iterator[Workplace]:
+        yield Counting(self.ran[next(self._numbers)])
 
 
 def jobs(repeats: int, traces: int, arms: int) -> list[Job]:
@@ -63,8 +68,8 @@ def jobs(repeats: int, traces: int, arms: int) -> list[Job]:
     return made
 
 
-def run(job: Job, attempt: Attempt) -> State | None:
-    return attempt(job, str(job.number), 0).state
+def run(job: Job, place: Workplace) -> State | None:
+    return place.attempt(job, str(job.number), 0).state
 
 
 @pytest.mark.parametrize("places", [2, 3, 50])
@@ -86,7 +91,7 @@ def test_in_one_place_jobs_keep_their_order_whatever_they_ask() -> None:
 
 
 def test_what_breaks_in_a_place_is_raised() -> None:
-    def broken(job: Job, attempt: Attempt) -> State | None:
+    def broken(job: Job, place: Workplace) -> State | None:
         raise RuntimeError("no such file")
 
     launcher = Counted(2)
@@ -98,14 +103,14 @@ def test_what_breaks_in_a_place_is_raised() -> None:
 def test_of_a_lost_place_the_block_goes_elsewhere_unless_it_had_begun() -> None:
     launcher = Counted(2)
     asked = jobs(repeats=3, traces=4, arms=2)
-    lost: list[Attempt] = []
+    lost: list[Workplace] = []
 
-    def run_until_lost(job: Job, attempt: Attempt) -> State | None:
-        if any(each is attempt for each in lost):
+    def run_until_lost(job: Job, place: Workplace) -> State | None:
+        if any(each is place for each in lost):
             raise PlaceLost("gone")
-        state = run(job, attempt)
+        state = run(job, place)
         if job.number == blocks_of(asked)[0][0].number:
-            lost.append(attempt)
+            lost.append(place)
         return state
 
     ended = spread(asked, launcher, run_until_lost)
@@ -116,10 +121,10 @@ def test_of_a_lost_place_the_block_goes_elsewhere_unless_it_had_begun() -> None:
 
 
 def test_in_the_only_place_nothing_more_is_run_when_it_is_lost() -> None:
-    def run_first(job: Job, attempt: Attempt) -> State | None:
+    def run_first(job: Job, place: Workplace) -> State | None:
         if job.number:
             raise PlaceLost("gone")
-        return run(job, attempt)
+        return run(job, place)
 
     assert spread(jobs(1, 3, 1), Counted(1), run_first) == [State.FINISHED, None, None]
 

@@ -8,32 +8,11 @@ from rich.console import Console
 
 from pipeline.errors import shortened
 from pipeline.launch import sweep_progress as module
-from pipeline.launch.job import Job, Outcome, ended
-from pipeline.launch.sweep_progress import RemainingTime, SweepProgress, clock, headings, job_line
-from pipeline.tracking.run_directory import RunDirectory
+from pipeline.launch.job import Outcome, ended
+from pipeline.launch.sweep_progress import SweepProgress, headings, job_line
 from pipeline.tracking.status import State, Status
 
 METRICS = {"output_tokens_per_s": 412.4, "ttft_s/p50": 0.0123, "served_agreement": 1.0}
-
-
-@pytest.fixture
-def jobs(config, values, tmp_path):
-    """Makes the jobs of a sweep from what was typed for each."""
-
-    def made(*typed):
-        return [
-            Job(
-                values=values(*[each for each in overrides if each.startswith("engine=")]),
-                config=config(*[each for each in overrides if each.startswith("engine=")]),
-                directory=RunDirectory(tmp_path / str(number)),
-                overrides=overrides,
-                number=number,
-                total=len(typed),
-            )
-            for number, overrides in enumerate(typed)
-        ]
-
-    return made
 
 
 def finish(job, outcome, metrics=None):
@@ -66,23 +45,6 @@ def test_a_heading_is_cut_to_the_width(width, text):
     assert shortened("[1/2] alpha=1.0", width) == text
 
 
-def test_what_is_left_is_told_from_jobs_of_the_same_engine(jobs):
-    slow, fast, other = jobs(("engine=merged",), ("engine=multilora",), ("engine=noop",))
-    pace = RemainingTime()
-    assert pace.left([slow]) is None
-    pace.took(slow, 30)
-    pace.took(fast, 10)
-    assert pace.left([slow, fast, fast]) == 50
-    assert pace.left([other]) == 20
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(12.4, "12 s"), (89, "89 s"), (600, "10 min"), (7300, "2 h 2 min")]
-)
-def test_times_for_people(seconds, said):
-    assert clock(seconds) == said
-
-
 def test_a_finished_job_is_one_line_of_figures(jobs):
     (job,) = jobs(("repeat=0",))
     finish(job, Outcome(State.FINISHED), METRICS)
@@ -104,7 +66,7 @@ def test_one_that_did_not_finish_names_cause_and_log(jobs):
 
 
 def test_the_account_of_a_sweep(jobs, monkeypatch):
-    stamps = iter((0.0, 40.0, 100.0, 130.0))
+    stamps = iter((0.0, 40.0, 40.0, 100.0, 130.0))
     monkeypatch.setattr(module, "monotonic", lambda: next(stamps))
     swept = jobs(("repeat=0", "engine=noop"), ("repeat=1", "engine=noop"))
     out = io.StringIO()
@@ -124,9 +86,29 @@ def test_where_jobs_run_side_by_side_the_figures_say_whose_they_are(jobs):
     out = io.StringIO()
     account = SweepProgress(swept, Console(file=out, width=80), places=2)
     for job in swept:
-        account.begins(job)
+        account.begins(job, "node-a")
         finish(job, Outcome(State.FINISHED), METRICS)
     for job in swept[::-1]:
         account.ended(job)
-    *_, second, first = out.getvalue().splitlines()
+    begun, *_, second, first = out.getvalue().splitlines()
+    assert begun == "[1/2] repeat=0 · node-a"
     assert second.startswith("  [2/2] VALID") and first.startswith("  [1/2] VALID")
+
+
+def test_what_is_left_is_shared_by_the_places_and_counts_what_runs(jobs, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    swept = jobs(*[(f"repeat={each}", "engine=noop") for each in range(6)])
+    account = SweepProgress(swept, Console(file=io.StringIO(), width=80), places=2, first=1)
+    assert (account.left(), account.waiting) == (None, 5)
+    account.begins(swept[1])
+    account.begins(swept[4])
+    now[0] = 40.0
+    finish(swept[1], Outcome(State.FINISHED), METRICS)
+    account.ended(swept[1])
+    account.begins(swept[2])
+    now[0] = 50.0
+    assert account.waiting == 2
+    assert account.left() == (2 * 40 + 30 + 0) / 2
+    account.passed(swept[2])
+    assert account.left() == 40

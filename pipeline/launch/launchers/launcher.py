@@ -19,6 +19,24 @@ class PlaceLost(RuntimeError):
     """The machine of a place is gone; raised before the next job there has begun."""
 
 
+class Workplace(ABC):
+    """Where jobs run, on one machine, in turn.
+
+    Attributes:
+        name: of the machine, as far as it is known.
+    """
+
+    name: str
+
+    @abstractmethod
+    def attempt(self, job: Job, id_: str, lock: int) -> Status:
+        """An `Attempt`.
+
+        Raises:
+            PlaceLost: the place is gone; nothing was begun.
+        """
+
+
 class Launcher(ABC):
     """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run."""
 
@@ -36,8 +54,8 @@ class Launcher(ABC):
         """How many there are: as many blocks run at a time."""
 
     @abstractmethod
-    def place(self) -> AbstractContextManager[Attempt]:
-        """A place on one machine, for a block of jobs or several: what runs them there in turn."""
+    def place(self) -> AbstractContextManager[Workplace]:
+        """A place on one machine, for a block of jobs or several."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -7,8 +7,10 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.config.run_config import RunConfig
 from pipeline.launch.attempt import attempt
-from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.job import Job
+from pipeline.launch.launchers.launcher import Launcher, Workplace
 from pipeline.settings import STRICT
+from pipeline.tracking.status import Status
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -24,9 +26,19 @@ class Local(Launcher):
         return 1
 
     @contextmanager
-    def place(self) -> Iterator[Attempt]:
+    def place(self) -> Iterator[Workplace]:
         """This process, which starts one a job."""
-        yield attempt
+        yield Here()
 
     def stop(self) -> None:
         """Nothing: what runs here ends with this process's own wait for it."""
+
+
+class Here(Workplace):
+    """This machine."""
+
+    name = "this machine"
+
+    def attempt(self, job: Job, id_: str, lock: int) -> Status:
+        """As `pipeline.launch.attempt` does."""
+        return attempt(job, id_, lock)

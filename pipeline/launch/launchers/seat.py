@@ -1,12 +1,12 @@
 """A place on another machine: jobs are sent there one after another, and come back as parcels."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 from pipeline.errors import UsageError, in_a_line
 from pipeline.launch.attempt import begin
 from pipeline.launch.execution import CAUSE
 from pipeline.launch.job import Job, Outcome, ended
-from pipeline.launch.launchers.launcher import PlaceLost
+from pipeline.launch.launchers.launcher import PlaceLost, Workplace
 from pipeline.launch.parcel import unpack
 from pipeline.launch.remote_order import Order, order_of
 from pipeline.tracking.status import State, Status
@@ -16,11 +16,9 @@ class JobLost(RuntimeError):
     """What ran a job elsewhere is gone, and the job with it."""
 
 
-class Seat(ABC):
+class Seat(Workplace):
     """Where it is, and how a job gets there."""
 
-    name: str
-    """What it is called in the causes of jobs that didn't finish."""
     cpus: tuple[int, int] | None = None
     """Processors a job is kept to there: the first of them, and how many; None for all."""
 

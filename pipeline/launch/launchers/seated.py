@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
-from pipeline.launch.launchers.launcher import Attempt, Launcher
+from pipeline.launch.launchers.launcher import Launcher, Workplace
 from pipeline.launch.launchers.seat import Seat
 
 
@@ -19,12 +19,12 @@ class Seated(Launcher):
         """A free seat, waited for if there is none; whoever takes it leaves it."""
 
     @contextmanager
-    def place(self) -> Iterator[Attempt]:
+    def place(self) -> Iterator[Workplace]:
         """A seat for as long as this lasts; what runs there at the end of it ends."""
         with self.seat() as seat:
             self._taken.append(seat)
             try:
-                yield seat.attempt
+                yield seat
             finally:
                 self._taken.remove(seat)
                 seat.leave()

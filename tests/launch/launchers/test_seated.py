@@ -52,8 +52,8 @@ class Room(Seated):
 
 def test_a_seat_is_left_before_it_is_free_for_others() -> None:
     room = Room()
-    with room.place() as attempt:
-        assert attempt.__name__ == "attempt"
+    with room.place() as place:
+        assert place.name == "a chair"
     assert room.told == ["taken", "left", "free"]
 
 
