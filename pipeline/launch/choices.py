@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from hydra._internal.config_repository import CachingConfigRepository
@@ -64,11 +65,19 @@ class Choices:
         return CachingConfigRepository.load_config(self._files, path)
 
     def overriding(self, path: str) -> Iterator[tuple[str, Choice]]:
-        """What a file chooses for other places than its own."""
-        file = self.load(path)
-        for each in groups(file) if file else ():
+        """What a file chooses for other places than its own, or those do that it is made of."""
+        for each in (each for file in self._whole(path) for each in groups(file)):
             if each.override and isinstance(each.value, str):
                 yield place(each), Choice(str(each.group).lstrip("/"), each.value)
+
+    def _whole(self, path: str) -> Iterator[ConfigResult]:
+        """A file, after those of its folder that it is made of."""
+        if (file := self.load(path)) is None:
+            return
+        for each in file.defaults_list or ():
+            if isinstance(each, ConfigDefault) and not each.is_self():
+                yield from self._whole(f"{path.rpartition('/')[0]}/{each.path}")
+        yield file
 
     def _typed(self) -> Iterator[tuple[str, Choice]]:
         for override in self._overrides:
@@ -83,11 +92,9 @@ class Choices:
 
     def _arm(self, choice: Choice, typed: str) -> Iterator[tuple[str, Choice]]:
         """What one file chooses and sets, held against the rest of the command line."""
-        file = self.load(choice.path)
-        if file is None:
-            return
         chosen = dict(self.overriding(choice.path))
-        self.together = dict(leaves("", plain(file)))
+        values = (leaves("", plain(file)) for file in self._whole(choice.path))
+        self.together = dict(chain.from_iterable(values))
         says = {where: each.name for where, each in chosen.items()}
         says |= {where: value for where, value in self.together.items() if where in MEANT}
         for override in self._overrides:
@@ -103,13 +110,10 @@ class Choices:
     def _of_experiments(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
         names = [e.value() for e in self._overrides if f"{e.key_or_group}/" == EXPERIMENTS]
-        paths = [f"{EXPERIMENTS}{name}" for name in names]
-        for path in paths:
-            for where, choice in self.overriding(path):
-                found.setdefault(where, set()).add(choice.name)
-            file = self.load(path)
-            below = (each for each in (file and file.defaults_list) or () if not each.is_self())
-            paths += [f"{EXPERIMENTS}{e.path}" for e in below if isinstance(e, ConfigDefault)]
+        for where, choice in chain.from_iterable(
+            self.overriding(f"{EXPERIMENTS}{name}") for name in names
+        ):
+            found.setdefault(where, set()).add(choice.name)
         return found
 
 

@@ -79,6 +79,8 @@ def test_what_was_typed_is_never_left_out(composed):
         "arm=peft_hotswap_fp32 engine.precision=bf16",
         "arm=multilora_int8 engine={precision: fp32}",
         "arm=peft_hotswap_nf4 model.quantization=none",
+        "arm=server_multilora_int8 engine=noop",
+        "arm=server_llama_cpp_q8_0 engine.precision=f16",
         "-m arm=peft_hotswap_fp32,multilora_int4 engine=multilora",
         "+experiment=bench engine.precision=int8",
     ],

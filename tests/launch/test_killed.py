@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
-from time import monotonic, sleep
 
 import psutil
 import pytest
@@ -23,6 +22,7 @@ from pipeline.tracking import lock
 from pipeline.tracking.lock import claimed, is_claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SETUP = (
@@ -58,13 +58,6 @@ def quick(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
     return lambda *arguments: call(*arguments, "isolation=inline")
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    until = monotonic() + 120
-    while not condition():
-        assert monotonic() < until
-        sleep(0.01)
-
-
 def whole(run: RunDirectory, attempt: int) -> None:
     """Its rows are those of its trace, once each, and its attempts are counted."""
     status = run.status()
@@ -80,13 +73,13 @@ def test_a_killed_command_takes_its_job_along_and_the_next_one_goes_on(
     here = (f"hydra.run.dir={single.path}", f"paths.runs={tmp_path}/runs", LONG)
     command = [sys.executable, "-m", "pipeline", *SETUP, *here]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    wait_for(lambda: single.has("requests.jsonl"))
+    until(lambda: single.has("requests.jsonl"))
     assert single.status().state is State.RUNNING
     (job,) = psutil.Process(running.pid).children()
     running.kill()
     running.wait()
-    wait_for(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
-    wait_for(lambda: not is_claimed(single.path))
+    until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not is_claimed(single.path))
     killed = single.status()
     assert killed.state is State.KILLED and killed.finished
     kept = len(single.requests())
@@ -111,7 +104,7 @@ def test_told_to_stop_it_keeps_what_was_measured_and_says_how_to_go_on(
     job = RunDirectory(tmp_path / "sweep" / "0")
 
     def send() -> None:
-        wait_for(lambda: job.has("requests.jsonl"))
+        until(lambda: job.has("requests.jsonl"))
         os.kill(os.getpid(), number)
 
     Thread(target=send, daemon=True).start()

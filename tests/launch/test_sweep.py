@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ import pytest
 from pipeline.compare.order import running_order
 from pipeline.launch.execution import failure
 from pipeline.tracking.status import State
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,8 +56,7 @@ def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path):
         command(tmp_path, *arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     rows = tmp_path / "sweep" / "0" / "requests.jsonl"
-    while not rows.is_file():
-        time.sleep(0.01)
+    until(rows.is_file, seconds=900, can=lambda: running.poll() is None)
     for child in psutil.Process(running.pid).children():
         if "pipeline.process.child" in " ".join(child.cmdline()):
             os.kill(child.pid, signal.SIGKILL)

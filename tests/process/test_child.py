@@ -16,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.process import child
 from pipeline.process.child import Child, Died
 from pipeline.tracking.lock import claimed, is_claimed
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,15 +27,6 @@ def gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def wait_for(condition: object) -> None:
-    """Until it holds; a test that waits in vain fails."""
-    assert callable(condition)
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_it_answers() -> None:
@@ -116,7 +108,7 @@ def test_it_dies_with_its_parent_and_lets_go_of_what_it_held(
     parent, made = family
     assert is_claimed(tmp_path) and not gone(made)
     parent.kill()
-    wait_for(lambda: gone(made) and not is_claimed(tmp_path))
+    until(lambda: gone(made) and not is_claimed(tmp_path))
 
 
 def test_a_terminal_s_signals_are_the_parent_s(
@@ -128,7 +120,7 @@ def test_a_terminal_s_signals_are_the_parent_s(
     time.sleep(0.2)
     assert not gone(made)
     os.kill(made, signal.SIGTERM)
-    wait_for(lambda: gone(made))
+    until(lambda: gone(made))
 
 
 WATCHER = """

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
 from pipeline.machine.process_tree import tree_usage
 from pipeline.process.guarded import CannotStart, GuardedCommand
+from tests.waiting import until
 
 UP = "print('up', flush=True); import time; time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(15, signal.SIG_IGN); {UP}"
@@ -22,13 +22,6 @@ FAMILY = (
 
 def python(code):
     return [sys.executable, "-c", code]
-
-
-def until(true, seconds=60):
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def written(path):

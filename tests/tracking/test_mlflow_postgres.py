@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -24,6 +23,7 @@ from pipeline.tracking.sync import main
 from pipeline.tracking.tracker import TrackingUnavailable
 from tests.tracking.postgres import Postgres
 from tests.tracking.seaweed import Seaweed
+from tests.waiting import until
 
 MakeRun = Callable[..., RunDirectory]
 MakeSweep = Callable[..., Path]
@@ -148,8 +148,7 @@ def test_several_syncs_lose_and_double_nothing(
     sweep = make_sweep((State.FINISHED,) * 6, tracking=asdict(there))
     command = [sys.executable, "-m", "pipeline.tracking.sync", str(sweep)]
     with subprocess.Popen(command) as one, subprocess.Popen(command) as other:
-        while len(list(sweep.glob("*/mlflow.json"))) < 2 and other.poll() is None:
-            time.sleep(0.01)
+        until(lambda: len([*sweep.glob("*/mlflow.json")]) > 1 or other.poll() is not None)
         one.kill()
         assert other.wait() == 0
     assert main([str(sweep)]) == 0

@@ -21,6 +21,7 @@ from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 from pipeline.tracking.sync import main
 from pipeline.tracking.tracker import TrackingUnavailable
+from tests.waiting import until
 
 MakeRun = Callable[..., RunDirectory]
 MakeSweep = Callable[..., Path]
@@ -44,17 +45,14 @@ class Server:
         store, artifacts = f"sqlite:///{self.folder}/mlflow.db", str(self.folder / "artifacts")
         where = ["--backend-store-uri", store, "--artifacts-destination", artifacts]
         address = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        self.process = subprocess.Popen(
+        started = self.process = subprocess.Popen(
             [sys.executable, "-m", "mlflow", "server", *where, *address],
             env=os.environ | QUIET,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 300
-        while not self._healthy():
-            assert self.process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
+        until(self._healthy, seconds=300, can=lambda: started.poll() is None)
 
     def _healthy(self) -> bool:
         try:
