@@ -1,7 +1,6 @@
 """The kernels of this machine."""
 
 from collections.abc import Iterable
-from ctypes import byref
 from typing import Any
 
 import torch
@@ -11,38 +10,30 @@ from torch import Tensor
 from pipeline.inference.backend import Backend, widest
 from pipeline.kernels import layout
 from pipeline.kernels.formats import ActivationDtype, WeightFormat
-from pipeline.kernels.kernels import Kernels
 from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.library import flags, source_hash
 from pipeline.kernels.lora_layout import AdapterLayout
 from pipeline.kernels.memory import held, huge_bytes
+from pipeline.kernels.native_attention import NativeAttention
+from pipeline.kernels.native_experts import NativeExperts
 from pipeline.kernels.native_operands import (
     NativeActivations,
     NativeForwardPass,
     native_activation,
-    native_heads,
-    native_norms,
-    native_routing,
-    native_turn,
+    numbers_of,
+    rows_of,
+    seen,
 )
 from pipeline.kernels.native_pool import NativePool
 from pipeline.kernels.native_program import NativeProgram
-from pipeline.kernels.operands import (
-    Activation,
-    Activations,
-    ForwardPass,
-    HeadNorms,
-    Heads,
-    Routing,
-    Turn,
-)
+from pipeline.kernels.operands import Activation, Activations, ForwardPass
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.program import Program
 from pipeline.kernels.token_batch import TokenBatch
 
 
-class NativeKernels(Kernels):
+class NativeKernels(NativeAttention, NativeExperts):
     """C++ behind ctypes, which releases the GIL; one pool of threads."""
 
     def __init__(self, threads: int) -> None:
@@ -85,7 +76,7 @@ class NativeKernels(Kernels):
             held(piece, torch.float32, (len(piece), columns))
             left, count = data[done:], len(piece)
             self._library.kernel_pack(
-                *(self._pool, format.number, piece.data_ptr(), count, columns), *_numbers(left)
+                *(self._pool, format.number, piece.data_ptr(), count, columns), *numbers_of(left)
             )
             done += layout.panels(count)
         return data
@@ -94,8 +85,8 @@ class NativeKernels(Kernels):
         """Row by row."""
         wanted, out = held(rows, torch.int32, (len(rows),)), torch.empty(len(rows), matrix.columns)
         self._library.kernel_look_up(
-            *(self._pool, matrix.format.number, *_numbers(matrix.data)),
-            *(matrix.rows, matrix.columns, *_numbers(wanted), *_numbers(out)),
+            *(self._pool, matrix.format.number, *numbers_of(matrix.data)),
+            *(matrix.rows, matrix.columns, *numbers_of(wanted), *numbers_of(out)),
         )
         return out
 
@@ -126,7 +117,7 @@ class NativeKernels(Kernels):
     def fill(self, out: Activations, values: Tensor) -> None:
         """A copy, packed."""
         out.values.copy_(values)
-        self._library.kernel_pack_input(self._pool, _seen(out))
+        self._library.kernel_pack_input(self._pool, seen(out))
 
     def norm(
         self,
@@ -137,14 +128,14 @@ class NativeKernels(Kernels):
         out: Activations,
     ) -> None:
         """Token by token; the norm is packed where it is made."""
-        added = (None, 0, 0) if delta is None else _rows(delta)
-        stream, by = _numbers(residual), (None, 0) if weight is None else _numbers(weight)
-        self._library.kernel_norm(self._pool, *stream, *added, *by, epsilon, _seen(out))
+        added = (None, 0, 0) if delta is None else rows_of(delta)
+        stream, by = numbers_of(residual), (None, 0) if weight is None else numbers_of(weight)
+        self._library.kernel_norm(self._pool, *stream, *added, *by, epsilon, seen(out))
 
     def gate(self, gate_up: Tensor, out: Activations, activation: Activation = "silu") -> None:
         """Some columns of a token at a time."""
         number = native_activation(activation)
-        self._library.kernel_gate(self._pool, *_rows(gate_up), number, _seen(out))
+        self._library.kernel_gate(self._pool, *rows_of(gate_up), number, seen(out))
 
     def linear(self, x: Activations, matrix: Matrix, out: Tensor) -> None:
         """A panel of the matrix at a time, read once for all tokens."""
@@ -152,8 +143,8 @@ class NativeKernels(Kernels):
         if x.format != matrix.format:
             raise ValueError(f"{x.format.name} activations for {matrix.format.name} weights")
         self._library.kernel_linear(
-            *(self._pool, _seen(x), matrix.data.data_ptr(), bias, matrix.rows, matrix.columns),
-            *_numbers(out),
+            *(self._pool, seen(x), matrix.data.data_ptr(), bias, matrix.rows, matrix.columns),
+            *numbers_of(out),
         )
 
     def add_lora(self, x: Activations, step: ForwardPass, site: int, out: Tensor) -> None:
@@ -161,104 +152,5 @@ class NativeKernels(Kernels):
         assert isinstance(step, NativeForwardPass)
         if count := len(step.segments):
             self._library.kernel_add_lora(
-                *(self._pool, _seen(x), step.segments, count, site), *_rows(out)
+                *(self._pool, seen(x), step.segments, count, site), *rows_of(out)
             )
-
-    def rotate_and_store(
-        self,
-        qkv: Tensor,
-        step: ForwardPass,
-        layer: int,
-        heads: Heads,
-        norms: HeadNorms | None,
-        turn: Turn,
-    ) -> None:
-        """Token by token."""
-        self._library.kernel_rotate_and_store(
-            *(self._pool, *_rows(qkv), _seen(step), layer),
-            *(byref(native_heads(heads)), byref(native_norms(norms))),
-            byref(native_turn(turn)),
-        )
-
-    def attend(
-        self,
-        qkv: Tensor,
-        step: ForwardPass,
-        layer: int,
-        heads: Heads,
-        window: int | None,
-        out: Activations,
-        scale: float | None = None,
-        limit: float | None = None,
-    ) -> None:
-        """By tiles of neighbouring tokens; query heads that share a key head read it together."""
-        self._library.kernel_attend(
-            *(self._pool, *_rows(qkv), _seen(step), layer),
-            *(byref(native_heads(heads)), window or 0, scale or 0.0, limit or 0.0, _seen(out)),
-        )
-
-    def route(self, scores: Tensor, routing: Routing, routes: Tensor) -> None:
-        """Token by token; where each expert's rows begin is counted by the caller alone."""
-        self._library.kernel_route(
-            *(self._pool, *_rows(scores), byref(native_routing(routing)), *_rows(routes))
-        )
-
-    def dispatch(self, x: Activations, routes: Tensor, routing: Routing, out: Activations) -> None:
-        """What was quantised once is copied."""
-        by = byref(native_routing(routing))
-        self._library.kernel_dispatch(self._pool, _seen(x), by, *_rows(routes), _seen(out))
-
-    def expert_linear(
-        self, x: Activations, routes: Tensor, routing: Routing, matrix: Matrix, out: Tensor
-    ) -> None:
-        """A panel of an expert in use at a time, read once for all of its tokens."""
-        if x.format != matrix.format:
-            raise ValueError(f"{x.format.name} activations for {matrix.format.name} weights")
-        self._library.kernel_expert_linear(
-            *(self._pool, _seen(x), byref(native_routing(routing)), *_rows(routes)),
-            *(matrix.data.data_ptr(), matrix.rows, matrix.columns, *_numbers(out)),
-        )
-
-    def add_expert_lora(
-        self,
-        x: Activations,
-        step: ForwardPass,
-        routes: Tensor,
-        routing: Routing,
-        site: int,
-        out: Tensor,
-        dispatched: bool,
-    ) -> None:
-        """All rows that an expert has of one adapter together."""
-        assert isinstance(step, NativeForwardPass)
-        if count := len(step.segments):
-            self._library.kernel_add_expert_lora(
-                *(self._pool, _seen(x), step.segments, count, site),
-                *(byref(native_routing(routing)), *_rows(routes), dispatched, *_rows(out)),
-            )
-
-    def combine(
-        self, x: Tensor, routes: Tensor, routing: Routing, shared: Tensor | None, out: Tensor
-    ) -> None:
-        """Token by token."""
-        added = (None, 0) if shared is None else _numbers(shared)
-        self._library.kernel_combine(
-            *(self._pool, *_numbers(x), byref(native_routing(routing)), *_rows(routes)),
-            *(*added, *_rows(out)),
-        )
-
-
-def _seen(operand: Activations | ForwardPass) -> Any:
-    """By C."""
-    assert isinstance(operand, NativeActivations | NativeForwardPass)
-    return byref(operand.native)
-
-
-def _numbers(tensor: Tensor) -> tuple[int, int]:
-    """Where they are, and how many."""
-    return tensor.data_ptr(), tensor.numel()
-
-
-def _rows(tensor: Tensor) -> tuple[int, int, int]:
-    """Where they are, their width, and how many numbers they are."""
-    return tensor.data_ptr(), tensor.shape[1], tensor.numel()

@@ -118,3 +118,19 @@ def native_turn(turn: Turn) -> ctypes.Structure:
 def native_routing(routing: Routing) -> ctypes.Structure:
     """How tokens find their experts."""
     return _ROUTING(routing.experts, routing.used, routing.normalised)
+
+
+def seen(operand: Activations | ForwardPass) -> Any:
+    """What C sees of an operand."""
+    assert isinstance(operand, NativeActivations | NativeForwardPass)
+    return ctypes.byref(operand.native)
+
+
+def numbers_of(tensor: Tensor) -> tuple[int, int]:
+    """Where the numbers of a tensor are, and how many."""
+    return tensor.data_ptr(), tensor.numel()
+
+
+def rows_of(tensor: Tensor) -> tuple[int, int, int]:
+    """Where the rows of a tensor are, their width, and how many numbers they are."""
+    return tensor.data_ptr(), tensor.shape[1], tensor.numel()
