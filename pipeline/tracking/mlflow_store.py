@@ -18,6 +18,9 @@ from pipeline.tracking.tracker import TrackingUnavailable
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+SECRET = re.compile(r"(?<=[?&])(?:user|password|sslpassword)=[^&\s]*&?")
+"""What the address of a database may also say of who asks, behind its question mark."""
+
 
 @contextmanager
 def connected(uri: str, timeout_s: int) -> "Iterator[MlflowClient]":
@@ -36,9 +39,9 @@ def connected(uri: str, timeout_s: int) -> "Iterator[MlflowClient]":
     except TrackingUnavailable:
         raise
     except DatabaseUnusable as error:
-        raise TrackingUnavailable(public(f"MLflow at {uri}: {error}")) from error
+        raise TrackingUnavailable(f"MLflow at {public(uri)}: {public(str(error))}") from error
     except Exception as error:
-        raise TrackingUnavailable(public(f"MLflow at {uri}: {_reason(error)}")) from error
+        raise TrackingUnavailable(f"MLflow at {public(uri)}: {public(_reason(error))}") from error
 
 
 def _prepare(uri: str, timeout_s: int) -> None:
@@ -55,7 +58,7 @@ def is_http(uri: str) -> bool:
 
 def public(uri: str) -> str:
     """`uri`, or a sentence with one, without a user's name and password."""
-    return re.sub(r"//[^/@\s]*@", "//", uri)
+    return SECRET.sub("", re.sub(r"//[^/@\s]*@", "//", uri))
 
 
 def experiment_id(

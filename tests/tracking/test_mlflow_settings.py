@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.files.documents import read_json, write_json
 from pipeline.tracking.mlflow_experiment import MlflowExperiment
+from pipeline.tracking.mlflow_store import public
 from pipeline.tracking.mlflow_view import MlflowSettings, MlflowTracker
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.run_projection import of_run
@@ -47,6 +48,19 @@ def test_no_secret_is_told(settings_at: SettingsAt, tmp_path: Path) -> None:
     write_json(tmp_path / "mlflow.json", {"experiment_id": "7"})
     said = tracker.close_message(tmp_path)
     assert said.startswith("MLflow: https://host/x/#/experiments/7/runs?")
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("postgresql://me:secret@host/x", "postgresql://host/x"),
+        ("postgresql://host/x?user=me&password=a:b%26c&port=7", "postgresql://host/x?port=7"),
+        ("postgresql://host/x?port=7&password=secret", "postgresql://host/x?port=7&"),
+        ("sqlite:////a b/mlflow.db", "sqlite:////a b/mlflow.db"),
+    ],
+)
+def test_an_address_is_told_without_who_asks(uri: str, said: str) -> None:
+    assert public(uri) == said
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}'])
