@@ -24,9 +24,9 @@ from pipeline.engines.llama_cpp.files import Origin, adapter_file_of, files_of
 from pipeline.engines.llama_cpp.library import Library, Room
 from pipeline.engines.llama_cpp.log import LibraryLog
 from pipeline.engines.llama_cpp.model import Model
+from pipeline.engines.llama_cpp.options import LlamaCppOptions
 from pipeline.engines.llama_cpp.runner import Runner
 from pipeline.engines.llama_cpp.scheduler import SlotLimits, SlotScheduler, SlotSequence, groups
-from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.settings import Serving
 from pipeline.gguf.layout import longest
 from pipeline.inference.adapter_counts import AdapterCounts
@@ -43,7 +43,7 @@ class LlamaCpp(ContinuousEngine, CachingEngine):
     """Lets requests join by its policy; then every adapter group takes a decode a step."""
 
     def __init__(
-        self, settings: LlamaCppSettings, serving: Serving, library: Callable[[], Library]
+        self, settings: LlamaCppOptions, serving: Serving, library: Callable[[], Library]
     ) -> None:
         """Nothing is loaded yet.
 

@@ -11,9 +11,9 @@ from typing import Self
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.openai.connection import Connection
 from pipeline.engines.openai.impressions import Impressions
+from pipeline.engines.openai.options import ASK_S, OpenAiOptions
 from pipeline.engines.openai.reply import ServerReply, tokens_of
 from pipeline.engines.openai.server import LaunchedServer, keep_metrics
-from pipeline.engines.openai.settings import ASK_S, OpenAiSettings
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, in_a_line
 from pipeline.files.documents import write_json
@@ -34,7 +34,7 @@ class OpenAiEngine(Engine):
     they are may be known no earlier.
     """
 
-    def __init__(self, settings: OpenAiSettings, serving: Serving) -> None:
+    def __init__(self, settings: OpenAiOptions, serving: Serving) -> None:
         super().__init__(settings.capabilities)
         self.settings, self.serving = settings, serving
         self._asked: dict[Hashable, Request] = {}
