@@ -3,9 +3,11 @@
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 BEAT_S = 1.0
 """Between two signs of life."""
@@ -14,19 +16,36 @@ LOST_S = 60.0
 """Seconds without a sign after which nobody waits any more; a disk may show files so late."""
 
 
-class Pulse:
-    """A file that changes as long as somebody waits."""
+@contextmanager
+def pulse(path: Path, beat_s: float = BEAT_S) -> Iterator[None]:
+    """A file that changes as long as this lasts and this process lives, whatever it waits for.
 
-    def __init__(self, path: Path) -> None:
-        """Give the first sign there."""
-        self._path, self._beats = path, 0
-        self.beat()
+    A disk that is full for a moment lets a sign drop out.
 
-    def beat(self) -> None:
-        """Give a sign; a disk that is full for a moment lets one drop out."""
-        self._beats += 1
+    Args:
+        path: of the file.
+        beat_s: seconds between two signs.
+    """
+    over = Event()
+
+    def sign(number: int) -> None:
         with suppress(OSError):
-            self._path.write_text(f"{self._beats}\n")
+            path.write_text(f"{number}\n")
+
+    def beat() -> None:
+        for number in count(1):
+            if over.wait(beat_s):
+                return
+            sign(number)
+
+    sign(0)
+    beating = Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beating.join()
 
 
 def end_without(path: Path, lost_s: float = LOST_S, look_s: float = BEAT_S) -> None:

@@ -5,7 +5,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.process.pulse import LOST_S, Pulse
+from pipeline.process.pulse import LOST_S, pulse
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 CODE = (
@@ -23,8 +24,9 @@ def watching(path: Path, lost_s: float) -> subprocess.Popen[str]:
 
 
 def test_it_ends_when_the_pulse_has_stopped(tmp_path: Path) -> None:
-    Pulse(tmp_path / "pulse")
-    with watching(tmp_path / "pulse", 0.3) as made:
+    with pulse(tmp_path / "pulse"):
+        made = watching(tmp_path / "pulse", 0.3)
+    with made:
         assert made.wait(60) == -9
 
 
@@ -34,26 +36,22 @@ def test_it_ends_when_the_pulse_was_never_there(tmp_path: Path) -> None:
 
 
 def test_it_lives_as_long_as_the_pulse_beats(tmp_path: Path) -> None:
-    pulse = Pulse(tmp_path / "pulse")
-    with watching(tmp_path / "pulse", 30.0) as made:
-        for _ in range(10):
-            pulse.beat()
-            time.sleep(0.02)
+    with pulse(tmp_path / "pulse", 0.01), watching(tmp_path / "pulse", 30.0) as made:
+        time.sleep(0.2)
         assert made.poll() is None
         made.kill()
 
 
-def test_every_beat_changes_the_file(tmp_path: Path) -> None:
-    pulse = Pulse(tmp_path / "pulse")
-    seen = set()
-    for _ in range(5):
-        seen.add((tmp_path / "pulse").read_text())
-        pulse.beat()
-    assert len(seen) == 5 and LOST_S > 10
+def test_every_beat_changes_the_file_and_none_comes_afterwards(tmp_path: Path) -> None:
+    path, seen = tmp_path / "pulse", {""}
+    with pulse(path, 0.01):
+        until(lambda: seen.add(path.read_text()) or len(seen) > 5)
+    last = path.read_text()
+    time.sleep(0.05)
+    assert path.read_text() == last and LOST_S > 10
 
 
 def test_a_beat_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    pulse = Pulse(tmp_path / "pulse")
-    (tmp_path / "pulse").unlink()
     (tmp_path / "pulse").mkdir()
-    pulse.beat()
+    with pulse(tmp_path / "pulse", 0.01):
+        time.sleep(0.05)

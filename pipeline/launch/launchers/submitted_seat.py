@@ -10,7 +10,10 @@ from pipeline.launch.launchers.queues import Queue
 from pipeline.launch.launchers.seat import JobLost, Seat
 from pipeline.launch.remote_order import Order
 from pipeline.places import PACKAGE
-from pipeline.process.pulse import BEAT_S, Pulse
+from pipeline.process.pulse import pulse
+
+LOOK_S = 1.0
+"""Between two looks for a result."""
 
 ASK_S = 10.0
 """Between two questions to the queue, which is everybody's."""
@@ -60,9 +63,9 @@ class SubmittedSeat(Seat):
         """
         from submitit.core.utils import FailedJobError, UncompletedJobError
 
-        pulse = Pulse(self._pulse_path)
-        self._job = job = self._submitted(order)
-        self._wait(job, pulse)
+        with pulse(self._pulse_path):
+            self._job = job = self._submitted(order)
+            self._wait(job)
         try:
             self._node, parcel = job.result()
         except FailedJobError as error:
@@ -87,14 +90,13 @@ class SubmittedSeat(Seat):
         except Exception as error:  # Whatever SLURM or submitit has against it.
             raise UsageError(f"launcher=slurm: not submitted: {in_a_line(error)}") from error
 
-    def _wait(self, job: Any, pulse: Pulse) -> None:
+    def _wait(self, job: Any) -> None:
         asked = time.monotonic()
         while not job.paths.result_pickle.exists():
             if self._left:
                 job.cancel(check=False)
                 raise JobLost("cancelled")
-            time.sleep(BEAT_S)
-            pulse.beat()
+            time.sleep(LOOK_S)
             if time.monotonic() - asked > ASK_S:
                 if not self.there:
                     job.cancel(check=False)
@@ -109,14 +111,14 @@ class SubmittedSeat(Seat):
         while not job.paths.result_pickle.exists():
             if time.monotonic() > until:
                 raise JobLost(f"job {job.job_id} has ended without a result: {_said(job)}")
-            time.sleep(BEAT_S)
+            time.sleep(LOOK_S)
 
 
 def _carry_out() -> Callable[[Order, str], tuple[str, bytes]]:
     """What a node does, sent whole: it knows this program from where the sender has it."""
     beside = str(PACKAGE.parent)
 
-    def carry_out(order: Any, pulse: str) -> tuple[str, bytes]:
+    def carry_out(order: Any, signs: str) -> tuple[str, bytes]:
         import os
         import signal
         import socket
@@ -129,7 +131,7 @@ def _carry_out() -> Callable[[Order, str], tuple[str, bytes]]:
         from pipeline.process.pulse import end_without
 
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Which submitit would have ignored.
-        end_without(Path(pulse))
+        end_without(Path(signs))
         return os.environ.get("SLURMD_NODENAME") or socket.gethostname(), carried_out(order)
 
     return carry_out

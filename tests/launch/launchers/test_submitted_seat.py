@@ -11,6 +11,7 @@ from pipeline.launch.launchers.queues import Processes
 from pipeline.launch.launchers.seat import JobLost
 from pipeline.launch.launchers.submitted_seat import SubmittedSeat
 from pipeline.launch.remote_order import Order
+from tests.waiting import until
 
 ORDER: Order = {
     **{"values": {}, "status": {}, "root": "/", "code": "0", "cpus": None, "number": 0, "total": 1}
@@ -65,7 +66,7 @@ class Executor:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("submitit", reason="submitit isn't installed")
-    for name in ("BEAT_S", "ASK_S", "LATE_S"):
+    for name in ("LOOK_S", "ASK_S", "LATE_S"):
         monkeypatch.setattr(module, name, 0.01)
 
 
@@ -94,6 +95,18 @@ def test_a_job_that_waits_for_a_node_that_is_gone_is_cancelled(tmp_path: Path) -
     with pytest.raises(JobLost, match="node-b is gone"):
         seat.carried_out(ORDER)
     assert job.cancelled
+
+
+def test_a_queue_that_answers_late_leaves_no_job_without_a_sign_of_life(tmp_path: Path) -> None:
+    class Slow(Queue):
+        def holds(self, job: Any) -> bool:
+            seen = (tmp_path / "pulse").read_text()
+            until(lambda: (tmp_path / "pulse").read_text() not in ("", seen))
+            return False
+
+    seat = SubmittedSeat(Executor(Job(tmp_path, None)), tmp_path, Slow(), {}, None)
+    with pytest.raises(JobLost, match="it printed nothing"):
+        seat.carried_out(ORDER)
 
 
 def test_who_leaves_cancels_what_runs(tmp_path: Path) -> None:
