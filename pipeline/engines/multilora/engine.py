@@ -18,11 +18,11 @@ from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
 from pipeline.engines.multilora.lora import AdapterFile
+from pipeline.engines.multilora.options import MultiloraOptions
 from pipeline.engines.multilora.prefix_cache import PrefixCache
 from pipeline.engines.multilora.prompt_scores import score_prompts, told_scores
 from pipeline.engines.multilora.scheduler import PagedScheduler
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
-from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.multilora.weight_cache import WeightCache
 from pipeline.engines.settings import Serving
@@ -48,7 +48,7 @@ class Multilora(ContinuousEngine, CachingEngine):
     forward pass cost no stage. How mixed steps are booked says `StepStages`.
     """
 
-    def __init__(self, settings: MultiloraSettings, serving: Serving) -> None:
+    def __init__(self, settings: MultiloraOptions, serving: Serving) -> None:
         super().__init__(settings, serving)
         self.settings = settings
         self._stages = StepStages(self.clock)

@@ -1,42 +1,31 @@
-"""Settings of our own engine."""
+"""Settings of our own engine: whether what it is told can be had, and the engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
-from pathlib import Path
 from typing import ClassVar
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.variants import BIAS, EXPERTS, SHARED, TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
+from pipeline.engines.multilora.options import MEGABYTE, MultiloraOptions
 from pipeline.engines.multilora.queue_order import QueuePolicy
 from pipeline.engines.needs import Need, projections, updates, vocabulary
-from pipeline.engines.settings import EngineSettings, Serving
+from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.kernels.abi import ABI
-from pipeline.kernels.choice import KernelChoice
-from pipeline.kernels.formats import (
-    EDGE_PRECISION,
-    FORMATS,
-    NUMBER_FORMATS,
-    ActivationDtype,
-    NumberDtype,
-    Precision,
-)
+from pipeline.kernels.formats import EDGE_PRECISION, FORMATS, NUMBER_FORMATS
 from pipeline.kernels.instruction_sets import chosen
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.family import QKV
 from pipeline.models.quantization import Quantization
-from pipeline.settings import STRICT, kept
-
-MEGABYTE = 10**6
+from pipeline.settings import STRICT
 
 MAX_CHUNKS, GATE_CHUNK = (ABI.constants[each] for each in ("MAX_CHUNKS", "GATE_CHUNK"))
 """Of the kernels: pieces of a loop at most, and columns of a piece of the gate."""
@@ -46,53 +35,9 @@ COARSER = ("fp32", "fp16", "int8", "int4")
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
-class MultiloraSettings(EngineSettings):
-    """Settings of `engine=multilora`.
+class MultiloraSettings(MultiloraOptions):
+    """What our own engine serves, and what it can't."""
 
-    Attributes:
-        name: what the user typed.
-        precision: of the base model's weights.
-        activations: what int8 weights are multiplied by, those of int4's output layer too. None
-            takes int8 where the processor has dot products of bytes, elsewhere int16, which loses
-            nothing and is as fast there.
-        adapter_precision: of the adapters in memory; None takes fp32 beside fp32, else fp16, which
-            loses nothing of adapters that were saved in fp16.
-        kv_precision: of keys and values; None takes fp32 beside fp32, else fp16. int8 has a scale
-            for each position of a head.
-        kernels: `native`, compiled for this machine, or `reference`, each kernel in plain PyTorch,
-            far slower. Where the native ones can't be compiled the reference stands in for them,
-            and the run is INVALID.
-        max_batch_size: most sequences that run together.
-        prefill_tokens: most prompt tokens in a step. Smaller ones disturb running requests less,
-            larger ones read the weights less often.
-        kv_tokens: positions in the KV pool; None takes what `max_batch_size` sequences of 1024
-            need, and at least one sequence of the model's full length, within a quarter of the
-            free memory.
-        prefix_cache: find the beginnings of prompts that were computed before, and don't compute
-            them again. Off, every prompt is computed whole, as it is by engines without such a
-            cache.
-        policy: `fcfs`; or `adapter_aware`: those first whose adapter is in memory; or `fair`: those
-            first whose adapter was served least, so that no adapter's queue holds up another's.
-        patience: most requests that may overtake one for their adapter's sake.
-        adapter_memory_mb: most memory for adapters, in 10⁶ bytes; None keeps all.
-        cache: folder in whose `packed` int8 and int4 weights are kept, so that the next start reads
-            them; None packs anew each time.
-    """
-
-    name: str
-    precision: Precision = "fp32"
-    activations: ActivationDtype | None = None
-    adapter_precision: NumberDtype | None = None
-    kv_precision: NumberDtype | None = None
-    kernels: KernelChoice = "native"
-    max_batch_size: PositiveInt = 32
-    prefill_tokens: PositiveInt = 256
-    kv_tokens: PositiveInt | None = None
-    prefix_cache: bool = False
-    policy: QueuePolicy = QueuePolicy.FCFS
-    patience: NonNegativeInt = 32
-    adapter_memory_mb: PositiveFloat | None = None
-    cache: Path | None = kept(None)
     variants: ClassVar[frozenset[str]] = frozenset(
         {"use_dora", "lora_bias", "modules_to_save", BIAS, EXPERTS, SHARED, *TABLES}
     )
@@ -115,21 +60,6 @@ class MultiloraSettings(EngineSettings):
         if self.precision == "fp32":
             found["activations"] = "fp32 weights are multiplied by fp32; engine.precision=int8 asks"
         return found
-
-    @property
-    def adapter_dtype(self) -> NumberDtype:
-        """The adapters' precision, the default resolved."""
-        return self.adapter_precision or ("fp32" if self.precision == "fp32" else "fp16")
-
-    @property
-    def kv_dtype(self) -> NumberDtype:
-        """The precision of keys and values, the default resolved."""
-        return self.kv_precision or ("fp32" if self.precision == "fp32" else "fp16")
-
-    @property
-    def adapter_bytes(self) -> int | None:
-        """The budget for adapters in bytes."""
-        return None if self.adapter_memory_mb is None else round(self.adapter_memory_mb * MEGABYTE)
 
     @property
     def batch_invariant(self) -> bool:

@@ -24,6 +24,8 @@ from pipeline.settings import STRICT
 INSTALL = "pip install 'ray[serve]==2.60.0'"
 UNLIMITED = 64
 """Requests open at a replica whose engine runs any number together."""
+STATS_S = 1.0
+"""Seconds after which replicas tell anew which adapters they have in memory."""
 
 
 class ReplicaRouting(StrEnum):
@@ -32,6 +34,15 @@ class ReplicaRouting(StrEnum):
     ADAPTER = "adapter"
     LOAD = "load"
     RANDOM = "random"
+
+
+HERE = __name__.rpartition(".")[0]
+ROUTERS = {
+    ReplicaRouting.ADAPTER: f"{HERE}.adapter_router.AdapterRouter",
+    ReplicaRouting.LOAD: "ray.serve._private.request_router:PowerOfTwoChoicesRequestRouter",
+    ReplicaRouting.RANDOM: f"{HERE}.random_router.RandomRouter",
+}
+"""The class of each; that of `load` is Ray's own, the shorter queue of two."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -133,14 +144,3 @@ class RayServe(Cluster):
                 f"cluster.replicas={self.replicas}: the cluster's nodes have room for {room} of "
                 f"threads={cpus} each; add nodes, or give fewer replicas or threads"
             )
-
-
-STATS_S = 1.0
-"""Seconds after which replicas tell anew which adapters they have in memory."""
-HERE = __name__.rpartition(".")[0]
-ROUTERS = {
-    ReplicaRouting.ADAPTER: f"{HERE}.adapter_router.AdapterRouter",
-    ReplicaRouting.LOAD: "ray.serve._private.request_router:PowerOfTwoChoicesRequestRouter",
-    ReplicaRouting.RANDOM: f"{HERE}.random_router.RandomRouter",
-}
-"""The class of each; that of `load` is Ray's own, the shorter queue of two."""

@@ -9,7 +9,7 @@ import os
 import signal
 from contextlib import suppress
 from threading import Thread
-from time import monotonic, sleep
+from time import sleep
 
 import httpx2
 import psutil
@@ -18,6 +18,7 @@ import pytest
 from pipeline.serve.cluster.ray_serve import INSTALL
 from tests.serve.asking import COMPLETIONS, asked, names, refused, streamed
 from tests.serve.launched import launched
+from tests.waiting import until
 
 has_ray = all(importlib.util.find_spec(each) is not None for each in ("ray", "grpc"))
 pytestmark = pytest.mark.skipif(not has_ray, reason=f"Ray Serve isn't installed: {INSTALL}")
@@ -126,9 +127,7 @@ def test_a_replica_that_is_killed_leaves_no_answer_without_an_end(server, client
         told = "the replica is gone" in each
         assert whole != told, each
         assert each.startswith("503") or each.startswith("200")
-    until = monotonic() + 60
-    while len(replicas()) < 2 and monotonic() < until:
-        sleep(0.2)
+    until(lambda: len(replicas()) == 2 and replicas() != before)
     assert asked(client, model="sql", prompt="a", max_tokens=3)["usage"]["completion_tokens"] == 3
 
 
@@ -139,7 +138,4 @@ def test_a_server_that_is_killed_takes_its_replicas_with_it(address, cache, tmp_
         mine = replicas() - known
         assert len(mine) == 1
         os.kill(second.guard, signal.SIGKILL)
-    until = monotonic() + 60
-    while mine & replicas() and monotonic() < until:
-        sleep(0.2)
-    assert not mine & replicas()
+    until(lambda: not mine & replicas())
