@@ -35,7 +35,7 @@ wrong-commands: ready ## a hundred wrong command lines, and what each is answere
 kills: ready ## sweeps killed at a hundred random times: nothing lost, doubled or left behind
 	$(PY) -m tests.kills --kills 100
 
-kills-cluster: ready ## the same on Ray clusters of two and four nodes, which die too; ARGS=--kills=30
+kills-cluster: ready ## the same on clusters of two and four nodes, which die too; ARGS="--launcher=slurm --kills=30"
 	$(PY) -m tests.kills.cluster $(or $(ARGS),--kills=30)
 
 generators: ready smollm2 ## load generators of others' drive the server and agree with it; ARGS=--curl=curl --guidellm=…

@@ -18,7 +18,7 @@ from tests.kills.campaign import Campaign
 from tests.kills.episode import Episode
 
 CAMPAIGN = Campaign(
-    "python -m tests.kills", __doc__, Episode, (7, 11), ("target", "phase", "engine")
+    "python -m tests.kills", __doc__, {"local": Episode}, (7, 11), ("target", "phase", "engine")
 )
 
 if __name__ == "__main__":

@@ -7,20 +7,15 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from tests.kills.life import Life
 
-class Life(Protocol):
-    """A sweep's life: what was done to it, and what was wrong."""
-
-    kills: list[dict[str, Any]]
-    faults: list[str]
-
-    def live(self, kills: int) -> None:
-        """Kill it so often, let it end, and look at everything."""
+Birth = Callable[[Path, Path, random.Random], Life]
+"""Makes a life in a folder of its own, beside MLflow's, of what is left to chance."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +25,21 @@ class Campaign:
     Attributes:
         prog: the command.
         description: what it does, for its help.
-        life: makes one, in a folder of its own, beside MLflow's, of what is left to chance.
+        lives: by the launchers that may be asked for, the usual one first.
         most: kills of one life, at least and at most.
         columns: what its table counts kills by.
     """
 
     prog: str
     description: str | None
-    life: Callable[[Path, Path, random.Random], Life]
+    lives: Mapping[str, Birth]
     most: tuple[int, int]
     columns: Sequence[str]
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Live through as many as are asked for; the exit code."""
         parser = argparse.ArgumentParser(prog=self.prog, description=self.description)
+        parser.add_argument("--launcher", choices=self.lives, default=next(iter(self.lives)))
         parser.add_argument("--kills", type=int, default=100)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--seconds", type=float, default=float("inf"), help="begin none after")
@@ -55,7 +51,8 @@ class Campaign:
         home = Path(tempfile.mkdtemp(prefix="kills-"))
         until = time.monotonic() + options.seconds
         while (left := options.kills - _sent(lived)) > 0 and time.monotonic() < until:
-            lived.append(self._lived(f"{options.seed}.{len(lived)}", home, left))
+            birth = self.lives[options.launcher]
+            lived.append(self._lived(birth, f"{options.seed}.{len(lived)}", home, left))
             print(json.dumps(lived[-1]), flush=True)
             if record:
                 with record.open("a") as file:
@@ -65,11 +62,11 @@ class Campaign:
             shutil.rmtree(home)
         return 1 if faults else 0
 
-    def _lived(self, seed: str, home: Path, left: int) -> dict[str, Any]:
+    def _lived(self, birth: Birth, seed: str, home: Path, left: int) -> dict[str, Any]:
         draw = random.Random(seed)
         folder = home / seed
         folder.mkdir()
-        life = self.life(folder, home / "mlruns", draw)
+        life = birth(folder, home / "mlruns", draw)
         life.live(min(left, draw.randint(*self.most)))
         if not life.faults:
             shutil.rmtree(folder)

@@ -2,10 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import Unreadable
+from pipeline.launch.job_folder import PREFIX
+from pipeline.tracking.lock import is_claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 
@@ -16,55 +19,80 @@ PERIOD_S = 0.005
 FILES = ("status.json", "requests.jsonl", "metrics.json")
 """What a job writes, in this order."""
 
+STAGES = ("job's start-up", "measure", "job's end")
+"""Where a job is that has written so many of them."""
+
 SOON = 2
 """Jobs that end before a kill, at most, so that others are left for the next one."""
 
 
-def moments(sweep: Path, left: int) -> list[Moment]:
-    """What may be waited for from now on, where so many jobs are left to run.
+@dataclass(frozen=True)
+class Scene:
+    """Where a sweep's files are.
 
-    A start-up, the sweep's sheet, and of each of the next jobs the status, the rows, the metrics,
-    and what is set aside; then the comparison and the receipts of MLflow.
+    Attributes:
+        sweep: its directory.
+        away: below which its jobs run until they come back as parcels; None where they run in the
+            sweep's directory itself.
     """
-    begun = time.time()
-    return [
-        lambda: time.time() > begun + 1,
-        lambda: time.time() > begun + 3,
-        _written(sweep, "sweep.json"),
-        _written(sweep, "comparison.json"),
-        _written(sweep, "*/mlflow.json"),
-        *_of_jobs(sweep, left, (*FILES, "earlier/*/status.json")),
-    ]
+
+    sweep: Path
+    away: Path | None = None
+
+    def moments(self, left: int) -> list[Moment]:
+        """What may be waited for from now on, where so many jobs are left to run.
+
+        A start-up, the sweep's sheet, and of each of the next jobs the status, the rows, the
+        metrics, and what is set aside; then the comparison and the receipts of MLflow.
+        """
+        begun = time.time()
+        return [
+            lambda: time.time() > begun + 1,
+            lambda: time.time() > begun + 3,
+            _written(self.sweep, "sweep.json"),
+            _written(self.sweep, "comparison.json"),
+            _written(self.sweep, "*/mlflow.json"),
+            _written(self.sweep, "*/earlier/*/status.json"),
+            *self.job_moments(left),
+        ]
+
+    def job_moments(self, left: int) -> list[Moment]:
+        """Those of the next jobs alone, and at once."""
+        times = range(1, min(left, SOON) + 1)
+        folder, runs = self._runs
+        written = [_written(folder, f"{runs}/{name}", n) for n in times for name in FILES]
+        back = [] if self.away is None else [_written(self.sweep, "*/metrics.json")]
+        return [lambda: True, *written, *back]
+
+    def finished(self) -> int:
+        """How many jobs have finished."""
+        return sum(_state(run) is State.FINISHED for run in _runs(self.sweep, "*"))
+
+    def phase(self, jobs: int) -> str:
+        """Where the sweep is, and of the jobs that run the one that is furthest."""
+        if not (self.sweep / "sweep.json").exists():
+            return "start-up"
+        if stages := [_stage(run) for run in _runs(*self._runs) if _is_running(run)]:
+            return STAGES[max(stages)]
+        if any(_state(run) is State.RUNNING for run in _runs(self.sweep, "*")):
+            return "on its way" if self.away else STAGES[0]
+        return "comparison, MLflow" if self.finished() == jobs else "between jobs"
+
+    @property
+    def _runs(self) -> tuple[Path, str]:
+        """The folder below which run directories are in which jobs are at work, and how deep."""
+        return (self.away, f"{PREFIX}*/run") if self.away else (self.sweep, "*")
 
 
-def job_moments(sweep: Path, left: int) -> list[Moment]:
-    """Those of the next jobs alone, and at once."""
-    return [lambda: True, *_of_jobs(sweep, left, FILES)]
+def _written(folder: Path, pattern: str, times: int = 1) -> Moment:
+    """Whether so many of those files have been written from now on: some don't last."""
+    begun, seen = time.time(), set[Path]()
 
+    def moment() -> bool:
+        seen.update(path for path in folder.glob(pattern) if _younger(path, begun))
+        return len(seen) >= times
 
-def _of_jobs(sweep: Path, left: int, names: Sequence[str]) -> list[Moment]:
-    times = range(1, min(left, SOON) + 1)
-    return [_written(sweep, f"*/{name}", n) for n in times for name in names]
-
-
-def _written(sweep: Path, pattern: str, times: int = 1) -> Moment:
-    begun = time.time()
-    return lambda: sum(_younger(path, begun) for path in sweep.glob(pattern)) >= times
-
-
-def finished(sweep: Path) -> int:
-    """How many jobs have finished."""
-    return sum(each is State.FINISHED for each in _states(sweep))
-
-
-def phase(sweep: Path, jobs: int) -> str:
-    """Where the sweep is."""
-    if not (sweep / "sweep.json").exists():
-        return "start-up"
-    running = [run for run in _runs(sweep) if _state(run) is State.RUNNING]
-    if running:
-        return "measure" if running[0].has("requests.jsonl") else "job's start-up"
-    return "comparison, MLflow" if finished(sweep) == jobs else "between jobs"
+    return moment
 
 
 def _younger(path: Path, begun: float) -> bool:
@@ -74,12 +102,20 @@ def _younger(path: Path, begun: float) -> bool:
         return False
 
 
-def _runs(sweep: Path) -> list[RunDirectory]:
-    return [RunDirectory(path.parent) for path in sweep.glob("*/status.json")]
+def _runs(folder: Path, depth: str) -> Iterator[RunDirectory]:
+    return (RunDirectory(path.parent) for path in folder.glob(f"{depth}/status.json"))
 
 
-def _states(sweep: Path) -> list[State | None]:
-    return [_state(run) for run in _runs(sweep)]
+def _is_running(run: RunDirectory) -> bool:
+    """Whether it says so, and a process is at work there: killed ones leave folders behind."""
+    try:
+        return _state(run) is State.RUNNING and is_claimed(run.path)
+    except FileNotFoundError:
+        return False
+
+
+def _stage(run: RunDirectory) -> int:
+    return sum(run.has(name) for name in FILES[1:])
 
 
 def _state(run: RunDirectory) -> State | None:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -26,12 +26,14 @@ class Command:
         arguments: of the command.
         output: where it prints to.
         warm: forked from this process, which has imported everything, instead of started cold.
+        environment: what it finds in its own beside what this process has.
         mark: by which its descendants are known.
     """
 
     arguments: Sequence[str]
     output: Path
     warm: bool
+    environment: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid4().hex)
 
     def start(self) -> None:
@@ -57,7 +59,7 @@ class Command:
 
     def _run(self) -> None:
         os.setsid()
-        os.environ |= {MARK: self.mark, "OMP_NUM_THREADS": "1"}
+        os.environ |= {**self.environment, MARK: self.mark, "OMP_NUM_THREADS": "1"}
         file = os.open(self.output, os.O_WRONLY | os.O_CREAT, 0o666)
         for stream in (1, 2):
             os.dup2(file, stream)

@@ -1,27 +1,25 @@
 """A Ray cluster on loopback: nodes of a processor each, which die whole and come back."""
 
 import os
-import signal
+import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import psutil
 
-from tests.kills.processes import MARK, ROOT, marked
+from tests.kills.processes import MARK, ROOT, Command, marked
+from tests.kills.site import Site, Way, kill_at_once
 
-STARTS_S = 300.0
+STARTS_S = 600.0
 STORE = 80 * 2**20
 """Bytes of a node's object store: a parcel is a few kilobytes."""
-JOB = "pipeline.process.child"
-"""What the command line of a job's own process names."""
-WORKER = "ray::Workbench"
-"""What the process is called that takes orders on a node."""
 
 
 @dataclass
@@ -32,12 +30,14 @@ class Node:
         folder: where the node keeps its files; its path is short, for sockets are in it.
         port: of the cluster's head.
         head: whether it is the head.
+        environment: what its processes find in theirs.
         mark: by which its processes are known; empty before the start.
     """
 
     folder: Path
     port: int
     head: bool
+    environment: Mapping[str, str]
     mark: str = ""
 
     def start(self) -> None:
@@ -58,7 +58,7 @@ class Node:
         command = (sys.executable, "-m", "ray.scripts.scripts", "start", *role, *own, where)
         said = subprocess.run(
             command,
-            env={**os.environ, MARK: self.mark, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **self.environment, MARK: self.mark, "OMP_NUM_THREADS": "1"},
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -71,48 +71,57 @@ class Node:
     @property
     def alive(self) -> bool:
         """Whether its raylet lives, without which it is no node."""
-        return any("raylet" in each.name() for each in self._processes())
-
-    def workers(self) -> list[int]:
-        """The process that takes orders there, if there is one."""
-        return [each.pid for each in self._processes() if _named(each, WORKER)]
-
-    def jobs(self) -> list[int]:
-        """The process of the job that runs there, if there is one."""
-        return [each.pid for each in self._processes() if _named(each, JOB)]
+        return any("raylet" in each.name() for each in self.processes())
 
     def kill(self) -> bool:
         """End all of it at once; False if it was dead."""
-        found = self._processes()
+        found = self.processes()
         for each in found:
-            _kill(each.pid)
+            kill_at_once(each.pid)
         until = time.monotonic() + 10
-        while self._processes() and time.monotonic() < until:
+        while self.processes() and time.monotonic() < until:
             time.sleep(0.02)
         return bool(found)
 
-    def _processes(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
+        """All of it that lives."""
         return marked(self.mark) if self.mark else []
 
 
 @dataclass
-class Cluster:
-    """A head and other nodes.
+class RaySite(Site):
+    """A head and other nodes, one job each."""
 
-    Attributes:
-        folder: for their files.
-        size: how many nodes there are, the head among them.
-    """
-
-    folder: Path
-    size: int
-    nodes: list[Node] = field(default_factory=list)
+    worker = "ray::Workbench"
+    targets = (*("job", "worker", "node") * 2, "head", *("driver",) * 3)
+    vital = "head"
+    left_s = 30.0
 
     def __post_init__(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
-        self.nodes = [Node(self.folder, self.port, not number) for number in range(self.size)]
+        own = (self.folder, self.port)
+        self.nodes = [Node(*own, not number, self.environment) for number in range(self.size)]
+
+    @classmethod
+    def drawn(cls, folder: Path, draw: random.Random) -> Self:
+        """One of two nodes or of four, the head among them."""
+        return cls(folder, draw, draw.choice((2, 4)))
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The launcher, and where the head is."""
+        return ("launcher=ray", f"launcher.address=127.0.0.1:{self.port}")
+
+    @property
+    def ways(self) -> dict[str, Way]:
+        """Nodes die whole."""
+        nodes: dict[str, Way] = {
+            "node": lambda _: self.draw.choice(self.nodes[1:]).kill(),
+            "head": lambda _: self.nodes[0].kill(),
+        }
+        return super().ways | nodes
 
     def restore(self) -> None:
         """Start what is dead; without the head nothing else is a cluster."""
@@ -123,23 +132,11 @@ class Cluster:
                 node.kill()
                 node.start()
 
-    def busy(self) -> list[int]:
-        """Processes that take orders or run jobs, on all nodes."""
-        return [pid for node in self.nodes for pid in (*node.workers(), *node.jobs())]
-
     def end(self) -> None:
         """End all nodes."""
         for node in reversed(self.nodes):
             node.kill()
 
-
-def _named(process: psutil.Process, name: str) -> bool:
-    try:
-        return name in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    def processes(self, command: Command) -> list[psutil.Process]:
+        """Those of all nodes: one command at a time has work there."""
+        return [each for node in self.nodes for each in node.processes()]
