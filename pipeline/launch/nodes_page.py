@@ -49,6 +49,8 @@ class NodesPage:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+        if not self._live.console.is_terminal:
+            self._live.console.line()
 
     def showing(self, run: Run) -> Run:
         """The same, which is shown where it runs."""

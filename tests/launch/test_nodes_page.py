@@ -69,6 +69,7 @@ def test_without_a_terminal_it_is_printed_once_in_the_end(page, out):
         "node-b nothing 1 1",
         "2 finished · 1 failed · 3 wait",
     ]
+    assert out.getvalue().endswith("\n"), "whatever is said next begins a line"
 
 
 def test_it_says_what_runs_and_for_how_long(page, out):
