@@ -47,7 +47,7 @@ class RayCluster(Seated):
             raise UsageError(f"launcher=ray: needs Ray, which isn't installed: {INSTALL}")
         check_processes(configs, "ray")
         connect(self.address, "launcher")
-        if not self._shares:
+        if self._free.empty():
             wanted = f"launcher.cpus={self.cpus}" if self.cpus else "a processor"
             raise UsageError(f"launcher=ray: no node of the cluster has {wanted}")
 

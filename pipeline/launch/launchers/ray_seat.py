@@ -1,6 +1,7 @@
 """A node of a Ray cluster, or some of its processors, taken for jobs one after another."""
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from pipeline.errors import UsageError, in_a_line
@@ -33,6 +34,7 @@ class RaySeat(Seat):
     def __init__(self, share: NodeShare) -> None:
         self._share = share
         self._actor: Any = None
+        self._left, self._lock = False, Lock()
         self.name = share.name
         self.cpus = None if share.first is None else (share.first, share.cpus)
 
@@ -47,17 +49,16 @@ class RaySeat(Seat):
         """What came of a job that was sent.
 
         Raises:
-            JobLost: the node, or the process there, has died.
+            JobLost: the node, or the process there, has died, or the seat was left.
             UsageError: it could not be run there: the program isn't installed, say, or another.
         """
         import ray
         from ray.exceptions import RayError, RayTaskError
 
         try:
-            if self._actor is None:
-                self._actor = _actor(self._share)
-            self._bring(order)
-            parcel: bytes = ray.get(self._actor.carry_out.remote(order))
+            actor = self._taken()
+            _bring(order, actor)
+            parcel: bytes = ray.get(actor.carry_out.remote(order))
         except RayTaskError as error:
             raise UsageError(_said(error)) from error
         except RayError as error:
@@ -65,26 +66,38 @@ class RaySeat(Seat):
             raise JobLost(in_a_line(error)) from error
         return parcel
 
-    def _bring(self, order: Order) -> None:
-        """Send what the node lacks, each content by itself, through Ray's store of objects."""
-        import ray
-        from ray.exceptions import RayTaskError
-
-        sources = sources_of(order)
-        for sha256 in ray.get(self._actor.lacking.remote(order)):
-            under_way = [ray.put(piece) for piece in pieces(sources[sha256])]
-            try:
-                ray.get(self._actor.take_in.remote(order, sha256, under_way))
-            except RayTaskError as error:
-                raise UsageError(f"{sources[sha256]}: {_said(error)}") from error
-
     def leave(self) -> None:
-        """Free the share, and end what runs there."""
+        """Free the share for good, and end what runs there; may be another thread's word."""
         import ray
 
-        actor, self._actor = self._actor, None
+        with self._lock:
+            self._left = True
+            actor, self._actor = self._actor, None
         if actor is not None and ray.is_initialized():
             ray.kill(actor)
+
+    def _taken(self) -> Any:
+        """The actor, another one when that has died."""
+        with self._lock:
+            if self._left:
+                raise JobLost("told to stop")
+            if self._actor is None:
+                self._actor = _actor(self._share)
+            return self._actor
+
+
+def _bring(order: Order, actor: Any) -> None:
+    """Send what the node lacks, each content by itself, through Ray's store of objects."""
+    import ray
+    from ray.exceptions import RayTaskError
+
+    sources = sources_of(order)
+    for sha256 in ray.get(actor.lacking.remote(order)):
+        under_way = [ray.put(piece) for piece in pieces(sources[sha256])]
+        try:
+            ray.get(actor.take_in.remote(order, sha256, under_way))
+        except RayTaskError as error:
+            raise UsageError(f"{sources[sha256]}: {_said(error)}") from error
 
 
 def _actor(share: NodeShare) -> Any:
