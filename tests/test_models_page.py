@@ -1,4 +1,4 @@
-"""The table of families in docs/models.md says what the engines' own checks say."""
+"""The tables of docs/models.md say what the engines' own checks say."""
 
 import json
 import re
@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engines.ik_llama_cpp.settings import IkLlamaCppSettings
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.multilora.model_check import check_model
+from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.engines.noop import NoopSettings
+from pipeline.engines.transformers.merged import MergedSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.errors import UsageError
 from pipeline.gguf.check import check_gguf
 from pipeline.models.checkpoint import Checkpoint
@@ -30,6 +37,20 @@ REFUSED = [
     for key, value in re.findall(r"`(\w+)=([^`]+)`", row[f"`{engine}`"])
 ]
 
+SETTINGS = {
+    "multilora": MultiloraSettings,
+    "peft_hotswap": PeftHotswapSettings,
+    "peft_mixed": PeftMixedSettings,
+    "merged": MergedSettings,
+    "llama_cpp": LlamaCppSettings,
+    "ik_llama_cpp": IkLlamaCppSettings,
+}
+_, *FEATURES = re.split(r"\n\|[ |]*`multilora` \|", PAGE.partition("\n## Families")[0])
+CELLS = [
+    (re.findall(r"`(\w+)`", line)[0], [cell.strip() for cell in line.split("|")[2:-1]])
+    for line in FEATURES[-1].partition("\n\n")[0].splitlines()[2:]
+]
+
 
 def checked(engine: str, family: str, **values: object) -> None:
     said = {"model_type": family, **SHAPE, **PUBLISHED.get(family, {}), **values}
@@ -38,6 +59,16 @@ def checked(engine: str, family: str, **values: object) -> None:
         check_model(config, "here")
     else:
         check_gguf(Checkpoint(Path("nowhere"), config), "f32")
+
+
+@pytest.mark.parametrize(("feature", "cells"), CELLS, ids=[feature for feature, _ in CELLS])
+def test_what_an_adapter_may_have(feature: str, cells: list[str]) -> None:
+    said = {engine: cell != "no" for engine, cell in zip(SETTINGS, cells, strict=True)}
+    assert said == {name: feature in settings.variants for name, settings in SETTINGS.items()}
+
+
+def test_no_feature_is_left_out() -> None:
+    assert sorted(feature for feature, _ in CELLS) == sorted(NoopSettings.variants)
 
 
 def test_every_family_has_a_row() -> None:

@@ -1,10 +1,17 @@
 """An adapter that is known to fit a base model."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from pipeline.adapters.added_tokens import (
+    check_added_tokens,
+    own_vocabulary,
+    tokenizer_file,
+    vocabulary_of,
+)
+from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.adapters.dialects.dialect import read_adapter
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS, LoraFile
 from pipeline.adapters.module_patterns import patterns_of
@@ -13,8 +20,10 @@ from pipeline.adapters.tensor_check import check_tensors
 from pipeline.adapters.variants import TABLES, obstacle
 from pipeline.errors import UsageError
 from pipeline.metrics.per_adapter import BASE
+from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.files import fingerprint
+from pipeline.models.token_vocabulary import TokenVocabulary
 from pipeline.places import user_cache
 
 MAX_NAME_LENGTH = 160
@@ -51,7 +60,8 @@ class Adapter:
         try_patterns(tuple(patterns_of(lora.config)), names, where)
         if why := obstacle(lora.config, lora.shapes):
             raise UsageError(f"{folder}: can't be served: {why}")
-        check_tensors(lora, model)
+        lora = replace(lora, vocabulary=own_vocabulary(lora, model))
+        check_tensors(lora, replace(model, vocabulary=lora.vocabulary or model.vocabulary))
         _check_scaling(lora, model)
         if conversion is not None:
             lora = conversion.kept(lora, model, cache or user_cache())
@@ -70,6 +80,16 @@ class Adapter:
             )
         return self
 
+    def check_base(self, base: Checkpoint) -> Self:
+        """The adapter itself, whatever it says of its base held against that.
+
+        Raises:
+            UsageError: its copies of the base's tensors are others, or so is its tokenizer.
+        """
+        check_copies(self.lora, base)
+        check_added_tokens(self.lora, base)
+        return self
+
     @property
     def folder(self) -> Path:
         """Where it lies as PEFT saves adapters."""
@@ -80,9 +100,14 @@ class Adapter:
         """The same, and where it came from, if that is another."""
         return (self.folder, *([self.lora.origin] if self.lora.origin else []))
 
+    def vocabulary(self) -> TokenVocabulary | None:
+        """Its own, read now; None where it has the base's."""
+        return vocabulary_of(self.lora)
+
     def fingerprint(self) -> str:
         """SHA-256 of its name and of everything that decides its effect."""
-        return f"{self.name}:{fingerprint([self.folder / WEIGHTS, self.folder / CONFIG])}"
+        own = [tokenizer_file(self.lora)] if self.lora.vocabulary else []
+        return f"{self.name}:{fingerprint([self.folder / WEIGHTS, self.folder / CONFIG, *own])}"
 
 
 def hash_of(adapters: Iterable[Adapter]) -> str:

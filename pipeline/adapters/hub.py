@@ -10,7 +10,11 @@ from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
 from pipeline.models.hub_download import download
+from pipeline.models.tokenizer import TOKENIZER, TOKENIZER_CONFIG
 from pipeline.settings import STRICT, kept
+
+FILES = (WEIGHTS, CONFIG, TOKENIZER, TOKENIZER_CONFIG)
+"""What is fetched of a repository: a tokenizer is needed where tokens were added."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -42,9 +46,7 @@ class HubAdapters(AdapterSource):
         return tuple(
             Adapter.open(
                 name,
-                download(
-                    self.ids[name], self.revision, (WEIGHTS, CONFIG), key=f"adapters.ids.{name}"
-                ),
+                download(self.ids[name], self.revision, FILES, key=f"adapters.ids.{name}"),
                 model,
                 self.cache,
             )

@@ -13,7 +13,7 @@ from pipeline.adapters.module_patterns import (
     is_target,
     value_for,
 )
-from pipeline.adapters.variants import variants
+from pipeline.adapters.variants import RESIZED, variants
 from pipeline.errors import UsageError, shown
 from pipeline.files.regular import MEBIBYTE
 from pipeline.models.expert_layers import STACKS
@@ -43,6 +43,7 @@ class LoraFile:
         shapes: tensor shapes by name, from the header of the weights.
         origin: where it lay before it was converted; None where it lies as it came.
         copies: of the base's tensors, by their names in the model, which were saved along.
+        vocabulary: number of its token ids; None where they are the base's.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class LoraFile:
     shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
     origin: Path | None = None
     copies: Mapping[str, StoredTensor] = field(default_factory=dict, repr=False)
+    vocabulary: int | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -149,7 +151,7 @@ class LoraFile:
 
     def unusual(self) -> list[str]:
         """What it has beyond plain LoRA on linear layers, by name."""
-        return variants(self.config, self.shapes)
+        return variants(self.config, self.shapes) + [RESIZED] * (self.vocabulary is not None)
 
     def shown(self, key: str) -> str:
         """A value of the configuration, for an error: short."""

@@ -20,6 +20,9 @@ engine which adds them row by row serves the adapter beside others."""
 SHARED = "shared_expert"
 """Stands among them for an adapter of the expert that every token uses: linear layers, which meet
 the tokens of a batch without its rows, so that PEFT couldn't tell whose they are."""
+RESIZED = "resized_vocabulary"
+"""Stands among them for an adapter that was trained with tokens added, so that its tables have rows
+which the base's lack, and texts other ids."""
 FILELESS = "named alone, without files"
 """Stands among them for an adapter that only a server has."""
 
@@ -29,9 +32,10 @@ _CONVERT = (
 )
 MERGE = "; merge it into its base (merge_and_unload) and serve that: model=folder"
 ADDED = (
-    "it was trained with tokens added, which no engine here adds to a base for one adapter; give "
-    "the base as many (resize_token_embeddings), merge the adapter into it (merge_and_unload) and "
-    "serve that with the adapter's own tokenizer: model=folder"
+    "it was trained with tokens added, for which both tables have to be saved whole and of one "
+    "size (modules_to_save: embed_tokens, lm_head); or give the base as many "
+    "(resize_token_embeddings), merge the adapter into it (merge_and_unload) and serve that with "
+    "the adapter's own tokenizer: model=folder"
 )
 _CHANGED_BASE = {
     **dict.fromkeys(("pissa", "corda", "olora", "lora_ga"), _CONVERT),

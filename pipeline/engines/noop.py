@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic.dataclasses import dataclass
 
-from pipeline.adapters.variants import BIAS, SHARED, VARIANTS
+from pipeline.adapters.variants import BIAS, RESIZED, SHARED, VARIANTS
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.batching.scheduler import Scheduler
@@ -40,7 +40,7 @@ class NoopSettings(EngineSettings):
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True, mixes_adapters=True, cancels=True, per_request_sampling=True
     )
-    variants: ClassVar[frozenset[str]] = frozenset({BIAS, SHARED, *VARIANTS})
+    variants: ClassVar[frozenset[str]] = frozenset({BIAS, RESIZED, SHARED, *VARIANTS})
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
@@ -69,7 +69,7 @@ class Noop(ContinuousEngine):
         self.scheduler = _AdmitAll()
 
     def __enter__(self) -> Self:
-        self.intake = Intake(self.serving.checkpoint, adapters=None)
+        self.intake = Intake(self.serving.checkpoint, None, served=self.serving.adapters)
         return self
 
     def close(self) -> None:

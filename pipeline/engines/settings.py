@@ -36,6 +36,12 @@ class Serving:
     quantization: Quantization = Quantization.NONE
     folder: Path | None = None
 
+    @property
+    def vocabulary(self) -> int:
+        """Token ids of whoever has most, the base or an adapter that was trained with more."""
+        own = (each.lora.vocabulary or 0 for each in self.adapters.values())
+        return max(self.checkpoint.config.vocabulary, *own, 0)
+
 
 class EngineSettings(ABC):
     """Settings of the `engine` group.
@@ -49,8 +55,8 @@ class EngineSettings(ABC):
         computes: whether a model is behind the answers; where none is there is nothing that they
             could be faithful to.
         capabilities: what else it can do; requests that ask for more are refused.
-        variants: what it serves beyond plain LoRA, of `VARIANTS`, `BIAS` and `SHARED` in
-            `pipeline.adapters.variants`.
+        variants: what it serves beyond plain LoRA, of `VARIANTS`, `BIAS`, `SHARED` and
+            `RESIZED` in `pipeline.adapters.variants`.
     """
 
     name: str

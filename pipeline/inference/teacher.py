@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.inference.own_ids import own_ids
+
 See = Callable[[Hashable, int, NDArray[np.float32]], None]
-"""Called with a request's id, a place in its output, and the logits there, (vocabulary,)."""
+"""Called with a request's id, a place in its output, and the logits there of the ids that its
+adapter has, (vocabulary,)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,6 @@ class Teacher:
         for row, (request, place) in enumerate(zip(requests, places, strict=True)):
             given = self.continuations.get(request, ())
             if place < len(given) and chosen[row] is not None:
-                self.see(request, place, logits[row])
+                self.see(request, place, own_ids(logits[row]))
                 corrected[row] = given[place]
         return corrected

@@ -96,6 +96,12 @@ def checked(config: ServeConfig) -> Base:
             f"serve.name={shown(config.base_name)}: an adapter is called so, too; give the base "
             "model another name"
         )
+    if own := next((each for each in base.adapters.values() if each.lora.vocabulary), None):
+        raise UsageError(
+            f"{own.lora.origin or own.folder}: was trained with tokens added, for which the "
+            "server has no tokenizer yet; measure it by python -m pipeline, or merge it into its "
+            "base and serve that"
+        )
     config.engine.check(base.checkpoint, base.adapters)
     check_threads(config.compute_threads)
     return base

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.adapters.source import AdapterSource
 from pipeline.engines.settings import EngineSettings
 from pipeline.errors import UsageError
@@ -34,7 +33,7 @@ class Base:
         _refuse_quantised_experts(model, checkpoint)
         found = adapters.preview(checkpoint.config)
         for adapter in found:
-            check_copies(adapter.lora, checkpoint)
+            adapter.check_base(checkpoint)
         check_disk(checkpoint, found)
         return cls(checkpoint, {each.name: each for each in found})
 

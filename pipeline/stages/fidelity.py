@@ -141,11 +141,11 @@ Pairs = Mapping[str | None, Pair]
 
 def _effects(served: Pairs, plain: Pairs) -> dict[str, float]:
     """The smaller of an adapter's effects: on what is served, and on a request alone."""
-    return {
-        name: min(each[name].effect for each in (served, plain) if name in each)
-        for name in dict.fromkeys([*served, *plain])
-        if name is not None
-    }
+    found: dict[str, float] = {}
+    for name, pair in (*served.items(), *plain.items()):
+        if name is not None and (change := pair.effect) is not None:
+            found[name] = min(change, found.get(name, change))
+    return found
 
 
 def _path_errors(served: Pairs, plain: Pairs) -> dict[str | None, float]:

@@ -61,6 +61,10 @@ class _Pupil:
         return f"request {self._answer.request.id} ({self.request.adapter or BASE})"
 
     @property
+    def base_ids(self) -> bool:
+        return self._answer.base_ids
+
+    @property
     def judged(self) -> Forced:
         return joined(self._judged)
 
@@ -135,7 +139,7 @@ def _first(pupils: Sequence[_Pupil]) -> dict[str | None, _Pupil]:
 
 def _without_adapters(first: Mapping[str | None, _Pupil], free_id: int) -> dict[str | None, _Pupil]:
     """The same for the base model, under other ids, by the adapters they have lost."""
-    named = [each for name, each in first.items() if name is not None]
+    named = [each for name, each in first.items() if name is not None and each.base_ids]
     return {each.request.adapter: each.bare(free_id + count) for count, each in enumerate(named)}
 
 

@@ -18,20 +18,24 @@ class Pair:
 
     Attributes:
         own: log-probabilities or logits, (tokens, vocabulary).
-        bare: the same without the adapter, at the first places; None for the base model.
+        bare: the same without the adapter, at the first places; None for the base model, and for
+            an adapter with tokens of its own, which the base can't be asked.
     """
 
     own: Scores
     bare: Scores | None
 
     @property
-    def effect(self) -> float:
+    def effect(self) -> float | None:
         """Largest change of a log-probability that the adapter brings about, nats.
+
+        None where there is nothing to be changed.
 
         Raises:
             ValueError: a log-probability is infinite or NaN.
         """
-        assert self.bare is not None
+        if self.bare is None:
+            return None
         return effect(self.own[: len(self.bare)], self.bare)
 
     def path_error(self, served: "Pair") -> float:
@@ -59,7 +63,7 @@ def alone(answers: Sequence[ReferenceAnswer], engine: Engine) -> dict[str | None
         if name in found:
             continue
         own, bare = engine.score(name, prompt, tokens), None
-        if name is not None:
+        if name is not None and answer.base_ids:
             bare = engine.score(None, prompt, tokens[:EFFECT_TOKENS])
         if own is not None:
             found[name] = Pair(own, bare)

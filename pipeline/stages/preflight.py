@@ -91,7 +91,9 @@ class _Seen:
         if key not in self.drawn:
             check_trace(config)
             config.workload.check(config.adapters.names() or BASE_ALONE)
-            self.drawn[key] = _Drawn.of(draw(config, base.checkpoint.config))
+            self.drawn[key] = _Drawn.of(
+                draw(config, base.checkpoint.config, base.adapters.values())
+            )
         _in_time(config, self.drawn[key].last_s)
         config.engine.check_length(base.checkpoint.config, self.drawn[key].longest())
 
@@ -99,7 +101,7 @@ class _Seen:
         """The questions by which quality is judged must be whole, and fit model and engine."""
         key = repr((config.model, config.adapters, config.quality, config.engine.computes))
         if key not in self.questions:
-            asked = questions(config, base.checkpoint.config)
+            asked = questions(config, base.checkpoint.config, base.adapters.values())
             self.questions[key] = max((each.tokens for each in asked), default=0)
         if longest := self.questions[key]:
             config.engine.check_length(base.checkpoint.config, longest)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.adapters.adapter import Adapter, hash_of
-from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.config.run_config import RunConfig
 from pipeline.engines.settings import Serving
 from pipeline.models.chat_template import ChatTemplate
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.tokenizer import read_tokenizer
+from pipeline.stages.own_tokens import OwnTokens
 from pipeline.workload.exam import ExamQuestion, hash_of_questions, read_questions
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.room import ModelLimits
@@ -57,9 +57,10 @@ def prepare(config: RunConfig) -> Prepared:
     checkpoint = config.model.checkpoint()
     adapters = config.adapters.adapters(checkpoint.config)
     for adapter in adapters:
-        check_copies(adapter.lora, checkpoint)
+        adapter.check_base(checkpoint)
     config.engine.check(checkpoint, {adapter.name: adapter for adapter in adapters})
-    trace, asked = draw(config, checkpoint.config), questions(config, checkpoint.config)
+    trace = draw(config, checkpoint.config, adapters)
+    asked = questions(config, checkpoint.config, adapters)
     return Prepared(checkpoint, adapters, trace, asked)
 
 
@@ -86,19 +87,24 @@ def serving(
     )
 
 
-def draw(config: RunConfig, model: ModelConfig) -> Trace:
-    """The trace, which needs of the model its shape and its tokenizer alone.
+def draw(config: RunConfig, model: ModelConfig, adapters: Iterable[Adapter]) -> Trace:
+    """The trace, which needs of the model its shape alone, and of all their tokenizers.
 
     Its requests ask for the run's sampling, as text or as ids.
 
     Raises:
         UsageError: it can't be drawn, or the model has no room for it.
     """
-    drawn = config.workload.trace(*_asked(config, model))
+    asked = _asked(config, model)
+    own = OwnTokens.of(adapters, asked.encode, asked.template)
+    wide = asked._replace(room=own.widest(asked.room))
+    drawn = own.trace(config.workload.trace(*wide), asked.room)
     return drawn.asked(config.sampling.params(), config.workload.text)
 
 
-def questions(config: RunConfig, model: ModelConfig) -> tuple[ExamQuestion, ...]:
+def questions(
+    config: RunConfig, model: ModelConfig, adapters: Iterable[Adapter]
+) -> tuple[ExamQuestion, ...]:
     """Those by which the quality of answers is to be judged; none for who computes none.
 
     Raises:
@@ -108,7 +114,9 @@ def questions(config: RunConfig, model: ModelConfig) -> tuple[ExamQuestion, ...]
         return ()
     asked = _asked(config, model)
     end = asked.template.tokens().get("eos_token", "")
-    return read_questions(config.quality.path, *asked, end)
+    own = OwnTokens.of(adapters, asked.encode, asked.template)
+    read = read_questions(config.quality.path, *asked, end)
+    return tuple(map(own.question, read))
 
 
 class _Asked(NamedTuple):

@@ -49,11 +49,13 @@ class ReferenceAnswer:
         request: with `max_new_tokens` as the excerpt cut it.
         token_ids: its greedy continuation.
         scores: its log-probabilities along that continuation, (tokens, vocabulary).
+        base_ids: whether its adapter has the base's token ids, so that the base can be asked it.
     """
 
     request: TraceRequest
     token_ids: tuple[int, ...]
     scores: Scores
+    base_ids: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,12 @@ def refer(config: RunConfig, prepared: Prepared, model_hash: str) -> Reference:
     text = json.dumps(identity, sort_keys=True, default=str)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = Path(config.paths.cache) / "references" / f"{key}.safetensors"
-    answers = _read(path, recipe.requests)
+    answers = _read(path, recipe)
     if answers is None:
         trouble = _without_room(recipe, room_of(config)) or _in_its_own_process(recipe, path)
         if trouble:
             return Reference(identity, trouble=f"the reference could not be made: {trouble}")
-        answers = _read(path, recipe.requests)
+        answers = _read(path, recipe)
     assert answers is not None
     return Reference(identity, answers)
 
@@ -169,15 +171,20 @@ def _identity(recipe: ReferenceRecipe, model_hash: str) -> dict[str, Any]:
     }
 
 
-def _read(path: Path, requests: tuple[TraceRequest, ...]) -> tuple[ReferenceAnswer, ...] | None:
+def _read(path: Path, recipe: ReferenceRecipe) -> tuple[ReferenceAnswer, ...] | None:
     """The answers in the cache; None when they aren't there or can't be read."""
+    adapters = recipe.serving.adapters.values()
+    own = {each.name for each in adapters if each.lora.vocabulary is not None}
     try:
         tensors = load_file(path)
         return tuple(
             ReferenceAnswer(
-                request, tuple(tensors[f"{place}.tokens"].tolist()), tensors[f"{place}.scores"]
+                request,
+                tuple(tensors[f"{place}.tokens"].tolist()),
+                tensors[f"{place}.scores"],
+                request.adapter not in own,
             )
-            for place, request in enumerate(requests)
+            for place, request in enumerate(recipe.requests)
         )
     except (OSError, SafetensorError, KeyError):
         return None

@@ -81,7 +81,7 @@ ALONG = [
     ({"table.lora_A.weight": (4, 288)}, {}, "it adapts model.embed_tokens|update of model.embed"),
     ({**UPDATED, **TABLES}, {**NAMED, "ensure_weight_tying": True}, "ensure_weight_tying"),
     ({"head.x": (288, 32)}, {}, "nothing that PEFT saves"),
-    ({"head.weight": (289, 32)}, {}, r"lm_head.weight along as \[289, 32\].*tokens added"),
+    ({"head.weight": (289, 32)}, {}, r"lm_head.weight as \[289, 32\].*tokens added"),
     ({"head.weight": (289, 32)}, {"modules_to_save": ["lm_head"]}, "tokens added.*model=folder"),
     ({"head.weight": (287, 32)}, {}, "trained on another base"),
     ({"table.base_layer.weight": (288, 33)}, {}, "embed_tokens.weight along as"),

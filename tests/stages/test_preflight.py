@@ -125,7 +125,7 @@ def test_one_trace_serves_every_engine_of_a_sweep(config, monkeypatch):
     drawn = []
     monkeypatch.setattr(
         "pipeline.stages.preflight.draw",
-        lambda config, shape: drawn.append(1) or draw(config, shape),
+        lambda *asked: drawn.append(1) or draw(*asked),
     )
     preflight([config(f"engine={engine}") for engine in ("noop", "merged", "peft_hotswap")])
     assert len(drawn) == 1

@@ -28,12 +28,15 @@ class PeftName:
         rest: what follows it in PEFT's name.
         adapter: the adapter's own name, which PEFT leaves out of a file; None if it isn't there.
         original: whether it is the base's own, which PEFT keeps beside what was trained.
+        inner: whether it is what was trained of a resized table by the name that it has inside the
+            model, beside which PEFT saves it by its plain name.
     """
 
     module: str
     rest: str
     adapter: str | None = None
     original: bool = False
+    inner: bool = False
 
     @classmethod
     def of(cls, stored: str) -> "PeftName":
@@ -45,6 +48,8 @@ class PeftName:
             return cls(".".join(parts[:-1]), parts[-1] if parts else "")
         if mark[0] in _ORIGINALS or (len(rest) > 1 and rest[-2] in _ORIGINALS):
             return cls(module, rest[-1] if rest else "", original=True)
+        if mark[0] == _WHOLE and len(rest) == 1 and rest[0] in _KINDS:
+            return cls(module, rest[0], inner=True)
         if mark[0] == _WHOLE:
             return cls(module, ".".join(rest[1:]), adapter=rest[0] if rest else None)
         if mark[0] == _TOKENS:

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pipeline.adapters.added_tokens import tables_named
 from pipeline.adapters.dialects.conversion import Conversion
 from pipeline.adapters.dialects.expert_stack import kept
 from pipeline.adapters.dialects.peft_names import PeftName
@@ -29,18 +30,20 @@ def renamed(lora: LoraFile, model: ModelConfig) -> tuple[LoraFile, Conversion | 
         UsageError: two tensors are the same of PEFT's, two adapters are in one file, or the base's
             tensors in it are of another shape than the model's.
     """
+    said, lora = lora, tables_named(lora, model)
     found = _Names.of(lora, model)
     single = has_single_experts(lora, model)
     if (
-        not single
-        and not found.originals
+        said is lora
+        and not single
+        and len(found.own) == len(lora.shapes)
         and all(name == stored for name, stored in found.own.items())
     ):
         return lora, None
     stored = lora.stored()
     copies = {name: stored[each] for name, each in found.originals.items()}
     for name, tensor in copies.items():
-        _check_shape(lora, name, tensor, model)
+        _check_shape(lora, name, tensor, model, found)
     tensors = {name: stored[each] for name, each in found.own.items()}
     config, made = lora.config, {name: kept(each) for name, each in tensors.items()}
     if single:
@@ -76,6 +79,8 @@ class _Names:
         adapters: set[str] = set()
         for stored in lora.shapes:
             each = PeftName.of(stored)
+            if each.inner and f"{PREFIX}{each.tensor}" in lora.shapes:
+                continue
             original = each.original or not each.tensor.startswith(trained)
             # PEFT trains biases in their place, where others are the base's own.
             if each.tensor in whole and original and not (biased and each.rest == "bias"):
@@ -102,11 +107,15 @@ def _put(names: dict[str, str], name: str, stored: str, lora: LoraFile) -> None:
     names[name] = stored
 
 
-def _check_shape(lora: LoraFile, name: str, tensor: StoredTensor, model: ModelConfig) -> None:
+def _check_shape(
+    lora: LoraFile, name: str, tensor: StoredTensor, model: ModelConfig, names: _Names
+) -> None:
+    """Of a table whose vocabulary was resized the adapter's own has to be there, too."""
     wanted = whole_tensors(model)[name]
-    if tensor.shape != wanted:
+    added = has_added_tokens(name, tensor.shape, wanted)
+    if tensor.shape != wanted and not (added and f"{PREFIX}{name}" in names.own):
         why = "it was trained on another base; serve it on that"
         raise UsageError(
             f"{lora.folder}: saves the base's {name} along as {list(tensor.shape)}, this model's "
-            f"is {list(wanted)}: {ADDED if has_added_tokens(name, tensor.shape, wanted) else why}"
+            f"is {list(wanted)}: {ADDED if added else why}"
         )

@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Any
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.dialects.base_copies import check_copies
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.adapter_uses import adapter_uses
@@ -57,13 +56,27 @@ class CachingEngine(BatchingEngine):
         """Once it has been opened, checked and made ready to be loaded, on the calling thread."""
         checkpoint = self.serving.checkpoint
         adapter = Adapter.open(name, folder, checkpoint.config).check_numbers()
-        check_copies(adapter.lora, checkpoint)
+        self._has_the_bases_ids(adapter.check_base(checkpoint))
         with self._adding:
             opened = {**self._opened, name: adapter}
             self._serves(checkpoint, opened)
             self.adapters.add(name, self._source(adapter))
             self._opened = opened
         self.inbox.wake()
+
+    def _has_the_bases_ids(self, adapter: Adapter) -> None:
+        """Logits are as wide, and names stand for those vocabularies, as at the beginning.
+
+        Raises:
+            UsageError: it has ids of its own, or its name has stood for an adapter that had.
+        """
+        before = self.serving.adapters.get(adapter.name)
+        if adapter.lora.vocabulary or (before is not None and before.lora.vocabulary):
+            raise UsageError(
+                f"{adapter.lora.origin or adapter.folder}: an adapter with tokens added is served "
+                f"from the beginning or not at all; start again with {adapter.name} among the "
+                "adapters"
+            )
 
     def remove_adapter(self, name: str) -> None:
         """It is freed when the last request that was promised it has ended."""

@@ -167,7 +167,7 @@ class BatchingEngine(Engine):
         if sequence.request.prompt is None:
             return None
         self.clock.enter("detokenize")
-        text = self.intake.text(sequence.output, sequence.request.sampling.skip_special_tokens)
+        text = self.intake.text(sequence.request, sequence.output)
         self.clock.enter("other")
         return text
 

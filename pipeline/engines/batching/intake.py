@@ -1,13 +1,14 @@
 """From a request to its tokens, or to the reason why it can't be served, and back to text."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from pipeline.adapters.adapter import Adapter
 from pipeline.errors import UsageError
 from pipeline.inference.answer import Answer
 from pipeline.inference.failure import refusal
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.tokenizer import special_ids
+from pipeline.models.token_vocabulary import TokenVocabulary
 
 
 class Intake:
@@ -23,19 +24,22 @@ class Intake:
         adapters: Collection[str] | None,
         positions: int | None = None,
         beyond: str = "",
+        served: Mapping[str, Adapter] | None = None,
     ) -> None:
-        """Reads the tokenizer.
+        """Reads the tokenizers.
 
         Args:
             checkpoint: the base model.
             adapters: names of the adapters, as they are when a request comes; None if all will do.
             positions: most that a sequence may need; None for what the model has.
             beyond: whose limit that is and what to do about it.
+            served: by name, adapters that may have a vocabulary of their own.
         """
         self._model, self._adapters = checkpoint.config, adapters
         self._positions, self._beyond = positions, beyond
-        self._tokenizer = checkpoint.tokenizer()
-        self._special_ids = special_ids(self._tokenizer)
+        self._base = TokenVocabulary(self._model.vocabulary, checkpoint.tokenizer())
+        vocabularies = {name: each.vocabulary() for name, each in (served or {}).items()}
+        self._own = {name: each for name, each in vocabularies.items() if each is not None}
         self.end_ids = checkpoint.config.end_ids
 
     def prompt(self, request: Request) -> list[int]:
@@ -45,35 +49,47 @@ class Intake:
             UsageError: it can never be served; the message says why in one line.
         """
         prompt = list(request.prompt_ids or ())
+        vocabulary = self.vocabulary(request.adapter)
         if request.prompt is not None:
-            prompt = self._tokenizer.encode(request.prompt).ids
+            prompt = vocabulary.tokenizer.encode(request.prompt).ids
         unknown = None if self._adapters is None else refusal(request, self._adapters)
-        if problem := unknown or self._problem(prompt, request.max_new_tokens):
+        if problem := unknown or self._problem(prompt, request.max_new_tokens, vocabulary.size):
             raise UsageError(f"request {request.id}: {problem}")
         return prompt
 
     def answer(self, request: Request) -> Answer:
         """What its tokens will come to; the text is followed only for who must see it early."""
         followed = request.stream or request.sampling.stop
-        tokenizer = self._tokenizer if followed else None
-        return Answer(request.sampling, self.end_ids, tokenizer, self._special_ids)
+        vocabulary = self.vocabulary(request.adapter)
+        tokenizer = vocabulary.tokenizer if followed else None
+        return Answer(request.sampling, self.end_ids, tokenizer, vocabulary.special_ids)
 
-    def text(self, output: Sequence[int], skip_special_tokens: bool = False) -> str:
-        """An output as text."""
-        text: str = self._tokenizer.decode(list(output), skip_special_tokens=skip_special_tokens)
+    def text(self, request: Request, output: Sequence[int]) -> str:
+        """What a request was answered, as text."""
+        text: str = self.vocabulary(request.adapter).tokenizer.decode(
+            list(output), skip_special_tokens=request.sampling.skip_special_tokens
+        )
         return text
+
+    def vocabulary(self, adapter: str | None) -> TokenVocabulary:
+        """An adapter's own, if it has one, else the base's."""
+        return self._base if adapter is None else self._own.get(adapter, self._base)
+
+    def sizes(self, adapters: Sequence[str | None]) -> list[int] | None:
+        """How many token ids each has; None where all that are served have as many."""
+        return [self.vocabulary(each).size for each in adapters] if self._own else None
 
     @property
     def longest(self) -> int:
         """Positions that a sequence may need."""
         return min(self._model.positions, self._positions or self._model.positions)
 
-    def _problem(self, prompt: Sequence[int], new_tokens: int) -> str | None:
+    def _problem(self, prompt: Sequence[int], new_tokens: int, ids: int) -> str | None:
         needed, model = len(prompt) + new_tokens, self._model
         if not prompt or new_tokens < 1:
             return "an empty prompt, or no tokens asked for"
-        if min(prompt) < 0 or max(prompt) >= model.vocabulary:
-            return f"token ids beyond the model's vocabulary of {model.vocabulary}"
+        if min(prompt) < 0 or max(prompt) >= ids:
+            return f"token ids beyond the model's vocabulary of {ids}"
         if needed > model.positions:
             return f"needs {needed} positions, the model has {model.positions}"
         if self._positions is not None and needed > self._positions:

@@ -51,12 +51,23 @@ def assemble(step: Chunks) -> TokenBatch:
 
 
 def score(
-    decoder: Decoder, adapter: PackedAdapter | None, prompt: Rows[int], given: Rows[int]
+    decoder: Decoder,
+    adapter: PackedAdapter | None,
+    prompt: Rows[int],
+    given: Rows[int],
+    ids: int | None = None,
 ) -> NDArray[np.float32]:
     """Teacher-forced scoring, in a pool of its own.
 
+    Args:
+        decoder: that computes.
+        adapter: None for the base model.
+        prompt: token ids before those that are scored.
+        given: those that are.
+        ids: number of token ids of the adapter's vocabulary; None for the decoder's.
+
     Returns:
-        Log-probabilities (len(given), vocabulary) of every token at each place of `given`.
+        Log-probabilities (len(given), ids) of every token at each place of `given`.
     """
     tokens = _ints([*prompt, *given][:-1])
     count = len(tokens)
@@ -69,7 +80,7 @@ def score(
         segments=[Segment(adapter, 0, count)],
         outputs=torch.arange(len(prompt) - 1, count, dtype=torch.int32),
     )
-    scores: NDArray[np.float32] = decoder.forward(batch, pool).log_softmax(-1).numpy()
+    scores: NDArray[np.float32] = decoder.forward(batch, pool)[:, :ids].log_softmax(-1).numpy()
     return scores
 
 

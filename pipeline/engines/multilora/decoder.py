@@ -1,5 +1,6 @@
 """A Llama-family decoder over a ragged batch of tokens."""
 
+from dataclasses import replace
 from typing import Self
 
 from torch import Tensor
@@ -53,6 +54,7 @@ class Decoder:
         tokens: int = 256,
         cache: WeightCache | None = None,
         kv_dtype: NumberDtype = "fp32",
+        vocabulary: int | None = None,
     ) -> Self:
         """Read and pack a checkpoint.
 
@@ -64,14 +66,17 @@ class Decoder:
             tokens: for which buffers are kept; a larger step gets some of its own.
             cache: where packed weights are kept; None for nowhere.
             kv_dtype: of keys and values.
+            vocabulary: number of token ids; those beyond the model's have rows of zeros, for
+                adapters to add theirs to. None for the model's.
 
         Raises:
             UsageError: the model has something that this decoder doesn't compute.
         """
         check_model(checkpoint.config, str(checkpoint.folder))
         activations = activations or kernels.activation_dtype
-        model = load_packed(checkpoint, precision, kernels, activations, cache)
-        return cls(checkpoint.config, model, kernels, tokens, kv_dtype)
+        shape = replace(checkpoint.config, vocabulary=vocabulary or checkpoint.config.vocabulary)
+        model = load_packed(checkpoint, precision, kernels, activations, cache, shape.vocabulary)
+        return cls(shape, model, kernels, tokens, kv_dtype)
 
     def watch(self) -> StepTimes | None:
         """From now on add up what each operation of a step takes; None where nobody looks."""

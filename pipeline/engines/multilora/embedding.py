@@ -46,9 +46,13 @@ class Embedding:
         return cls(file, stored)
 
     def __getitem__(self, tokens: Tensor) -> Tensor:
-        """Rows (N, width) of N tokens, as they are stored.
+        """Rows (N, width) of N tokens, as they are stored; zeros for tokens that have none.
 
         Raises:
             EOFError: the file was cut short since it was opened.
         """
-        return as_tensor(self._file.pick(self._stored, tokens.tolist()))
+        ids, last = tokens.tolist(), self._stored.shape[0] - 1
+        rows = as_tensor(self._file.pick(self._stored, (min(id_, last) for id_ in ids)))
+        if max(ids, default=0) > last:
+            rows[tokens > last] = 0
+        return rows

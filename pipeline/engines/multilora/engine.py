@@ -31,6 +31,7 @@ from pipeline.inference.backend import Backend
 from pipeline.inference.kv_counts import KvCounts
 from pipeline.inference.logprobs import Logprobs, chosen_logprobs
 from pipeline.inference.occupancy import Occupancy
+from pipeline.inference.own_ids import bound
 from pipeline.inference.request import Request
 from pipeline.kernels.choice import kernels_for
 from pipeline.kernels.packed_adapter import PackedAdapter
@@ -69,6 +70,7 @@ class Multilora(ContinuousEngine, CachingEngine):
             tokens,
             WeightCache.within(settings.cache, serving.threads),
             settings.kv_dtype,
+            serving.vocabulary,
         )
         model, places = serving.checkpoint.config, settings.max_batch_size
         positions = pool_tokens(model, settings.kv_dtype, places, settings.kv_tokens)
@@ -81,7 +83,8 @@ class Multilora(ContinuousEngine, CachingEngine):
         if model.steady < min(capacity, model.positions):
             capacity = model.steady
             beyond = f"its rotary embedding is another beyond {capacity}"
-        self.intake = Intake(serving.checkpoint, self.adapters, capacity, beyond)
+        checkpoint, served = serving.checkpoint, serving.adapters
+        self.intake = Intake(checkpoint, self.adapters, capacity, beyond, served)
         self.cache = AdapterCache(
             self.adapters,
             load=lambda file: file.load(kernels),
@@ -167,7 +170,8 @@ class Multilora(ContinuousEngine, CachingEngine):
     ) -> "NDArray[np.float32] | None":
         """By one forward pass over prompt and continuation, in a pool of its own."""
         weights = None if adapter is None else self.cache.read(adapter)
-        return score(self._decoder, weights, prompt_ids, continuation_ids)
+        ids = self.intake.vocabulary(adapter).size
+        return score(self._decoder, weights, prompt_ids, continuation_ids, ids)
 
     def _source(self, adapter: Adapter) -> AdapterFile:
         return AdapterFile(adapter, self.serving.checkpoint, self.settings.adapter_dtype)
@@ -194,6 +198,9 @@ class Multilora(ContinuousEngine, CachingEngine):
         began = self._stages.begin(step)
         logits = self._decoder.forward(assemble(step), self._pool).numpy()
         self._stages.end(step, began)
+        asked = [chunk.sequence.adapter for chunk in step for _ in chunk.outputs]
+        if sizes := self.intake.sizes(asked):
+            bound(logits, sizes)
         rows = score_prompts(step, logits)
         sequences = [chunk.sequence for chunk in step if chunk.yields]
         ids = self._sampler.sample(rows, sequences)

@@ -36,13 +36,18 @@ class Packer:
     kernels: Kernels
     tensors: dict[str, Tensor]
 
-    def matrix(self, names: Sequence[str]) -> Matrix:
-        """One matrix of those tensors above one another, with their biases."""
+    def matrix(self, names: Sequence[str], least: int = 0) -> Matrix:
+        """One matrix of those tensors above one another, with their biases.
+
+        Args:
+            names: of the tensors.
+            least: its rows, at least; those that the tensors lack are zeros.
+        """
         parts = [self.weights[name] for name in names]
-        rows, columns = sum(part.shape[0] for part in parts), parts[0].shape[1]
+        rows, columns = max(least, sum(part.shape[0] for part in parts)), parts[0].shape[1]
 
         def packed() -> Tensor:
-            return self.kernels.pack(self._stacked(parts), rows, columns, self.format)
+            return self.kernels.pack(self._stacked(parts, rows), rows, columns, self.format)
 
         data = self._once(" ".join([self.format.name, *names]), packed)
         return Matrix(self.format, rows, columns, data, self._bias(names, rows))
@@ -85,21 +90,25 @@ class Packer:
         padding = torch.zeros(panels(rows) * PANEL - rows)
         return torch.cat([*map(self.vector, biases), padding])
 
-    def _stacked(self, parts: Sequence[StoredTensor]) -> Iterator[Tensor]:
+    def _stacked(self, parts: Sequence[StoredTensor], least: int = 0) -> Iterator[Tensor]:
         """Tensors above one another, fp32, `ROWS_AT_ONCE` at a time; the last may be fewer.
+
+        Below them are zeros, if that makes fewer rows than there have to be.
 
         Each piece takes the place of the one before. That place isn't in the heap, where whatever
         is made in between would leave holes that no later piece fits.
         """
-        columns, total = parts[0].shape[1], sum(part.shape[0] for part in parts)
+        columns, stored = parts[0].shape[1], sum(part.shape[0] for part in parts)
+        total = max(least, stored)
         rows = min(ROWS_AT_ONCE, total)
         piece = lazy_bytes(4 * rows * columns).view(torch.float32).view(rows, columns)
         filled = 0
-        for part in parts:
-            start = 0
-            while start < part.shape[0]:
-                stop = min(part.shape[0], start + rows - filled)
-                piece[filled : filled + stop - start] = self._numbers(part.rows(start, stop))
+        for part in (*parts, None):
+            start, end = 0, total - stored if part is None else part.shape[0]
+            while start < end:
+                stop = min(end, start + rows - filled)
+                numbers = 0.0 if part is None else self._numbers(part.rows(start, stop))
+                piece[filled : filled + stop - start] = numbers
                 filled, start = filled + stop - start, stop
                 if filled == rows:
                     yield piece

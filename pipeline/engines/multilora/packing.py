@@ -40,6 +40,7 @@ def load_packed(
     kernels: Kernels,
     activations: ActivationDtype = "int16",
     cache: WeightCache | None = None,
+    vocabulary: int = 0,
 ) -> PackedModel:
     """The checkpoint's packed weights: read from the cache, or packed and kept there.
 
@@ -50,15 +51,17 @@ def load_packed(
         activations: what int8 weights will be multiplied by.
         cache: where packed weights are kept; None for nowhere. Floats never are: they are only put
             into another order, which takes no longer than reading them from there.
+        vocabulary: rows of both tables, at least; those that the checkpoint lacks are zeros.
     """
     format = weight_format(precision, activations)
     edge = weight_format(EDGE_PRECISION[precision], activations)
     if cache is None or not format.scale_bits:
-        return _pack(checkpoint, format, edge, kernels, {})
-    made_of = recipe(checkpoint, (format, edge), kernels.backend)
+        return _pack(checkpoint, format, edge, kernels, {}, vocabulary)
+    rows = max(vocabulary, checkpoint.config.vocabulary)
+    made_of = recipe(checkpoint, (format, edge), kernels.backend, rows)
     tensors = cache.read(made_of)
     found = len(tensors)
-    model = _pack(checkpoint, format, edge, kernels, tensors)
+    model = _pack(checkpoint, format, edge, kernels, tensors, vocabulary)
     if len(tensors) > found and checkpoint.is_unchanged():
         cache.keep(made_of, tensors)
     return model
@@ -70,14 +73,15 @@ def _pack(
     edge: WeightFormat,
     kernels: Kernels,
     tensors: dict[str, Tensor],
+    rows: int,
 ) -> PackedModel:
     model = checkpoint.config
     with checkpoint.weights.open() as opened, _torch_alone():
         packer = Packer(opened, format, kernels, tensors)
         at_edge = replace(packer, format=edge)
-        output = at_edge.matrix([checkpoint.head])
+        output = at_edge.matrix([checkpoint.head], rows)
         return PackedModel(
-            embedding=_embedding(at_edge, checkpoint.embedding, output),
+            embedding=_embedding(at_edge, checkpoint.embedding, output, rows),
             layers=tuple(_layer(packer, at_edge, each, model) for each in range(model.layers)),
             final_norm=packer.norm("model.norm", model),
             head=output,
@@ -98,11 +102,11 @@ def _torch_alone() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _embedding(packer: Packer, name: str, head: Matrix) -> Embedding | PackedEmbedding:
+def _embedding(packer: Packer, name: str, head: Matrix, rows: int) -> Embedding | PackedEmbedding:
     """A tensor that is the head's too is packed but once."""
     if not packer.format.scale_bits:
         return Embedding.open(packer.weights[name], packer.weights.opener)
-    return PackedEmbedding(packer.matrix([name]), head, packer.kernels)
+    return PackedEmbedding(packer.matrix([name], rows), head, packer.kernels)
 
 
 def _layer(packer: Packer, at_edge: Packer, index: int, model: ModelConfig) -> PackedLayer:

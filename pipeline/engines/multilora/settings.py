@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
-from pipeline.adapters.variants import BIAS, EXPERTS, SHARED, TABLES
+from pipeline.adapters.variants import BIAS, EXPERTS, RESIZED, SHARED, TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.options import MEGABYTE, MultiloraOptions
@@ -39,7 +39,7 @@ class MultiloraSettings(MultiloraOptions):
     """What our own engine serves, and what it can't."""
 
     variants: ClassVar[frozenset[str]] = frozenset(
-        {"use_dora", "lora_bias", "modules_to_save", BIAS, EXPERTS, SHARED, *TABLES}
+        {"use_dora", "lora_bias", "modules_to_save", BIAS, EXPERTS, RESIZED, SHARED, *TABLES}
     )
     capabilities: ClassVar[Capabilities] = Capabilities(
         stream=True,

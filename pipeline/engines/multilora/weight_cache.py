@@ -33,18 +33,22 @@ CODE = ("engines/multilora", "gguf", "kernels", "models")
 """Rooms whose code decides what is packed, and how."""
 
 
-def recipe(checkpoint: Checkpoint, formats: tuple[WeightFormat, ...], backend: Backend) -> str:
+def recipe(
+    checkpoint: Checkpoint, formats: tuple[WeightFormat, ...], backend: Backend, vocabulary: int
+) -> str:
     """All that decides packed weights, in a line.
 
     Args:
         checkpoint: that is packed.
         formats: of its matrices.
         backend: which kernels pack, and how they were compiled.
+        vocabulary: rows of its tables.
     """
     return json.dumps(
         {
             "checkpoint": checkpoint.fingerprint(),
             "formats": [asdict(each) for each in formats],
+            "vocabulary": vocabulary,
             "packed by": asdict(backend),
             "machine": platform.machine(),
             "code": code_hash(),

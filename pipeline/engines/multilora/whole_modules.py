@@ -75,9 +75,14 @@ class WholeModules:
 def differences(
     module: str, lora: OpenWeights, base: OpenWeights, checkpoint: Checkpoint
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """W' − W, some rows at a time, each with the number of its first row."""
+    """W' − W, some rows at a time, each with the number of its first row.
+
+    W ends before W' where tokens were added, and what follows is W' itself.
+    """
     first, whole = 0, lora[f"{PREFIX}{module}.weight"]
     for piece in base[base_weight(module, checkpoint)].pieces(PIECE):
         last = first + piece.shape[0]
         yield first, as_float32(lora.read(whole.rows(first, last))) - as_float32(base.read(piece))
         first = last
+    if first < whole.shape[0]:
+        yield first, as_float32(lora.read(whole.rows(first, whole.shape[0])))

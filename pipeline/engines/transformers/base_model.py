@@ -17,6 +17,7 @@ from pipeline.engines.batching.sequence import Sequence
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.chosen_logits import ChosenLogits
 from pipeline.engines.transformers.ended_rows import AnsweredRows, CancelledRows
+from pipeline.engines.transformers.own_rows import OwnRows
 from pipeline.engines.transformers.sound_rows import SoundRows
 from pipeline.engines.transformers.stage_tap import StageTap
 from pipeline.engines.transformers.static_batch import Output
@@ -68,6 +69,9 @@ class BaseModel:
             attn_implementation=CAPPED_ATTENTION if capped else ATTENTION,
             **loading(serving.quantization, dtype),
         ).eval()
+        if serving.vocabulary > serving.checkpoint.config.vocabulary:
+            # The rows are random, and nobody's: adapters bring their own.
+            self.model.resize_token_embeddings(serving.vocabulary, mean_resizing=False)
         self.bytes = stored_bytes(self.model)
         self.weight_bytes = read_bytes(self.model)
         self.model.generation_config = GenerationConfig()
@@ -81,6 +85,7 @@ class BaseModel:
         batch: Rows[Sequence],
         cancelled: CancelledRows,
         answered: AnsweredRows,
+        sizes: Rows[int] | None = None,
         **extra: Any,
     ) -> Output:
         """`model.generate` over left-padded prompts, as far as the longest answer.
@@ -90,17 +95,19 @@ class BaseModel:
             batch: one row each.
             cancelled: ends rows before their time.
             answered: ends rows in time.
+            sizes: how many token ids each row's adapter has; None where all have the model's.
             extra: passed on, such as PEFT's `adapter_names`.
         """
         ids, mask = self._pad([each.prompt for each in batch])
         watch, chosen = SoundRows(), self._chosen(batch)
+        own = [OwnRows(sizes)] if sizes else []
         self._tap.begin()
         tokens: Tensor = model.generate(
             input_ids=ids,
             attention_mask=mask,
             generation_config=self._config(batch),
             streamer=self._tap,
-            logits_processor=LogitsProcessorList([watch, *chosen]),
+            logits_processor=LogitsProcessorList([watch, *own, *chosen]),
             stopping_criteria=StoppingCriteriaList([cancelled, answered]),
             **extra,
         )
@@ -109,20 +116,23 @@ class BaseModel:
         return Output(rows, self._tap.stamps, watch.broken_at, logprobs, cancelled.ids)
 
     @torch.inference_mode()
-    def score(self, model: Any, prompt: Rows[int], continuation: Rows[int], **extra: Any) -> Tensor:
+    def score(
+        self, model: Any, prompt: Rows[int], continuation: Rows[int], vocabulary: int, **extra: Any
+    ) -> Tensor:
         """Log-probabilities at each position of the continuation, fp32 (n, vocabulary).
 
         Args:
             model: this base model, or a PEFT model around it.
             prompt: token ids before the continuation, at least one.
             continuation: token ids, of which the last isn't fed in.
+            vocabulary: number of token ids of the adapter.
             extra: passed on, such as PEFT's `adapter_names`.
         """
         ids = torch.tensor([[*prompt, *continuation[:-1]]])
         logits: Tensor = model(
             input_ids=ids, use_cache=False, logits_to_keep=len(continuation), **extra
         ).logits
-        return logits[0].float().log_softmax(-1)
+        return logits[0, :, :vocabulary].float().log_softmax(-1)
 
     def _chosen(self, batch: Rows[Sequence]) -> list[ChosenLogits]:
         asked = [each.request.sampling for each in batch]

@@ -27,7 +27,7 @@ class ChosenLogits(LogitsProcessor):  # type: ignore[misc]
         self.logprobs: list[list[Logprobs | None]] = [[] for _ in batch]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """One step of `generate`: of logits (rows, vocabulary) that are all finite."""
+        """One step of `generate`: of logits (rows, vocabulary), some of each row finite."""
         logits = scores.float().numpy()
         ids = self._sampler.sample(logits, self._rows)
         for own, said in zip(self.logprobs, chosen_logprobs(logits, self._rows, ids), strict=True):

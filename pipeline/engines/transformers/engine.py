@@ -39,8 +39,9 @@ class TransformersEngine(StaticBatchEngine):
 
         cancelled = CancelledRows(self.inbox, batch)
         answered = AnsweredRows([self.intake.answer(each.request) for each in batch])
+        sizes = self.intake.sizes([each.adapter for each in batch])
         with self.adapted([each.lease.weights for each in batch]) as (model, extra):
-            return self.base.generate(model, batch, cancelled, answered, **extra)
+            return self.base.generate(model, batch, cancelled, answered, sizes, **extra)
 
     def score(
         self, adapter: str | None, prompt_ids: Rows[int], continuation_ids: Rows[int]
@@ -52,7 +53,8 @@ class TransformersEngine(StaticBatchEngine):
             if not self.settings.capabilities.mixes_adapters:
                 self._put_in_effect(lease.adapter)
             with self.adapted([lease.adapter and lease.adapter.weights]) as (model, extra):
-                scores = self.base.score(model, prompt_ids, continuation_ids, **extra)
+                ids = self.intake.vocabulary(adapter).size
+                scores = self.base.score(model, prompt_ids, continuation_ids, ids, **extra)
         finally:
             self.cache.release(lease)
         array: NDArray[np.float32] = scores.numpy()

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.expected_tensors import saved_modules
-from pipeline.adapters.variants import EXPERTS, SHARED, TABLES, VARIANTS
+from pipeline.adapters.variants import EXPERTS, RESIZED, SHARED, TABLES, VARIANTS
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_engine import PeftEngine, PeftSettings
 from pipeline.errors import UsageError
@@ -24,7 +24,7 @@ TOKENS = "trainable_token_indices"
 class PeftHotswapSettings(PeftSettings):
     """Settings of `engine=peft_hotswap`."""
 
-    variants: ClassVar[frozenset[str]] = frozenset({SHARED, *VARIANTS})
+    variants: ClassVar[frozenset[str]] = frozenset({RESIZED, SHARED, *VARIANTS})
 
     def build(self, serving: Serving) -> Engine:
         """The engine, not yet entered."""
@@ -35,11 +35,13 @@ class PeftHotswapSettings(PeftSettings):
 
         Raises:
             UsageError: some adapters have trainable tokens and some don't, one saves a module
-                whole that another adapts, or they adapt different parameters.
+                whole that another adapts, they adapt different parameters, or save tables of
+                different sizes.
         """
         super().check(checkpoint, adapters)
         _check_whole_modules(checkpoint.config, adapters)
         _check_parameters(checkpoint.config, adapters)
+        _check_tables(checkpoint.config, adapters)
         having = [name for name, each in adapters.items() if TOKENS in each.lora.unusual()]
         without = [name for name in adapters if name not in having]
         if having and without:
@@ -82,6 +84,23 @@ def _check_parameters(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> No
                 f"engine=peft_hotswap can't serve {name} beside {first}, whose {EXPERTS} are "
                 "others; serve them in runs of their own, or use engine=multilora"
             )
+
+
+def _check_tables(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> None:
+    """The base is resized for those with tokens added, and PEFT copies tables of its size alone."""
+    tables = {*TABLES.values()}
+    ids = {
+        name: each.lora.vocabulary or shape.vocabulary
+        for name, each in adapters.items()
+        if tables & {*saved_modules(each.lora.config, shape)}
+    }
+    most = max(ids, key=lambda name: ids[name], default="")
+    if fewer := next((name for name in ids if ids[name] < ids[most]), None):
+        raise UsageError(
+            f"engine=peft_hotswap can't serve {most}, whose tables have {ids[most]} rows, beside "
+            f"{fewer}, which saves some of {ids[fewer]}; serve them in runs of their own, or use "
+            "engine=multilora"
+        )
 
 
 class PeftHotswap(PeftEngine):

@@ -54,7 +54,7 @@ class StaticBatchEngine(CachingEngine):
         super().__init__(settings, serving)
         self.settings = settings
         self.adapters = AdapterRegistry(serving.adapters)
-        self.intake = Intake(serving.checkpoint, self.adapters)
+        self.intake = Intake(serving.checkpoint, self.adapters, served=serving.adapters)
         self._waiting: list[Sequence] = []
         self._active = ActiveAdapter()
         self.cache = AdapterCache(

@@ -245,12 +245,13 @@ def test_what_changed_since_it_was_hashed_is_not_kept(tiny, cache, kept, tmp_pat
 def test_all_that_decides_is_in_the_recipe(tiny):
     formats, backend = (FORMATS["int4"], FORMATS["int8"]), NativeKernels(1).backend
     changed = [
-        recipe(tiny, formats[::-1], backend),
-        recipe(tiny, (replace(formats[0], group=64), formats[1]), backend),
-        recipe(tiny, formats, ReferenceKernels().backend),
-        *(recipe(tiny, formats, replace(backend, **{name: "other"})) for name in vars(backend)),
+        recipe(tiny, formats[::-1], backend, 2048),
+        recipe(tiny, (replace(formats[0], group=64), formats[1]), backend, 2048),
+        recipe(tiny, formats, ReferenceKernels().backend, 2048),
+        recipe(tiny, formats, backend, 2049),
+        *(recipe(tiny, formats, replace(backend, **{name: "?"}), 2048) for name in vars(backend)),
     ]
-    assert len({recipe(tiny, formats, backend), *changed}) == 1 + len(changed)
+    assert len({recipe(tiny, formats, backend, 2048), *changed}) == 1 + len(changed)
     assert json.loads(changed[0])["code"] == code_hash()
 
 

@@ -1,0 +1,204 @@
+"""Adapters trained with tokens added, among others, each as PEFT serves it alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+from transformers import PreTrainedTokenizerFast
+
+from pipeline.adapters.adapter import Adapter
+from pipeline.engines.llama_cpp.settings import LlamaCppSettings
+from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.engines.noop import NoopSettings
+from pipeline.engines.settings import Serving
+from pipeline.engines.transformers.merged import MergedSettings
+from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
+from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
+from pipeline.errors import UsageError
+from pipeline.inference.events import Finished
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
+from pipeline.inference.teacher import Teacher
+from pipeline.models.checkpoint import Checkpoint
+from tests.added_tokens import TABLES, resized, save
+from tests.fuzz.small_checkpoints import VOCABULARY, make
+
+TEXT, COUNT = "def f(x):<go> return<stop>", 8
+MULTILORA = MultiloraSettings(name="multilora", kv_tokens=512, max_batch_size=8)
+INT8 = MultiloraSettings(name="multilora", precision="int8", kv_tokens=512, max_batch_size=8)
+PLAIN = MultiloraSettings(name="multilora", kernels="reference", kv_tokens=512, max_batch_size=8)
+HOTSWAP = PeftHotswapSettings(name="peft_hotswap")
+ROWS = {"wide": 2, "wider": 16, "along": 2}
+"""Of those with tokens added, by how many each of their tables is longer than the base's."""
+
+
+@pytest.fixture(scope="module", params=["llama", "llama tied", "qwen2"])
+def base(request, tmp_path_factory):
+    return Checkpoint.open(make(request.param, tmp_path_factory.mktemp("base") / "it"))
+
+
+@pytest.fixture(scope="module")
+def root(base, tmp_path_factory):
+    """`along` trains no table, so that PEFT saves those of the base that was resized."""
+    root = tmp_path_factory.mktemp("adapters")
+    whole = {"target_modules": ["q_proj"], "modules_to_save": TABLES}
+    save(root / "wide", base, ["<go>", "<stop>"], **whole)
+    save(root / "wider", base, ["<stop>", "<go>", "<more>"], ROWS["wider"], 1, **whole)
+    save(root / "along", base, ["<go>", "<stop>"], seed=2, target_modules=["v_proj"])
+    save(root / "plain", base, seed=3, target_modules=["q_proj", "down_proj"])
+    save(root / "head", base, seed=4, target_modules=["o_proj"], modules_to_save=["lm_head"])
+    return root
+
+
+@pytest.fixture
+def serving(base, root):
+    """The base and those adapters."""
+
+    def made(*names):
+        opened = (Adapter.open(name, root / name, base.config, root / "cache") for name in names)
+        return Serving(base, {each.name: each.check_base(base) for each in opened}, threads=1)
+
+    return made
+
+
+def asked(name, **said):
+    sampling = SamplingParams(**{"max_new_tokens": COUNT, "ignore_eos": True, **said})
+    return Request(name or "base", name, prompt=TEXT, sampling=sampling)
+
+
+def alone(base, root, name, ids):
+    """Tokens, and log-probabilities along them, of transformers and PEFT with one adapter."""
+    model = resized(base, ROWS.get(name, 0))
+    if name is not None:
+        model = PeftModel.from_pretrained(model, root / name)
+    model.eval()
+    found = torch.tensor([list(ids)])
+    with torch.inference_mode():
+        for _ in range(COUNT):
+            found = torch.cat([found, model(input_ids=found).logits[:, -1:].argmax(-1)], 1)
+        rows = model(input_ids=found[:, :-1]).logits[0, len(ids) - 1 :].log_softmax(-1)
+    return found[0, len(ids) :].tolist(), rows.numpy()
+
+
+TOGETHER = [
+    (MULTILORA, ["wide", "plain", "wider", None, "along", "head"]),
+    (PLAIN, ["wider", None, "wide"]),
+    (HOTSWAP, ["wide", "plain", None, "along"]),
+    (HOTSWAP, ["plain", "wider"]),
+]
+
+
+@pytest.mark.parametrize(("settings", "names"), TOGETHER)
+def test_each_gets_what_peft_gives_it_alone(settings, names, base, root, serving, drain, outputs):
+    built_from = serving(*filter(None, names))
+    settings.check(base, built_from.adapters)
+    with settings.build(built_from) as engine:
+        events = drain(engine, *map(asked, names))
+        given, prompts = (
+            outputs(events),
+            {each: engine.intake.prompt(asked(each)) for each in names},
+        )
+        scores = {each: engine.score(each, prompts[each], given[each or "base"]) for each in names}
+    ends = {each.request_id: each for each in events if isinstance(each, Finished)}
+    for name in names:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(
+            root / name if name in ROWS else base.folder
+        )
+        assert prompts[name] == tokenizer(TEXT)["input_ids"]
+        assert (max(prompts[name]) >= VOCABULARY) == (name in ROWS)
+        expected, rows = alone(base, root, name, prompts[name])
+        assert given[name or "base"] == expected
+        assert ends[name or "base"].text == tokenizer.decode(expected)
+        np.testing.assert_allclose(scores[name], rows, atol=2e-3)
+
+
+def test_few_bits_stay_near(base, root, serving):
+    with INT8.build(serving("wide", "wider")) as engine:
+        for name in ("wide", "wider", None):
+            ids = engine.intake.prompt(asked(name))
+            given, rows = alone(base, root, name, ids)
+            found = engine.score(name, ids, given)
+            assert found.shape == rows.shape
+            assert (np.exp(rows) * (rows - found)).sum(axis=1).max() < 0.1
+
+
+@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
+def test_nobody_is_given_anothers_tokens(settings, serving, drain, outputs):
+    """Drawn at a temperature at which every token is about as likely as any other."""
+    with settings.build(serving("wider", "plain")) as engine:
+        for seed in range(5):
+            hot = {"temperature": 100.0, "seed": seed, "logprobs": 3, "max_new_tokens": 60}
+            found = outputs(
+                drain(engine, *(asked(name, **hot) for name in ("plain", "wider", None)))
+            )
+            assert max(found["plain"] + found["base"]) < VOCABULARY
+
+
+@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
+def test_a_teacher_sees_the_tokens_that_there_are(settings, serving, drain):
+    seen = {}
+    with settings.build(serving("wider")) as engine:
+        engine.teach(
+            Teacher({"wider": [5], "base": [5]}, lambda id_, _, row: seen.update({id_: row.copy()}))
+        )
+        drain(engine, asked("wider"), asked(None))
+    assert {id_: len(row) for id_, row in seen.items()} == {
+        "wider": VOCABULARY + ROWS["wider"],
+        "base": VOCABULARY,
+    }
+    assert all(np.isfinite(row).all() for row in seen.values())
+
+
+@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
+def test_ids_that_an_adapter_lacks_are_refused(settings, serving, drain):
+    with settings.build(serving("wide")) as engine:
+        high = [
+            Request(name or "base", name, prompt_ids=(5, id_), sampling=asked(None).sampling)
+            for name, id_ in (("wide", VOCABULARY + 1), (None, VOCABULARY + 1))
+        ]
+        (refused,) = [each for each in drain(engine, *high) if getattr(each, "error", None)]
+        assert refused.request_id == "base"
+        assert f"token ids beyond the model's vocabulary of {VOCABULARY}" in refused.error
+
+
+@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
+def test_none_comes_or_goes_while_an_engine_runs(settings, root, serving):
+    with settings.build(serving("wide", "plain")) as engine:
+        for name, folder in (("late", "wide"), ("wide", "plain"), ("plain", "wider")):
+            with pytest.raises(UsageError, match=f"start again with {name} among the adapters"):
+                engine.add_adapter(name, root / folder)
+        engine.add_adapter("plain", root / "plain")
+
+
+def test_tables_of_two_sizes_are_for_multilora(base, serving):
+    wide, wider = serving("wide", "wider").adapters, serving("head", "wide").adapters
+    for adapters, names in ((wide, ("wider", "wide")), (wider, ("wide", "head"))):
+        said = r"can't serve {}, .* beside {}, .*engine=multilora".format(*names)
+        with pytest.raises(UsageError, match=said) as refused:
+            HOTSWAP.check(base, adapters)
+        assert "\n" not in str(refused.value)
+        MULTILORA.check(base, adapters)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        PeftMixedSettings(name="peft_mixed"),
+        MergedSettings(name="merged"),
+        LlamaCppSettings(name="llama_cpp", precision="f32", cache=Path("unused")),
+    ],
+    ids=lambda each: each.name,
+)
+def test_others_refuse_by_name(settings, base, serving):
+    with pytest.raises(UsageError, match=r"can't serve wide \(.*resized_vocabulary\); use engine="):
+        settings.check(base, serving("wide").adapters)
+
+
+def test_who_computes_nothing_reads_them_too(base, serving, drain, outputs):
+    settings = NoopSettings(name="noop")
+    settings.check(base, serving("wide").adapters)
+    with settings.build(serving("wide")) as engine:
+        found = outputs(drain(engine, asked("wide")))
+    assert max(found["wide"]) >= VOCABULARY
