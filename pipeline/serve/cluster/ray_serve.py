@@ -16,6 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.launch.launchers.ray_connection import connect
 from pipeline.serve.build import checked
 from pipeline.serve.cluster.one_process import OneProcess
+from pipeline.serve.cluster.placement import check_placement
 from pipeline.serve.config import Cluster, ServeConfig
 from pipeline.serve.deployment import Deployment
 from pipeline.serve.settings import LOCAL
@@ -82,8 +83,8 @@ class RayServe(Cluster):
 
         Raises:
             UsageError: Ray Serve isn't installed; what is to be served doesn't go together; there
-                is no cluster, or it has no room; or adapters are to be loaded by requests, which
-                reach one replica each.
+                is no cluster, or it has no room that is free; or adapters are to be loaded by
+                requests, which reach one replica each.
         """
         if any(importlib.util.find_spec(each) is None for each in ("ray", "grpc")):
             raise UsageError(f"cluster=ray: needs Ray Serve, which isn't installed: {INSTALL}")
@@ -95,7 +96,7 @@ class RayServe(Cluster):
             )
         checked(config)
         connect(self.address, "cluster")
-        self._check_room(config.compute_threads)
+        check_placement(self.replicas, config.compute_threads)
 
     def deployed(self, config: ServeConfig) -> Deployment:
         """See `Cluster`."""
@@ -133,14 +134,3 @@ class RayServe(Cluster):
                 "request_routing_stats_period_s": STATS_S,
             },
         }
-
-    def _check_room(self, cpus: int) -> None:
-        import ray
-
-        nodes = [each["Resources"] for each in ray.nodes() if each["Alive"]]
-        room = sum(int(each.get("CPU", 0)) // cpus for each in nodes)
-        if room < self.replicas:
-            raise UsageError(
-                f"cluster.replicas={self.replicas}: the cluster's nodes have room for {room} of "
-                f"threads={cpus} each; add nodes, or give fewer replicas or threads"
-            )

@@ -131,6 +131,21 @@ def test_a_replica_that_is_killed_leaves_no_answer_without_an_end(server, client
     assert asked(client, model="sql", prompt="a", max_tokens=3)["usage"]["completion_tokens"] == 3
 
 
+def test_replicas_that_find_no_processor_free_are_refused(server, address, cache, tmp_path):
+    """The cluster has three, of which the other server's replicas have two."""
+    own = (
+        "threads=1",
+        "cluster.replicas=2",
+        f"cluster.address={address}",
+        f"paths.cache='{cache}'",
+    )
+    with (
+        pytest.raises(RuntimeError, match="leaves the cluster's nodes room for 1 of threads=1"),
+        launched(tmp_path, ["engine=noop", "cluster=ray", *own]),
+    ):
+        pass
+
+
 def test_a_server_that_is_killed_takes_its_replicas_with_it(address, cache, tmp_path):
     own = (f"cluster.address={address}", "cluster.replicas=1", f"paths.cache='{cache}'")
     known = replicas()
