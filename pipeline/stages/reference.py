@@ -161,8 +161,9 @@ def _identity(recipe: ReferenceRecipe, model_hash: str) -> dict[str, Any]:
         (request.adapter, request.prompt_ids, request.max_new_tokens) for request in recipe.requests
     ]
     installed = versions()
+    settings = json.dumps(asdict(recipe.engine), default=str)  # type: ignore[call-overload]
     return {
-        "engine": asdict(recipe.engine),  # type: ignore[call-overload]
+        "engine": json.loads(settings),
         "model": model_hash,
         "adapters": sorted(each.fingerprint() for each in recipe.serving.adapters.values()),
         "ignore_eos": all(request.sampling.ignore_eos for request in recipe.requests),

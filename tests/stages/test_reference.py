@@ -1,5 +1,6 @@
 """The reference: made once, kept by all that decides it, and gone before the engine comes."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,15 @@ def test_whatever_decides_it_is_in_its_identity(override: str, config: Any, prep
     assert identity() == identity("engine=merged", "threads=2")
     assert identity() == identity("sampling.stop=[e]", "sampling.presence_penalty=1")
     assert identity(override) != identity()
+
+
+@pytest.mark.parametrize("engine", ["merged", "multilora", "llama_cpp"])
+def test_its_identity_can_be_kept_whatever_the_engine_is_told(
+    engine: str, config: Any, prepared: Any
+) -> None:
+    asked = (*SETUP, f"engine@fidelity.reference={engine}")
+    identity = stage._identity(stage._recipe(config(*asked), prepared(*asked)), MODEL)
+    assert json.loads(json.dumps(identity))["engine"]["name"] == engine
 
 
 def test_a_reference_cut_short_is_made_again(made: Any, monkeypatch: Any, tmp_path: Path) -> None:
