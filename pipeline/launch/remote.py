@@ -7,12 +7,13 @@ shared: the job runs in a folder of its own there, and comes back as a parcel.
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
 import yaml
 
-from pipeline.errors import UsageError, in_a_line
+from pipeline.errors import UsageError, in_a_line, shown
 from pipeline.launch.execution import CAUSE
 from pipeline.launch.job import Job, Outcome, ended
 from pipeline.launch.job_folder import job_folder
@@ -49,8 +50,19 @@ def _run(order: Order, directory: RunDirectory) -> None:
     values = values_here(order)
     directory.write_config(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     job = replace(Job.stored(directory), number=order["number"], total=order["total"])
+    _check_adapters(job, order["adapters"])
     with claimed(directory.path) as lock:
         supervise(job, lock)
+
+
+def _check_adapters(job: Job, wanted: Sequence[str]) -> None:
+    """Refuse a folder that holds what the job needs, and other adapters besides."""
+    found = job.config.adapters.names()
+    if other := sorted({*found} ^ {*wanted}):
+        raise UsageError(
+            f"adapters: {shown(other[0])} is on one of the two machines alone, so the job would "
+            "have others here than it was given; give both the same folder"
+        )
 
 
 @cache

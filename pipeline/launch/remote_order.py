@@ -24,6 +24,7 @@ class Order(TypedDict):
         package: where the sender's program is, with what is kept beside it.
         code: SHA-256 of the sender's program.
         inputs: what the job reads, each where its setting stands, and as a `JobInput` has it.
+        adapters: names of its adapters, for a folder may hold more where the job runs.
         cpus: of those this process may use there, from where on and how many; None for all.
         number: its place in the sweep, from 0.
         total: how many jobs the sweep has.
@@ -35,6 +36,7 @@ class Order(TypedDict):
     package: str
     code: str
     inputs: list[tuple[Keys, dict[str, Any]]]
+    adapters: tuple[str, ...]
     cpus: tuple[int, int] | None
     number: int
     total: int
@@ -53,6 +55,7 @@ def order_of(job: Job, status: Status, cpus: tuple[int, int] | None) -> Order:
         "package": str(PACKAGE),
         "code": code_hash(),
         "inputs": [(keys, asdict(each)) for keys, each in inputs_of(job.config).items()],
+        "adapters": tuple(job.config.adapters.names()),
         "cpus": cpus,
         "number": job.number,
         "total": job.total,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from pipeline.launch import remote_inputs
 from pipeline.launch.attempt import begin
 from pipeline.launch.inputs.arrival import pieces
 from pipeline.launch.job import Job
+from pipeline.launch.parcel import unpack
+from pipeline.launch.remote import carried_out
 from pipeline.launch.remote_inputs import here, lacking, take_in, values_here
 from pipeline.launch.remote_order import Order, order_of, sources_of
 from pipeline.places import PACKAGE, ROOT
@@ -77,6 +80,24 @@ def test_where_the_node_has_it_at_the_same_place_nothing_is_brought(
     tiny_in(tmp_path / "a node" / "models")
     assert lacking(order) == []
     assert values_here(order)["model"]["path"] == f"{tmp_path}/a node/models/base"
+
+
+def test_adapters_that_the_node_has_besides_are_served_by_no_job(
+    order: Order, tiny_in: TinyIn, tmp_path: Path
+) -> None:
+    """By name they come before others, so that `adapters.count` would take them instead."""
+    tiny_in(tmp_path / "a node" / "models")
+    adapters = tmp_path / "a node" / "models" / "adapters"
+    copytree(adapters / order["adapters"][0], adapters / "aardvark")
+    assert lacking(order) == []
+    assert "'aardvark' is on one of the two machines alone" in cause(order, tmp_path)
+
+
+def cause(order: Order, tmp_path: Path) -> str:
+    """Of the failure of a job that was carried out."""
+    (tmp_path / "back").mkdir()
+    unpack(carried_out(order), tmp_path / "back")
+    return RunDirectory(tmp_path / "back").written_status().cause or ""
 
 
 def test_of_what_changed_on_the_node_only_that_is_brought(
