@@ -26,11 +26,18 @@ def tables_named(lora: LoraFile, model: ModelConfig) -> LoraFile:
     PEFT saves them, trained or not, wherever the vocabulary has been resized; as it puts them into
     the base, for everybody, an adapter that shall be one beside others has to name them.
     """
+    names = {stored: PeftName.of(stored) for stored in lora.shapes}
+    # The file tells, for patterns of the configuration haven't been tried yet.
+    updated = {each.module for each in names.values() if each.rest.startswith("lora_")}
+    resized = {
+        each.module
+        for stored, each in names.items()
+        if has_added_tokens(each.tensor, lora.shapes[stored], (model.vocabulary, model.hidden))
+    }
     named = [
         key
         for key, module in TABLES.items()
-        if not lora.targets(module) and module not in saved_modules(lora.config, model)
-        if _is_resized(lora, f"{module}.weight", model)
+        if module in resized - updated and module not in saved_modules(lora.config, model)
     ]
     if not named:
         return lora
@@ -108,12 +115,3 @@ def check_added_tokens(lora: LoraFile, base: Checkpoint) -> None:
 def _ids(path: Path) -> Mapping[str, int]:
     ids: Mapping[str, int] = read_tokenizer(path).get_vocab(with_added_tokens=True)
     return ids
-
-
-def _is_resized(lora: LoraFile, name: str, model: ModelConfig) -> bool:
-    """Whether the file has that tensor of the model's under whatever name, with more rows."""
-    return any(
-        has_added_tokens(name, shape, (model.vocabulary, model.hidden))
-        for stored, shape in lora.shapes.items()
-        if PeftName.of(stored).tensor == name
-    )
