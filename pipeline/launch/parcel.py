@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.errors import Unreadable
+from pipeline.files.documents import reading, write_text
 from pipeline.tracking.folders import EARLIER
 from pipeline.tracking.lock import LOCK
 from pipeline.tracking.run_directory import CONFIG, STATUS
@@ -36,10 +37,16 @@ def unpack(parcel: bytes, directory: Path) -> None:
     """Put what came back into the directory of the job, whose lock is held; `status.json` last.
 
     Until that is there, the job has not ended: whoever is killed meanwhile leaves one to be redone.
+    Of the unpacking nothing is left by then, for nobody would look for it in a run that finished.
 
     Raises:
         Unreadable: the parcel is torn, or holds what no run leaves; nothing has changed.
     """
+    write_text(directory / STATUS, _all_but_the_status(parcel, directory))
+
+
+def _all_but_the_status(parcel: bytes, directory: Path) -> str:
+    """Have all else take its place; the status, as text."""
     with TemporaryDirectory(prefix=ARRIVING, dir=directory) as folder:
         arrived = Path(folder)
         try:
@@ -50,8 +57,11 @@ def unpack(parcel: bytes, directory: Path) -> None:
         names = {each.name for each in arrived.iterdir()}
         if STATUS not in names or names & {*OURS}:
             raise Unreadable(f"{directory}: what came back is no run: {', '.join(sorted(names))}")
-        for each in sorted(arrived.iterdir(), key=lambda path: path.name == STATUS):
-            _take_place(each, directory / each.name)
+        with reading(directory):
+            status = (arrived / STATUS).read_text("utf-8")
+        for each in sorted(names - {STATUS}):
+            _take_place(arrived / each, directory / each)
+        return status
 
 
 def _take_place(new: Path, place: Path) -> None:

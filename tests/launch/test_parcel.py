@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Unreadable
+from pipeline.launch import parcel
 from pipeline.launch.parcel import packed, unpack
 
 ODD = "profile/trace \u03b1.json"
@@ -63,6 +64,30 @@ def test_again_after_an_unpacking_that_was_cut_off(left: Path, job: Path) -> Non
     (job / "profile" / "half.json").write_text("half of a")
     unpack(packed(left), job)
     assert "profile/half.json" not in files(job)
+
+
+def test_when_the_status_is_there_nothing_of_the_unpacking_is(
+    left: Path, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is killed then leaves a run that has finished, which nobody tidies up."""
+    there: list[set[str]] = []
+    write = parcel.write_text
+
+    def written(path: Path, text: str) -> None:
+        there.append({each.name for each in job.iterdir()})
+        write(path, text)
+
+    monkeypatch.setattr(parcel, "write_text", written)
+    unpack(packed(left), job)
+    assert there == [{".lock", "config.yaml", "metrics.json", "profile", "status.json"}]
+
+
+def test_a_status_that_is_no_text_is_damage(left: Path, job: Path) -> None:
+    (left / "status.json").write_bytes(b"\xff")
+    before = files(job)
+    with pytest.raises(Unreadable):
+        unpack(packed(left), job)
+    assert files(job) == before
 
 
 @pytest.mark.parametrize("size", [0, 10, -20])
