@@ -9,6 +9,7 @@ import pytest
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.engines.noop import NoopSettings
+from pipeline.engines.paced.settings import PacedSettings
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
 from pipeline.errors import UsageError
@@ -22,6 +23,7 @@ ENGINES = {
     "llama_cpp": (LlamaCppSettings, LLAMA | {"policy": "interleaved"}),
     "grouped": (LlamaCppSettings, LLAMA | {"policy": "grouped"}),
     "noop": (NoopSettings, {}),
+    "paced": (PacedSettings, {"law": {"step_s": 1e-3}, "load_s": 0.01, "adapter_ranks": 32}),
     "peft_mixed": (PeftMixedSettings, {"max_batch_size": 4}),
 }
 NAMES = ("sql", None, "verse", "json")
@@ -120,7 +122,7 @@ def test_who_has_nothing_to_do_sleeps_and_is_woken_by_a_request(name, entered):
     assert ended == ["late"]
 
 
-@pytest.mark.parametrize("name", ["multilora", "llama_cpp", "grouped", "noop"])
+@pytest.mark.parametrize("name", ["multilora", "llama_cpp", "grouped", "noop", "paced"])
 def test_a_running_request_is_cancelled_between_two_steps(name, entered):
     engine = entered(name)
     engine.submit(request("long", "sql", tokens=100))

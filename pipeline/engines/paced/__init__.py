@@ -1,0 +1,1 @@
+"""`engine=paced`: the time of an engine that was measured, without its work."""
