@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -34,6 +35,11 @@ class Demand:
     adapters: NDArray[np.int64]
     prompts: NDArray[np.int64]
     outputs: NDArray[np.int64]
+
+    @cached_property
+    def columns(self) -> tuple[list[int], list[int], list[int]]:
+        """Adapters, prompts, outputs: Python's numbers, which are read one by one far faster."""
+        return self.adapters.tolist(), self.prompts.tolist(), self.outputs.tolist()
 
     def faster(self, factor: float) -> "Demand":
         """The same requests, so many times as fast."""
@@ -78,9 +84,9 @@ class FleetWorkload:
         """Requests of a simulation of so many replicas."""
         return max(self.requests, self.per_replica * replicas)
 
-    def demand(self, adapters: int, replicas: int) -> Demand:
-        """Drawn at one request a second."""
-        count, seeds = self.count(replicas), self.seeds
+    def demand(self, adapters: int, replicas: int, repeat: int = 0) -> Demand:
+        """Drawn at one request a second, by seeds that are each so much higher."""
+        count, seeds = self.count(replicas), self.seeds.higher(repeat)
         arrivals = replace(self.arrivals, rate=1.0, requests=count)
         slots = arrivals.slots(stream(seeds.arrivals, "arrivals"))
         dealt = self.popularity.draw([count], adapters, stream(seeds.adapters, "adapters"))

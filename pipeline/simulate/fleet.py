@@ -75,10 +75,15 @@ def serve(demand: Demand, replicas: int, model: ReplicaModel, router: Router) ->
     fleet = [model.replica(demand, stamps) for _ in range(replicas)]
     chosen = np.zeros(len(demand.arrives), np.int64)
     load = np.zeros(replicas, np.int64)
-    events = _Events(fleet, load)
+    events, telling = _Events(fleet, load), 0.0 if router.told_s < inf else inf
     for request, (now, adapter) in enumerate(
         zip(demand.arrives.tolist(), demand.adapters.tolist(), strict=True)
     ):
+        while telling <= now:
+            events.until(telling)
+            for place, replica in enumerate(fleet):
+                router.told(place, replica.adapters)
+            telling += router.told_s
         events.until(now)
         place = router.choose(adapter, load)
         chosen[request] = place

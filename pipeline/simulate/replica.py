@@ -86,7 +86,8 @@ class SimulatedReplica:
             stamps: filled as it serves.
         """
         self._limits, self._law, self._residency, self._ranks = replica, law, residency, ranks
-        self._demand, self._stamps = demand, stamps
+        self._asks, self._prompts, self._outputs = demand.columns
+        self._stamps = stamps
         self._waiting: list[int] = []
         self._reading: dict[int, int] = {}
         self._read: list[int] = []
@@ -98,6 +99,11 @@ class SimulatedReplica:
         self._started = self._step_s = 0.0
         self._steps = 0
         self.due = inf
+
+    @property
+    def adapters(self) -> tuple[int, ...]:
+        """In memory, or on their way there."""
+        return self._residency.held
 
     def arrives(self, request: int, now: float) -> None:
         """A request comes; a leap ends with the step that is under way."""
@@ -124,11 +130,11 @@ class SimulatedReplica:
         for request in self._read:
             del self._reading[request]
             self._stamps.first[request] = now
-            left = int(self._demand.outputs[request]) - 1
+            left = self._outputs[request] - 1
             if left > 0:
                 last = self._steps_done + left
                 heappush(self._answering, (last, self._numbers[request], request))
-                self._adapters[int(self._demand.adapters[request])] += 1
+                self._adapters[self._asks[request]] += 1
             else:
                 self._leave(request, now)
                 answered += 1
@@ -136,7 +142,7 @@ class SimulatedReplica:
         return answered
 
     def _finish(self, request: int, now: float) -> int:
-        adapter = int(self._demand.adapters[request])
+        adapter = self._asks[request]
         self._adapters[adapter] -= 1
         if not self._adapters[adapter]:
             del self._adapters[adapter]
@@ -146,7 +152,7 @@ class SimulatedReplica:
     def _leave(self, request: int, now: float) -> None:
         del self._numbers[request]
         self._stamps.finished[request] = now
-        self._residency.unpin(int(self._demand.adapters[request]))
+        self._residency.unpin(self._asks[request])
 
     def _begin(self, now: float) -> None:
         self._residency.land(now)
@@ -174,21 +180,22 @@ class SimulatedReplica:
             if presence is Presence.NO_ROOM:
                 break
             if presence is Presence.HERE and not full:
-                self._residency.pin(int(self._demand.adapters[request]))
+                self._residency.pin(self._asks[request])
                 joining.append(request)
         for request in joining:
             self._waiting.remove(request)
             self._numbers[request] = next(self._admitted)
-            self._reading[request] = int(self._demand.prompts[request])
+            self._reading[request] = self._prompts[request]
 
     def _presence(self, request: int, now: float, wanted: set[int], ahead: bool) -> Presence:
-        adapter = int(self._demand.adapters[request])
+        adapter = self._asks[request]
         if not ahead:
             absent = Presence.COMING if adapter in wanted else Presence.NO_ROOM
             return Presence.HERE if self._residency.holds(adapter) else absent
         presence = self._residency.send_for(adapter, now, wanted)
         wanted.add(adapter)
-        self._stamps.missed[request] |= presence is not Presence.HERE
+        if presence is not Presence.HERE:
+            self._stamps.missed[request] = True
         return presence
 
     def _plan(self) -> dict[int, int]:
@@ -203,7 +210,7 @@ class SimulatedReplica:
 
     def _step(self, part: dict[int, int], now: float) -> None:
         """Begin a step that reads these prompts and continues every answer."""
-        adapters = {int(self._demand.adapters[request]) for request in part} | {*self._adapters}
+        adapters = {self._asks[request] for request in part} | {*self._adapters}
         ranks = [self._ranks[adapter] for adapter in adapters]
         self._step_s = self._law.seconds(
             len(self._answering), sum(part.values()), len(ranks), sum(ranks), max(ranks)

@@ -41,6 +41,11 @@ class Residency:
             self._pins[adapter] = 0
             self._used += rank
 
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Adapters in memory, and those on their way."""
+        return *self._pins, *self._coming
+
     def land(self, now: float) -> None:
         """What has been loaded by now is here."""
         while self._coming and self.landing <= now:

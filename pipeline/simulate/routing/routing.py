@@ -1,7 +1,9 @@
 """The contract of a routing: settings that make a router for a fleet."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,14 @@ class Fleet:
 
 
 class Router(ABC):
-    """Sends each request to a replica, as it comes."""
+    """Sends each request to a replica, as it comes.
+
+    Attributes:
+        told_s: seconds after which replicas tell it anew which adapters they have in memory;
+            infinite where it doesn't ask.
+    """
+
+    told_s: float = inf
 
     @abstractmethod
     def choose(self, adapter: int, load: NDArray[np.int64]) -> int:
@@ -31,6 +40,9 @@ class Router(ABC):
             adapter: its number.
             load: of every replica, how many of its requests aren't answered yet.
         """
+
+    def told(self, replica: int, adapters: Collection[int]) -> None:  # noqa: B027
+        """A replica tells which adapters are in its memory, or on their way there."""
 
 
 class RoutingLaw(ABC):
