@@ -1,6 +1,7 @@
-"""The highest rate at which a fleet keeps the limits, by halving."""
+"""The highest rate at which a fleet keeps the limits, by bisection of its logarithm."""
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from pipeline.simulate.demand import Demand
 from pipeline.simulate.figures import FleetFigures, figures
 from pipeline.simulate.fleet import ReplicaModel, serve
 from pipeline.simulate.routing.routing import Fleet, RoutingLaw
+
+LEAST = 1e-4
+"""Of the rate that no fleet can serve: where even so little misses the limits, any rate does."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,10 @@ def capacity(
     routing: RoutingLaw,
     slo: Slo,
     attainment: float,
-    halvings: int,
+    precision: float,
     seed: int,
 ) -> FleetCapacity:
-    """The same requests, faster and slower, until so many halvings have been made.
+    """The same requests, faster and slower, until little is left open.
 
     Args:
         demand: at any rate.
@@ -55,15 +59,17 @@ def capacity(
         routing: who gets which request.
         slo: the limits.
         attainment: share of the requests that must keep them.
-        halvings: of the interval from 0 to what no fleet can serve.
+        precision: how much higher the lowest rate that misses them may be than the highest that
+            keeps them, as a share.
         seed: of the routing's draws, the same at every rate.
     """
     offered = len(demand.arrives) / float(demand.arrives[-1])
     low, high = 0.0, most_possible(demand, model, replicas)
+    least = high * LEAST
     found: FleetFigures | None = None
     tried = None
-    for _ in range(halvings):
-        rate = (low + high) / 2
+    while high > max(low * (1 + precision), least):
+        rate = sqrt(low * high) if low else high / 2
         router = routing.router(Fleet(replicas, model.ranks), np.random.default_rng(seed))
         answered = serve(demand.faster(rate / offered), replicas, model, router)
         tried = figures(answered, replicas, slo)

@@ -42,7 +42,9 @@ class SimulateConfig:
         ranks: of the adapters, dealt in turn.
         slo: limits on latency; at least one.
         attainment: share of the requests that must keep them.
-        halvings: of the search for the highest rate; each halves what is left open of it.
+        precision: of the highest rate: what its search leaves open, as a share.
+        repeats: how often all is drawn anew, by seeds each one higher; intervals take two.
+        processes: that simulate at a time; None takes as many as there are cores.
         seed: of what routings draw.
         paths: where things are.
         out: folder for what was found; None takes one of the day's under `paths.runs`.
@@ -57,7 +59,9 @@ class SimulateConfig:
     ranks: Annotated[tuple[Rank, ...], Field(min_length=1)]
     slo: Slo
     attainment: Annotated[float, Field(gt=0, lt=1)]
-    halvings: Annotated[int, Field(ge=1, le=30)]
+    precision: Annotated[float, Field(ge=0.001, le=1)]
+    repeats: Annotated[int, Field(ge=1, le=100)]
+    processes: Annotated[int, Field(ge=1, le=1000)] | None
     seed: Seed
     paths: Paths
     out: str | None

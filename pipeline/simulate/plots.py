@@ -12,6 +12,8 @@ from pipeline.simulate.scenario import Scenario
 
 HEIGHT = 3.4
 
+Range = tuple[float, float]
+
 
 def draw(rows: Sequence[Scenario], folder: Path) -> tuple[Path, ...]:
     """The files `capacity_N.svg` and `hit_rate_N.svg` for every N adapters a replica."""
@@ -27,12 +29,14 @@ def draw(rows: Sequence[Scenario], folder: Path) -> tuple[Path, ...]:
     return tuple(drawn)
 
 
-def _rate(row: Scenario) -> float:
-    return row.capacity.rate / row.replicas
+def _rate(row: Scenario) -> tuple[float, Range]:
+    low, high = row.interval or (row.rate, row.rate)
+    return row.rate / row.replicas, (low / row.replicas, high / row.replicas)
 
 
-def _hits(row: Scenario) -> float:
-    return row.capacity.figures.hit_rate
+def _hits(row: Scenario) -> tuple[float, Range]:
+    found = [each.figures.hit_rate for each in row.repeats]
+    return row.mean("hit_rate"), (min(found), max(found))
 
 
 def _from_zero(axes: Axes) -> None:
@@ -44,14 +48,17 @@ def _lines(
     path: Path,
     title: str,
     label: str,
-    value: Callable[[Scenario], float],
+    value: Callable[[Scenario], tuple[float, Range]],
     limit: Callable[[Axes], None] = _from_zero,
 ) -> Path:
     figure, axes = panel(HEIGHT)
     names = [*dict.fromkeys(row.routing for row in rows)]
     for name, mark in marks(names).items():
-        points = [(row.replicas, value(row)) for row in rows if row.routing == name]
-        axes.plot(*zip(*points, strict=True), color=mark.colour, marker=mark.marker, label=name)
+        mine = [row for row in rows if row.routing == name]
+        sizes = [row.replicas for row in mine]
+        means, ranges = zip(*map(value, mine), strict=True)
+        axes.plot(sizes, means, color=mark.colour, marker=mark.marker, label=name)
+        axes.vlines(sizes, *zip(*ranges, strict=True), color=mark.colour)
     axes.set_xscale("log")
     sizes = sorted({row.replicas for row in rows})
     axes.set_xticks(sizes, [str(size) for size in sizes])

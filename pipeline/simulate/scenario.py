@@ -1,12 +1,18 @@
 """A fleet, and what each routing makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import cycle, islice
+from math import exp, log
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from pipeline.compare.intervals import student
+from pipeline.machine.cores import cores
+from pipeline.process.children import in_children
 from pipeline.simulate.capacity import FleetCapacity, capacity
 from pipeline.simulate.config import SimulateConfig
 from pipeline.simulate.fleet import ReplicaModel
@@ -22,21 +28,55 @@ class Scenario:
         adapters: how many could be asked for.
         routing: who got which request.
         requests: how many were simulated at each rate.
-        capacity: what was found.
+        repeats: what was found in each.
     """
 
     replicas: int
     adapters: int
     routing: str
     requests: int
-    capacity: FleetCapacity
+    repeats: tuple[FleetCapacity, ...]
+
+    @cached_property
+    def rate(self) -> float:
+        """Highest that kept the limits, requests a second: the repeats' geometric mean.
+
+        0 where in one of them none did.
+        """
+        rates = [each.rate for each in self.repeats]
+        return exp(fmean(map(log, rates))) if all(rates) else 0.0
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """Student's 95 % interval of the rate, what the searches left open included.
+
+        None of a single repeat, and where there is no rate.
+        """
+        if not self.rate or len(self.repeats) == 1:
+            return None
+        low = student([log(each.rate) for each in self.repeats])
+        high = student([log(each.beyond) for each in self.repeats])
+        assert low is not None and high is not None
+        return exp(low[0]), exp(high[1])
+
+    def mean(self, figure: str) -> float:
+        """Of a figure over the repeats, each at its own highest rate."""
+        return fmean(getattr(each.figures, figure) for each in self.repeats)
 
     def to_json(self) -> dict[str, Any]:
-        """Flat."""
-        found = self.capacity
-        row = {"replicas": self.replicas, "adapters": self.adapters, "routing": self.routing}
-        rates = {"requests": self.requests, "capacity": found.rate, "beyond": found.beyond}
-        return row | rates | asdict(found.figures)
+        """What was found in all, and in each repeat."""
+        return {
+            "replicas": self.replicas,
+            "adapters": self.adapters,
+            "routing": self.routing,
+            "requests": self.requests,
+            "capacity": self.rate,
+            "interval": self.interval,
+            "repeats": [
+                {"capacity": each.rate, "beyond": each.beyond, **asdict(each.figures)}
+                for each in self.repeats
+            ],
+        }
 
 
 def scenarios(config: SimulateConfig, times: EngineTimes) -> Iterator[Scenario]:
@@ -44,21 +84,43 @@ def scenarios(config: SimulateConfig, times: EngineTimes) -> Iterator[Scenario]:
 
     All routings of a fleet are asked the same.
     """
-    for replicas in sorted({*config.replicas}):
-        for each in sorted({*config.adapters_per_replica}):
-            adapters = replicas * each
-            ranks = np.array([*islice(cycle(config.ranks), adapters)], np.int64)
-            model = ReplicaModel(config.replica, times, ranks)
-            demand = config.workload.demand(adapters, replicas)
-            for name, routing in config.routings.items():
-                found = capacity(
-                    demand,
-                    replicas,
-                    model,
-                    routing,
-                    config.slo,
-                    config.attainment,
-                    config.halvings,
-                    config.seed,
-                )
-                yield Scenario(replicas, adapters, name, len(demand.arrives), found)
+    most = config.processes or cores().threads
+    fleets = [
+        (replicas, replicas * each)
+        for replicas in sorted({*config.replicas})
+        for each in sorted({*config.adapters_per_replica})
+    ]
+    calls = [(config, times, *fleet, n) for fleet in fleets for n in range(config.repeats)]
+    found = in_children(capacities, calls, most)
+    for replicas, adapters in fleets:
+        repeats = [*islice(found, config.repeats)]
+        for name in config.routings:
+            yield Scenario(
+                replicas,
+                adapters,
+                name,
+                config.workload.count(replicas),
+                tuple(each[name] for each in repeats),
+            )
+
+
+def capacities(
+    config: SimulateConfig, times: EngineTimes, replicas: int, adapters: int, repeat: int
+) -> Mapping[str, FleetCapacity]:
+    """Of a fleet in one repeat, by routing."""
+    ranks = np.array([*islice(cycle(config.ranks), adapters)], np.int64)
+    model = ReplicaModel(config.replica, times, ranks)
+    demand = config.workload.demand(adapters, replicas, repeat)
+    return {
+        name: capacity(
+            demand,
+            replicas,
+            model,
+            routing,
+            config.slo,
+            config.attainment,
+            config.precision,
+            config.seed + repeat,
+        )
+        for name, routing in config.routings.items()
+    }

@@ -11,9 +11,9 @@ HEADINGS = (
     "adapters",
     "routing",
     "req/s",
+    "95 %",
     "each",
     "hits",
-    "TTFT\np50, s",
     "TTFT\np99, s",
     "busiest",
 )
@@ -29,14 +29,18 @@ def table() -> Table:
 
 def cells(row: Scenario) -> tuple[str, ...]:
     """Of a row; what was found at a rate that kept no limit stands in brackets."""
-    found, at = row.capacity, row.capacity.figures
     numbers: tuple[str, ...] = (
-        f"{at.hit_rate:.0%}",
-        significant(at.ttft_p50),
-        significant(at.ttft_p99),
-        f"{at.busiest:.2f}×",
+        f"{row.mean('hit_rate'):.0%}",
+        significant(row.mean("ttft_p99")),
+        f"{row.mean('busiest'):.2f}×",
     )
-    rate: tuple[str, ...] = (significant(found.rate), significant(found.rate / row.replicas))
-    if not found.rate:
-        rate, numbers = (f"<{significant(found.beyond)}", ""), tuple(f"({n})" for n in numbers)
+    each = significant(row.rate / row.replicas)
+    rate: tuple[str, ...] = (significant(row.rate), _interval(row), each)
+    if not row.rate:
+        beyond = max(found.beyond for found in row.repeats)
+        rate, numbers = (f"<{significant(beyond)}", "", ""), tuple(f"({n})" for n in numbers)
     return str(row.replicas), str(row.adapters), row.routing, *rate, *numbers
+
+
+def _interval(row: Scenario) -> str:
+    return "" if row.interval is None else "–".join(map(significant, row.interval))

@@ -15,6 +15,12 @@ class Seeds:
     adapters: Seed = 0
     arrivals: Seed = 0
 
+    def higher(self, by: int) -> "Seeds":
+        """Each so much higher: those of a repeat."""
+        return Seeds(
+            prompts=self.prompts + by, adapters=self.adapters + by, arrivals=self.arrivals + by
+        )
+
 
 LAWS = {
     "prompts": "workload/lengths=uniform",
