@@ -1,0 +1,1 @@
+"""Simulated replicas held against replicas on Ray."""

@@ -1,0 +1,34 @@
+"""What is held against each other of a fleet that was measured and one that was simulated."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.simulate.demand import Demand
+
+Figures = dict[str, float]
+
+
+def figures_of(
+    demand: Demand,
+    first: Sequence[float] | NDArray[np.float64],
+    finished: Sequence[float] | NDArray[np.float64],
+    hit_rate: float,
+) -> Figures:
+    """Of all requests.
+
+    Args:
+        demand: what was asked.
+        first: when each had its first token, seconds as `demand.arrives` counts them.
+        finished: when each had its last.
+        hit_rate: share of the requests that found their adapter in memory.
+    """
+    ttft, end = np.asarray(first) - demand.arrives, np.asarray(finished)
+    return {
+        "tokens/s": float(demand.outputs.sum() / end.max()),
+        "TTFT mean, s": float(ttft.mean()),
+        "TTFT p50, s": float(np.quantile(ttft, 0.5)),
+        "E2E mean, s": float((end - demand.arrives).mean()),
+        "hit rate": hit_rate,
+    }
