@@ -28,7 +28,7 @@ class InMemory(RoutingLaw):
     """
 
     name: str
-    open_requests: PositiveInt
+    open_requests: Annotated[PositiveInt, Field(le=10**6)]
     told_s: Annotated[float, Field(gt=0, le=86_400)]
 
     def router(self, fleet: Fleet, rng: np.random.Generator) -> Router:
