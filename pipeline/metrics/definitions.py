@@ -434,10 +434,16 @@ DEFINITIONS: Mapping[str, Definition] = {
     "logprob_delta": Definition(
         "nats", "Log probability of the reference's tokens minus the reference's own, mean"
     ),
-    "path_error": Definition(
+    "path_kl": Definition(
         "nats",
-        "Largest change of the distance between two competing tokens from what the engine says to "
-        "one request alone to what it serves among others",
+        "KL divergence of what the engine serves among others from what it says to the same "
+        "request alone, mean over an answer, teacher-forced",
+        "lower",
+    ),
+    "effect_error": Definition(
+        "",
+        "Distance from 1 of the share of an adapter's effect that is served among others, less its "
+        "standard error",
         "lower",
     ),
     "free_running_agreement": Definition(

@@ -131,16 +131,3 @@ def effect(with_adapter: Scores, bare: Scores) -> float:
     if not np.isfinite(change):
         raise ValueError(NOT_FINITE)
     return change
-
-
-def path_error(alone: Scores, served: Scores) -> float:
-    """Largest logit error of what is served, beside the same engine's scores of one request alone.
-
-    Both are of one precision, so that only the order of sums may differ, and what follows from it.
-
-    Raises:
-        ValueError: a log-probability is infinite or NaN.
-    """
-    if not (np.isfinite(alone).all() and np.isfinite(served).all()):
-        raise ValueError(NOT_FINITE)
-    return float(logit_error(alone, served).max())

@@ -13,7 +13,8 @@ NAMES = (
     "token_agreement",
     "mean_kl",
     "logprob_delta",
-    "path_error",
+    "path_kl",
+    "effect_error",
     "free_running_agreement",
     "common_prefix_tokens",
 )

@@ -1,7 +1,9 @@
 """Floors of fidelity: what a run must reach to be VALID, and what each precision is held to."""
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.metrics.findings import Findings
 from pipeline.metrics.per_adapter import BASE
@@ -19,23 +21,26 @@ class Tolerance:
         max_kl: highest `mean_kl` of any adapter, nats.
         max_error: largest logit error that excuses a differing token, nats, whatever was measured:
             a broken engine measures a large one.
-        max_path_error: largest `path_error` of any adapter, nats, of an engine whose sums depend
+        max_path_kl: largest `path_kl` of any adapter, nats, of an engine whose sums depend
             on the batch.
     """
 
     min_agreement: float
     max_kl: float
     max_error: float
-    max_path_error: float
+    max_path_kl: float
 
 
-INVARIANT = 0.001
-"""Largest `path_error` where sums don't depend on the batch, nats: logarithms alone are rounded."""
+INVARIANT = 1e-9
+"""Largest `path_kl` where sums don't depend on the batch, nats: logarithms alone are rounded."""
 
-SINGLE = Tolerance(min_agreement=0.9, max_kl=0.001, max_error=0.05, max_path_error=0.1)
-HALF = Tolerance(min_agreement=0.8, max_kl=0.01, max_error=0.5, max_path_error=0.5)
-EIGHT_BIT = Tolerance(min_agreement=0.7, max_kl=0.03, max_error=1.0, max_path_error=1.0)
-FOUR_BIT = Tolerance(min_agreement=0.5, max_kl=0.3, max_error=3.0, max_path_error=1.5)
+MAX_EFFECT_ERROR = 0.01
+"""Largest `effect_error` of any adapter, in every precision: its standard error is taken off."""
+
+SINGLE = Tolerance(min_agreement=0.9, max_kl=0.001, max_error=0.05, max_path_kl=1e-5)
+HALF = Tolerance(min_agreement=0.8, max_kl=0.01, max_error=0.5, max_path_kl=0.01)
+EIGHT_BIT = Tolerance(min_agreement=0.7, max_kl=0.03, max_error=1.0, max_path_kl=0.1)
+FOUR_BIT = Tolerance(min_agreement=0.5, max_kl=0.3, max_error=3.0, max_path_kl=0.1)
 
 BY_PRECISION: Mapping[str, Tolerance] = {
     "fp32": SINGLE,
@@ -107,18 +112,20 @@ def missed_by_default(
     return tuple(reasons)
 
 
-def strayed(findings: Findings, max_path_error: float) -> tuple[str, ...]:
+def strayed(findings: Findings, max_path_kl: float) -> tuple[str, ...]:
     """Every adapter to whose requests more is done on the path that serves than rounding does.
 
     Args:
-        findings: what the comparison found; an engine that can't score measures no `path_error`.
-        max_path_error: highest `path_error`, nats.
+        findings: what the comparison found; of an engine that can't score it has neither figure.
+        max_path_kl: highest `path_kl`, nats.
     """
-    if "path_error" not in findings.overall:
-        return ()
     said = "(what is served, beside the engine's own answer to one request alone)"
-    most = f"{max_path_error:g}, the most that rounding does {said}"
-    return tuple(_missing(findings, "path_error", most, lambda value: value > max_path_error))
+    reasons: list[str] = []
+    for name, limit in {"path_kl": max_path_kl, "effect_error": MAX_EFFECT_ERROR}.items():
+        if name in findings.overall:
+            most = f"{limit:g}, the most that rounding does {said}"
+            reasons += _missing(findings, name, most, partial(operator.lt, limit))
+    return tuple(reasons)
 
 
 def _missing(

@@ -8,7 +8,7 @@ from pipeline.config.run_config import RunConfig
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import UNKNOWN
 from pipeline.metrics.fidelity import Forced, Free, free, pooled
-from pipeline.metrics.findings import Findings
+from pipeline.metrics.findings import Figures, Findings
 from pipeline.metrics.floors import INVARIANT, missed, missed_by_default, strayed, tolerance
 from pipeline.metrics.served import NAME, Served, served_agreement
 from pipeline.metrics.timeline import Timeline
@@ -55,10 +55,10 @@ def examine(
     learnt = led or Lesson()
     found = list(_compared(reference.answers, learnt, None if unjudged else timeline))
     excused, plain = _excused(config, found), alone(reference.answers, engine)
-    effects, errors = _effects(learnt.pairs, plain), _path_errors(learnt.pairs, plain)
+    effects, strays = _effects(learnt.pairs, plain), _strays(learnt.pairs, plain)
     return Findings(
-        overall=_figures(found, excused, errors),
-        adapters={name: _figures(own, excused, errors) for name, own in _by_adapter(found).items()},
+        overall=_figures(found, excused, strays),
+        adapters={name: _figures(own, excused, strays) for name, own in _by_adapter(found).items()},
         effects=effects,
         notes=(*unjudged, *[SCORELESS.format(config.engine.name)] * (led is None)),
         faults=(*learnt.faults, *_ineffective(effects)),
@@ -77,7 +77,7 @@ def judge(config: RunConfig, findings: Findings) -> tuple[tuple[str, ...], tuple
     That the reference had no answers is a caution too.
     """
     stated, precision, kept = config.fidelity, config.precision, tolerance(config.precision)
-    most = INVARIANT if config.engine.batch_invariant else kept.max_path_error
+    most = INVARIANT if config.engine.batch_invariant else kept.max_path_kl
     reasons = (*missed(findings, stated.min_agreement, stated.max_kl), *strayed(findings, most))
     if not config.engine.computes:
         return reasons, ()
@@ -123,7 +123,7 @@ def _excused(config: RunConfig, found: Sequence[_Compared]) -> float:
 
 
 def _figures(
-    found: Sequence[_Compared], excused: float, errors: Mapping[str | None, float]
+    found: Sequence[_Compared], excused: float, strays: Mapping[str | None, Figures]
 ) -> dict[str, float]:
     """Of some of the answers and their adapters, as far as there is something to compare."""
     figures = pooled(
@@ -132,8 +132,9 @@ def _figures(
     agreement = served_agreement([each.served for each in found if each.served], excused)
     if agreement is not None:
         figures = {NAME: agreement} | figures
-    own = [errors[each.adapter] for each in found if each.adapter in errors]
-    return figures | {"path_error": max(own)} if own else figures
+    own = [strays[each.adapter] for each in found if each.adapter in strays]
+    names = dict.fromkeys(name for each in own for name in each)
+    return figures | {name: max(each[name] for each in own if name in each) for name in names}
 
 
 Pairs = Mapping[str | None, Pair]
@@ -148,9 +149,16 @@ def _effects(served: Pairs, plain: Pairs) -> dict[str, float]:
     return found
 
 
-def _path_errors(served: Pairs, plain: Pairs) -> dict[str | None, float]:
+def _strays(served: Pairs, plain: Pairs) -> dict[str | None, Figures]:
     """By adapter, where the engine can be led as well as asked for one request alone."""
-    return {name: plain[name].path_error(pair) for name, pair in served.items() if name in plain}
+    found: dict[str | None, Figures] = {}
+    for name in filter(plain.__contains__, served):
+        alone, among = plain[name], served[name]
+        error = alone.effect_error(among)
+        found[name] = {"path_kl": alone.path_kl(among)} | (
+            {} if error is None else {"effect_error": error}
+        )
+    return found
 
 
 def _ineffective(effects: Mapping[str, float]) -> Iterator[str]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from pipeline.inference.engine import Engine
 from pipeline.metrics.distributions import Scores
-from pipeline.metrics.fidelity import effect, path_error
+from pipeline.metrics.fidelity import effect
+from pipeline.metrics.served_path import AdaptedScores, effect_error, path_kl
 from pipeline.stages.reference import ReferenceAnswer
 
 EFFECT_TOKENS = 4
-"""Places of an output at which an adapter's effect is looked for."""
+"""Places of an output along which a request is served again without its adapter."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Pair:
 
     Attributes:
         own: log-probabilities or logits, (tokens, vocabulary).
-        bare: the same without the adapter, at the first places; None for the base model, and for
-            an adapter with tokens of its own, which the base can't be asked.
+        bare: the same without the adapter, perhaps at the first places alone; None for the base
+            model, and for an adapter with tokens of its own, which the base can't be asked.
     """
 
     own: Scores
@@ -38,16 +39,36 @@ class Pair:
             return None
         return effect(self.own[: len(self.bare)], self.bare)
 
-    def path_error(self, served: "Pair") -> float:
-        """What the path that serves changes, with the adapter or without, nats.
+    def path_kl(self, served: "Pair") -> float:
+        """Divergence of what is served, with the adapter or without: the larger, nats.
 
         Args:
             served: of the same requests among others; this pair is of one request alone.
+
+        Raises:
+            ValueError: a log-probability is infinite or NaN.
         """
-        error = path_error(self.own, served.own)
+        adapted = path_kl(self.own, served.own)
         if self.bare is None or served.bare is None:
-            return error
-        return max(error, path_error(self.bare, served.bare))
+            return adapted
+        return max(adapted, path_kl(self.bare[: len(served.bare)], served.bare))
+
+    def effect_error(self, served: "Pair") -> float | None:
+        """How far the share of the adapter's effect that is served is from 1, for certain.
+
+        None where there is nothing to be changed.
+
+        Args:
+            served: as above; this pair has all places without the adapter, too.
+
+        Raises:
+            ValueError: a log-probability is infinite or NaN.
+        """
+        if self.bare is None or served.bare is None:
+            return None
+        return effect_error(
+            AdaptedScores(self.own, self.bare), AdaptedScores(served.own, served.bare)
+        )
 
 
 def alone(answers: Sequence[ReferenceAnswer], engine: Engine) -> dict[str | None, Pair]:
@@ -64,7 +85,7 @@ def alone(answers: Sequence[ReferenceAnswer], engine: Engine) -> dict[str | None
             continue
         own, bare = engine.score(name, prompt, tokens), None
         if name is not None and answer.base_ids:
-            bare = engine.score(None, prompt, tokens[:EFFECT_TOKENS])
+            bare = engine.score(None, prompt, tokens)
         if own is not None:
             found[name] = Pair(own, bare)
     return found

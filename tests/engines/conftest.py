@@ -1,6 +1,6 @@
 """Engines of the embedded model, entered."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -19,6 +19,7 @@ from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
+from pipeline.stages.prepare import Prepared
 from pipeline.stages.reference import refer
 from tests.engines.judged import Judged, made_here
 
@@ -26,6 +27,7 @@ TINY = Path(__file__).parents[2] / "pipeline" / "assets" / "tiny"
 NAMES = sorted(path.name for path in (TINY / "adapters").iterdir())
 NEAR_TIE = 1e-2
 """Nats between two tokens that rounding may let change places."""
+Beside = Callable[[Prepared], Iterable[Adapter]]
 PROMPTS = (TINY.parents[1] / "workload" / "prompts" / "builtin.txt").read_text("utf-8").splitlines()
 
 
@@ -114,16 +116,19 @@ def outputs() -> Callable[[list[Event]], dict[int, list[int]]]:
 def judging(
     config: Any, prepared: Any, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., AbstractContextManager[Judged]]:
-    """Builds an engine that is judged by what it serves; references are made in this process."""
+    """Builds an engine that is judged by what it serves; references are made in this process.
+
+    It may hold other adapters beside those of its run.
+    """
 
     @contextmanager
-    def built(*overrides: str) -> Iterator[Judged]:
+    def built(*overrides: str, beside: Beside = lambda _: ()) -> Iterator[Judged]:
         overrides = (*overrides, f"paths.cache={cache}")
         settings, ready = config(*overrides), prepared(*overrides)
         with monkeypatch.context() as patch:
             patch.setattr(stage, "_in_its_own_process", made_here)
             reference = refer(settings, ready, "0" * 64)
-        with build(settings, ready) as entered:
+        with build(settings, replace(ready, adapters=(*ready.adapters, *beside(ready)))) as entered:
             yield Judged(settings, ready, reference, entered.engine)
 
     return built

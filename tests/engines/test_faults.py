@@ -91,6 +91,6 @@ def test_a_fault_in_what_is_served_makes_the_run_invalid(
     plant(monkeypatch)
     reasons = ready.reasons()
     served_wrong = any("served_agreement misses" in each for each in reasons)
-    led_wrong = any("mean_kl misses" in each or "path_error misses" in each for each in reasons)
+    led_wrong = any("mean_kl misses" in each or "path_kl misses" in each for each in reasons)
     assert served_wrong or led_wrong
     assert led_wrong or plant in SAMPLING

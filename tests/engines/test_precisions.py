@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.metrics.floors import INVARIANT, tolerance
+from pipeline.metrics.floors import INVARIANT, MAX_EFFECT_ERROR, tolerance
 from pipeline.stages.fidelity import judge
 from tests.optional import OPTIONAL, needed
 
@@ -25,9 +25,6 @@ SETUP = (
 ROOM = 5
 """How many times the divergence of a correct engine fits into its limit, at least."""
 
-PATH_ROOM = 3
-"""The same of its largest change on the path that serves."""
-
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_correct_run_is_valid_with_room(precision: str, judging: Any) -> None:
@@ -42,8 +39,9 @@ def test_a_correct_run_is_valid_with_room(precision: str, judging: Any) -> None:
         assert figures["mean_kl"] < kept.max_kl / ROOM
         assert figures["served_agreement"] > (1 + kept.min_agreement) / 2
     assert findings.overall["logit_error"] < kept.max_error
-    most = INVARIANT if judged.config.engine.batch_invariant else kept.max_path_error
-    assert 0 <= findings.overall["path_error"] < most / PATH_ROOM
+    most = INVARIANT if judged.config.engine.batch_invariant else kept.max_path_kl
+    assert 0 <= findings.overall["path_kl"] < most / ROOM
+    assert 0 <= findings.overall["effect_error"] < MAX_EFFECT_ERROR / ROOM
 
 
 def test_an_engine_that_computes_nothing_is_not_checked(judging: Any) -> None:

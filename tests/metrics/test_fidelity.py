@@ -16,7 +16,6 @@ from pipeline.metrics.fidelity import (
     forced,
     kl_divergence,
     logprob_difference,
-    path_error,
     pooled,
     token_agreement,
 )
@@ -146,13 +145,11 @@ def test_scores_of_another_shape_are_refused():
     assert forced(good, good, [0, 1]).agreement.tolist() == [1, 1]
 
 
-def test_a_path_error_is_what_is_left_of_a_shift_of_all_logits() -> None:
-    alone = np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], np.float32))
-    assert path_error(alone, alone + 5) == pytest.approx(0, abs=1e-5)
-    moved = alone + np.array([[0, 0, 0], [0, 0, 0.25]], np.float32)
-    assert path_error(alone, moved) == pytest.approx(0.25, abs=1e-5)
-    with pytest.raises(ValueError, match="not a number"):
-        path_error(alone, moved * np.nan)
+def test_a_logit_error_is_what_is_left_of_a_shift_of_all_logits() -> None:
+    one = np.log(np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], np.float32))
+    assert logit_error(one, one + 5) == pytest.approx(0, abs=1e-5)
+    moved = one + np.array([[0, 0, 0], [0, 0, 0.25]], np.float32)
+    assert logit_error(one, moved) == pytest.approx([0, 0.25], abs=1e-5)
 
 
 SURE = np.array([[-0.0, -10.34, -11.81, -12.99, -13.22]], np.float32)
@@ -161,11 +158,11 @@ SURE_TOO = np.array([[-0.0, -8.41, -10.82, -12.23, -12.36]], np.float32)
 
 
 def test_how_far_a_token_is_that_nobody_chooses_is_no_error() -> None:
-    assert path_error(SURE, SURE_TOO) == path_error(SURE_TOO, SURE) == 0
+    assert logit_error(SURE, SURE_TOO) == logit_error(SURE_TOO, SURE) == 0
     near = np.array([[-0.2, -1.7, -11, -12, -13]], np.float32)
-    assert path_error(SURE, near) == pytest.approx(FARTHEST - 1.5, abs=1e-5)
+    assert logit_error(SURE, near) == pytest.approx(FARTHEST - 1.5, abs=1e-5)
     other = SURE[:, ::-1].copy()
-    assert path_error(SURE, other) == pytest.approx(2 * FARTHEST)
+    assert logit_error(SURE, other) == pytest.approx(2 * FARTHEST)
 
 
 @settings(deadline=None)

@@ -98,7 +98,8 @@ def test_fp32_engines_say_what_the_reference_says(judged: Any, engine: str) -> N
     assert found.overall["served_agreement"] == 1
     assert found.overall["free_running_agreement"] == 1
     assert found.overall["common_prefix_tokens"] == 8
-    assert 0 <= found.overall["path_error"] < 1e-3
+    assert 0 <= found.overall["path_kl"] < 1e-9
+    assert 0 <= found.overall["effect_error"] < 1e-4
     assert set(found.adapters) == set(found.effects) == {"csv", "html", "json"}
     assert min(found.effects.values()) > 0.1
     assert missed(found, **FLOORS) == ()
@@ -200,7 +201,7 @@ def test_an_engine_that_cannot_score_is_judged_by_its_own_outputs(judged: Any) -
     assert found.overall["free_running_agreement"] == 1
     assert found.overall["served_agreement"] == 1
     assert "can't be led along given tokens" in found.notes[0]
-    for name in ("mean_kl", "path_error"):
+    for name in ("mean_kl", "path_kl", "effect_error"):
         assert found.metrics(["csv", "html", "json"])[name] == "not measured"
     assert missed(found, 0.99, None) == ()
     (reason,) = missed(found, None, 0.1)
@@ -285,12 +286,12 @@ def test_a_plainly_wrong_run_is_invalid_unless_its_weights_are_random(config: An
 def test_what_rounding_does_not_explain_is_invalid_on_any_weights(
     config: Any, weights: tuple[str, ...]
 ) -> None:
-    right = {"served_agreement": 1.0, "mean_kl": 0.0, "path_error": 0.01}
-    found = Findings(overall=right, adapters={"csv": right | {"path_error": 0.0}, None: right})
+    right = {"served_agreement": 1.0, "mean_kl": 0.0, "path_kl": 0.004}
+    found = Findings(overall=right, adapters={"csv": right | {"path_kl": 0.0}, None: right})
     assert judge(config(*weights, "arm=llama_cpp_q4_0"), found) == ((), ())
     (reason,) = judge(config(*weights, "arm=multilora_int4"), found)[0]
-    assert reason.startswith("path_error misses 0.001, the most that rounding does")
-    assert reason.endswith(": base 0.01")
+    assert reason.startswith("path_kl misses 1e-09, the most that rounding does")
+    assert reason.endswith(": base 0.004")
 
 
 @pytest.mark.parametrize(
