@@ -109,8 +109,8 @@ bench-steps: ready ## where a step's time goes, at 1, 8 and 32 requests, each pa
 bench-kernels: ready ## our kernels alone, against torch and the memory limit
 	$(PY) -m pipeline.kernels.bench && $(PY) -m pipeline.kernels.bench_attention
 
-docs-check: ready ## every command of the documentation, made small and run: an hour
-	$(PY) -m tests.docs
+docs-check: ready smollm2 ## every command of the documentation, made small and run: an hour; ARGS=--list says what each needs
+	$(PY) -m tests.docs $(ARGS)
 
 lint: ready ## ruff and mypy
 	$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

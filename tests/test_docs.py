@@ -11,6 +11,7 @@ import pytest
 from pipeline.__main__ import compose
 from pipeline.launch.overrides import refuse_unused
 from tests.docs.commands import PAGES, Command, Reduction, documented, reduced, reductions
+from tests.docs.needs import listing
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [command.text for command in documented()]
@@ -28,7 +29,7 @@ def test_there_are_commands():
 
 def test_every_command_is_made_small_somehow():
     """`make docs-check` runs them all."""
-    _, rules = reductions()
+    rules = reductions().rules
     matched = [[rule for rule in rules if re.search(rule.match, text)] for text in COMMANDS]
     missing = [text for text, fits in zip(COMMANDS, matched, strict=True) if not fits]
     assert not missing, "tests/docs/reductions.yaml wants an entry"
@@ -36,8 +37,19 @@ def test_every_command_is_made_small_somehow():
     assert [rule.match for rule in rules if id(rule) not in used] == []
 
 
+def test_a_line_says_what_each_command_needs():
+    lines = dict(zip(COMMANDS, listing(documented(), reductions()), strict=True))
+    assert re.search(r"^serving\.md +smollm2, port 8000 +make serve$", lines["make serve"])
+    assert re.search(r"^README\.md +- +make run$", lines["make run"])
+    compared = next(text for text in COMMANDS if text.endswith("pipeline.compare runs/mine"))
+    assert " runs/mine  " in lines[compared]
+    assert all(rule.lacks for rule in reductions().rules if 0 not in rule.codes)
+    wanted = {name for rule in reductions().rules for name in rule.wants}
+    assert wanted == {*reductions().packages}
+
+
 def test_the_files_that_make_a_command_small_exist():
-    given = [value for rule in reductions()[1] for value in rule.environment.values()]
+    given = [value for rule in reductions().rules for value in rule.environment.values()]
     named = [word for value in given for word in value.split() if word.startswith("tests/")]
     assert named and [word for word in named if not (ROOT / word).exists()] == []
 

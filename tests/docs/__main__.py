@@ -19,9 +19,19 @@ from pathlib import Path
 from time import monotonic, sleep
 from urllib.error import URLError
 
-from tests.docs.commands import ROOT, Command, Reduction, documented, reduced, reductions
+from tests.docs.commands import (
+    ROOT,
+    Command,
+    Reduction,
+    Reductions,
+    documented,
+    reduced,
+    reductions,
+)
+from tests.docs.needs import absent, listing
 
 LONGEST_S = 540
+RESULTS = "results.jsonl"
 
 
 @dataclass(frozen=True)
@@ -40,37 +50,51 @@ class Result:
 def main() -> int:
     """Run what hasn't been run yet; 1 if anything didn't end as it should."""
     parser = argparse.ArgumentParser(prog="python -m tests.docs", description=__doc__)
+    parser.add_argument("--list", action="store_true", help="what each command needs; runs none")
     parser.add_argument("--folder", type=Path, help="the copy of the project (a new one)")
     parser.add_argument("--for-seconds", type=float, default=1e9, help="begin none after so long")
     parser.add_argument("--only", default="", help="a regular expression of commands")
     arguments = parser.parse_args()
+    commands, known = documented(), reductions()
+    if arguments.list:
+        print(*listing(commands, known), sep="\n")
+        return 0
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="docs "))
-    results = folder / "results.jsonl"
-    if not results.exists():
+    if not (folder / RESULTS).exists():
         _copy(folder)
     print(f"in {folder}", flush=True)
-    done = [Result(**json.loads(line)) for line in results.read_text("utf-8").splitlines()]
-    sweep, rules = reductions()
-    began = monotonic()
-    for command in documented():
-        passed = any(each.command == command.text and each.right for each in done)
-        if passed or not re.search(arguments.only, command.text):
-            continue
-        if monotonic() - began > arguments.for_seconds:
-            break
-        rule = next((each for each in rules if re.search(each.match, command.text)), None)
-        if rule is None:
-            print(f"{command.text}: no reduction matches", file=sys.stderr)
-            return 1
-        _make(sweep, rule, folder)
-        result = _run(command, rule, folder)
-        done = [each for each in done if each.command != command.text] + [result]
-        results.write_text("".join(json.dumps(asdict(each)) + "\n" for each in done), "utf-8")
-        _tell(result)
+    asked = [each for each in commands if re.search(arguments.only, each.text)]
+    _run_all(asked, known, folder, monotonic() + arguments.for_seconds)
+    done = [each for each in _results(folder) if each.command in {c.text for c in commands}]
     wrong = [each for each in done if not each.right]
-    left = len(documented()) - len(done)
+    left = len(commands) - len(done)
     print(f"{len(done) - len(wrong)} passed, {len(wrong)} failed", f"{left} left" if left else "")
     return int(bool(wrong or left))
+
+
+def _run_all(commands: list[Command], known: Reductions, folder: Path, until: float) -> None:
+    """Those that haven't passed yet; each result is kept at once."""
+    for command in commands:
+        done = _results(folder)
+        if any(each.command == command.text and each.right for each in done):
+            continue
+        if monotonic() > until:
+            return
+        rule = known.of(command)
+        if why := absent(rule, known):
+            print(f"left              {command.text}\n     {why}", flush=True)
+            continue
+        _make(known.sweep, rule, folder)
+        result = _run(command, rule, folder)
+        kept = [*(each for each in done if each.command != command.text), result]
+        lines = (json.dumps(asdict(each)) + "\n" for each in kept)
+        (folder / RESULTS).write_text("".join(lines), "utf-8")
+        _tell(result)
+
+
+def _results(folder: Path) -> list[Result]:
+    lines = (folder / RESULTS).read_text("utf-8").splitlines()
+    return [Result(**json.loads(line)) for line in lines]
 
 
 def _copy(folder: Path) -> None:
@@ -87,7 +111,7 @@ def _copy(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target, follow_symlinks=False)
     (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-    (folder / "results.jsonl").touch()
+    (folder / RESULTS).touch()
 
 
 def _make(sweep: str, rule: Reduction, folder: Path) -> None:

@@ -42,6 +42,8 @@ class Reduction:
 
     Attributes:
         match: a regular expression that is searched for in the command.
+        wants: packages beyond the requirements, by their names in the file.
+        lacks: what else it needs that isn't here: it fails, and its output has to say so.
         set: overrides; one of a name that was typed takes its place, others are added.
         needs: sweeps that it reads, made before by the `sweep` of the reductions.
         environment: variables.
@@ -51,6 +53,8 @@ class Reduction:
     """
 
     match: str
+    wants: tuple[str, ...] = ()
+    lacks: str = ""
     set: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -71,13 +75,54 @@ def documented() -> list[Command]:
     return list({command.text: command for command in found}.values())
 
 
-def reductions() -> tuple[str, list[Reduction]]:
-    """The command that makes a sweep to be read, and the reductions in order."""
+@dataclass(frozen=True)
+class Package:
+    """What isn't among the requirements.
+
+    Attributes:
+        module: what it brings.
+        install: the command that installs it.
+    """
+
+    module: str
+    install: str
+
+
+@dataclass(frozen=True)
+class Reductions:
+    """What the file says.
+
+    Attributes:
+        sweep: the command that makes a sweep to be read.
+        packages: by the names that `wants` has.
+        rules: the reductions in order.
+    """
+
+    sweep: str
+    packages: Mapping[str, Package]
+    rules: tuple[Reduction, ...]
+
+    def of(self, command: Command) -> Reduction:
+        """The first that matches.
+
+        Raises:
+            LookupError: none does.
+        """
+        for rule in self.rules:
+            if re.search(rule.match, command.text):
+                return rule
+        raise LookupError(f"{command.text}: no reduction in {REDUCTIONS.name} matches")
+
+
+def reductions() -> Reductions:
+    """Read from the file."""
     read: dict[str, Any] = yaml.safe_load(REDUCTIONS.read_text("utf-8"))
-    return read["sweep"], [
+    rules = (
         Reduction(**{name: tuple(v) if isinstance(v, list) else v for name, v in each.items()})
         for each in read["reductions"]
-    ]
+    )
+    packages = {name: Package(**each) for name, each in read["packages"].items()}
+    return Reductions(read["sweep"], packages, tuple(rules))
 
 
 def reduced(command: Command, reduction: Reduction) -> list[str]:
