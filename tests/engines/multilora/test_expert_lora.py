@@ -16,8 +16,14 @@ from pipeline.adapters.module_patterns import is_target
 from pipeline.engines.multilora.assembly import score
 from pipeline.engines.multilora.decoder import Decoder
 from pipeline.engines.multilora.lora import LoadPlan
+from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
+from pipeline.inference.request import Request
+from pipeline.inference.sampling_params import SamplingParams
+from pipeline.inference.teacher import Teacher
 from pipeline.kernels.native import NativeKernels
+from pipeline.metrics.served_path import path_kl
 from pipeline.models.checkpoint import Checkpoint
 from tests.conftest import ROOT
 
@@ -185,3 +191,36 @@ def test_an_expert_that_isnt_in_the_file_is_missed(base, tmp_path):
     save_file(tensors, tmp_path / "it" / WEIGHTS)
     with pytest.raises(UsageError, match=r"no tensor .*experts\.3\."):
         opened(base, tmp_path / "it", tmp_path)
+
+
+@pytest.mark.parametrize(("precision", "most"), [("int8", 0.02), ("int4", 0.2)])
+def test_beside_few_bits_it_does_what_it_does_by_peft_and_in_company_as_alone(
+    base, tmp_path, precision, most, drain
+):
+    """Two adapters and none in one batch; of the effect by PEFT a share is left by few bits."""
+    saved_today(base, tmp_path / "whole", **TODAYS[3])
+    saved_once(base, tmp_path / "single", SINGLE[1])
+    adapters = {name: opened(base, tmp_path / name, tmp_path, name) for name in ("whole", "single")}
+    asked = SamplingParams(max_new_tokens=len(GIVEN), ignore_eos=True)
+    requests = [Request(i, name, None, PROMPT, asked) for i, name in enumerate([None, *adapters])]
+    seen = {each.id: [] for each in requests}
+    given = Teacher(dict.fromkeys(seen, GIVEN), lambda id_, _, row: seen[id_].append(row.copy()))
+    settings = MultiloraSettings(name="multilora", precision=precision, kv_tokens=1024)
+    settings.check(base[0], adapters)
+    with settings.build(Serving(base[0], adapters, threads=1)) as engine:
+        alone = {each.id: engine.score(each.adapter, PROMPT, GIVEN) for each in requests}
+        engine.teach(given)
+        drain(engine, *requests)
+    bare = scores(transformers_model(base[0].folder))
+    for each in requests:
+        assert path_kl(alone[each.id], np.stack(seen[each.id])) < 1e-9
+        if each.adapter:
+            folder = adapters[each.adapter].folder
+            peft = scores(PeftModel.from_pretrained(transformers_model(base[0].folder), folder))
+            assert share_missing(peft - bare, alone[each.id] - alone[0]) < most
+
+
+def share_missing(effect, served):
+    """How far from 1 is the slope of a line through what is served of each token's change."""
+    effect, served = (each - each.mean(1, keepdims=True) for each in (effect, served))
+    return abs(1 - (served * effect).sum() / (effect**2).sum())
