@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
         ("-m workload.alpha=range(0.,1e300,1e-9)", "the sweep has inf jobs"),
         ("-m workload.alpha=range(0,1e18)", "the sweep has 1e+18 jobs"),
         ("-m repeat=shuffle(range(1000000))", "the sweep has 1,000,000 jobs"),
-        ("-m engine=glob(*) repeat=range(200)", "the sweep has 1,600 jobs"),
+        ("-m engine=glob(*) repeat=range(200)", "the sweep has 1,800 jobs"),
         ("+experiment=zipf_sweep limits.jobs=134", "limits.jobs=134: the sweep has 135 jobs"),
         ("+experiment=zipf_sweep repeat=range(100)", "the sweep has 4,500 jobs"),
         ("-m repeat=range(5,1)", "repeat=range(5,1): has no values"),

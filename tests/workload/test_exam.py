@@ -21,7 +21,8 @@ def asked(config, tmp_path):
 
 
 def read(run):
-    return questions(run, run.model.checkpoint().config)
+    model = run.model.checkpoint().config
+    return questions(run, model, run.adapters.adapters(model))
 
 
 MULTILORA = ("engine=multilora",)
