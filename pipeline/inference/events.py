@@ -74,6 +74,7 @@ class Finished:
         error: what went wrong, in one line; None where nothing did.
         stopped_by: the request's own stop string, or token of its `stop_ids`, that ended it; None
             where another did, or nobody says.
+        adapter_unknown: whether it failed because its adapter isn't served, or isn't any more.
     """
 
     request_id: Hashable
@@ -82,6 +83,12 @@ class Finished:
     text: str | None = None
     error: str | None = None
     stopped_by: str | int | None = None
+    adapter_unknown: bool = False
+
+    @classmethod
+    def unserved(cls, request_id: Hashable, at: float, error: str) -> "Finished":
+        """The end of a request whose adapter isn't there; one removed since it was asked, say."""
+        return cls(request_id, at, FinishReason.ERROR, error=error, adapter_unknown=True)
 
     @classmethod
     def failed(cls, request_id: Hashable, at: float, error: str) -> "Finished":

@@ -11,14 +11,18 @@ from pipeline.inference.request import Request
 _log = logging.getLogger(__name__)
 
 
+class UnknownAdapter(UsageError):
+    """A request names an adapter that isn't served, or isn't any more."""
+
+
 def refusal(request: Request, adapters: Collection[str]) -> str | None:
-    """Why a request can't be served, where its adapter was never given to the engine.
+    """Why a request can't be served, where its adapter isn't one of the engine's.
 
     Answering with the base model instead would be a wrong answer that looks like a right one.
     """
     if request.adapter is None or request.adapter in adapters:
         return None
-    return f"adapter {request.adapter!r} was never given to this engine"
+    return f"adapter {request.adapter!r} isn't served by this engine"
 
 
 def not_finite(request: Request, place: int) -> str:

@@ -104,7 +104,8 @@ class Reply:
         """An engine that told no text by the way has told it now, or left it to the ids."""
         if end.reason not in (FinishReason.STOP, FinishReason.LENGTH):
             error = end.error or "the request was ended"
-            raise ApiError(error, HTTPStatus.INTERNAL_SERVER_ERROR)
+            gone, broken = HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR
+            raise ApiError(error, gone if end.adapter_unknown else broken)
         if not self.text:
             text = end.text
             if text is None:

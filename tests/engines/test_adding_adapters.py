@@ -60,7 +60,7 @@ def is_nearer(found, right, wrong):
 @pytest.mark.parametrize("engine", ENGINES, indirect=True)
 def test_a_name_stands_for_what_was_last_added_under_it(engine, ask):
     base, csv = ask(None), ask("csv")
-    assert "'late' was never given" in ask("late")
+    assert "'late' isn't served" in ask("late")
     engine.add_adapter("late", SQL)
     sql = ask("late")
     engine.add_adapter("late", VERSE)
@@ -70,7 +70,7 @@ def test_a_name_stands_for_what_was_last_added_under_it(engine, ask):
     assert is_nearer(ask("late"), verse, sql)
     for name in ("late", "again"):
         engine.remove_adapter(name)
-        assert f"'{name}' was never given" in ask(name)
+        assert f"'{name}' isn't served" in ask(name)
     with pytest.raises(UsageError, match="adapter 'late' isn't served by this engine"):
         engine.remove_adapter("late")
     assert is_nearer(ask(None), base, csv)
@@ -97,11 +97,20 @@ def test_requests_end_with_the_adapter_that_they_began_with(
     events += drain(engine, request_of(202, "late"), request_of(203, None))
     errors = {event.request_id: event.error for event in events if isinstance(event, Finished)}
     assert errors == {200: None, 201: None, 202: errors[202], 203: None}
-    assert "'late' was never given" in errors[202]
+    assert "'late' isn't served" in errors[202]
     found = outputs(events)
     assert is_nearer(found[200], sql, verse)
     assert is_nearer(found[201], verse, sql)
     assert [each.name for each in engine.cache._resident] == ["csv"]
+
+
+@pytest.mark.parametrize("engine", LASTING, indirect=True)
+def test_whose_adapter_is_removed_before_it_is_taken_in_is_told_so(engine, request_of, drain):
+    engine.add_adapter("late", SQL)
+    engine.submit(request_of(300, "late"))
+    engine.remove_adapter("late")
+    (end,) = [each for each in drain(engine) if isinstance(each, Finished)]
+    assert (end.request_id, end.adapter_unknown) == (300, True)
 
 
 @pytest.mark.parametrize("engine", ["multilora"], indirect=True)

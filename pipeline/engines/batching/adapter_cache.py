@@ -14,6 +14,7 @@ from pipeline.engines.batching.adapter_registry import (
 )
 from pipeline.errors import UsageError
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.failure import UnknownAdapter
 
 _log = logging.getLogger(__name__)
 
@@ -68,13 +69,13 @@ class AdapterCache(AdapterMemory[S, T]):
         """A request comes; it will be served by what the name stands for now.
 
         Raises:
-            UsageError: the name stands for nothing.
+            UnknownAdapter: the name stands for nothing.
         """
         if name is None:
             return Lease()
         adapter = self.registry.get(name)
         if adapter is None:
-            raise UsageError(f"adapter {name!r} isn't served by this engine")
+            raise UnknownAdapter(f"adapter {name!r} isn't served by this engine")
         lease: Lease[T] = Lease(adapter)
         adapter.leases += 1
         return lease

@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities
 from pipeline.inference.engine import Engine
 from pipeline.inference.events import Admitted, Event, Finished, FinishReason, Token
-from pipeline.inference.failure import ends_the_run, failed, not_finite
+from pipeline.inference.failure import UnknownAdapter, ends_the_run, failed, not_finite
 from pipeline.inference.logprobs import Logprobs
 from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
@@ -104,6 +104,8 @@ class BatchingEngine(Engine):
     def _accept(self, request: Request) -> None:
         try:
             self._queue(request, self.intake.prompt(request))
+        except UnknownAdapter as error:
+            self._events.append(Finished.unserved(request.id, perf_counter(), str(error)))
         except UsageError as error:
             self._fail(request, str(error))
         except Exception as error:

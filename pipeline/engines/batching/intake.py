@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pipeline.adapters.adapter import Adapter
 from pipeline.errors import UsageError
 from pipeline.inference.answer import Answer
-from pipeline.inference.failure import refusal
+from pipeline.inference.failure import UnknownAdapter, refusal
 from pipeline.inference.request import Request
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.token_vocabulary import TokenVocabulary
@@ -46,14 +46,16 @@ class Intake:
         """The token ids of its prompt.
 
         Raises:
+            UnknownAdapter: its adapter isn't served.
             UsageError: it can never be served; the message says why in one line.
         """
         prompt = list(request.prompt_ids or ())
         vocabulary = self.vocabulary(request.adapter)
         if request.prompt is not None:
             prompt = vocabulary.tokenizer.encode(request.prompt).ids
-        unknown = None if self._adapters is None else refusal(request, self._adapters)
-        if problem := unknown or self._problem(prompt, request.max_new_tokens, vocabulary.size):
+        if self._adapters is not None and (unknown := refusal(request, self._adapters)):
+            raise UnknownAdapter(f"request {request.id}: {unknown}")
+        if problem := self._problem(prompt, request.max_new_tokens, vocabulary.size):
             raise UsageError(f"request {request.id}: {problem}")
         return prompt
 

@@ -73,7 +73,7 @@ async def changes(server: Process, regulars: Regulars) -> AsyncIterator[Line]:
         await asyncio.gather(*asking)
     what = f"{len(statuses)} loads, reloads and unloads"
     yield Line(PART, what, counted(statuses), {*statuses} == {"200"})
-    clear = {*told} <= {ANSWERED, "404"} and ANSWERED in told
+    clear = {*told} <= {ANSWERED, "404", "told 404 in its stream"} and ANSWERED in told
     yield Line(PART, "who asks the one that changes", counted(told), clear)
     yield Line(PART, "who asks right after a load", counted(fresh), {*fresh} == {ANSWERED})
     yield regular(PART, found)
