@@ -15,8 +15,8 @@ from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.kv_cache import BlockAllocator
 from pipeline.engines.multilora.scheduler import PagedScheduler
 from pipeline.engines.multilora.sequence import Chunk, PagedSequence
+from pipeline.engines.paced.options import PacedOptions
 from pipeline.engines.paced.pace import Pace
-from pipeline.engines.paced.settings import PacedSettings
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
@@ -31,7 +31,7 @@ class Paced(ContinuousEngine, CachingEngine):
     positions of the model in one.
     """
 
-    def __init__(self, settings: PacedSettings, serving: Serving) -> None:
+    def __init__(self, settings: PacedOptions, serving: Serving) -> None:
         super().__init__(settings, serving)
         self.settings, self._pace = settings, Pace()
         self.adapters: AdapterRegistry[int, int] = AdapterRegistry(
