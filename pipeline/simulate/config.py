@@ -13,7 +13,7 @@ from pipeline.launch.command_config import command_config
 from pipeline.metrics.slo import Slo
 from pipeline.settings import STRICT, Seed
 from pipeline.simulate.demand import FleetWorkload
-from pipeline.simulate.replica import ReplicaSettings
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.simulate.routing.routing import RoutingLaw
 from pipeline.simulate.steps.source import StepSource
 

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UsageError
 from pipeline.simulate.demand import Demand
-from pipeline.simulate.replica import ReplicaSettings, SimulatedReplica, Stamps
+from pipeline.simulate.replica import SimulatedReplica
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.simulate.residency import Residency
 from pipeline.simulate.routing.routing import Router
+from pipeline.simulate.stamps import Stamps
 from pipeline.simulate.steps.source import EngineTimes
 
 

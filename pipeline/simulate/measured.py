@@ -19,7 +19,7 @@ from pipeline.metrics.engine_steps import EngineStep, engine_steps
 from pipeline.metrics.timeline import RequestRecord
 from pipeline.models.source import ModelSource
 from pipeline.simulate.demand import Demand, of_rows
-from pipeline.simulate.replica import ReplicaSettings
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
 

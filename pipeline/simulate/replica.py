@@ -6,57 +6,15 @@ many tokens it asks for.
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from math import ceil, inf
 
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import PositiveInt
-from pydantic.dataclasses import dataclass as settings
-
 from pipeline.metrics.step_law import StepLaw
-from pipeline.settings import STRICT
 from pipeline.simulate.demand import Demand
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.simulate.residency import Presence, Residency
-
-
-@settings(frozen=True, config=STRICT, kw_only=True)
-class ReplicaSettings:
-    """Settings of `replica`, each as the engine's of the same name.
-
-    Attributes:
-        max_batch_size: most requests that run together.
-        prefill_tokens: most prompt tokens in a step.
-        adapter_ranks: what adapters fit in memory together, as the sum of their ranks; None for
-            all. The engine counts bytes, of which every rank takes as many.
-    """
-
-    max_batch_size: PositiveInt
-    prefill_tokens: PositiveInt
-    adapter_ranks: PositiveInt | None
-
-
-@dataclass
-class Stamps:
-    """What became of each request: seconds, NaN where it hasn't come to that.
-
-    Attributes:
-        first: when its first token was there.
-        finished: when its last token was.
-        missed: whether its adapter had to be waited for.
-    """
-
-    first: NDArray[np.float64]
-    finished: NDArray[np.float64]
-    missed: NDArray[np.bool_]
-
-    @classmethod
-    def blank(cls, requests: int) -> "Stamps":
-        """Of requests that haven't come yet."""
-        unknown = np.full(requests, np.nan)
-        return cls(unknown, unknown.copy(), np.zeros(requests, bool))
+from pipeline.simulate.stamps import Stamps
 
 
 class SimulatedReplica:

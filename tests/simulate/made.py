@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.metrics.step_law import StepLaw
 from pipeline.simulate.demand import Demand
 from pipeline.simulate.fleet import ReplicaModel
-from pipeline.simulate.replica import ReplicaSettings
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.simulate.steps.source import EngineTimes
 
 

@@ -16,7 +16,7 @@ from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.simulate.check import main
 from pipeline.simulate.demand import Demand
 from pipeline.simulate.measured import MeasuredRun
-from pipeline.simulate.replica import ReplicaSettings
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.simulate.steps.fitted import FittedSteps
 from pipeline.simulate.steps.source import EngineTimes
 from pipeline.tracking.run_directory import RunDirectory

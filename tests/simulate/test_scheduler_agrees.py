@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.metrics.step_law import StepLaw
 from pipeline.simulate.demand import Demand
 from pipeline.simulate.fleet import ReplicaModel, serve
-from pipeline.simulate.replica import ReplicaSettings
+from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.simulate.routing.least_loaded import LeastLoaded
 from pipeline.simulate.routing.routing import Fleet
 from pipeline.simulate.steps.source import EngineTimes
