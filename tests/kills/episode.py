@@ -46,10 +46,9 @@ class Episode(Life):
     def _command(self) -> Command:
         alphas = "0,1,2" if self.jobs == ALL else "0,1"
         self.starts += 1
-        own = (f"engine={self.engine}", f"paths.mlruns={self.mlruns}", f"workload.alpha={alphas}")
-        where = f"hydra.sweep.dir={self.sweep}"
+        own = (f"engine={self.engine}", f"workload.alpha={alphas}", *self.destinations)
         warm = self.draw.random() > COLD
-        return Command((*SETUP, *own, where), self.folder / f"{self.starts}.log", warm)
+        return Command((*SETUP, *own), self.folder / f"{self.starts}.log", warm)
 
     def _started(self) -> Command:
         """The command that works in the directory; one started together with it is refused.
@@ -69,10 +68,10 @@ class Episode(Life):
         self.kills.append({"signal": "none", "target": "twice", "phase": "", **self.setting})
         return works
 
-    def _shot(self) -> Shot:
+    def _shot(self, left: int) -> Shot:
         return Shot(self.draw.choice(SIGNALS), self.draw.choice(TARGETS))
 
-    def _moments(self) -> Sequence[Moment]:
+    def _moments(self, left: int) -> Sequence[Moment]:
         return self.scene.moments(self.jobs - self.scene.finished())
 
     def _hit(self, shot: Shot, command: Command) -> bool:

@@ -1,4 +1,4 @@
-"""What is wrong with a sweep's directory and with what MLflow shows of it; a line each."""
+"""What is wrong with a sweep's directory; a line each."""
 
 import json
 from collections import Counter
@@ -7,6 +7,9 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from pipeline.files.documents import read_json
+from pipeline.launch.job import Job
+from pipeline.stages.prepare import prepare
 from pipeline.tracking.lock import LOCK
 from pipeline.tracking.recompute import main as recompute
 from pipeline.tracking.run_directory import RunDirectory
@@ -23,8 +26,8 @@ def doubled(sweep: Path) -> Iterator[str]:
         often = [number for number, n in Counter(row.id for row in rows).items() if n > 1]
         if often:
             yield f"{run}: requests {often[:3]} stand more than once in {len(rows)} rows"
-        asked = {json.loads(line)["id"] for line in (run / "trace.jsonl").read_text().splitlines()}
-        if strange := {row.id for row in rows} - asked:
+        asked = {each.id for each in RunDirectory(run).asked()}  # Whose trace may not be back yet.
+        if asked and (strange := {row.id for row in rows} - asked):
             yield f"{run}: {len(strange)} rows that its trace doesn't have"
     for status in sweep.glob("*/earlier/*/status.json"):
         said = json.loads(status.read_text())
@@ -44,7 +47,16 @@ def unfinished(sweep: Path, jobs: int) -> Iterator[str]:
     if len(told) != jobs or max(told.values()) > 1:
         yield f"{sweep}: configurations {dict(told)}"
     for run in listed.runs():
-        yield from _run(run)
+        yield from _run(run, f"{listed.id}/{run.path.name}")
+    compared = [(each["path"], each["verdict"]) for each in _compared(sweep)]
+    if sorted(compared) != sorted((str(run.path), run.status().validity) for run in listed.runs()):
+        yield f"{sweep}: compared {compared}"
+
+
+def _compared(sweep: Path) -> list[dict[str, str]]:
+    """The runs that its comparison is of; none where there is none."""
+    path = sweep / "comparison.json"
+    return [*read_json(path)["runs"]] if path.is_file() else []
 
 
 def _told(run: RunDirectory) -> str:
@@ -53,13 +65,16 @@ def _told(run: RunDirectory) -> str:
     return f"{config['workload']['alpha']}, {config['threads']}, {config['repeat']}"
 
 
-def _run(run: RunDirectory) -> Iterator[str]:
+def _run(run: RunDirectory, id_: str) -> Iterator[str]:
     status, trace = run.status(), run.json("trace.json")
+    if status.id != id_:
+        yield f"{run.path}: holds the result of {status.id}"
     if status.state is not State.FINISHED:
         yield f"{run.path}: {status.state}, {status.cause}"
         return
     if len(run.requests()) != trace["requests"]:
         yield f"{run.path}: {len(run.requests())} rows for {trace['requests']} requests"
+    yield from _another(run)
     earlier = run.path / "earlier"
     numbers = sorted(int(path.name) for path in earlier.iterdir()) if earlier.is_dir() else []
     if numbers != list(range(1, status.attempt)):
@@ -73,26 +88,10 @@ def _run(run: RunDirectory) -> Iterator[str]:
         yield f"{run.path}: recomputed otherwise: {printed.getvalue()[:300]}"
 
 
-def shown_wrongly(sweep: Path, uri: str) -> list[str]:
-    """Runs that MLflow shows twice, or not, or in another state."""
-    return list(_shown_wrongly(sweep, uri))
-
-
-def _shown_wrongly(sweep: Path, uri: str) -> Iterator[str]:
-    from mlflow import MlflowClient
-
-    listed = SweepDirectory.read(sweep)
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("multi-lora")
-    if experiment is None:
-        yield f"{sweep}: MLflow has no experiment"
-        return
-    runs = client.search_runs([experiment.experiment_id], max_results=5000)
-    shown = [run for run in runs if run.data.tags["pipeline.id"].startswith(listed.id)]
-    ids = Counter(run.data.tags["pipeline.id"] for run in shown)
-    wanted = {listed.id, *(run.status().id for run in listed.runs())}
-    if {*ids} != wanted or max(ids.values(), default=0) > 1:
-        yield f"{sweep}: MLflow shows {dict(ids)} for {sorted(wanted)}"
-    others = {run.info.status for run in shown} - {"FINISHED"}
-    if others:
-        yield f"{sweep}: MLflow says {sorted(others)}"
+def _another(run: RunDirectory) -> Iterator[str]:
+    """What of a result was not measured under the configuration beside it."""
+    config = Job.stored(run).config
+    if (found := run.json("trace.json")["sha256"]) != (asked := prepare(config).trace.sha256):
+        yield f"{run.path}: of trace {found[:12]}, and its configuration draws {asked[:12]}"
+    if (threads := run.json("environment.json")["threads"]) != config.compute_threads:
+        yield f"{run.path}: computed with {threads} threads for {config.compute_threads}"

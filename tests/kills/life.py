@@ -10,9 +10,11 @@ from pathlib import Path
 from signal import Signals
 from typing import Any, ClassVar
 
-from tests.kills.findings import doubled, shown_wrongly, unfinished
+from tests.kills.findings import doubled, unfinished
+from tests.kills.kept import Kept
 from tests.kills.moments import PERIOD_S, Moment, Scene
 from tests.kills.processes import FORK, Command
+from tests.kills.shown import shown_wrongly, strangers
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Life(ABC):
     def __post_init__(self) -> None:
         self.sweep = self.folder / "sweep"
         self.jobs = self.all_jobs
+        self.experiment = f"kills-{self.folder.name}"
+        self.kept = Kept(self.sweep)
 
     def live(self, kills: int) -> None:
         """Kill so often, then let the sweep end undisturbed, and look at everything."""
@@ -65,10 +69,15 @@ class Life(ABC):
         finally:
             self._leave()
         if not self.faults:
-            self._note(unfinished(self.sweep, self.all_jobs))
+            shown = (f"sqlite:///{self.mlruns}/mlflow.db", self.experiment)
             with ProcessPoolExecutor(1, mp_context=FORK) as apart:  # Connections survive no fork.
-                uri = f"sqlite:///{self.mlruns}/mlflow.db"
-                self._note(apart.submit(shown_wrongly, self.sweep, uri).result())
+                self._note(apart.submit(_wrong, self.sweep, self.all_jobs, *shown).result())
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """What its commands are told of directories, and of an experiment of its own."""
+        shown = (f"paths.mlruns='{self.mlruns}'", f"tracking.experiment={self.experiment}")
+        return (f"hydra.sweep.dir='{self.sweep}'", *shown)
 
     @property
     @abstractmethod
@@ -85,10 +94,12 @@ class Life(ABC):
         """The next one."""
 
     @abstractmethod
-    def _shot(self) -> Shot: ...
+    def _shot(self, left: int) -> Shot:
+        """What is sent next, where so many kills are left with it."""
 
     @abstractmethod
-    def _moments(self) -> Sequence[Moment]: ...
+    def _moments(self, left: int) -> Sequence[Moment]:
+        """When that is sent: one of them."""
 
     @abstractmethod
     def _hit(self, shot: Shot, command: Command) -> bool:
@@ -116,12 +127,13 @@ class Life(ABC):
         return command
 
     def _start_and_kill(self, kills: int) -> None:
+        begun = time.time()
         command, hit = self._started(), set[str]()
-        while command.running and len(self.kills) < kills and not self.faults:
-            shot = self._shot()
-            self._wait_for(self.draw.choice(self._moments()), command)
+        while command.running and (left := kills - len(self.kills)) > 0 and not self.faults:
+            shot = self._shot(left)
+            self._wait_for(self.draw.choice(self._moments(left)), command)
             time.sleep(self.draw.choice((0.0, self.draw.expovariate(1 / self.delay_s))))
-            where = self.scene.phase(self.jobs)
+            where = self.scene.phase(self.jobs, begun)
             if command.running and self._hit(shot, command):
                 hit.add(shot.target)
                 said = {"signal": shot.signal.name, "target": shot.target, "phase": where}
@@ -134,15 +146,20 @@ class Life(ABC):
             self._ended(self._started(), (0,))
 
     def _ended(self, command: Command, codes: Collection[int]) -> None:
-        """It ends, says so as it should, and has doubled nothing."""
+        """It ends, says so as it should, and has lost and doubled nothing."""
         if (code := command.wait(self.hangs_s)) is None:
             self._note([f"{command.output}: hangs"])
         elif codes and code not in codes:
             self._note([f"{command.output}: exit code {code}"])
         if any("Traceback" in line for line in command.said):
             self._note([f"{command.output}: a traceback"])
-        command.end()
+        self._clear(command)
         self._note(doubled(self.sweep))
+        self._note(self.kept.lost())
+
+    def _clear(self, command: Command) -> None:
+        """Leave nothing behind of a command that has ended."""
+        command.end()
 
     def _wait_for(self, moment: Moment, command: Command) -> None:
         until = time.monotonic() + self.hangs_s
@@ -151,3 +168,9 @@ class Life(ABC):
 
     def _note(self, found: Iterable[str]) -> None:
         self.faults += found
+
+
+def _wrong(sweep: Path, jobs: int, uri: str, experiment: str) -> list[str]:
+    """All that is wrong with a sweep that has been run to its end."""
+    shown = (sweep, uri, experiment)
+    return [*unfinished(sweep, jobs), *shown_wrongly(*shown), *strangers(*shown)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import Unreadable
 from pipeline.launch.job_folder import PREFIX
+from pipeline.launch.parcel import ARRIVING
 from pipeline.tracking.lock import is_claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
@@ -21,6 +22,9 @@ FILES = ("status.json", "requests.jsonl", "metrics.json")
 
 STAGES = ("job's start-up", "measure", "job's end")
 """Where a job is that has written so many of them."""
+
+LATE_S = 30.0
+"""After which nobody waits any more for a moment that may never come."""
 
 SOON = 2
 """Jobs that end before a kill, at most, so that others are left for the next one."""
@@ -61,27 +65,47 @@ class Scene:
         times = range(1, min(left, SOON) + 1)
         folder, runs = self._runs
         written = [_written(folder, f"{runs}/{name}", n) for n in times for name in FILES]
-        back = [] if self.away is None else [_written(self.sweep, "*/metrics.json")]
-        return [lambda: True, *written, *back]
+        coming = (f"*/{ARRIVING}*", "*/metrics.json") if self.away else ()
+        return [lambda: True, *written, *(_written(self.sweep, each) for each in coming)]
+
+    def last_moments(self) -> list[Moment]:
+        """Those after all jobs: the comparison, and the first receipts of MLflow."""
+        receipts = [_written(self.sweep, "*/mlflow.json", times) for times in (1, 3, 9)]
+        return [_written(self.sweep, "comparison.json"), *receipts]
 
     def finished(self) -> int:
         """How many jobs have finished."""
         return sum(_state(run) is State.FINISHED for run in _runs(self.sweep, "*"))
 
-    def phase(self, jobs: int) -> str:
-        """Where the sweep is, and of the jobs that run the one that is furthest."""
-        if not (self.sweep / "sweep.json").exists():
+    def phase(self, jobs: int, begun: float) -> str:
+        """Where the sweep is, and of the jobs that run the one that is furthest.
+
+        Args:
+            jobs: how many there are.
+            begun: when the command began, in seconds since 1970; what is older tells nothing of it.
+        """
+        if not _younger(self.sweep / "sweep.json", begun):
             return "start-up"
+        if any(is_claimed(arriving.parent) for arriving in self.sweep.glob(f"*/{ARRIVING}*")):
+            return "coming back"
         if stages := [_stage(run) for run in _runs(*self._runs) if _is_running(run)]:
             return STAGES[max(stages)]
         if any(_state(run) is State.RUNNING for run in _runs(self.sweep, "*")):
             return "on its way" if self.away else STAGES[0]
-        return "comparison, MLflow" if self.finished() == jobs else "between jobs"
+        if _younger(self.sweep / "comparison.json", begun):
+            return "MLflow"
+        return "comparison" if self.finished() == jobs else "between jobs"
 
     @property
     def _runs(self) -> tuple[Path, str]:
         """The folder below which run directories are in which jobs are at work, and how deep."""
         return (self.away, f"{PREFIX}*/run") if self.away else (self.sweep, "*")
+
+
+def soon(moment: Moment) -> Moment:
+    """That one, or when it hasn't come in time: what was waited for needn't happen again."""
+    begun = time.monotonic()
+    return lambda: moment() or time.monotonic() > begun + LATE_S
 
 
 def _written(folder: Path, pattern: str, times: int = 1) -> Moment:

@@ -76,7 +76,7 @@ class SlurmSite(SubmittedSite):
     @property
     def overrides(self) -> tuple[str, ...]:
         """The launcher, a processor a job, and the folder through which jobs are sent."""
-        own = (f"launcher.nodes={self.size}", f"launcher.folder={self.folder / 'sent'}")
+        own = (f"launcher.nodes={self.size}", f"launcher.folder='{self.folder}/sent'")
         return ("launcher=slurm", "launcher.cpus=1", *own)
 
     @property

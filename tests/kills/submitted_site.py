@@ -29,7 +29,7 @@ class SubmittedSite(Site):
     @property
     def overrides(self) -> tuple[str, ...]:
         """The launcher, its executor, and the folder through which jobs are sent."""
-        own = (f"launcher.nodes={self.size}", f"launcher.folder={self.folder / 'sent'}")
+        own = (f"launcher.nodes={self.size}", f"launcher.folder='{self.folder}/sent'")
         return ("launcher=slurm", "launcher.executor=local", *own)
 
     def restore(self) -> None:

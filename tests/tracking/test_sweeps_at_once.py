@@ -7,9 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import mlflow
 
@@ -20,7 +19,8 @@ from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.s3_artifacts import S3Folder
 from pipeline.tracking.s3_parts import sum_of
 from pipeline.tracking.sweep_directory import SweepDirectory
-from tests.kills.findings import doubled, shown_wrongly, unfinished
+from tests.kills.findings import doubled, unfinished
+from tests.kills.shown import shown_wrongly
 from tests.tracking.postgres import Postgres
 from tests.tracking.seaweed import Seaweed
 
@@ -80,15 +80,8 @@ def _faults(sweep: Path, uri: str) -> Iterator[str]:
     client = mlflow.MlflowClient(uri)
     for run in SweepDirectory.read(sweep).runs():
         shown = client.get_run(read_json(run.path / RECEIPT)["run_id"])
-        points = client.get_metric_history(shown.info.run_id, "iteration/latency_s")
-        if (steps := [each.step for each in points]) != [each.index for each in _measured(run)]:
-            yield f"{run.path}: MLflow has iterations {steps}"
         if strange := _sums(run) ^ _kept(shown.info.artifact_uri):
             yield f"{run.path}: not the same on disk and in the store: {sorted(strange)}"
-
-
-def _measured(run: RunDirectory) -> Sequence[Any]:
-    return [each for each in run.iterations() if not each.run_in]
 
 
 def _sums(run: RunDirectory) -> set[tuple[str, str]]:
