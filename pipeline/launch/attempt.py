@@ -1,5 +1,6 @@
 """A try at a job: what an earlier one left is kept aside, what it finished is not redone."""
 
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 from uuid import uuid4
@@ -84,14 +85,22 @@ def _set_aside(directory: RunDirectory, stays: Collection[str]) -> int:
     """
     directory.path.mkdir(parents=True, exist_ok=True)
     number = _number(directory)
-    left = [each for each in directory.path.iterdir() if each.name not in stays]
-    if all(each.name == CONFIG or each.name.startswith(".") for each in left):
+    _remove_drafts(directory.path, stays)
+    left = [each for each in directory.path.glob("[!.]*") if each.name not in stays]
+    if all(each.name == CONFIG for each in left):
         return number
     aside = directory.path / EARLIER / str(number)
     aside.mkdir(parents=True, exist_ok=True)
     for each in sorted(left, key=lambda path: path.name == STATUS):
         each.replace(aside / each.name)
     return number + 1
+
+
+def _remove_drafts(folder: Path, stays: Collection[str]) -> None:
+    """Remove what a killed process was writing, but for receipts: those may be another's."""
+    for each in folder.glob(".*"):
+        if each.name not in stays and not each.name.startswith(f".{RECEIPT}."):
+            shutil.rmtree(each) if each.is_dir() else each.unlink(missing_ok=True)
 
 
 def _number(directory: RunDirectory) -> int:

@@ -9,7 +9,8 @@ import pytest
 from pipeline.errors import Unreadable
 from pipeline.launch.attempt import STAYS, begin, finished, identity
 from pipeline.launch.job import Job, Outcome, ended
-from pipeline.tracking.lock import claimed
+from pipeline.tracking.lock import LOCK, claimed
+from pipeline.tracking.mlflow_experiment import RECEIPT
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
 
@@ -91,6 +92,24 @@ def test_what_stands_there_without_a_status_is_set_aside_too(job: Job) -> None:
     for name in ROWS:
         assert (job.directory.path / name).read_text() == '"attempt 3"\n'
         assert (job.directory.path / "earlier" / "2" / name).read_text() == '"attempt 1"\n'
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_drafts_of_a_killed_process_do_not_stay(begun: bool, job: Job) -> None:
+    """Before the first status, too; a receipt may be written by another process just now."""
+    if begun:
+        measure(job)
+    drafts = [job.directory.path / f".{name}.draft" for name in ("config.yaml", "status.json")]
+    receipt = job.directory.path / f".{RECEIPT}.draft"
+    job.directory.path.mkdir(exist_ok=True)
+    for each in (*drafts, receipt):
+        each.write_text("")
+    (job.directory.path / ".arriving-x").mkdir()
+    (job.directory.path / ".arriving-x" / "metrics.json").write_text("{}")
+    measure(job)
+    hidden = {each.name for each in job.directory.path.rglob(".*")}
+    assert hidden == {LOCK, receipt.name}
+    assert job.directory.status().attempt == (2 if begun else 1)
 
 
 def test_a_damaged_attempt_is_kept_too(job: Job) -> None:
