@@ -1,7 +1,6 @@
 """Answers of `/v1/completions`."""
 
-from collections.abc import Iterable, Mapping
-from itertools import accumulate
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.inference.logprobs import Logprobs
@@ -9,6 +8,7 @@ from pipeline.serve.generation import Generation
 from pipeline.serve.protocol.sampling import SamplingFields
 from pipeline.serve.reply import Piece, Reply
 from pipeline.serve.shape import Shape, text_json
+from pipeline.serve.text_places import TextPlaces
 
 
 class CompletionShape(Shape):
@@ -19,7 +19,8 @@ class CompletionShape(Shape):
 
     def __init__(self, generation: Generation, body: SamplingFields) -> None:
         super().__init__(generation, body)
-        self._offsets = {each.index: len(each.echoed) for each in generation.replies}
+        self._begins = {each.index: len(each.echoed) for each in generation.replies}
+        self._places: dict[int, TextPlaces] = {}
 
     def choice(self, reply: Reply, piece: Piece) -> str:
         """See `Shape`."""
@@ -49,20 +50,22 @@ class CompletionShape(Shape):
         prompt = reply.request.prompt_ids or () if echoed else ()
         told, ids = [*echoed, *piece.logprobs], [*prompt, *piece.ids]
         texts = model.texts({*ids}.union(*(each or () for each in told)))
-        before = _places(0 if id_ in model.special_ids else len(texts[id_]) for id_ in prompt)
-        *after, end = _places((len(texts[id_]) for id_ in piece.ids), self._offsets[reply.index])
-        self._offsets[reply.index] = end
+        before = TextPlaces(model.tokenizer, 0, model.special_ids).of(prompt)
         return {
-            "text_offset": [*before[:-1], *after],
+            "text_offset": [*before, *self._answer_places(reply).of(piece.ids)],
             "token_logprobs": [each and each[id_] for each, id_ in zip(told, ids, strict=True)],
             "tokens": [texts[id_] for id_ in ids],
             "top_logprobs": [each and _by_text(each, texts) for each in told],
         }
 
-
-def _places(lengths: Iterable[int], start: int = 0) -> list[int]:
-    """Where each of a row of texts begins, and where the last ends."""
-    return [*accumulate(lengths, initial=start)]
+    def _answer_places(self, reply: Reply) -> TextPlaces:
+        """Of the answer's tokens, which its pieces share."""
+        if reply.index not in self._places:
+            model, skips = self.generation.service.model, reply.request.sampling.skip_special_tokens
+            unseen = model.special_ids if skips else frozenset()
+            begin = self._begins[reply.index]
+            self._places[reply.index] = TextPlaces(model.tokenizer, begin, unseen)
+        return self._places[reply.index]
 
 
 def _by_text(logprobs: Logprobs, texts: Mapping[int, str]) -> Mapping[str, float]:

@@ -178,6 +178,17 @@ def test_a_stream_tells_the_prompts_log_probabilities_first(client):
         assert token == "<s>" or choice["text"][offset:].startswith(token)
 
 
+def test_tokens_begin_where_their_characters_do(client):
+    """Each byte of what isn't ASCII is a token of the embedded model's."""
+    prompt = "né 🙂, "
+    body = GREEDY | {"prompt": prompt, "max_tokens": 1, "logprobs": 0, "echo": True}
+    (choice,) = asked(client, **body, model="sql")["choices"]
+    tokens, places = (choice["logprobs"][name] for name in ("tokens", "text_offset"))
+    begin = 1 if tokens[0] == "<s>" else 0
+    assert places[begin:-1] == [0, 1, 1, 2, 3, 3, 3, 3, 4, 5]
+    assert places[-1] == len(prompt)
+
+
 def test_an_engine_that_cant_tell_the_prompts_refuses(repeating):
     error = refused(repeating.client, **GREEDY, echo=True, logprobs=1)
     assert "log-probabilities of a prompt" in error["message"]
