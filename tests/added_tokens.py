@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
+from numpy.typing import NDArray
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from pipeline.models.checkpoint import Checkpoint
@@ -52,3 +54,27 @@ def save(
         tokenizer.add_special_tokens({"additional_special_tokens": [*tokens]})
         tokenizer.save_pretrained(folder)
     return folder
+
+
+def alone(
+    base: Checkpoint, folder: Path | None, rows: int, ids: Sequence[int], count: int
+) -> tuple[list[int], NDArray[np.float32]]:
+    """So many greedy tokens of transformers and PEFT, and log-probabilities along them.
+
+    Args:
+        base: the model.
+        folder: of the adapter that is on it; None for none.
+        rows: by which the adapter's tables are longer.
+        ids: of the prompt.
+        count: of tokens.
+    """
+    model = resized(base, rows)
+    if folder is not None:
+        model = PeftModel.from_pretrained(model, folder)
+    model.eval()
+    found = torch.tensor([list(ids)])
+    with torch.inference_mode():
+        for _ in range(count):
+            found = torch.cat([found, model(input_ids=found).logits[:, -1:].argmax(-1)], 1)
+        scores = model(input_ids=found[:, :-1]).logits[0, len(ids) - 1 :].log_softmax(-1)
+    return found[0, len(ids) :].tolist(), scores.numpy()

@@ -19,11 +19,11 @@ from pipeline.adapters.pattern_trial import try_patterns
 from pipeline.adapters.tensor_check import check_tensors
 from pipeline.adapters.variants import TABLES, obstacle
 from pipeline.errors import UsageError
+from pipeline.inference.token_vocabulary import TokenVocabulary
 from pipeline.metrics.per_adapter import BASE
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.files import fingerprint
-from pipeline.models.token_vocabulary import TokenVocabulary
 from pipeline.places import user_cache
 
 MAX_NAME_LENGTH = 160

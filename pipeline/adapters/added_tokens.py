@@ -13,10 +13,10 @@ from pipeline.adapters.expected_tensors import saved_modules
 from pipeline.adapters.lora_file import PREFIX, LoraFile
 from pipeline.adapters.variants import ADDED, TABLES, has_added_tokens
 from pipeline.errors import UsageError, shown
+from pipeline.inference.token_vocabulary import TokenVocabulary
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.files import is_there
-from pipeline.models.token_vocabulary import TokenVocabulary
 from pipeline.models.tokenizer import TOKENIZER, check_tokenizer, read_tokenizer
 
 

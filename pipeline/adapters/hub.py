@@ -8,13 +8,14 @@ from pipeline.adapters.adapter import Adapter, check_name
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.adapters.source import AdapterSource
 from pipeline.errors import UsageError
+from pipeline.models.chat_template import TEMPLATE
 from pipeline.models.config import ModelConfig
 from pipeline.models.hub_download import download
 from pipeline.models.tokenizer import TOKENIZER, TOKENIZER_CONFIG
 from pipeline.settings import STRICT, kept
 
-FILES = (WEIGHTS, CONFIG, TOKENIZER, TOKENIZER_CONFIG)
-"""What is fetched of a repository: a tokenizer is needed where tokens were added."""
+FILES = (WEIGHTS, CONFIG, TOKENIZER, TOKENIZER_CONFIG, TEMPLATE)
+"""What is fetched of a repository: tokenizer and template are needed where tokens were added."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)

@@ -18,6 +18,7 @@ from pipeline.inference.outside import NOTHING, Outside
 from pipeline.inference.request import Request
 from pipeline.inference.stage_clock import StageClock
 from pipeline.inference.teacher import Teacher
+from pipeline.inference.token_vocabulary import TokenVocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,6 +169,13 @@ class Engine(ABC):
         """Positions that a request may need, prompt and output together; None where it can't tell.
 
         Known once the engine is entered.
+        """
+        return None
+
+    def own_vocabulary(self, adapter: str) -> TokenVocabulary | None:
+        """Of an adapter that was trained with tokens added; None where it has the base's tokens.
+
+        Known once the engine is entered; any thread may ask, and read and write texts by it.
         """
         return None
 

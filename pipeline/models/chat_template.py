@@ -60,15 +60,7 @@ class ChatTemplate:
         Raises:
             UsageError: it can't be read.
         """
-        if is_there(self._folder / TEMPLATE):
-            return read_template(self._folder / TEMPLATE, str(self._folder / TEMPLATE))
-        config = self._folder / TOKENIZER_CONFIG
-        said = read_object(config).get("chat_template") if is_there(config) else None
-        if isinstance(said, list):
-            named = [each for each in said if isinstance(each, dict)]
-            chosen = (each.get("template") for each in named if each.get("name") == "default")
-            said = next(chosen, None)
-        return said if isinstance(said, str) and said else None
+        return stored_template(self._folder)
 
     def sha256(self, path: Path | None) -> str:
         """Of the template."""
@@ -96,6 +88,23 @@ class ChatTemplate:
                 where = places[made.number] or "workload.prompts"
             raise UsageError(f"{where}: the chat template {made.why}")
         return list(made)
+
+
+def stored_template(folder: Path) -> str | None:
+    """The template that lies beside a tokenizer; None where there is none.
+
+    Raises:
+        UsageError: it can't be read.
+    """
+    if is_there(folder / TEMPLATE):
+        return read_template(folder / TEMPLATE, str(folder / TEMPLATE))
+    config = folder / TOKENIZER_CONFIG
+    said = read_object(config).get("chat_template") if is_there(config) else None
+    if isinstance(said, list):
+        named = [each for each in said if isinstance(each, dict)]
+        chosen = (each.get("template") for each in named if each.get("name") == "default")
+        said = next(chosen, None)
+    return said if isinstance(said, str) and said else None
 
 
 def read_template(path: Path, said: str) -> str:

@@ -42,12 +42,6 @@ def read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def special_ids(tokenizer: Tokenizer) -> frozenset[int]:
-    """Ids of the tokens that aren't text, such as the one that ends it."""
-    added = tokenizer.get_added_tokens_decoder()
-    return frozenset(id_ for id_, token in added.items() if token.special)
-
-
 def check_tokenizer(folder: Path) -> None:
     """See that `tokenizer.json` is there and whole, and that nothing is to be added to it.
 

@@ -4,18 +4,20 @@ import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, shown
 from pipeline.inference.engine import Engine
+from pipeline.inference.token_vocabulary import TokenVocabulary
 from pipeline.machine.cores import check_threads
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.template_process import TemplateProcess
+from pipeline.models.tokenizer import TOKENIZER
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapters import ServedNames
 from pipeline.serve.admission import Admission
 from pipeline.serve.app import app_of
-from pipeline.serve.chat import ChatEncoder, template_process
+from pipeline.serve.chat_renderers import ChatRenderers
 from pipeline.serve.config import ServeConfig
 from pipeline.serve.deployment import Deployment
 from pipeline.serve.desk import Desk
@@ -24,6 +26,7 @@ from pipeline.serve.loop import EngineLoop
 from pipeline.serve.metrics.adapter_totals import AdapterTotals
 from pipeline.serve.metrics.traffic import Traffic
 from pipeline.serve.model import ServedModel
+from pipeline.serve.readers import Readers
 from pipeline.serve.server import HttpServer
 from pipeline.serve.service import Service
 from pipeline.stages.base import Base, check_quantization
@@ -35,7 +38,8 @@ class LoadedEngine(Deployment):
 
     Attributes:
         config: what it was made by.
-        chat: the base model, and how it reads conversations.
+        readers: of the base model, and of adapters with their own tokens.
+        renderers: of their conversations.
         names: who can be named.
         loop: steps the engine.
         keys: who may ask; None for whoever can reach the server.
@@ -43,7 +47,8 @@ class LoadedEngine(Deployment):
     """
 
     config: ServeConfig
-    chat: ChatEncoder
+    readers: Readers
+    renderers: ChatRenderers
     names: ServedNames
     loop: EngineLoop
     keys: Keys | None
@@ -69,17 +74,17 @@ class LoadedEngine(Deployment):
         desk = Desk(
             self.loop.engine,
             loop,
-            Traffic(self.chat.model.longest, totals),
+            Traffic(self.readers.base.model.longest, totals),
             Admission(settings.max_waiting, settings.max_per_adapter),
         )
         return Service(
-            self.config.serve, self.chat, self.names, self.loop, desk, self.keys, self.log
+            self.config.serve, self.readers, self.names, self.loop, desk, self.keys, self.log
         )
 
     def close(self) -> None:
         """Free the engine, and end what else was started."""
         self.loop.stop()
-        self.chat.close()
+        self.renderers.close()
         self.log.close()
 
 
@@ -96,12 +101,6 @@ def checked(config: ServeConfig) -> Base:
             f"serve.name={shown(config.base_name)}: an adapter is called so, too; give the base "
             "model another name"
         )
-    if own := next((each for each in base.adapters.values() if each.lora.vocabulary), None):
-        raise UsageError(
-            f"{own.lora.origin or own.folder}: was trained with tokens added, for which the "
-            "server has no tokenizer yet; measure it by python -m pipeline, or merge it into its "
-            "base and serve that"
-        )
     config.engine.check(base.checkpoint, base.adapters)
     check_threads(config.compute_threads)
     return base
@@ -117,16 +116,18 @@ def load(config: ServeConfig) -> LoadedEngine:
     log = AccessLog(config.serve.access_log)
     base = checked(config)
     with ExitStack() as stack:
-        process = template_process(base.checkpoint, config.serve.chat_template)
-        if process is not None:
-            stack.callback(process.close)
-        made = _loaded(config, process, keys, log)
+        renderers = ChatRenderers(_tokenizer_folder(base.checkpoint), config.serve.chat_template)
+        stack.callback(renderers.close)
+        # What is no template is refused before anything heavy starts.
+        for each in (None, *base.adapters.values()):
+            renderers.of(each)
+        made = _loaded(config, renderers, keys, log)
         stack.pop_all()
     return made
 
 
 def _loaded(
-    config: ServeConfig, process: TemplateProcess | None, keys: Keys | None, log: AccessLog
+    config: ServeConfig, renderers: ChatRenderers, keys: Keys | None, log: AccessLog
 ) -> LoadedEngine:
     checkpoint = config.model.checkpoint()
     adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
@@ -134,17 +135,22 @@ def _loaded(
     loop = EngineLoop(config.engine.build(serving))
     loop.load()
     folders = {name: each.lora.origin or each.folder for name, each in adapters.items()}
-    chat = ChatEncoder(_model(checkpoint, loop.engine, config), process)
-    return LoadedEngine(config, chat, ServedNames(config.base_name, folders), loop, keys, log)
+    names = ServedNames(config.base_name, folders)
+    readers = Readers.of(_model(checkpoint, loop.engine, config), adapters, loop.engine, renderers)
+    return LoadedEngine(config, readers, renderers, names, loop, keys, log)
+
+
+def _tokenizer_folder(checkpoint: Checkpoint) -> Path:
+    """Of a model that may not be made yet."""
+    return (checkpoint.tokenizer_source or checkpoint.folder / TOKENIZER).parent
 
 
 def _model(checkpoint: Checkpoint, engine: Engine, config: ServeConfig) -> ServedModel:
     model = checkpoint.config
     return ServedModel(
         checkpoint.folder,
-        checkpoint.tokenizer(),
+        TokenVocabulary(model.vocabulary, checkpoint.tokenizer()),
         engine.longest or model.positions,
-        model.vocabulary,
         model.end_ids,
         config.engine.max_batch_size,
     )

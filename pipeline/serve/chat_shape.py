@@ -67,5 +67,5 @@ class ChatShape(Shape):
         return self._said(*chosen) | {"top_logprobs": [self._said(*each) for each in likeliest]}
 
     def _said(self, id_: int, logprob: float) -> dict[str, Any]:
-        text = self.generation.service.model.decode([id_])
+        text = self.generation.reader.model.decode([id_])
         return {"token": text, "logprob": logprob, "bytes": [*text.encode()]}

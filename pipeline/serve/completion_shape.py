@@ -46,11 +46,12 @@ class CompletionShape(Shape):
         """Of a piece's tokens; where the prompt is told again, of its tokens before them."""
         if not piece.logprobs:
             return None
-        model, echoed = self.generation.service.model, piece.prompt_logprobs
+        model, echoed = self.generation.reader.model, piece.prompt_logprobs
         prompt = reply.request.prompt_ids or () if echoed else ()
         told, ids = [*echoed, *piece.logprobs], [*prompt, *piece.ids]
         texts = model.texts({*ids}.union(*(each or () for each in told)))
-        before = TextPlaces(model.tokenizer, 0, model.special_ids).of(prompt)
+        tokens = model.tokens
+        before = TextPlaces(tokens.tokenizer, 0, tokens.special_ids).of(prompt)
         return {
             "text_offset": [*before, *self._answer_places(reply).of(piece.ids)],
             "token_logprobs": [each and each[id_] for each, id_ in zip(told, ids, strict=True)],
@@ -61,10 +62,11 @@ class CompletionShape(Shape):
     def _answer_places(self, reply: Reply) -> TextPlaces:
         """Of the answer's tokens, which its pieces share."""
         if reply.index not in self._places:
-            model, skips = self.generation.service.model, reply.request.sampling.skip_special_tokens
-            unseen = model.special_ids if skips else frozenset()
+            tokens = self.generation.reader.model.tokens
+            skips = reply.request.sampling.skip_special_tokens
+            unseen = tokens.special_ids if skips else frozenset()
             begin = self._begins[reply.index]
-            self._places[reply.index] = TextPlaces(model.tokenizer, begin, unseen)
+            self._places[reply.index] = TextPlaces(tokens.tokenizer, begin, unseen)
         return self._places[reply.index]
 
 

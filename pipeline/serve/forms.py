@@ -6,13 +6,19 @@ from pipeline.errors import UsageError
 from pipeline.serve.errors import ApiError
 from pipeline.serve.json_constraint import JsonGrammar
 from pipeline.serve.protocol.sampling import SamplingFields
+from pipeline.serve.readers import Reader
 from pipeline.serve.service import Service
 
 FIELD = "response_format"
 
 
-async def grammar_of(service: Service, body: SamplingFields) -> JsonGrammar | None:
+async def grammar_of(service: Service, reader: Reader, body: SamplingFields) -> JsonGrammar | None:
     """What answers have to be; None for any text.
+
+    Args:
+        service: the server's.
+        reader: of whoever is asked.
+        body: what says so.
 
     Raises:
         ApiError: the engine can't see to it, or the schema isn't one that can be served.
@@ -25,6 +31,6 @@ async def grammar_of(service: Service, body: SamplingFields) -> JsonGrammar | No
     if body.min_tokens:
         raise ApiError(f"min_tokens isn't served together with {FIELD}", param="min_tokens")
     try:
-        return await asyncio.to_thread(service.grammars.grammar, schema)
+        return await asyncio.to_thread(reader.grammars.grammar, schema)
     except UsageError as error:
         raise ApiError(f"{FIELD}: {error}", param=FIELD) from error

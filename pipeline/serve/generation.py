@@ -14,6 +14,7 @@ from pipeline.serve.errors import ApiError
 from pipeline.serve.json_constraint import JsonGrammar
 from pipeline.serve.progress import Progress
 from pipeline.serve.protocol.sampling import SamplingFields
+from pipeline.serve.readers import Reader
 from pipeline.serve.reply import Reply
 from pipeline.serve.room import check_room
 from pipeline.serve.service import Service
@@ -32,6 +33,7 @@ class Generation:
 
     Attributes:
         service: the server's.
+        reader: of whoever is asked.
         id: by which clients know it.
         model: as it was asked for.
         prompts: one or more.
@@ -40,6 +42,7 @@ class Generation:
     """
 
     service: Service
+    reader: Reader
     id: str
     model: str
     prompts: Sequence[EncodedPrompt]
@@ -50,6 +53,7 @@ class Generation:
     def of(
         cls,
         service: Service,
+        reader: Reader,
         kind: str,
         body: SamplingFields,
         prompts: Sequence[EncodedPrompt],
@@ -60,6 +64,7 @@ class Generation:
 
         Args:
             service: the server's.
+            reader: of whoever is asked.
             kind: with which its id begins.
             body: whom the client asked, for how many answers, and whether as they come.
             prompts: what.
@@ -72,7 +77,7 @@ class Generation:
         service.check_taking()
         adapter = service.names.adapter(body.model)
         for prompt in prompts:
-            check_room(service, len(prompt.ids), sampling.max_new_tokens)
+            check_room(reader.model, len(prompt.ids), sampling.max_new_tokens)
         id_, number = f"{kind}-{uuid4().hex}", count()
         stream = bool(body.stream) and service.capabilities.stream
         made = []
@@ -88,10 +93,10 @@ class Generation:
                     constraint=None if grammar is None else grammar.constraint(),
                     draws=draws,
                 )
-                made.append(Reply(index, request, service.model.decode, prompt.echoed))
+                made.append(Reply(index, request, reader.model.decode, prompt.echoed))
         if lacking := service.capabilities.refusal(made[0].request):
             raise ApiError(lacking)
-        return cls(service, id_, body.model or service.names.base, prompts, made)
+        return cls(service, reader, id_, body.model or service.names.base, prompts, made)
 
     @contextmanager
     def answering(self) -> Iterator[Answering]:

@@ -34,11 +34,14 @@ class JsonConstraint:
 
     def __init__(self, matcher: LLMatcher, end_ids: list[int], vocabulary: int) -> None:
         self._matcher, self._end_ids = matcher, end_ids
-        self._mask = allocate_token_bitmask(1, vocabulary)
+        self._mask, self._vocabulary = allocate_token_bitmask(1, vocabulary), vocabulary
         self.fault: str | None = None
 
     def restrict(self, logits: NDArray[np.float32]) -> None:
-        """See `Constraint`; when the document is whole, only an end token may come."""
+        """See `Constraint`; when the document is whole, only an end token may come.
+
+        Logits may be wider, where another adapter has more tokens; they are −∞ there.
+        """
         if self._matcher.is_stopped() and not self._matcher.is_error():
             ends = logits[self._end_ids].copy()
             logits[:] = -np.inf
@@ -50,7 +53,7 @@ class JsonConstraint:
             logits[:] = -np.inf
             return
         allowed = np.unpackbits(self._mask.view(np.uint8)[0], bitorder="little")
-        logits[allowed[: len(logits)] == 0] = -np.inf
+        logits[: self._vocabulary][allowed[: self._vocabulary] == 0] = -np.inf
 
     def take(self, token: int) -> None:
         """See `Constraint`."""
@@ -94,7 +97,7 @@ class JsonGrammars:
         matcher = LLMatcher(tokenizer, text, log_level=0, limits=_limits())
         if matcher.is_error():
             raise UsageError(f"the schema can't be served: {_fault(matcher)}")
-        return JsonGrammar(matcher, sorted(self._model.end_ids), self._model.vocabulary)
+        return JsonGrammar(matcher, sorted(self._model.end_ids), self._model.tokens.size)
 
     def _made(self) -> LLTokenizer:
         with self._lock:
@@ -104,8 +107,8 @@ class JsonGrammars:
                     raise UsageError("this model has no end token, by which a document would end")
                 try:
                     self._tokenizer = LLTokenizer(
-                        model.tokenizer.to_str(),
-                        n_vocab=model.vocabulary,
+                        model.tokens.tokenizer.to_str(),
+                        n_vocab=model.tokens.size,
                         eos_token=sorted(model.end_ids),
                     )
                 except ValueError as error:

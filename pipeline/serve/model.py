@@ -1,14 +1,11 @@
-"""The base model, as endpoints see it: its tokenizer, and what it has room for."""
+"""The base model, or an adapter with tokens of its own, as endpoints see it."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from pipeline.models.tokenizer import special_ids
+from pipeline.inference.token_vocabulary import TokenVocabulary
 
 LONG = 4096
 """Characters of a text from which on another thread tokenises it."""
@@ -16,21 +13,19 @@ LONG = 4096
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What endpoints know of the base model.
+    """What endpoints know of the base model, and of whoever reads and writes other tokens on it.
 
     Attributes:
-        folder: where it lies.
-        tokenizer: its own.
+        folder: where the base lies.
+        tokens: which it reads and writes.
         longest: positions that a request may need, prompt and answer together.
-        vocabulary: number of token ids.
         end_ids: those that end an answer.
         max_batch_size: requests, and so adapters, that run together; None for no limit.
     """
 
     folder: Path
-    tokenizer: Tokenizer
+    tokens: TokenVocabulary
     longest: int
-    vocabulary: int
     end_ids: frozenset[int] = frozenset()
     max_batch_size: int | None = None
 
@@ -47,18 +42,13 @@ class ServedModel:
 
     def decode(self, ids: Sequence[int], skip_special: bool = False) -> str:
         """The text of token ids."""
-        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=skip_special)
+        text: str = self.tokens.tokenizer.decode(list(ids), skip_special_tokens=skip_special)
         return text
 
     def texts(self, ids: Iterable[int]) -> dict[int, str]:
         """The text of each token by itself."""
         return {id_: self.decode([id_]) for id_ in ids}
 
-    @cached_property
-    def special_ids(self) -> frozenset[int]:
-        """Tokens that aren't text."""
-        return special_ids(self.tokenizer)
-
     def _encode(self, text: str, special: bool) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=special).ids
+        ids: list[int] = self.tokens.tokenizer.encode(text, add_special_tokens=special).ids
         return ids

@@ -1,18 +1,18 @@
-"""What there is room for: positions and token ids of the model that is served."""
+"""What there is room for: positions and token ids of the model that is asked."""
 
 from collections.abc import Sequence
 
 from pipeline.serve.errors import ApiError
-from pipeline.serve.service import Service
+from pipeline.serve.model import ServedModel
 
 
-def check_room(service: Service, prompt: int, answer: int) -> None:
+def check_room(model: ServedModel, prompt: int, answer: int) -> None:
     """Refuse what the engine has no room for.
 
     Raises:
         ApiError: with the numbers, or the prompt is empty.
     """
-    most = service.model.longest
+    most = model.longest
     if not prompt:
         raise ApiError("the prompt has no token", param="prompt")
     if prompt + answer > most:
@@ -25,14 +25,14 @@ def check_room(service: Service, prompt: int, answer: int) -> None:
         )
 
 
-def check_ids(service: Service, ids: Sequence[int], param: str = "prompt") -> None:
+def check_ids(model: ServedModel, ids: Sequence[int], param: str = "prompt") -> None:
     """Refuse token ids that the model doesn't have.
 
     Raises:
         ApiError: with the greatest.
     """
-    if max(ids) >= service.model.vocabulary:
+    if max(ids) >= model.tokens.size:
         raise ApiError(
-            f"token id {max(ids)} is beyond the model's vocabulary of {service.model.vocabulary}",
+            f"token id {max(ids)} is beyond the model's vocabulary of {model.tokens.size}",
             param=param,
         )

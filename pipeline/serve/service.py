@@ -11,12 +11,11 @@ from pipeline.inference.capabilities import Capabilities
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.adapter_changes import AdapterChanges
 from pipeline.serve.adapters import ServedNames
-from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.desk import Desk
 from pipeline.serve.errors import ApiError, engine_failed, later
-from pipeline.serve.json_constraint import JsonGrammars
 from pipeline.serve.keys import Keys
 from pipeline.serve.loop import EngineLoop
+from pipeline.serve.readers import Reader, Readers
 from pipeline.serve.settings import ServeSettings
 
 
@@ -25,13 +24,12 @@ class Service:
 
     Attributes:
         settings: how it serves.
-        model: what.
-        chat: writes conversations as the model reads them.
+        readers: of what can be asked.
+        model: the base model.
         names: who can be named.
         loop: steps the engine.
         desk: who waits for what.
         changes: adapters that come and go.
-        grammars: what answers have to be that are JSON.
         keys: who may ask; None for whoever can reach the server.
         log: of requests.
         stopping: why no more requests are taken; None while they are.
@@ -41,17 +39,17 @@ class Service:
     def __init__(
         self,
         settings: ServeSettings,
-        chat: ChatEncoder,
+        readers: Readers,
         names: ServedNames,
         loop: EngineLoop,
         desk: Desk,
         keys: Keys | None,
         log: AccessLog,
     ) -> None:
-        self.settings, self.model, self.chat, self.names = settings, chat.model, chat, names
+        self.settings, self.readers, self.names = settings, readers, names
+        self.model = readers.base.model
         self.loop, self.desk = loop, desk
         self.changes = AdapterChanges(settings.adapter_root, settings.resolve, names, loop)
-        self.grammars = JsonGrammars(self.model)
         self.keys, self.log = keys, log
         self.stopping: str | None = None
         self.began = perf_counter()
@@ -88,6 +86,16 @@ class Service:
             raise engine_failed()
         if self.stopping is not None:
             raise later(self.stopping, self.settings.drain_seconds)
+
+    async def reader(self, model: str | None) -> Reader:
+        """Of whoever a request's `model` names, which is looked for where that is on.
+
+        Raises:
+            ApiError: it would never be answered, or names nothing that is served.
+        """
+        self.check_taking()
+        await self.changes.resolve(model)
+        return self.readers.reader(self.names.adapter(model))
 
 
 def service_of(request: Request) -> Service:

@@ -25,7 +25,8 @@ class ServeSettings:
         host: address that it listens on.
         port: its port; 0 takes a free one.
         name: by which clients call the base model; None takes the model's own.
-        chat_template: a file with a Jinja template; None takes the checkpoint's own.
+        chat_template: a file with a Jinja template, for the base and all adapters that have none of
+            their own; None takes the checkpoint's.
         drain_seconds: that answers may still take once the server is told to stop.
         allow_runtime_adapters: whether clients may load and unload adapters; vLLM's environment
             variable says the same.

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.inference.token_vocabulary import TokenVocabulary
 from pipeline.models.chat_template import ChatTemplate
-from pipeline.models.token_vocabulary import TokenVocabulary
 from pipeline.workload.exam import ExamQuestion
 from pipeline.workload.prompts.source import Encode
 from pipeline.workload.room import ModelLimits

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from peft import PeftModel
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.adapters.adapter import Adapter
@@ -22,7 +20,7 @@ from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from pipeline.inference.teacher import Teacher
 from pipeline.models.checkpoint import Checkpoint
-from tests.added_tokens import TABLES, resized, save
+from tests.added_tokens import TABLES, alone, save
 from tests.fuzz.small_checkpoints import VOCABULARY, make
 
 TEXT, COUNT = "def f(x):<go> return<stop>", 8
@@ -68,18 +66,9 @@ def asked(name, **said):
     return Request(name or "base", name, prompt=TEXT, sampling=sampling)
 
 
-def alone(base, root, name, ids):
-    """Tokens, and log-probabilities along them, of transformers and PEFT with one adapter."""
-    model = resized(base, ROWS.get(name, 0))
-    if name is not None:
-        model = PeftModel.from_pretrained(model, root / name)
-    model.eval()
-    found = torch.tensor([list(ids)])
-    with torch.inference_mode():
-        for _ in range(COUNT):
-            found = torch.cat([found, model(input_ids=found).logits[:, -1:].argmax(-1)], 1)
-        rows = model(input_ids=found[:, :-1]).logits[0, len(ids) - 1 :].log_softmax(-1)
-    return found[0, len(ids) :].tolist(), rows.numpy()
+def by_peft(base, root, name, ids):
+    """Tokens, and log-probabilities along them, with one adapter."""
+    return alone(base, root / name if name else None, ROWS.get(name, 0), ids, COUNT)
 
 
 TOGETHER = [
@@ -108,7 +97,7 @@ def test_each_gets_what_peft_gives_it_alone(settings, names, base, root, serving
         )
         assert prompts[name] == tokenizer(TEXT)["input_ids"]
         assert (max(prompts[name]) >= VOCABULARY) == (name in ROWS)
-        expected, rows = alone(base, root, name, prompts[name])
+        expected, rows = by_peft(base, root, name, prompts[name])
         assert given[name or "base"] == expected
         assert ends[name or "base"].text == tokenizer.decode(expected)
         np.testing.assert_allclose(scores[name], rows, atol=2e-3)
@@ -118,7 +107,7 @@ def test_few_bits_stay_near(base, root, serving):
     with INT8.build(serving("wide", "wider")) as engine:
         for name in ("wide", "wider", None):
             ids = engine.intake.prompt(asked(name))
-            given, rows = alone(base, root, name, ids)
+            given, rows = by_peft(base, root, name, ids)
             found = engine.score(name, ids, given)
             assert found.shape == rows.shape
             assert (np.exp(rows) * (rows - found)).sum(axis=1).max() < 0.1

@@ -18,6 +18,7 @@ from pipeline.inference.failure import UnknownAdapter, ends_the_run, failed, not
 from pipeline.inference.logprobs import Logprobs
 from pipeline.inference.occupancy import Occupancy
 from pipeline.inference.request import Request
+from pipeline.inference.token_vocabulary import TokenVocabulary
 
 
 class BatchingEngine(Engine):
@@ -40,6 +41,10 @@ class BatchingEngine(Engine):
     def longest(self) -> int:
         """As the intake refuses requests."""
         return self.intake.longest
+
+    def own_vocabulary(self, adapter: str) -> TokenVocabulary | None:
+        """By which the intake reads its requests."""
+        return self.intake.own.get(adapter)
 
     def step(self) -> list[Event]:
         """Take what came, advance, tell.

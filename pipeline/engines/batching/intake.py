@@ -7,8 +7,8 @@ from pipeline.errors import UsageError
 from pipeline.inference.answer import Answer
 from pipeline.inference.failure import UnknownAdapter, refusal
 from pipeline.inference.request import Request
+from pipeline.inference.token_vocabulary import TokenVocabulary
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.models.token_vocabulary import TokenVocabulary
 
 
 class Intake:
@@ -16,6 +16,8 @@ class Intake:
 
     Attributes:
         end_ids: the model's end tokens.
+        own: vocabularies of adapters that were trained with tokens added; whose are the same have
+            one together.
     """
 
     def __init__(
@@ -38,8 +40,7 @@ class Intake:
         self._model, self._adapters = checkpoint.config, adapters
         self._positions, self._beyond = positions, beyond
         self._base = TokenVocabulary(self._model.vocabulary, checkpoint.tokenizer())
-        vocabularies = {name: each.vocabulary() for name, each in (served or {}).items()}
-        self._own = {name: each for name, each in vocabularies.items() if each is not None}
+        self.own = _own_vocabularies(served or {})
         self.end_ids = checkpoint.config.end_ids
 
     def prompt(self, request: Request) -> list[int]:
@@ -75,11 +76,11 @@ class Intake:
 
     def vocabulary(self, adapter: str | None) -> TokenVocabulary:
         """An adapter's own, if it has one, else the base's."""
-        return self._base if adapter is None else self._own.get(adapter, self._base)
+        return self._base if adapter is None else self.own.get(adapter, self._base)
 
     def sizes(self, adapters: Sequence[str | None]) -> list[int] | None:
         """How many token ids each has; None where all that are served have as many."""
-        return [self.vocabulary(each).size for each in adapters] if self._own else None
+        return [self.vocabulary(each).size for each in adapters] if self.own else None
 
     @property
     def longest(self) -> int:
@@ -97,3 +98,13 @@ class Intake:
         if self._positions is not None and needed > self._positions:
             return f"needs {needed} positions, {self._beyond}"
         return None
+
+
+def _own_vocabularies(served: Mapping[str, Adapter]) -> Mapping[str, TokenVocabulary]:
+    known: dict[str, TokenVocabulary] = {}
+    read = {name: each.vocabulary() for name, each in served.items()}
+    return {
+        name: known.setdefault(its.fingerprint, its)
+        for name, its in read.items()
+        if its is not None
+    }

@@ -40,7 +40,7 @@ class Paced(ContinuousEngine, CachingEngine):
 
     def __enter__(self) -> Self:
         settings, model = self.settings, self.serving.checkpoint.config
-        self.intake = Intake(self.serving.checkpoint, self.adapters)
+        self.intake = Intake(self.serving.checkpoint, self.adapters, served=self.serving.adapters)
         self.cache = AdapterCache(
             self.adapters,
             load=self._load,

@@ -22,22 +22,21 @@ router = APIRouter()
     openapi_extra=described(ChatCompletionRequest),
 )
 async def chat(http: Request) -> Response:
-    """The next turn, by the checkpoint's chat template."""
+    """The next turn, by the chat template of whoever is asked."""
     service, body = service_of(http), await read(http, ChatCompletionRequest)
-    service.check_taking()
-    await service.changes.resolve(body.model)
-    service.names.adapter(body.model)
-    ids = await service.chat.encode(body.messages, body)
+    reader = await service.reader(body.model)
+    ids = await reader.chat.encode(body.messages, body)
     most = body.most_tokens
     if most is None:
-        check_room(service, len(ids), 1)
-        most = service.model.longest - len(ids)
+        check_room(reader.model, len(ids), 1)
+        most = reader.model.longest - len(ids)
     generation = Generation.of(
         service,
+        reader,
         "chatcmpl",
         body,
         [EncodedPrompt(ids)],
         body.params(most, body.alternatives),
-        await grammar_of(service, body),
+        await grammar_of(service, reader, body),
     )
     return answer(generation, ChatShape, body)

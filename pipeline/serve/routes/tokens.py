@@ -18,15 +18,16 @@ router = APIRouter()
 async def tokenize(http: Request) -> dict[str, Any]:
     """Token ids, their number, and how many there may be."""
     service, body = service_of(http), await read(http, TokenizeRequest)
-    service.names.adapter(body.model)
-    model = service.model
+    reader = service.readers.reader(service.names.adapter(body.model))
+    model = reader.model
     if body.prompt is not None and body.messages is None:
         ids = await model.encode(body.prompt, body.add_special_tokens is not False)
     elif body.messages is not None and body.prompt is None:
-        ids = await service.chat.encode(body.messages, body)
+        ids = await reader.chat.encode(body.messages, body)
     else:
         raise ApiError("give prompt or messages", param="prompt")
-    shown = [model.tokenizer.id_to_token(id_) for id_ in ids] if body.return_token_strs else None
+    token = model.tokens.tokenizer.id_to_token
+    shown = [token(id_) for id_ in ids] if body.return_token_strs else None
     return {"count": len(ids), "max_model_len": model.longest, "tokens": ids, "token_strs": shown}
 
 
@@ -34,7 +35,7 @@ async def tokenize(http: Request) -> dict[str, Any]:
 async def detokenize(http: Request) -> dict[str, str]:
     """The text, special tokens included."""
     service, body = service_of(http), await read(http, DetokenizeRequest)
-    service.names.adapter(body.model)
+    model = service.readers.reader(service.names.adapter(body.model)).model
     if body.tokens:
-        check_ids(service, body.tokens, "tokens")
-    return {"prompt": service.model.decode(body.tokens)}
+        check_ids(model, body.tokens, "tokens")
+    return {"prompt": model.decode(body.tokens)}

@@ -115,7 +115,7 @@ def test_special_tokens_arent_text(repeating):
     client = repeating.client
     said = asked(client, "/tokenize", prompt="the small river", add_special_tokens=False)["tokens"]
     model = repeating.service.model
-    (end,) = model.tokenizer.encode("</s>", add_special_tokens=False).ids
+    (end,) = model.tokens.tokenizer.encode("</s>", add_special_tokens=False).ids
     body = {"prompt": [*said, end], "max_tokens": 20}
     told = asked(client, **body)
     assert told["choices"][0]["text"] == "the small river"

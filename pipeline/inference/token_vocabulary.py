@@ -1,11 +1,10 @@
 """Token ids, and what they are as text."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
 from tokenizers import Tokenizer
-
-from pipeline.models.tokenizer import special_ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,5 +21,11 @@ class TokenVocabulary:
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
-        """Of the tokens that aren't text."""
-        return special_ids(self.tokenizer)
+        """Of the tokens that aren't text, such as the one that ends it."""
+        added = self.tokenizer.get_added_tokens_decoder()
+        return frozenset(id_ for id_, token in added.items() if token.special)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for those alone that read and write every text by the same ids."""
+        return hashlib.sha256(f"{self.size} {self.tokenizer.to_str()}".encode()).hexdigest()
