@@ -6,7 +6,7 @@ A schema is a stranger's program, in a way. llguidance bounds what it may take o
 
 import json
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from pipeline.errors import UsageError, shortened
 from pipeline.serve.model import ServedModel
 
-if TYPE_CHECKING:
-    from llguidance._lib import JsonCompileOptions
-
 MOST_CHARACTERS = 256 * 1024
 """Of a schema."""
 WHITE_SPACE = r"[ \n]{1,8}"
 """Between the parts of a document; models that know nothing better would go on with it for ever."""
+OPTIONS = {"whitespace_flexible": True, "whitespace_pattern": WHITE_SPACE}
+NOT_FORCED = '%llguidance {"no_forcing": true}'
+"""Text that only one way is left for would be tokenised at once, and a special token's own text
+become that token, which isn't text."""
 
 
 def _limits() -> LLParserLimits:
@@ -89,12 +90,10 @@ class JsonGrammars:
         if len(json.dumps(schema)) > MOST_CHARACTERS:
             raise UsageError(f"the schema is longer than {MOST_CHARACTERS} characters")
         tokenizer = self._made()
-        options: JsonCompileOptions = {
-            "whitespace_flexible": True,
-            "whitespace_pattern": WHITE_SPACE,
-        }
-        text = LLMatcher.grammar_from_json_schema(schema, overrides=options)
-        matcher = LLMatcher(tokenizer, text, log_level=0, limits=_limits())
+        text = f"{NOT_FORCED}\nstart: %json {json.dumps(schema | {'x-guidance': OPTIONS})}"
+        matcher = LLMatcher(
+            tokenizer, LLMatcher.grammar_from_lark(text), log_level=0, limits=_limits()
+        )
         if matcher.is_error():
             raise UsageError(f"the schema can't be served: {_fault(matcher)}")
         return JsonGrammar(matcher, sorted(self._model.end_ids), self._model.tokens.size)

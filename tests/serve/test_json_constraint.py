@@ -68,6 +68,16 @@ def test_schemas_that_cant_be_served(client, wrong):
     assert refused(client, **BODY | {"response_format": wrong})["param"] == "response_format"
 
 
+@pytest.mark.parametrize("text", ["</s>", "a</s>b", "%llguidance {}\nstart: /x/ \\ \" '"])
+def test_text_that_means_something_elsewhere_is_text(client, text):
+    """Of a special token, for one."""
+    defined = {"$defs": {"it": {"enum": [text]}}, "$ref": "#/$defs/it"}
+    for schema in ({"enum": [text]}, {"const": text}, defined, {"x-guidance": 1, "enum": [text]}):
+        form = {"type": "json_schema", "json_schema": {"schema": schema}}
+        (choice,) = asked(client, **BODY | {"response_format": form})["choices"]
+        assert json.loads(choice["text"]) == text and choice["finish_reason"] == "stop"
+
+
 def test_a_schema_of_a_hundred_floors(client):
     schema = {"type": "boolean"}
     for _ in range(60):
