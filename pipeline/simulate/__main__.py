@@ -60,10 +60,11 @@ def _simulate(config: SimulateConfig, times: EngineTimes, console: Console) -> l
 
 
 def _folder(config: SimulateConfig) -> Path:
-    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    """That of `out`, made or there; else one of the moment, of this simulation alone."""
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S.%f")
     folder = Path(config.out or f"{config.paths.runs}/{now}_simulation")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=config.out is not None)
     except OSError as error:
         raise UsageError(f"out={folder}: {error.strerror}; name another folder") from error
     return folder

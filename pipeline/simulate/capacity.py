@@ -3,16 +3,30 @@
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-
 from pipeline.metrics.slo import Slo
 from pipeline.simulate.demand import Demand
 from pipeline.simulate.figures import FleetFigures, figures
-from pipeline.simulate.fleet import ReplicaModel, serve
-from pipeline.simulate.routing.routing import Fleet, RoutingLaw
+from pipeline.simulate.fleet import ReplicaModel
+from pipeline.simulate.routed_fleet import RoutedFleet
 
 LEAST = 1e-4
 """Of the rate that no fleet can serve: where even so little misses the limits, any rate does."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a rate has to keep, and how closely the highest such rate is sought.
+
+    Attributes:
+        slo: the limits.
+        attainment: share of the requests that must keep them.
+        precision: how much higher the lowest rate that misses them may be than the highest that
+            keeps them, as a share.
+    """
+
+    slo: Slo
+    attainment: float
+    precision: float
 
 
 @dataclass(frozen=True)
@@ -40,40 +54,24 @@ def most_possible(demand: Demand, model: ReplicaModel, replicas: int) -> float:
     return replicas / work_s
 
 
-def capacity(
-    demand: Demand,
-    replicas: int,
-    model: ReplicaModel,
-    routing: RoutingLaw,
-    slo: Slo,
-    attainment: float,
-    precision: float,
-    seed: int,
-) -> FleetCapacity:
+def capacity(demand: Demand, fleet: RoutedFleet, target: Target) -> FleetCapacity:
     """The same requests, faster and slower, until little is left open.
 
     Args:
         demand: at any rate.
-        replicas: how many serve.
-        model: what each is.
-        routing: who gets which request.
-        slo: the limits.
-        attainment: share of the requests that must keep them.
-        precision: how much higher the lowest rate that misses them may be than the highest that
-            keeps them, as a share.
-        seed: of the routing's draws, the same at every rate.
+        fleet: who is asked.
+        target: what counts as served.
     """
     offered = len(demand.arrives) / float(demand.arrives[-1])
-    low, high = 0.0, most_possible(demand, model, replicas)
+    low, high = 0.0, most_possible(demand, fleet.model, fleet.replicas)
     least = high * LEAST
     found: FleetFigures | None = None
     tried = None
-    while high > max(low * (1 + precision), least):
+    while high > max(low * (1 + target.precision), least):
         rate = sqrt(low * high) if low else high / 2
-        router = routing.router(Fleet(replicas, model.ranks), np.random.default_rng(seed))
-        answered = serve(demand.faster(rate / offered), replicas, model, router)
-        tried = figures(answered, replicas, slo)
-        if tried.kept >= attainment:
+        answered = fleet.serve(demand.faster(rate / offered))
+        tried = figures(answered, fleet.replicas, target.slo)
+        if tried.kept >= target.attainment:
             low, found = rate, tried
         else:
             high = rate

@@ -20,10 +20,10 @@ from pipeline.compare.numbers import significant
 from pipeline.errors import UsageError
 from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command
-from pipeline.simulate.fleet import Answered, ReplicaModel, serve
+from pipeline.simulate.fleet import Answered, ReplicaModel
 from pipeline.simulate.measured import MeasuredRun
+from pipeline.simulate.routed_fleet import RoutedFleet
 from pipeline.simulate.routing.least_loaded import LeastLoaded
-from pipeline.simulate.routing.routing import Fleet
 from pipeline.simulate.steps.fitted import FittedSteps
 
 Figures = dict[str, float]
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         times = FittedSteps(name="fitted", runs=runs).times()
         ranks = np.array([*run.ranks.values()], np.int64)
         model = ReplicaModel(run.replica(), times, ranks)
-        router = LeastLoaded(name="least_loaded").router(Fleet(1, ranks), np.random.default_rng(0))
-        answered = serve(run.demand(), 1, model, router)
+        fleet = RoutedFleet(1, model, LeastLoaded(name="least_loaded"), seed=0)
+        answered = fleet.serve(run.demand())
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

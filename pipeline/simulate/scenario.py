@@ -13,9 +13,10 @@ import numpy as np
 from pipeline.compare.intervals import student
 from pipeline.machine.cores import cores
 from pipeline.process.children import in_children
-from pipeline.simulate.capacity import FleetCapacity, capacity
+from pipeline.simulate.capacity import FleetCapacity, Target, capacity
 from pipeline.simulate.config import SimulateConfig
 from pipeline.simulate.fleet import ReplicaModel
+from pipeline.simulate.routed_fleet import RoutedFleet
 from pipeline.simulate.steps.source import EngineTimes
 
 
@@ -111,16 +112,8 @@ def capacities(
     ranks = np.array([*islice(cycle(config.ranks), adapters)], np.int64)
     model = ReplicaModel(config.replica, times, ranks)
     demand = config.workload.demand(adapters, replicas, repeat)
+    target = Target(config.slo, config.attainment, config.precision)
     return {
-        name: capacity(
-            demand,
-            replicas,
-            model,
-            routing,
-            config.slo,
-            config.attainment,
-            config.precision,
-            config.seed + repeat,
-        )
+        name: capacity(demand, RoutedFleet(replicas, model, routing, config.seed + repeat), target)
         for name, routing in config.routings.items()
     }

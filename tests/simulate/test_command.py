@@ -59,6 +59,12 @@ def test_one_repeat_has_no_interval(tmp_path):
     assert all(row["capacity"] > 0 and row["interval"] is None for row in rows)
 
 
+def test_simulations_that_start_together_have_folders_of_their_own(tmp_path):
+    own = (*SMALL, "replicas=[2]", "repeats=1", "routing=[random]", f"paths.runs={tmp_path}")
+    assert [main([*own]) for _ in range(2)] == [0, 0]
+    assert len([*tmp_path.glob("*_simulation/simulation.json")]) == 2
+
+
 def test_a_place_that_cannot_be_is_refused(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main([*SMALL, f"out={tmp_path / 'file' / 'x'}"]) == 2
