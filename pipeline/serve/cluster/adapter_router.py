@@ -1,17 +1,19 @@
 """`cluster.routing=adapter`: to a replica that has the adapter in memory, while it has room."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
-from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
+from ray.serve.request_router import PendingRequest, RunningReplica
 
+from pipeline.serve.cluster.backoff_router import BackoffRouter
 from pipeline.serve.cluster.routing_stats import ADAPTERS
 
 MOST_REMEMBERED = 100_000
 """Names, for clients may make them up."""
 
 
-class AdapterRouter(RequestRouter):  # type: ignore[misc]  # Ray has no types.
+class AdapterRouter(BackoffRouter):
     """The least loaded of the replicas that have the adapter; else one that has few adapters.
 
     Which ones have it replicas tell by themselves, some time later. Until then it is where the last
@@ -23,19 +25,16 @@ class AdapterRouter(RequestRouter):  # type: ignore[misc]  # Ray has no types.
         """Nothing was sent anywhere yet."""
         self._sent: OrderedDict[str, Any] = OrderedDict()
 
-    async def choose_replicas(
-        self,
-        candidate_replicas: list[RunningReplica],
-        pending_request: PendingRequest | None = None,
+    def ranked(
+        self, candidates: Sequence[RunningReplica], adapter: str
     ) -> list[list[RunningReplica]]:
-        """Groups, the first of which is asked first; in each, the least loaded is taken."""
-        adapter = pending_request.metadata.multiplexed_model_id if pending_request else ""
+        """Those that have it, then the others, those with few adapters first."""
         if not adapter:
-            return [candidate_replicas]
+            return [[*candidates]]
         sent = self._sent.get(adapter)
         homes: list[RunningReplica] = []
         others: list[RunningReplica] = []
-        for each in candidate_replicas:
+        for each in candidates:
             is_home = each.replica_id == sent or adapter in each.routing_stats.get(ADAPTERS, ())
             (homes if is_home else others).append(each)
         return [homes, sorted(others, key=_adapters)]

@@ -1,17 +1,18 @@
 """`cluster.routing=random`: to any replica, to hold other routings against."""
 
+from collections.abc import Sequence
 from random import sample
 
-from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
+from ray.serve.request_router import RunningReplica
+
+from pipeline.serve.cluster.backoff_router import BackoffRouter
 
 
-class RandomRouter(RequestRouter):  # type: ignore[misc]  # Ray has no types.
+class RandomRouter(BackoffRouter):
     """Any; another one where that has no room."""
 
-    async def choose_replicas(
-        self,
-        candidate_replicas: list[RunningReplica],
-        pending_request: PendingRequest | None = None,
+    def ranked(
+        self, candidates: Sequence[RunningReplica], adapter: str
     ) -> list[list[RunningReplica]]:
         """All of them, in whatever order."""
-        return [[each] for each in sample(candidate_replicas, len(candidate_replicas))]
+        return [[each] for each in sample(candidates, len(candidates))]

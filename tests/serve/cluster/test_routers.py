@@ -16,7 +16,10 @@ def replica(name, *adapters):
 
 
 def request(adapter):
-    return SimpleNamespace(metadata=SimpleNamespace(multiplexed_model_id=adapter))
+    return SimpleNamespace(
+        metadata=SimpleNamespace(multiplexed_model_id=adapter),
+        routing_context=SimpleNamespace(should_backoff=False),
+    )
 
 
 @pytest.fixture
@@ -71,3 +74,10 @@ def test_random_takes_any_and_then_another():
         tuple(map(tuple, ranked(made, "x", replica("a", "x"), replica("b")))) for _ in range(99)
     }
     assert found == {(("a",), ("b",)), (("b",), ("a",))}
+
+
+@pytest.mark.parametrize("adapter", ["", "x"])
+def test_while_all_are_full_a_request_waits_between_looks(router, adapter):
+    asked = request(adapter)
+    asyncio.run(router.choose_replicas([replica("a", "x")], asked))
+    assert asked.routing_context.should_backoff
