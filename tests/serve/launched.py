@@ -13,6 +13,7 @@ from time import monotonic, sleep
 
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from pipeline.machine.process_tree import TreeUsage, tree_usage
 from pipeline.process.guarded import GuardedCommand
@@ -20,6 +21,8 @@ from pipeline.process.guarded import GuardedCommand
 READY_S = 300
 LOGGED_S = 30
 """Seconds in which a server must be ready, and in which a line of its log must be written."""
+REPLICA = "replica"
+"""The label of each replica's series, where there are several."""
 ASKED = ("/v1/completions", "/v1/chat/completions")
 
 
@@ -67,11 +70,22 @@ class Launched:
     def metrics(self) -> Counter[str]:
         """Its counters, sums and counts, over all labels."""
         found: Counter[str] = Counter()
+        for sample in self._samples():
+            found[sample.name] += sample.value
+        return found
+
+    def by_replica(self, name: str) -> list[float]:
+        """A counter of each replica behind it, over all other labels."""
+        found: Counter[str] = Counter()
+        for sample in self._samples():
+            if sample.name == name:
+                found[sample.labels.get(REPLICA, "")] += sample.value
+        return [*found.values()]
+
+    def _samples(self) -> Iterator[Sample]:
         text = httpx2.get(f"{self.url}/metrics", timeout=60).text
         for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                found[sample.name] += sample.value
-        return found
+            yield from family.samples
 
     def logged(self) -> list[LoggedRequest]:
         """The questions that it has answered, in the order of their ends."""

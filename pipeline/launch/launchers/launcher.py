@@ -38,13 +38,7 @@ class Workplace(ABC):
 
 
 class Launcher(ABC):
-    """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run.
-
-    Attributes:
-        cpus: processors of a machine that it gives a job, whichever they are; None for all.
-    """
-
-    cpus: int | None = None
+    """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run."""
 
     @abstractmethod
     def check(self, configs: Sequence[RunConfig]) -> None:
