@@ -46,8 +46,7 @@ class Composed:
             UsageError: its settings can't be.
         """
         node = OmegaConf.to_container(self.config.launcher, resolve=True)
-        assert isinstance(node, dict)
-        found = built({str(key): value for key, value in node.items()})
+        found = built({"launcher": node})["launcher"]
         if not isinstance(found, Launcher):
             raise UsageError("launcher: its _target_ names no launcher")
         return found

@@ -1,5 +1,6 @@
 """Bodies of requests: pydantic reads their JSON itself, in a third of the time FastAPI takes."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -11,6 +12,9 @@ from pipeline.serve.errors import ApiError, invalid
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 
 JSON = "application/json"
+
+TYPES = ("_type", "_parsing")
+"""Ends of what pydantic calls a value that isn't of the type that it should be."""
 
 
 async def read(http: Request, kind: type[BodyModel]) -> BodyModel:
@@ -28,7 +32,17 @@ async def read(http: Request, kind: type[BodyModel]) -> BodyModel:
     try:
         return kind.model_validate_json(await http.body())
     except ValidationError as error:
-        raise invalid(error.errors(include_url=False)[0]) from error
+        raise invalid(_plainest(error.errors(include_url=False))) from error
+
+
+def _plainest(faults: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of the first field's: where it may be of several types, one that is about its value.
+
+    What was sent is of that type then; the others only say that it isn't of theirs.
+    """
+    field = faults[0]["loc"][:1]
+    own = [each for each in faults if each["loc"][:1] == field]
+    return next((each for each in own if not each["type"].endswith(TYPES)), own[0])
 
 
 def described(kind: type[BaseModel]) -> dict[str, Any]:

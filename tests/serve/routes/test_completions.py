@@ -237,6 +237,21 @@ def test_what_is_wrong_is_named(client, field, value):
     assert error["param"] == field and error["type"] == "BadRequestError"
 
 
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        ([-1], "greater than or equal to 0"),
+        ([[5], [-1]], "greater than or equal to 0"),
+        ([2**31], "less than 2147483648"),
+        ([[]], "at least 1 item"),
+        (5, "a valid string"),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_type_that_was_sent(client, prompt, says):
+    """Texts and ids are prompts, one or several."""
+    assert says in refused(client, **GREEDY | {"prompt": prompt})["message"]
+
+
 def test_fields_at_their_defaults_and_unknown_ones_are_no_matter(client):
     at_rest = {"suffix": None, "best_of": 1, "logit_bias": {}, "user": "me", "nobody_knows": [1]}
     nulls = dict.fromkeys(("n", "stop", "top_p", "top_k", "min_p", "seed", "stream", "logprobs"))
