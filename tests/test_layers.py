@@ -40,20 +40,13 @@ FLOOR = {room: level for level, rooms in enumerate(floors()) for room in rooms}
 TREES = {module(path): ast.parse(path.read_bytes()) for path in sorted(ROOT.rglob("*.py"))}
 
 
-def imported(tree, of_build=True):
-    """What a file imports, wherever in it: our modules by name, of others their package.
-
-    Args:
-        tree: of the file.
-        of_build: count what is imported inside functions named `build`.
-    """
-    builds = [node for node in ast.walk(tree) if getattr(node, "name", "") == "build"]
-    passed_over = {inner for node in builds if not of_build for inner in ast.walk(node)}
+def imported(tree):
+    """What a file imports, wherever in it: our modules by name, of others their package."""
     names = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import) and node not in passed_over:
+        if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node not in passed_over:
+        elif isinstance(node, ast.ImportFrom) and node.module:
             whole = {f"{node.module}.{alias.name}" for alias in node.names}
             names |= {name if name in TREES else node.module for name in whole}
     return {name if name in TREES else name.partition(".")[0] for name in names}
@@ -75,8 +68,7 @@ def test_imports_point_downwards():
 
 
 def test_no_two_files_lead_to_each_other():
-    """But for settings, whose `build` makes the engine that they are the settings of."""
-    graph = {name: imported(tree, of_build=False) - {name} for name, tree in TREES.items()}
+    graph = {name: imported(tree) - {name} for name, tree in TREES.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -29,14 +29,15 @@ def circumstances(run: Run) -> Circumstances:
     """What was recorded beside the machine, by name; what wasn't is left out.
 
     Threads, affinity, instruction set and build of what computed, versions, variables of the
-    process, and the state of the source.
+    process, and the state of the source. Of processors that a launcher gave it is the number that
+    counts: it was told to take whichever are free.
     """
     recorded = run.environment
     cpu, backend, git = (recorded.get(name) or {} for name in ("cpu", "backend", "git"))
     variables = recorded.get("thread_variables") or {}
     found = {
         "threads": recorded.get("threads"),
-        "affinity": format_list(cpu["affinity"]) if cpu.get("affinity") else None,
+        "affinity": _processors(cpu.get("affinity") or (), run.cpus),
         "isa": backend.get("instruction_set"),
         BUILD: backend.get("built"),
         FLAGS: backend.get("flags"),
@@ -92,6 +93,12 @@ def differences(run: Run, other: Run) -> dict[str, tuple[str, str]]:
     if None not in counts:
         both[SAMPLED] = (f"{counts[0]:g}", f"{counts[1]:g}")
     return {name: values for name, values in both.items() if values[0] != values[1]}
+
+
+def _processors(numbers: Sequence[int], given: int | None) -> str | None:
+    if not numbers:
+        return None
+    return f"any {len(numbers)}" if given else format_list(numbers)
 
 
 def _commit(git: Mapping[str, Any]) -> str | None:

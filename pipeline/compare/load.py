@@ -76,6 +76,7 @@ def _sweep(path: Path) -> Iterator[Run]:
                 settings=run.settings or dict(common) | overridden(overrides),
                 complete=bool(run.settings),
                 command=sweep.command,
+                cpus=sweep.cpus,
             )
             for run, overrides in runs
         ]

@@ -51,6 +51,7 @@ class Run:
         profiles: what each profiler left and said, by its name.
         complete: whether `settings` is its own configuration; else it is guessed from overrides.
         command: the command line of its sweep.
+        cpus: processors that its sweep's launcher gave it, whichever they were; None for all.
         arm: what is compared: the engine, with those of its settings that differ between runs.
         condition: under which settings it is compared.
         named: circumstances that the arm's name says, because they are what is compared.
@@ -74,6 +75,7 @@ class Run:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     complete: bool = True
     command: str | None = None
+    cpus: int | None = None
     arm: str = "?"
     condition: Condition = ()
     named: tuple[str, ...] = ()

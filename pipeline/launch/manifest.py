@@ -19,11 +19,22 @@ from pipeline.tracking.sweep_directory import MANIFEST, SweepDirectory, is_sweep
 
 
 def write_manifest(
-    jobs: Sequence[Job], ordered: Sequence[Job], root: Path, console: Console
+    jobs: Sequence[Job],
+    ordered: Sequence[Job],
+    root: Path,
+    console: Console,
+    cpus: int | None = None,
 ) -> str:
     """Write down what was asked for, and in which order it runs; the sweep's id.
 
     A sweep that goes on keeps its id, and the runs that this time aren't asked for.
+
+    Args:
+        jobs: of the sweep.
+        ordered: those that are asked for, as they run.
+        root: its directory.
+        console: where it is told that what was there is damaged.
+        cpus: processors that each job is given; None for all of its machine.
     """
     before = _before(root, console)
     listed = {job["path"]: job["overrides"] for job in before["jobs"]}
@@ -39,6 +50,7 @@ def write_manifest(
         "command": before["command"] if kept else command,
         "started": before["started"],
         "shuffle": jobs[0].config.shuffle,
+        "cpus": cpus,
         "until": {
             **asdict(jobs[0].config.until),
             "looks": before.get("until", {}).get("looks", []),

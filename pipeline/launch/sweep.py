@@ -81,7 +81,7 @@ def _run_in_turn(
 ) -> list[State | None]:
     """Run a sweep's jobs but those that had their turn `before`; how each ended."""
     ordered = [*in_order(before), *in_order(jobs[len(before) :])] if before else in_order(jobs)
-    sweep = write_manifest(jobs, ordered, root, console)
+    sweep = write_manifest(jobs, ordered, root, console, launcher.cpus)
     turns = [replace(job, number=turn, total=len(jobs)) for turn, job in enumerate(ordered)]
     progress = SweepProgress(turns, console, launcher.places, len(before))
 

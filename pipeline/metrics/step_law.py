@@ -8,10 +8,11 @@ of contexts isn't in it: it shows in how far the law is off.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic import Field
 from pydantic.dataclasses import dataclass as settings
 
 from pipeline.metrics.engine_steps import EngineStep
@@ -20,7 +21,11 @@ from pipeline.settings import STRICT
 FOLDS = 5
 """Stretches of a run, each foretold by a law that was fitted to the others."""
 
+LONGEST_S = 3600
+"""Seconds that any one thing in a step may take."""
+
 Array = NDArray[np.float64]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_S)]
 
 
 @settings(frozen=True, config=STRICT, kw_only=True)
@@ -36,12 +41,12 @@ class StepLaw:
         padded_s: for each token × the largest rank of the step.
     """
 
-    step_s: PositiveFloat
-    decode_s: NonNegativeFloat = 0.0
-    prefill_s: NonNegativeFloat = 0.0
-    adapter_s: NonNegativeFloat = 0.0
-    rank_s: NonNegativeFloat = 0.0
-    padded_s: NonNegativeFloat = 0.0
+    step_s: Annotated[float, Field(gt=0, le=LONGEST_S)]
+    decode_s: Seconds = 0.0
+    prefill_s: Seconds = 0.0
+    adapter_s: Seconds = 0.0
+    rank_s: Seconds = 0.0
+    padded_s: Seconds = 0.0
 
     def seconds(
         self, decodes: int, prefill_tokens: int, adapters: int, ranks: int, largest_rank: int

@@ -22,6 +22,7 @@ class SweepDirectory:
         command: the command line that started it.
         started: wall-clock time of the start, ISO 8601.
         jobs: overrides by the job's folder.
+        cpus: processors that its launcher gave each job, whichever they were; None for all.
     """
 
     path: Path
@@ -29,6 +30,7 @@ class SweepDirectory:
     command: str
     started: str
     jobs: dict[str, tuple[str, ...]]
+    cpus: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -40,7 +42,14 @@ class SweepDirectory:
         manifest: dict[str, Any] = read_json(path / MANIFEST)
         with reading(path / MANIFEST):
             jobs = {job["path"]: tuple(job["overrides"]) for job in manifest["jobs"]}
-            return cls(path, manifest["id"], manifest["command"], manifest["started"], jobs)
+            return cls(
+                path,
+                id=manifest["id"],
+                command=manifest["command"],
+                started=manifest["started"],
+                jobs=jobs,
+                cpus=manifest.get("cpus"),
+            )
 
     def runs(self) -> Iterator[RunDirectory]:
         """The jobs that have begun, in order."""

@@ -1,5 +1,7 @@
 """Bring runs from disk into MLflow: `python -m pipeline.tracking.sync runs/`.
 
+Runs of several places go to one after another; one that is away keeps none from the others.
+
 Exit codes: 0 all are there; 1 MLflow is away or a run can't be read; 2 a path holds no runs.
 """
 
@@ -8,7 +10,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from pipeline.tracking.tracker import RunUnreadable, TrackingUnavailable
 ELSEWHERE = MlflowSettings("mlflow", "sqlite:///mlflow.db", "multi-lora", artifact_root="")
 """For runs made with `tracking=none`, whose configuration says nothing of MLflow nor its files."""
 
+NAMED = 3
+"""Directories that are named where MLflow is away; of more it is said how many."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Project every run under the given paths; returns the exit code."""
@@ -41,12 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{path}: no run and no sweep there{_copies(path)}", file=sys.stderr)
             return 2
         directories += found
-    every = (_found(each, options.uri) for each in directories)
-    try:
-        return max([_bring_in(settings, group) for settings, group in groupby(every, _place)])
-    except TrackingUnavailable as error:
-        print(error, file=sys.stderr)
-        return 1
+    groups = _by_place(_found(each, options.uri) for each in directories)
+    return max([_bring_in(group[0].settings, group) for group in groups])
 
 
 def find(path: Path) -> Iterator[Path]:
@@ -94,16 +94,36 @@ def _found(directory: Path, uri: str | None) -> Found:
         return Found(directory, (), None, str(error))
 
 
-def _place(found: Found) -> MlflowSettings | None:
-    return found.settings
+def _by_place(every: Iterable[Found]) -> list[list[Found]]:
+    """Those that go to the same place together, in the order of the first of each."""
+    groups: list[list[Found]] = []
+    for found in every:
+        group = next((each for each in groups if each[0].settings == found.settings), None)
+        if group is None:
+            groups.append(group := [])
+        group.append(found)
+    return groups
 
 
-def _bring_in(settings: MlflowSettings | None, group: Iterable[Found]) -> int:
-    """Show those that go to the same place, over one connection."""
+def _bring_in(settings: MlflowSettings | None, group: Sequence[Found]) -> int:
+    """Show those that go to the same place, over one connection, as long as it holds."""
     if settings is None:
         return max([_leave(each) for each in group])
-    with MlflowTracker(settings).opened() as projector:
-        return max([_show(each, projector) for each in group])
+    codes: list[int] = []
+    try:
+        with MlflowTracker(settings).opened() as projector:
+            for each in group:
+                codes.append(_show(each, projector))
+    except TrackingUnavailable as error:
+        print(f"{error}; {_left(group[len(codes) :])}", file=sys.stderr)
+        return 1
+    return max(codes)
+
+
+def _left(group: Sequence[Found]) -> str:
+    """Which aren't there, or not whole."""
+    more = f" and {len(group) - NAMED} more" if len(group) > NAMED else ""
+    return f"left out: {', '.join(str(each.directory) for each in group[:NAMED])}{more}"
 
 
 def _leave(found: Found) -> int:

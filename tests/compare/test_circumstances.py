@@ -19,8 +19,10 @@ from pipeline.compare.report.page import page
 from pipeline.compare.report.table import print_table
 from pipeline.compare.run import Run
 from pipeline.errors import UsageError
+from pipeline.files.documents import read_json, write_json
 
 MakeRun = Callable[..., Path]
+MakeSweep = Callable[..., Path]
 Make = Callable[..., Comparison]
 
 ZEN_4 = {"cpu": {"model_number": 17, "flags": ["avx2", "avx512f", "fma"]}}
@@ -239,6 +241,38 @@ def test_repeats_of_one_configuration_under_unlike_circumstances_are_a_caution(
     assert comparison.verdicts["multilora"].ratio.unlike == ()
     (said,) = [each for each in cautions(comparison) if "repeats were made" in each]
     assert "merged, alpha 1, batch 4: commit 0123456+changes, fffffff" in said
+
+
+@pytest.mark.parametrize(("given", "said"), [(None, "affinity 1 against 0"), (1, None)])
+def test_which_processors_a_launcher_gave_is_no_other_circumstance(
+    given: int | None, said: str | None, tmp_path: Path, make_sweep: MakeSweep
+) -> None:
+    """Four jobs of one processor each, on a machine of two."""
+    chosen = {
+        job: {"circumstances": {"cpu": {"affinity": [int(job in (1, 2))]}}} for job in range(4)
+    }
+    sweep = make_sweep(
+        tmp_path / "sweep", alphas=(1.0,), batches=(4,), repeats=(0, 1), broken=chosen
+    )
+    write_json(sweep / "sweep.json", read_json(sweep / "sweep.json") | {"cpus": given})
+    comparison = assemble([sweep])
+    (other,) = comparison.verdicts.values()
+    assert [each.startswith(said or "") for each in other.ratio.unlike] == [True] * bool(said)
+    mixed = [each for each in cautions(comparison) if "affinity 0, 1" in each]
+    assert len(mixed) == bool(said)
+
+
+def test_more_processors_than_a_launcher_gave_others_are_another_circumstance(
+    tmp_path: Path, make_sweep: MakeSweep
+) -> None:
+    """A sweep that went on with twice as many for each job."""
+    chosen = {job: {"circumstances": {"cpu": {"affinity": [0]}}} for job in (0, 1)}
+    sweep = make_sweep(
+        tmp_path / "sweep", alphas=(1.0,), batches=(4,), repeats=(0, 1), broken=chosen
+    )
+    write_json(sweep / "sweep.json", read_json(sweep / "sweep.json") | {"cpus": 2})
+    (said,) = [each for each in cautions(assemble([sweep])) if "repeats were made" in each]
+    assert "affinity any 1, any 2" in said
 
 
 def test_a_starved_run_and_one_without_native_kernels_are_shown_and_not_compared(

@@ -111,7 +111,11 @@ def test_an_adapter_that_has_no_room_alone_is_refused(checkpoint, adapters):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"load_s": -1.0}, {"adapter_ranks": 0}, {"pace": 1}, {"law": {}}]
+    "wrong",
+    [
+        *({"load_s": -1.0}, {"adapter_ranks": 0}, {"pace": 1}, {"law": {}}),
+        *({"max_batch_size": 10**9}, {"law": {"step_s": 1e300}}, {"law": {"step_s": 0}}),
+    ],
 )
 def test_nonsense_is_refused(wrong):
     with pytest.raises(ValueError):

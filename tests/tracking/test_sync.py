@@ -35,9 +35,9 @@ def test_a_folder_of_runs_and_sweeps(
     receipt = read_json(single.path / "mlflow.json")
     assert lines == [
         f"{single.path}: FINISHED, MLflow run {receipt['run_id']}",
-        f"{tmp_path}/runs/private: left out, made with tracking=none; --uri brings it in",
         f"{sweep}/0: FINISHED, MLflow run {read_json(sweep / '0' / 'mlflow.json')['run_id']}",
         f"{sweep}/1: FAILED, MLflow run {read_json(sweep / '1' / 'mlflow.json')['run_id']}",
+        f"{tmp_path}/runs/private: left out, made with tracking=none; --uri brings it in",
     ]
 
 
@@ -72,6 +72,28 @@ def test_a_server_that_is_away_is_one_line(
     assert main([str(make_run().path), "--uri", dead_uri]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"MLflow at {dead_uri}: ") and error.count("\n") == 1
+
+
+def test_a_place_that_is_away_keeps_no_run_from_the_others(
+    settings: MlflowSettings,
+    tmp_path: Path,
+    make_run: MakeRun,
+    dead_uri: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its runs lie among those of another, and after them."""
+    own, away = asdict(settings), asdict(settings) | {"uri": dead_uri}
+    places = {"a": away, "b": own, "c": away, "d": own, "e": away, "f": away}
+    runs = {each: make_run(tmp_path / "runs" / each, tracking=own) for each, own in places.items()}
+    assert main([str(tmp_path / "runs")]) == 1
+    said, shown = capsys.readouterr()[::-1]
+    assert said.startswith(f"MLflow at {dead_uri}: ") and said.count("\n") == 1
+    named = ", ".join(str(runs[each].path) for each in "ace")
+    assert said.endswith(f"; left out: {named} and 1 more\n")
+    assert [line.split(":")[0] for line in shown.splitlines()] == [
+        str(runs[each].path) for each in "bd"
+    ]
+    assert [each for each, run in runs.items() if run.has("mlflow.json")] == ["b", "d"]
 
 
 def test_a_run_that_can_not_be_read_does_not_stop_the_others(

@@ -38,7 +38,13 @@ class Workplace(ABC):
 
 
 class Launcher(ABC):
-    """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run."""
+    """Where a sweep's jobs run; chosen by `launcher=`, a part of the call and of no run.
+
+    Attributes:
+        cpus: processors of a machine that it gives a job, whichever they are; None for all.
+    """
+
+    cpus: int | None = None
 
     @abstractmethod
     def check(self, configs: Sequence[RunConfig]) -> None:

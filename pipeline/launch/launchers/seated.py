@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from typing import Any, Self
 
 from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
@@ -13,6 +13,14 @@ from pipeline.launch.launchers.seat import Seat
 
 class Seated(Launcher):
     """Knows the seats that are taken, so that all of them can be ended from another thread."""
+
+    _taken: list[Seat]
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """With a list that is there before any thread looks for it."""
+        made = super().__new__(cls)
+        object.__setattr__(made, "_taken", [])
+        return made
 
     @abstractmethod
     def seat(self) -> AbstractContextManager[Seat]:
@@ -33,10 +41,6 @@ class Seated(Launcher):
         """End what waits or runs in any seat: whoever waits for it is told so."""
         for seat in [*self._taken]:
             seat.leave()
-
-    @cached_property
-    def _taken(self) -> list[Seat]:
-        return []
 
 
 def check_processes(configs: Sequence[RunConfig], launcher: str) -> None:

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from pipeline.config.run_config import RunConfig
+from pipeline.launch.launchers.ray_cluster import RayCluster
 from pipeline.launch.launchers.seat import Seat
 from pipeline.launch.launchers.seated import Seated
+from pipeline.launch.launchers.slurm import Slurm
 from pipeline.launch.remote_order import Order
 
 
@@ -62,6 +64,12 @@ def test_so_it_is_when_what_runs_there_raises() -> None:
     with pytest.raises(KeyboardInterrupt), room.place():
         raise KeyboardInterrupt
     assert room.told == ["taken", "left", "free"]
+
+
+def test_the_list_of_seats_is_there_before_two_threads_can_make_one_each() -> None:
+    """From Python 3.12 on nothing keeps them from it where it is made on first use."""
+    for launcher in (Room(), Slurm(folder="/nowhere"), RayCluster()):
+        assert vars(launcher)["_taken"] == []
 
 
 def test_to_stop_ends_what_runs_in_all_that_are_taken_and_in_no_other() -> None:
