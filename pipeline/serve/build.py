@@ -113,9 +113,10 @@ def load(config: ServeConfig) -> LoadedEngine:
         UsageError: it doesn't go together, or can't be loaded.
     """
     keys = Keys.read(config.serve.keys) if config.serve.keys is not None else None
-    log = AccessLog(config.serve.access_log)
-    base = checked(config)
     with ExitStack() as stack:
+        log = AccessLog(config.serve.access_log)
+        stack.callback(log.close)
+        base = checked(config)
         renderers = ChatRenderers(_tokenizer_folder(base.checkpoint), config.serve.chat_template)
         stack.callback(renderers.close)
         # What is no template is refused before anything heavy starts.

@@ -4,6 +4,7 @@ import json
 import socket
 from contextlib import ExitStack, contextmanager
 from threading import Event
+from threading import enumerate as live_threads
 from time import sleep
 
 import pytest
@@ -12,6 +13,8 @@ from pipeline.errors import UsageError
 from pipeline.inference.request import Request
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.admission import Admission
+from pipeline.serve.build import load
+from pipeline.serve.config import composed
 from pipeline.serve.errors import ApiError
 from pipeline.serve.progress import Progress
 from tests.serve.asking import GREEDY, asked
@@ -231,6 +234,14 @@ def test_a_log_that_cant_be_written_is_refused(tmp_path):
     off = AccessLog(None)
     assert not off.is_on
     off.close()
+
+
+def test_what_is_refused_leaves_no_log_open(tmp_path, cache):
+    log, before = tmp_path / "access.jsonl", {*live_threads()}
+    config = composed(["serve.name=csv", f"serve.access_log={log}", f"paths.cache={cache}"])
+    with pytest.raises(UsageError, match=r"serve\.name=csv"):
+        load(config)
+    assert log.exists() and {*live_threads()} <= before
 
 
 def test_places_are_counted_whatever_becomes_of_who_had_them():
