@@ -1,22 +1,25 @@
 """The engine's own thread: it steps, and hands over what each step tells, once a step."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event as Signal
 from threading import Thread
-from time import perf_counter
+from time import perf_counter, sleep
 
 from pipeline.inference.engine import Engine
-from pipeline.inference.events import Event
+from pipeline.inference.events import Event, Finished, Token
 from pipeline.inference.occupancy import Occupancy
 
 _log = logging.getLogger(__name__)
 
 FRESH_S = 0.25
 """Seconds after which it is looked anew what a busy engine holds."""
+YIELD_S = 1e-4
+"""Seconds for which the engine's thread sleeps when a request's first token has been handed over.
+Else it keeps the interpreter to plan the next step, and whoever sends that token on waits."""
 
 
 class EngineLoop:
@@ -39,6 +42,7 @@ class EngineLoop:
         self._failed: Callable[[], object] = lambda: None
         self._loaded, self._stopping = Signal(), False
         self._awaited: SimpleQueue[Future[None]] = SimpleQueue()
+        self._begun: set[Hashable] = set()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
 
     def load(self) -> None:
@@ -114,9 +118,19 @@ class EngineLoop:
                 self.occupancy = engine.occupancy
             if events:
                 self._hand_over(events)
+                if self._begin(events):
+                    sleep(YIELD_S)
             for each in awaited:
                 if each.set_running_or_notify_cancel():
                     each.set_result(None)
+
+    def _begin(self, events: list[Event]) -> bool:
+        """Whether a request's first token is among these; those that have one are remembered."""
+        have = {each.request_id for each in events if isinstance(each, Token)}
+        new = have - self._begun
+        self._begun |= new
+        self._begun -= {each.request_id for each in events if isinstance(each, Finished)}
+        return bool(new)
 
     def _taken(self) -> list[Future[None]]:
         """Those who wait for a step that begins now."""

@@ -239,7 +239,7 @@ def test_a_log_that_cant_be_written_is_refused(tmp_path):
 def test_what_is_refused_leaves_no_log_open(tmp_path, cache):
     log, before = tmp_path / "access.jsonl", {*live_threads()}
     config = composed(["serve.name=csv", f"serve.access_log={log}", f"paths.cache={cache}"])
-    with pytest.raises(UsageError, match=r"serve\.name=csv"):
+    with pytest.raises(UsageError, match="an adapter is called so"):
         load(config)
     assert log.exists() and {*live_threads()} <= before
 
