@@ -30,7 +30,6 @@ from tests.docs.commands import (
 )
 from tests.docs.needs import absent, listing
 
-LONGEST_S = 540
 RESULTS = "results.jsonl"
 
 
@@ -53,6 +52,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="what each command needs; runs none")
     parser.add_argument("--folder", type=Path, help="the copy of the project (a new one)")
     parser.add_argument("--for-seconds", type=float, default=1e9, help="begin none after so long")
+    parser.add_argument("--longest", type=float, default=540, help="seconds of a command (540)")
     parser.add_argument("--only", default="", help="a regular expression of commands")
     arguments = parser.parse_args()
     commands, known = documented(), reductions()
@@ -64,7 +64,8 @@ def main() -> int:
         _copy(folder)
     print(f"in {folder}", flush=True)
     asked = [each for each in commands if re.search(arguments.only, each.text)]
-    _run_all(asked, known, folder, monotonic() + arguments.for_seconds)
+    until = monotonic() + arguments.for_seconds
+    _run_all(asked, known, folder, until, arguments.longest)
     done = [each for each in _results(folder) if each.command in {c.text for c in commands}]
     wrong = [each for each in done if not each.right]
     left = len(commands) - len(done)
@@ -72,7 +73,9 @@ def main() -> int:
     return int(bool(wrong or left))
 
 
-def _run_all(commands: list[Command], known: Reductions, folder: Path, until: float) -> None:
+def _run_all(
+    commands: list[Command], known: Reductions, folder: Path, until: float, longest: float
+) -> None:
     """Those that haven't passed yet; each result is kept at once."""
     for command in commands:
         done = _results(folder)
@@ -85,7 +88,7 @@ def _run_all(commands: list[Command], known: Reductions, folder: Path, until: fl
             print(f"left              {command.text}\n     {why}", flush=True)
             continue
         _make(known.sweep, rule, folder)
-        result = _run(command, rule, folder)
+        result = _run(command, rule, folder, longest)
         kept = [*(each for each in done if each.command != command.text), result]
         lines = (json.dumps(asdict(each)) + "\n" for each in kept)
         (folder / RESULTS).write_text("".join(lines), "utf-8")
@@ -129,7 +132,7 @@ def _environment(rule: Reduction) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": "", "COLUMNS": "120", **rule.environment}
 
 
-def _run(command: Command, rule: Reduction, folder: Path) -> Result:
+def _run(command: Command, rule: Reduction, folder: Path, longest: float) -> Result:
     ran = shlex.join(reduced(command, rule))
     began = monotonic()
     process = subprocess.Popen(
@@ -143,10 +146,10 @@ def _run(command: Command, rule: Reduction, folder: Path) -> Result:
     )
     answered = _served(process, rule.serves) if rule.serves else True
     try:
-        said = process.communicate(timeout=LONGEST_S)[0]
+        said = process.communicate(timeout=longest)[0]
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        said = process.communicate()[0]
+        said = f"{process.communicate()[0]}\nstopped after {longest:g} s; --longest gives it more"
     with (folder / "output.txt").open("a", encoding="utf-8") as file:
         print("$", ran, said, sep="\n", file=file)
     ended = bool(rule.serves) or process.returncode in rule.codes
