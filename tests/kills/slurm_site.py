@@ -25,6 +25,9 @@ SBIN = "/usr/sbin"
 STARTS_S = 300.0
 SILENT_S = 30
 """After which the controller takes a node that doesn't answer for dead."""
+READY = ("idle", "mixed", "allocated")
+"""States of a node that takes jobs, at once or when others have ended."""
+HOST = socket.gethostname().partition(".")[0]
 AWAY_S = SILENT_S + 20.0
 """How long a daemon is away that doesn't come back at once."""
 
@@ -102,11 +105,7 @@ class SlurmSite(SubmittedSite):
             if not daemon.alive:
                 daemon.kill()
                 daemon.start()
-        until = time.monotonic() + STARTS_S
-        while (said := self._says("sinfo", "-h", "-o", "%T")) not in ("idle", "mixed", "allocated"):
-            if time.monotonic() > until:
-                raise RuntimeError(f"{self.folder}: the node doesn't come back: {said}")
-            time.sleep(0.2)
+        self._wait_for_the_node()
 
     def end(self) -> None:
         """End both, and what they run."""
@@ -122,7 +121,22 @@ class SlurmSite(SubmittedSite):
         was = daemon.kill()
         time.sleep(self.draw.choice((0.0, AWAY_S)))
         daemon.start()
+        self._wait_for_the_node()
         return was
+
+    def _wait_for_the_node(self) -> None:
+        """As soon as it takes jobs, which an operator may have to see to.
+
+        A controller that died before it had written down that a job began finds it begun twice
+        when it is back, and drains the node.
+        """
+        until = time.monotonic() + STARTS_S
+        while (said := self._says("sinfo", "-h", "-o", "%T")) not in READY:
+            if time.monotonic() > until:
+                raise RuntimeError(f"{self.folder}: the node doesn't come back: {said}")
+            if said.startswith("drain"):
+                self._says("scontrol", "update", f"nodename={HOST}", "state=resume")
+            time.sleep(0.2)
 
     def processes(self, command: Command) -> list[psutil.Process]:
         """What the command submitted: SLURM hands its environment on."""
@@ -136,7 +150,7 @@ class SlurmSite(SubmittedSite):
                 each.bind(("127.0.0.1", 0))
             ports = (one.getsockname()[1], other.getsockname()[1])
         text = CONFIGURATION.format(
-            host=socket.gethostname().partition(".")[0],
+            host=HOST,
             user=getpass.getuser(),
             cpus=os.cpu_count(),
             folder=self.folder,
