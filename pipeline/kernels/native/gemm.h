@@ -17,12 +17,19 @@ struct Gemm {
     int64_t width() const { return panels() * PANEL; }
 };
 
+// Where a thread's weights go on: from the end of its panel `gap` bytes further, as the other threads most
+// likely take the panels between.
+struct Stream {
+    const uint8_t* end;
+    int64_t gap;
+};
+
 // The groups of a unit that lie together, and the columns they begin with.
 template <WeightFormat F>
 struct Block {
     const uint8_t* scales;
-    const uint8_t* end;  // of what is fetched ahead: the panel's, for the tile that comes first
-    int64_t first;       // group
+    const Stream* stream;  // of which more is fetched, by the tile that comes first; else null
+    int64_t first;         // group
     int groups;
 
     const uint8_t* weights(int group) const {
@@ -40,17 +47,22 @@ struct Block {
         return (const int8_t*)scales + scale_bytes(F, groups) - offset_bytes(F, groups);
     }
 
-    // The tile that comes first uses weights faster than the hardware foresees: it asks for the block
-    // that comes next, as far as it is this thread's, in so many PIECES while it works on its own, so
-    // that memory never rests. The innermost cache holds two blocks if they are small; large ones
-    // wait in the next. The other tiles find it fetched.
-    template <int PIECES>
+    // The tile that comes first uses weights faster than the hardware foresees: it asks for what this
+    // thread needs next, in so many PIECES while it works on a block, so that memory never rests. T
+    // tokens need it two blocks later, beyond the end of the panel too; a lone one waits for memory in
+    // any case, and asks for the next block alone. The innermost cache holds two blocks if they are
+    // small; large ones wait in the next. The other tiles find it fetched.
+    template <int PIECES, int T>
     ALWAYS_INLINE void fetch_ahead(int piece) const {
         constexpr int64_t whole = block_bytes(F, BLOCK_GROUPS), LINE = 64;
         constexpr int64_t share = pieces_of(whole, PIECES * LINE) * LINE;
-        constexpr int LOCALITY = whole <= 4096 ? 3 : 2;
-        const uint8_t* from = scales + whole + piece * share;
-        if (from >= end) return;
+        constexpr int LOCALITY = whole <= 4096 ? 3 : 2, BLOCKS = T > 1 ? 2 : 1;
+        if (!stream) return;
+        const uint8_t* from = scales + BLOCKS * whole + piece * share;
+        if (from >= stream->end) {
+            if (T == 1) return;
+            from += stream->gap;
+        }
         for (int64_t at = 0; at < share; at += LINE) __builtin_prefetch(from + at, 0, LOCALITY);
     }
 };
@@ -73,7 +85,7 @@ struct Multiply {
 
     static void run(ThreadPool& pool, const Gemm& gemm) {
         pool.run(gemm.panels(), [&](uint32_t panel) {
-            multiply_panel(gemm, panel, 0, gemm.tokens);
+            multiply_panel(gemm, panel, 0, gemm.tokens, pool.threads());
         }, nanoseconds(gemm, gemm.tokens));
     }
 
@@ -87,7 +99,8 @@ struct Multiply {
             const int64_t range = chunk / panels;
             Gemm own = gemm;
             own.weights += matrix[range] * bytes;
-            multiply_panel(own, chunk % panels, starts[range], starts[range + 1]);
+            multiply_panel(
+                own, chunk % panels, starts[range], starts[range + 1], pool.threads());
         }, nanoseconds(gemm, ranges ? gemm.tokens / ranges : 0));
     }
 
@@ -96,25 +109,29 @@ struct Multiply {
         return (F.weight_bits / 256.0 + tokens / 64.0) * PANEL * gemm.columns;
     }
 
-    static void multiply_panel(const Gemm& gemm, int64_t panel, int64_t begin, int64_t end) {
+    static void multiply_panel(
+        const Gemm& gemm, int64_t panel, int64_t begin, int64_t end, int threads) {
+        const int64_t bytes = panel_bytes(F, pieces_of(gemm.columns, F.group));
+        const uint8_t* weights = gemm.weights + panel * bytes;
+        const Stream stream{weights + bytes, (threads - 1) * bytes};
         for (int64_t token = begin; token < end; token += STRIP)
             multiply_strip(
-                gemm, panel, token, std::min<int64_t>(STRIP, end - token), token == begin);
+                gemm, panel, weights, token == begin ? &stream : nullptr, token,
+                std::min<int64_t>(STRIP, end - token));
     }
 
     static void multiply_strip(
-        const Gemm& gemm, int64_t panel, int64_t first, int64_t tokens, bool leading) {
+        const Gemm& gemm, int64_t panel, const uint8_t* weights, const Stream* stream,
+        int64_t first, int64_t tokens) {
         const int64_t groups = pieces_of(gemm.columns, F.group);
-        const uint8_t* weights = gemm.weights + panel * panel_bytes(F, groups);
-        const uint8_t* end = weights + panel_bytes(F, groups);
         const Activations<F> input(gemm.activations, gemm.tokens, gemm.columns);
         alignas(64) float sums[STRIP][PANEL];
         begin(gemm, panel, tokens, sums);
         for (int64_t group = 0; group < groups; group += BLOCK_GROUPS) {
             const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - group);
             for_tiles<Kernel::TOKENS, Kernel::ALONE>(tokens, [&]<int T>(int64_t token) {
-                const uint8_t* until = leading && token == 0 ? end : weights;
-                multiply_tile<T>({weights, until, group, here}, input, first + token, sums[token]);
+                const Stream* its = token == 0 ? stream : nullptr;
+                multiply_tile<T>({weights, its, group, here}, input, first + token, sums[token]);
             });
             weights += PANEL / UNIT * block_bytes(F, here);
         }
@@ -150,7 +167,7 @@ struct Multiply {
         for (int first = 0; first < UNIT; first += ROWS) {
             Sums lasting;
             for (int group = 0; group < block.groups; ++group) {
-                block.template fetch_ahead<UNIT / ROWS * BLOCK_GROUPS>(
+                block.template fetch_ahead<UNIT / ROWS * BLOCK_GROUPS, T>(
                     first / ROWS * BLOCK_GROUPS + group);
                 lasting.each_part(first, [&](int row, auto& part) {
                     Kernel::template add_group<T>(block, group, row, input, token, part);

@@ -38,7 +38,8 @@ void look_up(const uint8_t* data, int64_t columns, int64_t row, float* to) {
     for (int64_t first = 0; first < groups; first += BLOCK_GROUPS) {
         const int here = (int)std::min<int64_t>(BLOCK_GROUPS, groups - first);
         const Block<F> block{
-            .scales = data + unit * block_bytes(F, here), .end = {}, .first = first, .groups = here};
+            .scales = data + unit * block_bytes(F, here), .stream = {}, .first = first,
+            .groups = here};
         for (int group = 0; group < here; ++group)
             for (int column = 0; column < F.group && columns; ++column, --columns)
                 *to++ = weight(block, group, lane, column);

@@ -28,6 +28,8 @@ public:
             [](const void* self, uint32_t chunk) { (*(const Body*)self)(chunk); }, &body);
     }
 
+    int threads() const { return (int)workers_.size() + 1; }
+
     // What a body of loops takes.
     template <class Body>
     OperationTime timed(const Body& body) {
