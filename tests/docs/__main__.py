@@ -87,8 +87,8 @@ def _run_all(
         if why := absent(rule, known):
             print(f"left              {command.text}\n     {why}", flush=True)
             continue
-        _make(known.sweep, rule, folder)
-        result = _run(command, rule, folder, longest)
+        failed = _make(known.sweep, command, rule, folder)
+        result = failed or _run(command, rule, folder, longest)
         kept = [*(each for each in done if each.command != command.text), result]
         lines = (json.dumps(asdict(each)) + "\n" for each in kept)
         (folder / RESULTS).write_text("".join(lines), "utf-8")
@@ -117,14 +117,18 @@ def _copy(folder: Path) -> None:
     (folder / RESULTS).touch()
 
 
-def _make(sweep: str, rule: Reduction, folder: Path) -> None:
-    """The sweeps that a command reads."""
+def _make(sweep: str, command: Command, rule: Reduction, folder: Path) -> Result | None:
+    """The sweeps that a command reads; how one ended that failed, in the command's place."""
     for name in rule.needs:
         if not (folder / name).exists():
             words = [*sweep.split(), f"hydra.sweep.dir={name}"]
-            subprocess.run(
-                words, cwd=folder, env=_environment(rule), check=True, capture_output=True
+            made = subprocess.run(
+                words, cwd=folder, env=_environment(rule), capture_output=True, text=True
             )
+            if made.returncode:
+                ran, last = shlex.join(words), _last(made.stderr or made.stdout)
+                return Result(command.page, command.text, ran, made.returncode, 0.0, False, last)
+    return None
 
 
 def _environment(rule: Reduction) -> dict[str, str]:
@@ -144,7 +148,7 @@ def _run(command: Command, rule: Reduction, folder: Path, longest: float) -> Res
         text=True,
         start_new_session=True,
     )
-    answered = _served(process, rule.serves) if rule.serves else True
+    answered = _served(process, rule.serves, longest) if rule.serves else True
     try:
         said = process.communicate(timeout=longest)[0]
     except subprocess.TimeoutExpired:
@@ -154,21 +158,25 @@ def _run(command: Command, rule: Reduction, folder: Path, longest: float) -> Res
         print("$", ran, said, sep="\n", file=file)
     ended = bool(rule.serves) or process.returncode in rule.codes
     right = answered and ended and bool(re.search(rule.says, said))
-    last = (said.strip().splitlines() or [""])[-1]
     seconds = round(monotonic() - began, 1)
-    return Result(command.page, command.text, ran, process.returncode, seconds, right, last)
+    return Result(command.page, command.text, ran, process.returncode, seconds, right, _last(said))
 
 
-def _served(process: "subprocess.Popen[str]", address: str) -> bool:
+def _last(said: str) -> str:
+    return (said.strip().splitlines() or [""])[-1]
+
+
+def _served(process: "subprocess.Popen[str]", address: str, longest: float) -> bool:
     """Whether a server answers; it is told to end."""
-    until, answered = monotonic() + 120, False
+    until, answered = monotonic() + longest, False
     while not answered and process.poll() is None and monotonic() < until:
         try:
             with urllib.request.urlopen(address, timeout=5) as response:
                 answered = response.status == 200
         except (URLError, OSError):
             sleep(0.5)
-    os.killpg(process.pid, signal.SIGINT)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
     return answered
 
 
