@@ -12,6 +12,7 @@ from pipeline.serve.adapters import ServedNames
 from pipeline.serve.errors import ApiError
 from pipeline.serve.keys import CALLER
 from pipeline.serve.loop import EngineLoop
+from pipeline.serve.readers import Readers
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """Of an adapter that comes while the server runs."""
@@ -26,7 +27,12 @@ class AdapterChanges:
     """
 
     def __init__(
-        self, root: Path | None, resolves: bool, names: ServedNames, loop: EngineLoop
+        self,
+        root: Path | None,
+        resolves: bool,
+        names: ServedNames,
+        loop: EngineLoop,
+        readers: Readers,
     ) -> None:
         """Nothing changes yet.
 
@@ -35,9 +41,11 @@ class AdapterChanges:
             resolves: whether a name that nobody loaded is looked for there.
             names: who can be named.
             loop: of the engine.
+            readers: of what can be asked.
         """
         self._root = root.resolve() if root is not None else None
         self._resolves, self._names, self._loop = resolves, names, loop
+        self._readers = readers
         self._lock = asyncio.Lock()
 
     async def load(self, name: str, path: str, *, replaces: bool) -> None:
@@ -95,9 +103,11 @@ class AdapterChanges:
     async def _add(self, name: str, folder: Path) -> None:
         try:
             await asyncio.to_thread(_check_links, folder, self._root)
+            renderer = await asyncio.to_thread(self._readers.renderer, name, folder)
             await asyncio.to_thread(self._loop.engine.add_adapter, name, folder)
         except (UsageError, OSError) as error:
             raise ApiError(str(error)) from error
+        self._readers.add(name, renderer)
         self._names.add(name, folder)
 
     async def _unload(self, name: str) -> None:
@@ -108,6 +118,7 @@ class AdapterChanges:
             # What was submitted before is promised its adapter by the step that takes it in.
             await asyncio.wrap_future(self._loop.next_step())
             self._loop.engine.remove_adapter(name)
+            self._readers.remove(name)
 
     def _folder(self, name: str, path: str) -> Path:
         """Where an adapter lies, links resolved."""

@@ -39,7 +39,6 @@ class LoadedEngine(Deployment):
     Attributes:
         config: what it was made by.
         readers: of the base model, and of adapters with their own tokens.
-        renderers: of their conversations.
         names: who can be named.
         loop: steps the engine.
         keys: who may ask; None for whoever can reach the server.
@@ -48,7 +47,6 @@ class LoadedEngine(Deployment):
 
     config: ServeConfig
     readers: Readers
-    renderers: ChatRenderers
     names: ServedNames
     loop: EngineLoop
     keys: Keys | None
@@ -84,7 +82,7 @@ class LoadedEngine(Deployment):
     def close(self) -> None:
         """Free the engine, and end what else was started."""
         self.loop.stop()
-        self.renderers.close()
+        self.readers.close()
         self.log.close()
 
 
@@ -120,9 +118,9 @@ def load(config: ServeConfig) -> LoadedEngine:
         renderers = ChatRenderers(_tokenizer_folder(base.checkpoint), config.serve.chat_template)
         stack.callback(renderers.close)
         # What is no template is refused before anything heavy starts.
-        for each in (None, *base.adapters.values()):
-            renderers.of(each)
+        started = [renderers.of(each) for each in (None, *base.adapters.values())]
         made = _loaded(config, renderers, keys, log)
+        del started
         stack.pop_all()
     return made
 
@@ -137,8 +135,11 @@ def _loaded(
     loop.load()
     folders = {name: each.lora.origin or each.folder for name, each in adapters.items()}
     names = ServedNames(config.base_name, folders)
-    readers = Readers.of(_model(checkpoint, loop.engine, config), adapters, loop.engine, renderers)
-    return LoadedEngine(config, readers, renderers, names, loop, keys, log)
+    model = _model(checkpoint, loop.engine, config)
+    readers = Readers(model, checkpoint.config, loop.engine, renderers)
+    for name, each in adapters.items():
+        readers.add(name, renderers.of(each))
+    return LoadedEngine(config, readers, names, loop, keys, log)
 
 
 def _tokenizer_folder(checkpoint: Checkpoint) -> Path:

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
+from weakref import WeakValueDictionary, finalize
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.added_tokens import tokenizer_file
@@ -12,9 +14,12 @@ from pipeline.models.chat_template import read_template, stored_template
 from pipeline.models.template_process import TemplateProcess
 from pipeline.models.tokenizer import special_tokens
 
+Key = tuple[str, frozenset[tuple[str, str]]]
+"""A template, and the special tokens that it knows by name."""
+
 
 class ChatRenderer:
-    """Writes conversations by one template."""
+    """Writes conversations by one template, until nobody has it any more."""
 
     def __init__(self, template: str, tokens: Mapping[str, str]) -> None:
         """It is started.
@@ -30,6 +35,9 @@ class ChatRenderer:
         self._process.start()
         # Waits for the process, so that a slow conversation holds up no other work.
         self._thread = ThreadPoolExecutor(1, "template")
+        ending = Thread(target=_end, args=(self._process, self._thread), daemon=True)
+        self._forgotten = finalize(self, ending.start)  # Somebody's last conversation may go on.
+        self._forgotten.atexit = False
 
     async def render(
         self, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
@@ -39,13 +47,21 @@ class ChatRenderer:
         return await events.run_in_executor(self._thread, self._process.render, messages, options)
 
     def close(self) -> None:
-        """End the process."""
-        self._process.close()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """End the process; returns when it has ended."""
+        self._forgotten.detach()
+        _end(self._process, self._thread)
+
+
+def _end(process: TemplateProcess, thread: ThreadPoolExecutor) -> None:
+    process.close()
+    thread.shutdown(wait=False, cancel_futures=True)
 
 
 class ChatRenderers:
-    """Of one server: whoever has the same template and the same special tokens has one together."""
+    """Of one server: whoever has the same template and special tokens has one together.
+
+    Any thread may ask.
+    """
 
     def __init__(self, base: Path, named: Path | None) -> None:
         """None is started yet.
@@ -62,7 +78,8 @@ class ChatRenderers:
             self._template = stored_template(base)
         else:
             self._template = read_template(named, f"serve.chat_template={named}")
-        self._started: dict[tuple[str, frozenset[tuple[str, str]]], ChatRenderer] = {}
+        self._started: WeakValueDictionary[Key, ChatRenderer] = WeakValueDictionary()
+        self._lock = Lock()
 
     def of(self, adapter: Adapter | None = None) -> ChatRenderer | None:
         """An adapter's, or with None the base's; None where it has no template.
@@ -81,13 +98,14 @@ class ChatRenderers:
 
     def close(self) -> None:
         """End them all."""
-        for each in self._started.values():
+        for each in list(self._started.values()):
             each.close()
 
     def _of(self, template: str | None, tokens: Mapping[str, str]) -> ChatRenderer | None:
         if template is None:
             return None
         key = template, frozenset(tokens.items())
-        if key not in self._started:
-            self._started[key] = ChatRenderer(template, tokens)
-        return self._started[key]
+        with self._lock:
+            if (renderer := self._started.get(key)) is None:
+                renderer = self._started[key] = ChatRenderer(template, tokens)
+        return renderer

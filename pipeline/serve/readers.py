@@ -1,12 +1,12 @@
 """How texts become tokens and tokens texts: the base's way, and that of adapters with their own."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.inference.engine import Engine
-from pipeline.inference.token_vocabulary import TokenVocabulary
+from pipeline.models.config import ModelConfig
 from pipeline.serve.chat import ChatEncoder
 from pipeline.serve.chat_renderers import ChatRenderer, ChatRenderers
 from pipeline.serve.json_constraint import JsonGrammars
@@ -33,46 +33,70 @@ class Reader:
         return cls(model, ChatEncoder(model, renderer), JsonGrammars(model))
 
 
-@dataclass(frozen=True)
 class Readers:
-    """Of all that can be asked.
+    """Of all that can be asked; those that read and write alike have one together.
 
     Attributes:
         base: reads for the base, and for adapters that were trained with its tokens.
-        own: read for the others, by their names; those that read and write alike have one together.
     """
 
-    base: Reader
-    own: Mapping[str, Reader]
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         model: ServedModel,
-        adapters: Mapping[str, Adapter],
+        shape: ModelConfig,
         engine: Engine,
         renderers: ChatRenderers,
-    ) -> Self:
-        """For an engine that serves.
+    ) -> None:
+        """Of the base alone.
 
         Args:
             model: the base.
-            adapters: by name.
+            shape: its configuration.
             engine: it is entered.
-            renderers: of their conversations.
+            renderers: of conversations; they end with this.
 
         Raises:
-            UsageError: a chat template can't be read, or isn't one.
+            UsageError: the base's chat template isn't one.
         """
-        own: dict[str, Reader] = {}
-        shared: dict[tuple[TokenVocabulary, ChatRenderer | None], Reader] = {}
-        for name, each in adapters.items():
-            if (tokens := engine.own_vocabulary(name)) is not None:
-                renderer = renderers.of(each)
-                reader = Reader.of(replace(model, tokens=tokens), renderer)
-                own[name] = shared.setdefault((tokens, renderer), reader)
-        return cls(Reader.of(model, renderers.of()), own)
+        self.base = Reader.of(model, renderers.of())
+        self._shape, self._engine, self._renderers = shape, engine, renderers
+        self._own: dict[str, Reader] = {}
 
     def reader(self, adapter: str | None) -> Reader:
         """Who reads what an adapter is asked, or with None the base."""
-        return self.base if adapter is None else self.own.get(adapter, self.base)
+        return self.base if adapter is None else self._own.get(adapter, self.base)
+
+    def renderer(self, name: str, folder: Path) -> ChatRenderer | None:
+        """Of an adapter that the engine doesn't serve yet; from any thread.
+
+        Raises:
+            UsageError: it is no adapter, or its chat template can't be read, or isn't one.
+        """
+        return self._renderers.of(Adapter.open(name, folder, self._shape))
+
+    def add(self, adapter: str, renderer: ChatRenderer | None) -> None:
+        """The engine serves an adapter from now on, or another one under a name.
+
+        Args:
+            adapter: its name.
+            renderer: of its conversations.
+        """
+        tokens = self._engine.own_vocabulary(adapter)
+        if tokens is None:
+            self.remove(adapter)
+            return
+        alike = (
+            each
+            for each in self._own.values()
+            if each.model.tokens is tokens and each.chat.renderer is renderer
+        )
+        model = replace(self.base.model, tokens=tokens)
+        self._own[adapter] = next(alike, None) or Reader.of(model, renderer)
+
+    def remove(self, adapter: str) -> None:
+        """One is served no more."""
+        self._own.pop(adapter, None)
+
+    def close(self) -> None:
+        """End what writes conversations."""
+        self._renderers.close()

@@ -49,7 +49,7 @@ class Service:
         self.settings, self.readers, self.names = settings, readers, names
         self.model = readers.base.model
         self.loop, self.desk = loop, desk
-        self.changes = AdapterChanges(settings.adapter_root, settings.resolve, names, loop)
+        self.changes = AdapterChanges(settings.adapter_root, settings.resolve, names, loop, readers)
         self.keys, self.log = keys, log
         self.stopping: str | None = None
         self.began = perf_counter()

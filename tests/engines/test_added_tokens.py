@@ -44,6 +44,7 @@ def root(base, tmp_path_factory):
     whole = {"target_modules": ["q_proj"], "modules_to_save": TABLES}
     save(root / "wide", base, ["<go>", "<stop>"], **whole)
     save(root / "wider", base, ["<stop>", "<go>", "<more>"], ROWS["wider"], 1, **whole)
+    save(root / "other", base, ["<stop>", "<go>"], **whole)
     save(root / "along", base, ["<go>", "<stop>"], seed=2, target_modules=["v_proj"])
     save(root / "plain", base, seed=3, target_modules=["q_proj", "down_proj"])
     save(root / "head", base, seed=4, target_modules=["o_proj"], modules_to_save=["lm_head"])
@@ -153,12 +154,38 @@ def test_ids_that_an_adapter_lacks_are_refused(settings, serving, drain):
 
 
 @pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
-def test_none_comes_or_goes_while_an_engine_runs(settings, root, serving):
+def test_whose_tokens_are_known_comes_while_an_engine_runs(
+    settings, base, root, serving, drain, outputs
+):
     with settings.build(serving("wide", "plain")) as engine:
-        for name, folder in (("late", "wide"), ("wide", "plain"), ("plain", "wider")):
-            with pytest.raises(UsageError, match=f"start again with {name} among the adapters"):
+        engine.add_adapter("late", root / "along")
+        engine.add_adapter("wide", root / "along")
+        engine.remove_adapter("wide")
+        engine.add_adapter("wide", root / "along")
+        given = outputs(drain(engine, *map(asked, ("late", "wide", "plain"))))
+        for name, folder in (("late", "along"), ("wide", "along"), ("plain", "plain")):
+            prompt = engine.intake.prompt(asked(name))
+            assert given[name] == by_peft(base, root, folder, prompt)[0]
+    assert engine.own_vocabulary("late") is engine.own_vocabulary("wide")
+    assert engine.own_vocabulary("plain") is None
+
+
+@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
+def test_a_name_keeps_its_tokens_and_new_ones_dont_come(settings, root, serving, drain, outputs):
+    with settings.build(serving("wide", "plain")) as engine:
+        before = outputs(drain(engine, *map(asked, ("wide", "plain"))))
+        for name, folder, why in (
+            ("late", "other", "start again with late among them"),
+            ("plain", "wide", "plain has stood for an adapter with other tokens"),
+            ("wide", "plain", "wide has stood for an adapter with other tokens"),
+        ):
+            with pytest.raises(UsageError, match=why):
                 engine.add_adapter(name, root / folder)
-        engine.add_adapter("plain", root / "plain")
+        engine.remove_adapter("wide")
+        with pytest.raises(UsageError, match="wide has stood for"):
+            engine.add_adapter("wide", root / "plain")
+        engine.add_adapter("wide", root / "wide")
+        assert outputs(drain(engine, *map(asked, ("wide", "plain")))) == before
 
 
 def test_tables_of_two_sizes_are_for_multilora(base, serving):

@@ -195,3 +195,53 @@ def test_answers_that_have_to_be_json_beside_others(mine):
     form = {"type": "json_schema", "json_schema": {"schema": {"enum": ["<go>"]}}}
     said = asked(mine, **BODY | {"response_format": form}, model="wide", temperature=0)
     assert json.loads(said["choices"][0]["text"]) == "<go>"
+
+
+@pytest.fixture
+def changing(root, template, cache, tmp_path):
+    """Serves `wide`; the others may come, and one with another template and one without a sound."""
+    copytree(root / "wide", tmp_path / "first" / "wide")
+    rest = tmp_path / "the rest"
+    copytree(root, rest)
+    for name, said in (("again", "again: " + OWN_TEMPLATE), ("broken", "{% if %}")):
+        copytree(root / "along", rest / name)
+        (rest / name / "chat_template.jinja").write_text(said)
+    mine = ("adapters=folder", f"adapters.path={tmp_path / 'first'}")
+    runtime = ("serve.allow_runtime_adapters=true", f"serve.adapter_root='{rest}'")
+    with running(*mine, *runtime, f"serve.chat_template={template}", cache=cache) as started:
+        yield started.client
+
+
+def test_whose_tokens_are_known_comes_and_goes(changing, by_peft, tokenizers):
+    def change(kind, name, path="", **said):
+        body = {"lora_name": name, "lora_path": path, **said}
+        answer = changing.post(f"/v1/{kind}_lora_adapter", json=body)
+        return answer.text if answer.status_code == 200 else answer.json()["error"]["message"]
+
+    def answered(name):
+        told = asked(changing, model=name, prompt=TEXT, **EXACT, return_token_ids=True)
+        (choice,) = told["choices"]
+        assert choice["text"] == tokenizers["along"].decode(choice["token_ids"])
+        return choice["prompt_token_ids"], choice["token_ids"]
+
+    def read(name):
+        ids = asked(changing, "/tokenize", model=name, messages=SAID)["tokens"]
+        return asked(changing, "/detokenize", model=name, tokens=ids)["prompt"]
+
+    assert answered("wide") == by_peft["wide"]
+    assert "Success" in change("load", "late", "along")
+    assert answered("late") == by_peft["along"]
+    assert read("late") == "user: the small river\nassistant:"
+    assert "start again with wider among them" in change("load", "wider", "wider")
+    assert "has stood for" in change("load", "late", "plain", load_inplace=True)
+    assert "has stood for" in change("load", "wide", "plain", load_inplace=True)
+    assert "chat template isn't one" in change("load", "late", "broken", load_inplace=True)
+    assert read("late") == "user: the small river\nassistant:"
+    assert "Success" in change("load", "late", "again", load_inplace=True)
+    assert read("late").startswith("again: <s><go>the small river<stop><go>")
+    assert "Success" in change("load", "plain", "plain")
+    assert "Success" in change("unload", "late")
+    refused(changing, status=404, model="late", prompt=TEXT)
+    assert "Success" in change("load", "late", "along")
+    assert answered("late") == by_peft["along"] and answered("wide") == by_peft["wide"]
+    assert names(changing) == ["tiny", "wide", "plain", "late"]

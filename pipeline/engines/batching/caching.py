@@ -56,27 +56,15 @@ class CachingEngine(BatchingEngine):
         """Once it has been opened, checked and made ready to be loaded, on the calling thread."""
         checkpoint = self.serving.checkpoint
         adapter = Adapter.open(name, folder, checkpoint.config).check_numbers()
-        self._has_the_bases_ids(adapter.check_base(checkpoint))
+        adapter.check_base(checkpoint)
         with self._adding:
             opened = {**self._opened, name: adapter}
             self._serves(checkpoint, opened)
-            self.adapters.add(name, self._source(adapter))
+            source = self._source(adapter)
+            self.intake.add(adapter)
+            self.adapters.add(name, source)
             self._opened = opened
         self.inbox.wake()
-
-    def _has_the_bases_ids(self, adapter: Adapter) -> None:
-        """Logits are as wide, and names stand for those vocabularies, as at the beginning.
-
-        Raises:
-            UsageError: it has ids of its own, or its name has stood for an adapter that had.
-        """
-        before = self.serving.adapters.get(adapter.name)
-        if adapter.lora.vocabulary or (before is not None and before.lora.vocabulary):
-            raise UsageError(
-                f"{adapter.lora.origin or adapter.folder}: an adapter with tokens added is served "
-                f"from the beginning or not at all; start again with {adapter.name} among the "
-                "adapters"
-            )
 
     def remove_adapter(self, name: str) -> None:
         """It is freed when the last request that was promised it has ended."""

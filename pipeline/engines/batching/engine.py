@@ -44,7 +44,7 @@ class BatchingEngine(Engine):
 
     def own_vocabulary(self, adapter: str) -> TokenVocabulary | None:
         """By which the intake reads its requests."""
-        return self.intake.own.get(adapter)
+        return self.intake.own_vocabulary(adapter)
 
     def step(self) -> list[Event]:
         """Take what came, advance, tell.

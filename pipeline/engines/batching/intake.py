@@ -16,8 +16,6 @@ class Intake:
 
     Attributes:
         end_ids: the model's end tokens.
-        own: vocabularies of adapters that were trained with tokens added; whose are the same have
-            one together.
     """
 
     def __init__(
@@ -40,8 +38,38 @@ class Intake:
         self._model, self._adapters = checkpoint.config, adapters
         self._positions, self._beyond = positions, beyond
         self._base = TokenVocabulary(self._model.vocabulary, checkpoint.tokenizer())
-        self.own = _own_vocabularies(served or {})
+        self._known: dict[str, TokenVocabulary] = {}
+        self._named: dict[str, TokenVocabulary] = {}
+        for name, each in (served or {}).items():
+            if (own := each.vocabulary()) is None:
+                self._named[name] = self._base
+            else:
+                self._named[name] = self._known.setdefault(own.fingerprint, own)
         self.end_ids = checkpoint.config.end_ids
+
+    def add(self, adapter: Adapter) -> None:
+        """From now on there is one more adapter, or another one under a name; from any thread.
+
+        Requests go on that were promised what the name stood for, and all that is known of tokens
+        is known by name: so a name keeps its tokens, and others can't come that nobody had at the
+        beginning.
+
+        Raises:
+            UsageError: its tokens are new, or its name has stood for others.
+        """
+        where, vocabulary = adapter.lora.origin or adapter.folder, self._base
+        if (own := adapter.vocabulary()) is not None:
+            if own.fingerprint not in self._known:
+                raise UsageError(
+                    f"{where}: was trained with tokens added, and no adapter that was there from "
+                    f"the beginning has the same; start again with {adapter.name} among them"
+                )
+            vocabulary = self._known[own.fingerprint]
+        if self._named.setdefault(adapter.name, vocabulary) is not vocabulary:
+            raise UsageError(
+                f"{where}: {adapter.name} has stood for an adapter with other tokens; load this "
+                "one by another name"
+            )
 
     def prompt(self, request: Request) -> list[int]:
         """The token ids of its prompt.
@@ -76,11 +104,16 @@ class Intake:
 
     def vocabulary(self, adapter: str | None) -> TokenVocabulary:
         """An adapter's own, if it has one, else the base's."""
-        return self._base if adapter is None else self.own.get(adapter, self._base)
+        return self._base if adapter is None else self._named.get(adapter, self._base)
+
+    def own_vocabulary(self, adapter: str) -> TokenVocabulary | None:
+        """An adapter's own; None where it has the base's."""
+        vocabulary = self.vocabulary(adapter)
+        return None if vocabulary is self._base else vocabulary
 
     def sizes(self, adapters: Sequence[str | None]) -> list[int] | None:
         """How many token ids each has; None where all that are served have as many."""
-        return [self.vocabulary(each).size for each in adapters] if self.own else None
+        return [self.vocabulary(each).size for each in adapters] if self._known else None
 
     @property
     def longest(self) -> int:
@@ -98,13 +131,3 @@ class Intake:
         if self._positions is not None and needed > self._positions:
             return f"needs {needed} positions, {self._beyond}"
         return None
-
-
-def _own_vocabularies(served: Mapping[str, Adapter]) -> Mapping[str, TokenVocabulary]:
-    known: dict[str, TokenVocabulary] = {}
-    read = {name: each.vocabulary() for name, each in served.items()}
-    return {
-        name: known.setdefault(its.fingerprint, its)
-        for name, its in read.items()
-        if its is not None
-    }
