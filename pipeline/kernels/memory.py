@@ -30,6 +30,11 @@ def huge_bytes(size: int) -> Tensor:
     return whole[start : start + size]
 
 
+def room_for(size: int) -> Tensor:
+    """`size` bytes, uint8, that are yet to be written: from the heap if they fill no huge page."""
+    return huge_bytes(size) if size >= HUGE else torch.empty(size, dtype=torch.uint8)
+
+
 def lazy_bytes(size: int) -> Tensor:
     """`size` bytes, uint8, in small pages, none of which is taken before it is written to."""
     memory, whole = _mapped(size)

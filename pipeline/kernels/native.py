@@ -14,7 +14,7 @@ from pipeline.kernels.kv_pool import KvPool
 from pipeline.kernels.layout import Matrix
 from pipeline.kernels.library import flags, source_hash
 from pipeline.kernels.lora_layout import AdapterLayout
-from pipeline.kernels.memory import held, huge_bytes
+from pipeline.kernels.memory import held, huge_bytes, room_for
 from pipeline.kernels.native_attention import NativeAttention
 from pipeline.kernels.native_experts import NativeExperts
 from pipeline.kernels.native_operands import (
@@ -94,7 +94,7 @@ class NativeKernels(NativeAttention, NativeExperts):
         self, file: int, sources: NDArray[Any], layout: AdapterLayout
     ) -> PackedAdapter:
         """One call for the whole adapter, which holds the GIL at no time."""
-        data = torch.empty(layout.size, dtype=torch.uint8)
+        data = room_for(layout.size)
         count, format = len(sources), layout.format.number
         at, to = sources.ctypes.data, data.data_ptr()
         self._library.adapter_read(file, at, count, format, to, layout.size)

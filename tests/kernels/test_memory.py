@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kernels.memory import HUGE, huge_bytes, lazy_bytes
+from pipeline.kernels.memory import HUGE, huge_bytes, lazy_bytes, room_for
 
 
 def resident():
@@ -18,6 +18,13 @@ def test_memory_is_zero_writable_and_begins_at_a_huge_page(size):
     memory.fill_(7)
     assert (memory == 7).all()
     assert size == 0 or memory.data_ptr() % HUGE == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, HUGE - 1, HUGE, HUGE + 5])
+def test_what_fills_a_huge_page_begins_at_one(size):
+    room = room_for(size).fill_(7)
+    assert len(room) == size and (room == 7).all()
+    assert size < HUGE or room.data_ptr() % HUGE == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pipeline.kernels.memory import HUGE, huge_bytes
+from pipeline.kernels.memory import room_for
 from pipeline.models.safetensors_file import SafetensorsFile
 from pipeline.models.safetensors_writer import Declared, write_header
 
@@ -92,9 +92,7 @@ def _read(file: SafetensorsFile, made_of: str, threads: int) -> dict[str, Tensor
 
 def _room(dtype: str, shape: tuple[int, ...]) -> Tensor:
     kind = DTYPES[dtype]
-    size = prod(shape) * kind.itemsize
-    room = huge_bytes(size) if size >= HUGE else torch.empty(size, dtype=torch.uint8)
-    return room.view(kind).view(shape)
+    return room_for(prod(shape) * kind.itemsize).view(kind).view(shape)
 
 
 def _pieces(tensors: Mapping[str, Tensor]) -> Iterator[memoryview]:
