@@ -121,7 +121,8 @@ def _make(sweep: str, command: Command, rule: Reduction, folder: Path) -> Result
     """The sweeps that a command reads; how one ended that failed, in the command's place."""
     for name in rule.needs:
         if not (folder / name).exists():
-            words = [*sweep.split(), f"hydra.sweep.dir={name}"]
+            where = (f"hydra.sweep.dir={name}", f"tracking.experiment={rule.experiment}")
+            words = [*sweep.split(), *where]
             made = subprocess.run(
                 words, cwd=folder, env=_environment(rule), capture_output=True, text=True
             )

@@ -46,6 +46,7 @@ class Reduction:
         lacks: what else it needs that isn't here: it fails, and its output has to say so.
         set: overrides; one of a name that was typed takes its place, others are added.
         needs: sweeps that it reads, made before by the `sweep` of the reductions.
+        experiment: MLflow's, into which these go, beside those of other commands.
         environment: variables.
         codes: the exit codes that are right.
         says: a regular expression that its output must hold.
@@ -57,6 +58,7 @@ class Reduction:
     lacks: str = ""
     set: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    experiment: str = "others"
     environment: Mapping[str, str] = field(default_factory=dict)
     codes: tuple[int, ...] = (0,)
     says: str = ""
