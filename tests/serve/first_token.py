@@ -2,11 +2,10 @@
 
     python -m tests.serve.first_token model=smollm2 adapters=skills engine.precision=int8
 
-The same engine stands in this process and in a server. A question goes to each of them in turn, in
-an order that is drawn anew every round: in process, through a bare socket, and through the client
-of `engine=openai`. Printed is the median time to the first token of each way, and the median of
-its differences from in process, with an interval of 95 % by the bootstrap. Overrides are the
-server's.
+A server's engine is asked in three ways, in an order that is drawn anew every round: from within
+the server's process, through a bare socket, and through the client of `engine=openai`. Printed is
+the median time to the first token of each way, and the median of its differences from in process,
+with an interval of 95 % by the bootstrap. Overrides are the server's.
 """
 
 import argparse
@@ -17,6 +16,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Client
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
@@ -26,11 +26,9 @@ from urllib.parse import urlsplit
 
 from pipeline.engines.openai.connection import Connection
 from pipeline.engines.openai.reply import ServerReply
-from pipeline.engines.settings import Serving
-from pipeline.inference.events import Token
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
-from pipeline.serve.config import ServeConfig, composed
+from pipeline.serve.config import composed
 from tests.serve.launched import launched
 
 PATH, WARM, PROMPT, TOKENS = "/v1/completions", 5, 32, 2
@@ -46,21 +44,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("overrides", nargs="*", help="of the server")
     options = parser.parse_args(arguments)
-    config, random = composed(options.overrides), Random(SEED)
-    checkpoint = config.model.checkpoint()
+    random, model_config = Random(SEED), composed(options.overrides).model.checkpoint().config
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(launched(folder, options.overrides))
-        model = server.models()[-1]["id"]
+        within = str(folder / "within")
+        program = ("-m", "tests.serve.asked_within", within)
+        server = stack.enter_context(launched(folder, options.overrides, program))
+        base, *adapters = (each["id"] for each in server.models())
+        model, adapter = [*adapters, base][0], [*adapters, None][0]
         ways: dict[str, Way] = {
-            "in process": stack.enter_context(_in_process(config, model)),
+            "in process": stack.enter_context(_in_process(within, adapter)),
             "socket": stack.enter_context(_by_socket(server.url, model)),
             "engine=openai": stack.enter_context(_by_client(server.url, model)),
         }
         times = defaultdict(list)
         for turn in range(WARM + options.rounds):
             for name in random.sample([*ways], len(ways)):
-                ids = [random.randrange(checkpoint.config.vocabulary) for _ in range(PROMPT)]
+                ids = [random.randrange(model_config.vocabulary) for _ in range(PROMPT)]
                 seconds = ways[name](ids)
                 if turn >= WARM:
                     times[name].append(1e3 * seconds)
@@ -70,23 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _in_process(config: ServeConfig, model: str) -> Iterator[Way]:
-    checkpoint = config.model.checkpoint()
-    adapters = {each.name: each for each in config.adapters.adapters(checkpoint.config)}
-    serving = Serving(checkpoint, adapters, config.compute_threads, config.model.quantization)
+def _in_process(at: str, adapter: str | None) -> Iterator[Way]:
     sampling = SamplingParams(max_new_tokens=TOKENS, ignore_eos=True)
-    adapter = model if model in adapters else None
-    with config.engine.build(serving) as engine:
+    with Client(at) as connection:
 
         def ask(ids: Sequence[int]) -> float:
-            began, first = perf_counter(), None
-            engine.submit(Request(0, adapter, prompt_ids=tuple(ids), sampling=sampling))
-            while engine.busy:
-                engine.wait()
-                if any(isinstance(each, Token) for each in engine.step()) and first is None:
-                    first = perf_counter()
-            assert first is not None
-            return first - began
+            connection.send(Request(0, adapter, prompt_ids=tuple(ids), sampling=sampling))
+            return float(connection.recv())
 
         yield ask
 

@@ -21,6 +21,7 @@ from pipeline.process.guarded import GuardedCommand
 READY_S = 300
 LOGGED_S = 30
 """Seconds in which a server must be ready, and in which a line of its log must be written."""
+PROGRAM = ("-m", "pipeline.serve")
 REPLICA = "replica"
 """The label of each replica's series, where there are several."""
 ASKED = ("/v1/completions", "/v1/chat/completions")
@@ -101,16 +102,19 @@ class Launched:
 
 
 @contextmanager
-def launched(folder: Path, overrides: Sequence[str]) -> Iterator[Launched]:
+def launched(
+    folder: Path, overrides: Sequence[str], program: Sequence[str] = PROGRAM
+) -> Iterator[Launched]:
     """`python -m pipeline.serve` with a log of its requests; it ends with the block.
 
     Args:
         folder: for what it writes.
         overrides: of its configuration.
+        program: Python's own arguments, another server's for instance.
     """
     output, log = folder / "server.txt", folder / "access.jsonl"
     own = ("serve.port=0", f"serve.access_log='{log}'")
-    command = [sys.executable, "-m", "pipeline.serve", *overrides, *own]
+    command = [sys.executable, *program, *overrides, *own]
     with GuardedCommand(command, output) as server:
         until = monotonic() + READY_S
         while not (said := re.search(r"(http://\S+)/v1\s", output.read_text("utf-8"))):
