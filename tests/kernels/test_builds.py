@@ -24,6 +24,12 @@ from tests.kernels.emulation import (
 
 HERE = Path(__file__).parent
 TESTS = [str(HERE / "test_kernels.py"), str(HERE.parent / "engines/multilora/test_lora.py")]
+EXPERTS = [
+    *(str(HERE / name) for name in ("test_experts.py", "test_expert_lora.py")),
+    str(HERE.parent / "engines/multilora/test_expert_lora.py"),
+    *("-k", "not mixtral and not qwen3_moe and not olmoe"),
+]
+"""Experts and their adapters, from files on; of the families the one with shared experts."""
 OTHERS = [each for each in INSTRUCTION_SETS if each.name not in (chosen().name, "portable")]
 """Beside this machine's own and the portable one, which are tested as libraries."""
 
@@ -55,8 +61,11 @@ def test_avx512_in_plain_instructions_computes_the_same():
     run(TESTS[:1], MULTILORA_CXXFLAGS=flags)
 
 
-def test_the_kernels_touch_no_foreign_memory():
-    run([*TESTS, str(HERE / "test_program.py")], **asan())
+@pytest.mark.parametrize(
+    "tests", [[*TESTS, str(HERE / "test_program.py")], EXPERTS], ids=("dense", "experts")
+)
+def test_the_kernels_touch_no_foreign_memory(tests):
+    run(tests, **asan())
 
 
 @pytest.fixture(scope="module")
