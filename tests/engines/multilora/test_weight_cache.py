@@ -16,6 +16,7 @@ from pipeline.engines.multilora import packed_file, weight_cache
 from pipeline.engines.multilora.packed_file import DamagedFileError, read_packed, write_packed
 from pipeline.engines.multilora.packing import load_packed
 from pipeline.engines.multilora.weight_cache import CODE, WeightCache, code_hash, recipe
+from pipeline.kernels import memory
 from pipeline.kernels.formats import FORMATS
 from pipeline.kernels.native import NativeKernels
 from pipeline.kernels.reference import ReferenceKernels
@@ -105,8 +106,8 @@ def read(path):
 
 def test_a_large_tensor_is_read_in_pieces_into_huge_pages(tmp_path, monkeypatch):
     monkeypatch.setattr(packed_file, "PIECE", 1000)
-    monkeypatch.setattr(packed_file, "HUGE", 5000)
-    tensors = {name: torch.arange(n).byte() for name, n in {"a": 999, "b": 5001, "c": 1}.items()}
+    monkeypatch.setattr(memory, "HUGE", 8192)
+    tensors = {name: torch.arange(n).byte() for name, n in {"a": 999, "b": 8193, "c": 1}.items()}
     write_packed(tmp_path / "file", tensors, "recipe", 3)
     found = read(tmp_path / "file")
     assert list(found) == list(tensors)
