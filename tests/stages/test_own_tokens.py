@@ -7,8 +7,6 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.metrics.timeline import Timeline
 from pipeline.models.checkpoint import Checkpoint
-from pipeline.serve.build import checked
-from pipeline.serve.config import composed
 from pipeline.stages import reference as stage
 from pipeline.stages.build import build
 from pipeline.stages.fidelity import examine
@@ -96,10 +94,3 @@ def test_ids_of_one_adapter_arent_anothers(overrides, prepared, tmp_path):
     replay = (*overrides[:3], "workload=replay", f"workload.path={tmp_path / 'hand.jsonl'}")
     with pytest.raises(UsageError, match="has the token id 2048"):
         prepared(*replay, "workload.text=false", "workload.in_flight=all")
-
-
-def test_the_server_has_no_tokenizer_for_them(overrides):
-    with pytest.raises(
-        UsageError, match="them/odd: was trained with tokens added, for which the server"
-    ):
-        checked(composed([*overrides[:3]]))
