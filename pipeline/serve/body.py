@@ -13,8 +13,8 @@ BodyModel = TypeVar("BodyModel", bound=BaseModel)
 
 JSON = "application/json"
 
-TYPES = ("_type", "_parsing")
-"""Ends of what pydantic calls a value that isn't of the type that it should be."""
+TYPE_FAULTS = ("_type", "_parsing")
+"""How pydantic ends the names of faults that are about a value's type."""
 
 
 async def read(http: Request, kind: type[BodyModel]) -> BodyModel:
@@ -42,7 +42,7 @@ def _plainest(faults: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """
     field = faults[0]["loc"][:1]
     own = [each for each in faults if each["loc"][:1] == field]
-    return next((each for each in own if not each["type"].endswith(TYPES)), own[0])
+    return next((each for each in own if not each["type"].endswith(TYPE_FAULTS)), own[0])
 
 
 def described(kind: type[BaseModel]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pipeline.engines.settings import EngineSettings
 from pipeline.metrics.step_law import StepLaw
 from pipeline.settings import STRICT
 
-MOST = 100_000
-"""Requests that may run together: each has a place in a table."""
+MOST_TOGETHER = 100_000
+"""Requests at a time, at most: each has a place in a table."""
 
 
 @dataclass(frozen=True, config=STRICT, kw_only=True)
@@ -32,6 +32,6 @@ class PacedOptions(EngineSettings):
     precision: Literal["none"] = "none"
     law: StepLaw
     load_s: NonNegativeFloat = Field(0.0, le=3600)
-    max_batch_size: Annotated[int, Field(ge=1, le=MOST)] = 32
+    max_batch_size: Annotated[int, Field(ge=1, le=MOST_TOGETHER)] = 32
     prefill_tokens: PositiveInt = 256
     adapter_ranks: PositiveInt | None = None
