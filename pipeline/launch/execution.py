@@ -16,6 +16,7 @@ from pipeline.config.run_config import RunConfig
 from pipeline.errors import UsageError
 from pipeline.inference.failure import out_of_memory
 from pipeline.launch.job import Job, Outcome, recorded
+from pipeline.launch.job_log import job_log
 from pipeline.launch.progress import ProgressBars
 from pipeline.launch.storage import remedy
 from pipeline.machine.memory import GIGABYTE
@@ -78,21 +79,15 @@ def _run(directory: RunDirectory, number: int, total: int) -> Outcome:
 
 def _guarded(config: RunConfig, directory: RunDirectory, number: int, total: int) -> Outcome:
     """Run a job, its log in its directory; how it ended."""
-    handler = logging.FileHandler(directory.log, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.captureWarnings(True)
-    logging.raiseExceptions = False  # A log that has no room must not hide why the job failed.
     log = logging.getLogger(__name__)
-    try:
-        with ProgressBars(number, total) as progress:
-            result = run(config, directory, progress)
-    except Exception as error:
-        _lift_memory_limit()
-        log.exception("the job failed")
-        return failure(error, config.limits.memory_gb)
-    finally:
-        handler.close()
+    with job_log(directory.log):
+        try:
+            with ProgressBars(number, total) as progress:
+                result = run(config, directory, progress)
+        except Exception as error:
+            _lift_memory_limit()
+            log.exception("the job failed")
+            return failure(error, config.limits.memory_gb)
     return Outcome(State.FINISHED, reasons=result.reasons, cautions=result.cautions)
 
 
