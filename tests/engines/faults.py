@@ -11,7 +11,8 @@ import torch
 
 from pipeline.engines.llama_cpp import context as llama_context
 from pipeline.engines.llama_cpp import engine as llama_engine
-from pipeline.engines.multilora import assembly, decoder, scheduler
+from pipeline.engines.multilora import assembly, decoder
+from pipeline.engines.paged import scheduler
 from pipeline.engines.transformers import base_model, peft_mixed
 from pipeline.inference import token_sampler
 from pipeline.kernels.token_batch import Segment

@@ -9,8 +9,9 @@ from peft import PeftModel
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.llama_cpp.settings import LlamaCppSettings
-from pipeline.engines.multilora import embedding, engine, kv_cache, lora
+from pipeline.engines.multilora import embedding, engine, lora
 from pipeline.engines.multilora.settings import MultiloraSettings
+from pipeline.engines.paged.block_allocator import BlockAllocator
 from pipeline.engines.settings import Serving
 from pipeline.engines.transformers import lora_delta
 from pipeline.engines.transformers.merged import MergedSettings
@@ -36,7 +37,7 @@ ENGINES = {
 PLACES = {
     "multilora": {
         "tokenize": (Intake, "prompt"),
-        "blocks": (kv_cache.BlockAllocator, "allocate"),
+        "blocks": (BlockAllocator, "allocate"),
         "acquire": (AdapterCache, "acquire"),
         "prefetch": (AdapterCache, "prefetch"),
         "adapter": (lora.LoadPlan, "load"),

@@ -6,10 +6,10 @@ from math import inf
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.scheduler import PagedScheduler
-from pipeline.engines.multilora.sequence import PagedSequence
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.scheduler import PagedScheduler
+from pipeline.engines.paged.sequence import PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 

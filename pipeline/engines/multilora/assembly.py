@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.sequence import Chunk
+from pipeline.engines.paged.sequence import Chunk
 from pipeline.kernels.packed_adapter import PackedAdapter
 from pipeline.kernels.token_batch import Segment, TokenBatch
 

@@ -14,17 +14,18 @@ from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.multilora.assembly import assemble, by_adapter, score
-from pipeline.engines.multilora.block_tables import BlockTables
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.kv_cache import BlockAllocator, pool_tokens
+from pipeline.engines.multilora.kv_cache import pool_tokens
 from pipeline.engines.multilora.lora import AdapterFile
 from pipeline.engines.multilora.options import MultiloraOptions
-from pipeline.engines.multilora.prefix_cache import PrefixCache
 from pipeline.engines.multilora.prompt_scores import score_prompts, told_scores
-from pipeline.engines.multilora.scheduler import PagedScheduler
-from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.engines.multilora.step_stages import StepStages
 from pipeline.engines.multilora.weight_cache import WeightCache
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.prefix_cache import PrefixCache
+from pipeline.engines.paged.scheduler import PagedScheduler
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend

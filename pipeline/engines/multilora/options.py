@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from pipeline.engines.multilora.queue_order import QueuePolicy
+from pipeline.engines.paged.queue_order import QueuePolicy
 from pipeline.engines.settings import EngineSettings
 from pipeline.kernels.choice import KernelChoice
 from pipeline.kernels.formats import ActivationDtype, NumberDtype, Precision

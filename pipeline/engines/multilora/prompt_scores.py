@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.engines.multilora.sequence import Chunk
+from pipeline.engines.paged.sequence import Chunk
 from pipeline.inference.events import PromptScored
 from pipeline.inference.logprobs import given_logprobs
 

@@ -11,8 +11,8 @@ from pipeline.adapters.variants import BIAS, EXPERTS, RESIZED, SHARED, TABLES
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.options import MEGABYTE, MultiloraOptions
-from pipeline.engines.multilora.queue_order import QueuePolicy
 from pipeline.engines.needs import Need, projections, updates, vocabulary
+from pipeline.engines.paged.queue_order import QueuePolicy
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
 from pipeline.inference.capabilities import Capabilities

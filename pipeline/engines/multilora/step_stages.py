@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.engines.multilora.sequence import Chunk
+from pipeline.engines.paged.sequence import Chunk
 from pipeline.inference.stage_clock import StageClock
 
 

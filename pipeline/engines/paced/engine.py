@@ -11,12 +11,12 @@ from pipeline.engines.batching.adapter_registry import AdapterRegistry
 from pipeline.engines.batching.caching import CachingEngine
 from pipeline.engines.batching.continuous import ContinuousEngine, Work
 from pipeline.engines.batching.intake import Intake
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.scheduler import PagedScheduler
-from pipeline.engines.multilora.sequence import Chunk, PagedSequence
 from pipeline.engines.paced.options import PacedOptions
 from pipeline.engines.paced.pace import Pace
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.scheduler import PagedScheduler
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
 from pipeline.engines.settings import Serving
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend

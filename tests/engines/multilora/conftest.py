@@ -1,7 +1,4 @@
-"""A decoder driven by hand: sequences that grow, as a scheduler would let them.
-
-And for the scheduler: requests.
-"""
+"""A decoder driven by hand: sequences that grow, as a scheduler would let them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +8,6 @@ import torch
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.engines.multilora.decoder import Decoder
-from pipeline.engines.multilora.sequence import PagedSequence
-from pipeline.inference.request import Request
-from pipeline.inference.sampling_params import SamplingParams
 from pipeline.kernels.token_batch import Segment, TokenBatch
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
@@ -119,41 +113,3 @@ def random_ids(count: int, vocabulary: int, seed: int) -> list[int]:
 @pytest.fixture
 def ids() -> Callable[[int, ModelConfig, int], list[int]]:
     return lambda count, shape, seed: random_ids(count, shape.vocabulary, seed)
-
-
-def admit(scheduler):
-    """Starts all that may run now, as an engine does; they themselves."""
-    started = []
-    for group in scheduler.joining():
-        scheduler.start(group)
-        started += group
-    return started
-
-
-@pytest.fixture
-def request_of():
-    """Makes requests; ids rise unless given."""
-    made = []
-
-    def make(adapter=None, prompt=None, new_tokens=4, ids=(5, 6, 7)):
-        made.append(None)
-        return Request(
-            len(made) - 1,
-            adapter,
-            prompt,
-            tuple(ids),
-            SamplingParams(max_new_tokens=new_tokens, ignore_eos=True),
-        )
-
-    return make
-
-
-@pytest.fixture
-def sequence_of(request_of):
-    """Makes sequences that wait."""
-
-    def make(*arguments, **named):
-        request = request_of(*arguments, **named)
-        return PagedSequence(request, list(request.prompt_ids))
-
-    return make

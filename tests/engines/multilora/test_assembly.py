@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, Lease
 from pipeline.engines.multilora.assembly import assemble, by_adapter
-from pipeline.engines.multilora.sequence import Chunk, PagedSequence
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 

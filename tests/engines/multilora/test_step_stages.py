@@ -1,12 +1,17 @@
 import pytest
 
-from pipeline.engines.multilora.sequence import Chunk
 from pipeline.engines.multilora.step_stages import StepStages
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
+from pipeline.inference.request import Request
 from pipeline.inference.stage_clock import StageClock
 
 
+def waiting():
+    return PagedSequence(Request(0, None, None, (5, 6, 7)), [5, 6, 7])
+
+
 @pytest.fixture
-def booked(monkeypatch, sequence_of):
+def booked(monkeypatch):
     """Seconds by stage of steps that take what they are said to take."""
 
     def book(*steps):
@@ -15,11 +20,11 @@ def booked(monkeypatch, sequence_of):
         clock = StageClock()
         stages = StepStages(clock)
         for decodes, prompts, seconds in steps:
-            chunks = [Chunk(sequence_of(), 1) for _ in range(decodes)]
+            chunks = [Chunk(waiting(), 1) for _ in range(decodes)]
             for chunk in chunks:
                 chunk.sequence.output.append(1)
                 chunk.sequence.computed = len(chunk.sequence.prompt)
-            chunks += [Chunk(sequence_of(), count) for count in prompts]
+            chunks += [Chunk(waiting(), count) for count in prompts]
             began = stages.begin(chunks)
             now[0] += seconds
             stages.end(chunks, began)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.prefix_tree import Key, PrefixTree
-from pipeline.engines.multilora.sequence import PagedSequence
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.prefix_tree import Key, PrefixTree
+from pipeline.engines.paged.sequence import PagedSequence
 
 
 class PrefixCache(BlockTables):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.engines.multilora.prefix_tree import PrefixTree
+from pipeline.engines.paged.prefix_tree import PrefixTree
 
 
 def path_of(tree, tokens):

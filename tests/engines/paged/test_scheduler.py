@@ -2,10 +2,10 @@ import pytest
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
-from tests.engines.multilora.conftest import admit
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.scheduler import PagedScheduler, QueuePolicy
+from tests.engines.paged.conftest import admit
 
 
 @pytest.fixture

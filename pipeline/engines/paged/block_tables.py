@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.sequence import PagedSequence
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.sequence import PagedSequence
 
 
 class BlockTables:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic
 
 from pipeline.engines.batching.adapter_registry import T
-from pipeline.engines.multilora.sequence import Chunk, PagedSequence
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
 
 
 class QueuePolicy(StrEnum):

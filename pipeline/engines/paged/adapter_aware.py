@@ -6,8 +6,8 @@ from typing import Any
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import T
-from pipeline.engines.multilora.queue_order import QueueOrder
-from pipeline.engines.multilora.sequence import PagedSequence
+from pipeline.engines.paged.queue_order import QueueOrder
+from pipeline.engines.paged.sequence import PagedSequence
 
 
 class AdapterAware(QueueOrder[T]):

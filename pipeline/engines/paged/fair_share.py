@@ -7,8 +7,8 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, T
-from pipeline.engines.multilora.queue_order import QueueOrder
-from pipeline.engines.multilora.sequence import Chunk, PagedSequence
+from pipeline.engines.paged.queue_order import QueueOrder
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
 
 PROMPT, OUTPUT = 1, 2
 """What a token of a prompt and one of an answer count, as the counter's authors weigh them."""

@@ -5,7 +5,7 @@ from typing import Generic
 
 from pipeline.engines.batching.adapter_registry import T
 from pipeline.engines.batching.sequence import Sequence
-from pipeline.engines.multilora.prefix_tree import CachedBlock
+from pipeline.engines.paged.prefix_tree import CachedBlock
 from pipeline.inference.logprobs import Logprobs
 
 

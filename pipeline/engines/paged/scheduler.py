@@ -8,11 +8,11 @@ from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_memory import Readiness
 from pipeline.engines.batching.adapter_registry import AdapterGeneration, T
 from pipeline.engines.batching.scheduler import Scheduler
-from pipeline.engines.multilora.adapter_aware import AdapterAware
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.fair_share import Cost, FairShare
-from pipeline.engines.multilora.queue_order import QueueOrder, QueuePolicy
-from pipeline.engines.multilora.sequence import Chunk, PagedSequence
+from pipeline.engines.paged.adapter_aware import AdapterAware
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.fair_share import Cost, FairShare
+from pipeline.engines.paged.queue_order import QueueOrder, QueuePolicy
+from pipeline.engines.paged.sequence import Chunk, PagedSequence
 
 
 class PagedScheduler(Scheduler[PagedSequence[T]], Generic[T]):

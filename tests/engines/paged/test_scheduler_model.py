@@ -14,15 +14,15 @@ from hypothesis.stateful import (
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.kv_cache import BlockAllocator
-from pipeline.engines.multilora.prefix_cache import PrefixCache
-from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
-from pipeline.engines.multilora.sequence import PagedSequence
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.prefix_cache import PrefixCache
+from pipeline.engines.paged.scheduler import PagedScheduler, QueuePolicy
+from pipeline.engines.paged.sequence import PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from tests.engines.conftest import ManualExecutor
-from tests.engines.multilora.conftest import admit
+from tests.engines.paged.conftest import admit
 
 SIZES = {"a": 1, "b": 2, "c": 3, "d": 1, "e": 2, "f": 4}
 VOCABULARY = 97
