@@ -1,5 +1,6 @@
 """What the tests share: composing configurations, and the embedded model."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from pipeline import places
 from pipeline.config.load import load, resolve
@@ -25,8 +28,24 @@ LIMITS = ("min_utilisation", "caution_utilisation", "max_steal", "caution_steal"
 Values = Callable[..., dict[str, Any]]
 
 
-def pytest_configure() -> None:
-    """However the suite is started: a shell lets what it puts behind itself ignore Ctrl-C."""
+NOT_OURS = (
+    *("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+    *("MLFLOW_TRACKING_URI", "MLFLOW_RUN_CONTEXT", "MLFLOW_DEFAULT_ARTIFACT_ROOT"),
+)
+"""Of the environment: what a user's shell says of its terminal, and where its runs are shown."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """However the suite is started, the tests find the same."""
+    for each in NOT_OURS:
+        os.environ.pop(each, None)
+    _heed_signals()
+    if config.getoption("--hypothesis-profile") == "ci":
+        _fix_examples()
+
+
+def _heed_signals() -> None:
+    """A shell lets what it puts behind itself ignore Ctrl-C."""
     for each, usual in {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGHUP: signal.SIG_DFL,
@@ -34,6 +53,15 @@ def pytest_configure() -> None:
     }.items():
         if signal.getsignal(each) is signal.SIG_IGN:
             signal.signal(each, usual)
+
+
+def _fix_examples() -> None:
+    """Hypothesis draws, too, numbers and words that stand in the modules that are imported.
+
+    Which these are hangs on the tests that came before in this process, and so would the examples.
+    """
+    none = Constants()
+    pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: none)
 
 
 @pytest.fixture(scope="session")

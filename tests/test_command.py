@@ -27,7 +27,7 @@ def pipeline(tmp_path, *arguments, **environment):
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
 
 

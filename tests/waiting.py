@@ -3,9 +3,14 @@
 import time
 from collections.abc import Callable
 
+import psutil
+
+PATIENCE_S = 600.0
+"""Seconds after which nobody waits any more: a machine may have much else to do."""
+
 
 def until(
-    holds: Callable[[], object], seconds: float = 120, can: Callable[[], bool] = lambda: True
+    holds: Callable[[], object], seconds: float = PATIENCE_S, can: Callable[[], bool] = lambda: True
 ) -> None:
     """Returns when it holds; a test that waits in vain fails.
 
@@ -19,3 +24,11 @@ def until(
         assert can(), "it can't come any more"
         assert time.monotonic() < ends, f"it hasn't come in {seconds} seconds"
         time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended; one that nobody has asked about yet, too."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -90,7 +90,7 @@ def drain() -> Callable[..., list[Event]]:
         while engine.busy:
             events += (told := engine.step())
             if not told:
-                engine.wait(60)
+                engine.wait(600)
         return events
 
     return drained

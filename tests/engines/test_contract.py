@@ -28,7 +28,7 @@ ENGINES = {
 }
 NAMES = ("sql", None, "verse", "json")
 CLIENTS, EACH, TOKENS = 3, 8, 5
-PATIENCE = 60
+PATIENCE = 600
 """Seconds after which something that should have come is given up."""
 
 

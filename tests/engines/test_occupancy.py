@@ -87,7 +87,7 @@ def test_a_load_on_its_way_is_told_of_with_its_bytes(checkpoint, adapters, monke
     gate, settings = Flag(), MultiloraSettings(name="multilora", kv_tokens=512)
     with settings.build(Serving(checkpoint, {}, threads=1)) as engine:
         load = engine.cache._load
-        monkeypatch.setattr(engine.cache, "_load", lambda file: gate.wait(60) and load(file))
+        monkeypatch.setattr(engine.cache, "_load", lambda file: gate.wait(600) and load(file))
         engine.add_adapter("late", adapters["sql"].folder)
         assert uses(engine)["late"].residence is Residence.DISK
         assert uses(engine)["late"].bytes is None
@@ -99,7 +99,7 @@ def test_a_load_on_its_way_is_told_of_with_its_bytes(checkpoint, adapters, monke
         finally:
             gate.set()
         while engine.busy:
-            engine.wait(60)
+            engine.wait(600)
             engine.step()
         late = uses(engine)["late"]
         assert (late.residence, late.loads, late.lookups, late.hits) == ("resident", 1, 1, 0)

@@ -136,7 +136,7 @@ def drained(served):
             continue
         events += told
         if not told:
-            served.wait(60)
+            served.wait(600)
     raise AssertionError("it never comes to an end")
 
 

@@ -77,7 +77,7 @@ def served(engine, *requests):
         events += told
         open_ -= sum(isinstance(each, Finished) for each in told)
         if not told and open_:
-            assert engine.wait(60)
+            assert engine.wait(600)
     return events
 
 

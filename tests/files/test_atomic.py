@@ -39,7 +39,7 @@ def _write(path, text, meeting):
 
 def test_two_processes_may_write_the_same_file(tmp_path):
     context, path = multiprocessing.get_context("spawn"), tmp_path / "file"
-    meeting = context.Barrier(2, timeout=60)
+    meeting = context.Barrier(2, timeout=600)
     texts = ("one" * 1000, "two" * 1000)
     both = [context.Process(target=_write, args=(path, text, meeting)) for text in texts]
     for process in both:

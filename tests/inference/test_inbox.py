@@ -8,7 +8,7 @@ from pipeline.errors import UsageError
 from pipeline.inference.inbox import Inbox
 from pipeline.inference.request import Request
 
-PATIENCE = 30
+PATIENCE = 600
 """Seconds after which a thread that should have been woken is given up."""
 
 

@@ -2,7 +2,6 @@
 
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 import psutil
 
+from pipeline.machine.free_port import free_port
 from tests.kills.processes import MARK, ROOT, Command, marked
 from tests.kills.site import Site, Way, kill_at_once
 
@@ -98,9 +98,7 @@ class RaySite(Site):
     left_s = 30.0
 
     def __post_init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         own = (self.folder, self.port)
         self.nodes = [Node(*own, not number, self.environment) for number in range(self.size)]
 

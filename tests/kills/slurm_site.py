@@ -14,6 +14,7 @@ from typing import Self
 
 import psutil
 
+from pipeline.machine.free_port import free_port
 from tests.kills.daemon import Daemon
 from tests.kills.processes import Command, marked
 from tests.kills.site import Way, kill_at_once
@@ -145,10 +146,7 @@ class SlurmSite(SubmittedSite):
     def _configure(self) -> None:
         for name in ("state", "spool"):
             (self.folder / name).mkdir(parents=True)
-        with socket.socket() as one, socket.socket() as other:
-            for each in (one, other):
-                each.bind(("127.0.0.1", 0))
-            ports = (one.getsockname()[1], other.getsockname()[1])
+        ports = (free_port(), free_port())
         text = CONFIGURATION.format(
             host=HOST,
             user=getpass.getuser(),

@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,12 @@ def jobs(config, values, tmp_path):
         ]
 
     return made
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A file, and what chooses an engine that doesn't come to an end before the file is gone."""
+    there = tmp_path / "there"
+    there.touch()
+    chosen = ("--config-dir", str(Path(__file__).with_name("held_engine")))
+    return there, (*chosen, "engine=held", f"engine.there='{there}'")

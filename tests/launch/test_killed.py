@@ -22,16 +22,17 @@ from pipeline.tracking import lock
 from pipeline.tracking.lock import claimed, is_claimed
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State
-from tests.waiting import until
+from tests.waiting import gone, until
 
 ROOT = Path(__file__).parents[2]
 SETUP = (
-    *("+experiment=smoke", "engine=noop", "threads=1", "tracking=none", "fidelity.enabled=false"),
+    *("+experiment=smoke", "threads=1", "tracking=none", "fidelity.enabled=false"),
     *("validity.min_utilisation=null", "validity.max_steal=null"),
 )
 LONG = "workload.iterations=2000"
 
 Call = Callable[..., int]
+Held = tuple[Path, tuple[str, ...]]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
 def quick(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
     """The same without a process a job, and without a comparison."""
     monkeypatch.setattr(launch_sweep, "_compare", lambda *_: None)
-    return lambda *arguments: call(*arguments, "isolation=inline")
+    return lambda *arguments: call(*arguments, "engine=noop", "isolation=inline")
 
 
 def whole(run: RunDirectory, attempt: int) -> None:
@@ -67,29 +68,31 @@ def whole(run: RunDirectory, attempt: int) -> None:
 
 
 def test_a_killed_command_takes_its_job_along_and_the_next_one_goes_on(
-    tmp_path: Path, call: Call
+    tmp_path: Path, call: Call, held: Held
 ) -> None:
-    single = RunDirectory(tmp_path / "run")
-    here = (f"hydra.run.dir={single.path}", f"paths.runs={tmp_path}/runs", LONG)
-    command = [sys.executable, "-m", "pipeline", *SETUP, *here]
+    single, (there, engine) = RunDirectory(tmp_path / "run"), held
+    here = (*engine, f"hydra.run.dir={single.path}")
+    runs = f"paths.runs={tmp_path}/runs"
+    command = [sys.executable, "-m", "pipeline", *here, *SETUP, runs, LONG]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     until(lambda: single.has("requests.jsonl"))
     assert single.status().state is State.RUNNING
     (job,) = psutil.Process(running.pid).children()
     running.kill()
     running.wait()
-    until(lambda: not job.is_running() or job.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: gone(job.pid))
     until(lambda: not is_claimed(single.path))
     killed = single.status()
     assert killed.state is State.KILLED and killed.finished
     kept = len(single.requests())
-    assert call(here[0], "workload.iterations=3") == 2, "the run of another configuration stays"
+    there.unlink()
+    assert call(*here, "workload.iterations=3") == 2, "the run of another configuration stays"
     assert single.status() == killed
     written = json.loads((single.path / "status.json").read_text())
     (single.path / "config.yaml").write_text(
         (single.path / "config.yaml").read_text().replace("2000", "3")
     )
-    assert call(here[0], "workload.iterations=3") == 0
+    assert call(*here, "workload.iterations=3") == 0
     whole(single, attempt=2)
     assert single.status().id == written["id"]
     earlier = RunDirectory(single.path / "earlier" / "1")
@@ -99,7 +102,7 @@ def test_a_killed_command_takes_its_job_along_and_the_next_one_goes_on(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_told_to_stop_it_keeps_what_was_measured_and_says_how_to_go_on(
-    number: signal.Signals, tmp_path: Path, call: Call
+    number: signal.Signals, tmp_path: Path, call: Call, held: Held
 ) -> None:
     job = RunDirectory(tmp_path / "sweep" / "0")
 
@@ -109,7 +112,7 @@ def test_told_to_stop_it_keeps_what_was_measured_and_says_how_to_go_on(
 
     Thread(target=send, daemon=True).start()
     with pytest.raises(Stopped) as stopped, stoppable():
-        call("-m", f"hydra.sweep.dir={tmp_path}/sweep", "repeat=0,1", LONG)
+        call("-m", *held[1], f"hydra.sweep.dir={tmp_path}/sweep", "repeat=0,1", LONG)
     assert stopped.value.__notes__ == [
         "what was measured is kept",
         f"to go on, the same command with hydra.sweep.dir={tmp_path}/sweep",

@@ -72,8 +72,8 @@ def test_without_a_terminal_it_is_printed_once_in_the_end(page, out):
     assert out.getvalue().endswith("\n"), "whatever is said next begins a line"
 
 
-def test_it_says_what_runs_and_for_how_long(page, out):
-    Told.seconds = 300
+def test_it_says_what_runs_and_for_how_long(page, out, monkeypatch):
+    monkeypatch.setattr(Told, "seconds", 300)
 
     def run(job, place):
         page._live.console.print(page._page())

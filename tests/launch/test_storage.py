@@ -44,8 +44,9 @@ def test_other_errors_are_others():
 
 
 def test_caches_go_elsewhere_where_home_cant_be_written(tmp_path, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
+    for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR"):
+        monkeypatch.setenv(name, "as before afterwards")
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", "/dev/null")
     settle_caches(tmp_path)
     from pipeline.kernels import library

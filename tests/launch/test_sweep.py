@@ -34,7 +34,7 @@ def command(tmp_path, *arguments):
         f"paths.mlruns={tmp_path}/mlruns",
         f"hydra.sweep.dir={tmp_path}/sweep",
     )
-    return [sys.executable, "-m", "pipeline", "-m", "+experiment=smoke", *arguments, *here]
+    return [sys.executable, "-m", "pipeline", "-m", *arguments, "+experiment=smoke", *here]
 
 
 def sweep(tmp_path, *arguments):
@@ -50,16 +50,18 @@ def states(tmp_path):
     }
 
 
-def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path):
-    arguments = ("workload.alpha=0,1", "workload.iterations=100")
+def test_a_killed_job_is_redone_and_stands_once_in_mlflow(tmp_path, held):
+    there, engine = held
+    arguments = (*engine, "workload.alpha=0,1", "workload.iterations=100")
     running = subprocess.Popen(
         command(tmp_path, *arguments), cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     rows = tmp_path / "sweep" / "0" / "requests.jsonl"
-    until(rows.is_file, seconds=900, can=lambda: running.poll() is None)
+    until(rows.is_file, can=lambda: running.poll() is None)
     for child in psutil.Process(running.pid).children():
         if "pipeline.process.child" in " ".join(child.cmdline()):
             os.kill(child.pid, signal.SIGKILL)
+    there.unlink()
     printed, _ = running.communicate(timeout=900)
     assert running.returncode == 1
     ended = states(tmp_path)

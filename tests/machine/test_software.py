@@ -1,5 +1,6 @@
 """The state of the source that a run was made from, and the libraries."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,10 @@ NOWHERE = {"commit": None, "dirty": None, "changes": None}
 
 
 def test_git_says_commit_and_dirt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # A hook's, which would point at its own repository.
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
     def run(*command: str) -> None:
         who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "core.hooksPath=/dev/null"]
         subprocess.run(["git", "-C", str(tmp_path), *who, *command], check=True)

@@ -9,35 +9,27 @@ from collections.abc import Iterator
 from multiprocessing import Pipe
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pipeline.errors import UsageError
 from pipeline.process import child
 from pipeline.process.child import Child, Died
 from pipeline.tracking.lock import claimed, is_claimed
-from tests.waiting import until
+from tests.process.deaf import deaf
+from tests.waiting import PATIENCE_S, gone, until
 
 ROOT = Path(__file__).parents[2]
 
 
-def gone(pid: int) -> bool:
-    """Whether the process has ended; one that nobody has asked about yet, too."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def test_it_answers() -> None:
     with Child(os.getpid) as made:
-        assert made.result(60) == made.pid != os.getpid()
+        assert made.result(PATIENCE_S) == made.pid != os.getpid()
     assert gone(made.pid)
 
 
 def test_what_it_raises_is_raised_here_and_says_where() -> None:
     with pytest.raises(FileNotFoundError) as raised, Child(os.stat, "/nowhere/at/all") as made:
-        made.result(60)
+        made.result(PATIENCE_S)
     assert f"In process {made.pid}" in raised.value.__notes__[0]
 
 
@@ -54,7 +46,7 @@ def test_an_error_that_cant_be_sent_is_told_in_words() -> None:
 )
 def test_its_death_is_told(code: str, number: int, said: str) -> None:
     with pytest.raises(Died, match=said) as died, Child(exec, code) as made:
-        made.result(60)
+        made.result(PATIENCE_S)
     assert died.value.exitcode == number
 
 
@@ -64,15 +56,12 @@ def test_one_that_is_late_is_ended() -> None:
     assert gone(made.pid)
 
 
-DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)"
-
-
-def test_one_that_doesnt_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_doesnt_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "GRACE_S", 0.2)
-    with pytest.raises(KeyboardInterrupt), Child(exec, DEAF) as made:
-        time.sleep(1)
+    with pytest.raises(KeyboardInterrupt), Child(deaf, tmp_path / "deaf") as made:
+        until((tmp_path / "deaf").exists)
         raise KeyboardInterrupt
-    assert gone(made.pid)
+    assert gone(made.pid) and made._process.returncode == -signal.SIGKILL
 
 
 PARENT = """
@@ -147,5 +136,5 @@ def test_where_the_kernel_doesnt_tell_the_connection_does() -> None:
     process.stdout.readline()
     assert process.poll() is None
     ours.close()
-    assert process.wait(60) == -signal.SIGKILL
+    assert process.wait(PATIENCE_S) == -signal.SIGKILL
     process.communicate()

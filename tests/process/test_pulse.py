@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 from pipeline.process.pulse import LOST_S, pulse
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 CODE = (
     "import sys, time; from pathlib import Path; from pipeline.process.pulse import end_without; "
-    "end_without(Path(sys.argv[1]), lost_s=float(sys.argv[2]), look_s=0.02); "
-    "print('begun', flush=True); time.sleep(120)"
+    "print('begun', flush=True); "
+    "end_without(Path(sys.argv[1]), lost_s=float(sys.argv[2]), look_s=0.02); time.sleep(3600)"
 )
 
 
@@ -27,16 +27,16 @@ def test_it_ends_when_the_pulse_has_stopped(tmp_path: Path) -> None:
     with pulse(tmp_path / "pulse"):
         made = watching(tmp_path / "pulse", 0.3)
     with made:
-        assert made.wait(60) == -9
+        assert made.wait(PATIENCE_S) == -9
 
 
 def test_it_ends_when_the_pulse_was_never_there(tmp_path: Path) -> None:
     with watching(tmp_path / "pulse", 0.3) as made:
-        assert made.wait(60) == -9
+        assert made.wait(PATIENCE_S) == -9
 
 
 def test_it_lives_as_long_as_the_pulse_beats(tmp_path: Path) -> None:
-    with pulse(tmp_path / "pulse", 0.01), watching(tmp_path / "pulse", 30.0) as made:
+    with pulse(tmp_path / "pulse", 0.01), watching(tmp_path / "pulse", 600.0) as made:
         time.sleep(0.2)
         assert made.poll() is None
         made.kill()

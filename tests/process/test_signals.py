@@ -3,14 +3,17 @@
 import os
 import signal
 from collections.abc import Callable
-from threading import Timer
-from time import monotonic, sleep
+from pathlib import Path
+from threading import Thread
+from time import sleep
 
 import pytest
 
 from pipeline.process import child, signals
 from pipeline.process.child import Child
 from pipeline.process.signals import SIGNALS, Stopped, command, stoppable
+from tests.process.deaf import deaf
+from tests.waiting import until
 
 
 class Left(BaseException):
@@ -106,24 +109,22 @@ def test_one_that_comes_where_nothing_can_be_raised_is_sent_again(
     assert capsys.readouterr().err == ""
 
 
-DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
+def test_a_second_one_doesn_t_wait_for_the_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first one the child is told to stop, and has longer than anybody waits."""
+    monkeypatch.setattr(child, "GRACE_S", 10**6)
+    monkeypatch.setattr(signals, "LAST_S", 10**6)
+    with pytest.raises(Stopped), stoppable(), Child(deaf, tmp_path / "deaf") as made:
+        until((tmp_path / "deaf").exists)
+        terminate = made._process.terminate
 
+        def told() -> None:
+            terminate()
+            Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
 
-def test_a_second_one_doesn_t_wait_for_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "GRACE_S", 600)
-    monkeypatch.setattr(signals, "LAST_S", 600)
-
-    def twice() -> None:
+        monkeypatch.setattr(made._process, "terminate", told)
         os.kill(os.getpid(), signal.SIGINT)
-        sleep(0.5)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    begun = monotonic()
-    with pytest.raises(Stopped), stoppable(), Child(exec, DEAF) as made:
-        sleep(2)  # Until it has stopped to listen.
-        Timer(0, twice).start()
-        made.result(300)
-    assert monotonic() - begun < 300
     assert made._process.returncode == -signal.SIGKILL
 
 

@@ -19,7 +19,7 @@ SETUP = ("+experiment=smoke", "engine=peft_hotswap", "profiler=all", "threads=1"
 OPTIONS = (
     "profiler.members.torch.shapes=true",
     "profiler.members.torch.memory=true",
-    "profiler.members.py_spy.seconds=0.5",
+    "profiler.members.py_spy.seconds=2",
 )
 
 

@@ -17,6 +17,7 @@ from pipeline.serve.build import load
 from pipeline.serve.config import composed
 from pipeline.serve.server import HttpServer, bound, served
 from pipeline.serve.service import Service
+from tests.waiting import PATIENCE_S
 
 
 @dataclass
@@ -62,15 +63,15 @@ def running(*overrides: str, cache) -> Iterator[Running]:
     thread = Thread(target=asyncio.run, args=(main(),), daemon=True)
     port = at.getsockname()[1]
     thread.start()
-    assert ready.wait(60)
+    assert ready.wait(PATIENCE_S)
     url = f"http://127.0.0.1:{port}"
     server, loop = found["server"], found["loop"]
     try:
-        with httpx2.Client(base_url=url, timeout=60) as client:
+        with httpx2.Client(base_url=url, timeout=PATIENCE_S) as client:
             yield Running(url, client, server.service, server, loop, thread, codes)
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE_S)
         made.close()
 
 

@@ -18,8 +18,7 @@ from prometheus_client.samples import Sample
 from pipeline.machine.process_tree import TreeUsage, tree_usage
 from pipeline.process.guarded import GuardedCommand
 
-READY_S = 300
-LOGGED_S = 30
+READY_S = LOGGED_S = 600
 """Seconds in which a server must be ready, and in which a line of its log must be written."""
 PROGRAM = ("-m", "pipeline.serve")
 REPLICA = "replica"
@@ -66,7 +65,7 @@ class Launched:
 
     def models(self) -> list[dict[str, str]]:
         """What it serves, the base first."""
-        return list(httpx2.get(f"{self.url}/v1/models", timeout=60).json()["data"])
+        return list(httpx2.get(f"{self.url}/v1/models", timeout=600).json()["data"])
 
     def metrics(self) -> Counter[str]:
         """Its counters, sums and counts, over all labels."""
@@ -84,7 +83,7 @@ class Launched:
         return [*found.values()]
 
     def _samples(self) -> Iterator[Sample]:
-        text = httpx2.get(f"{self.url}/metrics", timeout=60).text
+        text = httpx2.get(f"{self.url}/metrics", timeout=600).text
         for family in text_string_to_metric_families(text):
             yield from family.samples
 

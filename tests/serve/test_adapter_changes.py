@@ -166,7 +166,7 @@ def test_streams_that_run_and_others_that_come_keep_their_adapter_through_all_of
             assert "Success" in told("unload", lora_name="hot")
     told("load", lora_name="hot", lora_path="sql", load_inplace=True)
     for each in threads:
-        each.join(60)
+        each.join(600)
     assert len(found) == 36
     for status, answer in found:
         if status == 200:

@@ -19,18 +19,10 @@ from tests.conftest import ROOT
 from tests.models.edited import BASE
 from tests.serve.asking import COMPLETIONS, asked, streamed
 from tests.serve.conftest import running
+from tests.waiting import PATIENCE_S, until
 
 LONG = {"prompt": [5, 6, 7], "max_tokens": 2000, "ignore_eos": True}
 """Takes the unhurried server ten seconds at least."""
-
-
-def until(holds):
-    """Waits for it, for a minute."""
-    for _ in range(6000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came to hold")
 
 
 @pytest.fixture
@@ -125,7 +117,7 @@ def test_an_engine_that_fails_fails_every_request_and_the_server(unhurried):
     statuses = []
     whole = Thread(target=lambda: statuses.append(healthy.post(COMPLETIONS, json=LONG)))
     whole.start()
-    with httpx2.Client(base_url=unhurried.url, timeout=60) as client:
+    with httpx2.Client(base_url=unhurried.url, timeout=PATIENCE_S) as client:
         with client.stream("POST", COMPLETIONS, json={**LONG, "stream": True}) as answer:
             lines = answer.iter_lines()
             assert "finish_reason" in next(lines)
@@ -151,7 +143,7 @@ def test_the_command_ends_by_its_signals(cache, tmp_path):
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         url = process.stdout.readline().split()[-1]
-        with httpx2.Client(base_url=url.removesuffix("/v1"), timeout=60) as client:
+        with httpx2.Client(base_url=url.removesuffix("/v1"), timeout=PATIENCE_S) as client:
             assert client.get("/v1/models").json()["data"][0]["id"] == "tiny"
             body = LONG | {"n": 128, "stream": True}
             with client.stream("POST", COMPLETIONS, json=body) as answer:
@@ -159,7 +151,7 @@ def test_the_command_ends_by_its_signals(cache, tmp_path):
                 process.send_signal(signal.SIGTERM)
                 until(lambda: client.get("/health").status_code == 503)
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(60) == -signal.SIGTERM
+                assert process.wait(PATIENCE_S) == -signal.SIGTERM
     finally:
         process.kill()
         process.wait()

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
 from threading import enumerate as live_threads
 from time import sleep
@@ -19,6 +19,7 @@ from pipeline.serve.errors import ApiError
 from pipeline.serve.progress import Progress
 from tests.serve.asking import GREEDY, asked
 from tests.serve.conftest import running
+from tests.waiting import PATIENCE_S, until
 
 LONG = {"model": "sql", "prompt": "a", "max_tokens": 400, "ignore_eos": True, "stream": True}
 
@@ -32,16 +33,22 @@ def log(tmp_path_factory):
 def limited(cache, log):
     settings = (
         *("engine.max_batch_size=1", "serve.max_waiting=3", "serve.max_per_adapter=2"),
-        *("serve.max_body_bytes=4096", "serve.read_seconds=0.5", f"serve.access_log='{log}'"),
+        *("serve.max_body_bytes=4096", f"serve.access_log='{log}'"),
     )
     with running(*settings, cache=cache) as started:
         yield started
 
 
+@pytest.fixture(scope="module")
+def hasty(cache):
+    """It gives clients a second, which a busy machine may take to send a body."""
+    with running("engine=noop", "serve.read_seconds=1", cache=cache) as started:
+        yield started
+
+
 @pytest.fixture
 def client(limited):
-    while limited.service.desk.open:
-        sleep(0.01)
+    until(lambda: not limited.service.desk.open)
     return limited.client
 
 
@@ -50,7 +57,7 @@ def held(limited, monkeypatch):
     """Its engine takes no step meanwhile."""
     gate, step = Event(), limited.service.loop.engine.step
     with monkeypatch.context() as patch:
-        patch.setattr(limited.service.loop.engine, "step", lambda: gate.wait(60) and step())
+        patch.setattr(limited.service.loop.engine, "step", lambda: gate.wait(PATIENCE_S) and step())
         try:
             yield
         finally:
@@ -74,8 +81,7 @@ def test_too_many_of_an_adapter_are_told_to_come_again(client, limited, monkeypa
         assert 1 <= int(answer.headers["retry-after"]) <= 60
         assert answer.json()["error"]["type"] == "RateLimitError"
         assert "open" in answer.text
-    while limited.service.desk.open:
-        sleep(0.01)
+    until(lambda: not limited.service.desk.open)
     assert asked(client, **body)["usage"]
 
 
@@ -106,7 +112,7 @@ def test_nor_one_whose_length_isnt_said(limited):
 
 def connected(limited):
     port = int(limited.url.rpartition(":")[2])
-    return socket.create_connection(("127.0.0.1", port), timeout=60)
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
 
 
 def raw(limited, rest):
@@ -117,14 +123,15 @@ def raw(limited, rest):
         return connection.makefile("rb").readline()
 
 
-def test_a_body_that_never_comes_is_given_up(limited):
-    assert raw(limited, b"content-length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")
+def test_a_body_that_never_comes_is_given_up(hasty):
+    assert raw(hasty, b"content-length: 100\r\n\r\n{").startswith(b"HTTP/1.1 408")
 
 
 @pytest.mark.parametrize("before", [b"", b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"])
 @pytest.mark.parametrize("begun", [b"", b"GET /hea"])
-def test_who_connects_and_says_nothing_whole_is_let_go(limited, before, begun):
-    with connected(limited) as connection, connection.makefile("rb") as file:
+def test_who_connects_and_says_nothing_whole_is_let_go(hasty, before, begun):
+    let_go = suppress(ConnectionError)  # Before it has said so much, where it is slow.
+    with connected(hasty) as connection, connection.makefile("rb") as file, let_go:
         connection.sendall(before)
         while before and file.readline().strip():
             pass
@@ -138,17 +145,15 @@ def test_too_many_connections_are_told_to_come_again(cache):
         with ExitStack() as stack:
             for _ in range(2):
                 stack.enter_context(connected(server)).sendall(b"GET /heal")
-            while len(server.server.server_state.connections) < 2:
-                sleep(0.01)
+            until(lambda: len(server.server.server_state.connections) == 2)
             answer = server.client.post("/v1/completions", json=GREEDY)
             assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
             assert answer.json()["error"]["type"] == "ServiceUnavailableError"
             assert "serve.max_connections=2" in answer.text and "x-request-id" in answer.headers
             assert server.client.get("/health").status_code == 200
             assert server.client.get("/metrics").status_code == 200
-        while server.server.server_state.connections:
-            server.client.close()
-            sleep(0.01)
+        server.client.close()
+        until(lambda: not server.server.server_state.connections)
         with connected(server) as one:
             one.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
             assert one.makefile("rb").readline().startswith(b"HTTP/1.1 200")
@@ -167,7 +172,7 @@ def test_who_leaves_in_the_middle_of_a_body_is_a_line_and_no_error(limited, log,
     with connected(limited) as connection:
         connection.sendall(head + b"x-request-id: left-1\r\ncontent-length: 100\r\n\r\n{")
         sleep(0.1)
-    (line,) = lines(limited, log, "left-1")
+    (line,) = lines(log, "left-1")
     assert line["status"] == 499 and not caplog.records
 
 
@@ -185,12 +190,15 @@ def test_a_host_that_is_none_hurts_nobody(limited, host):
     assert status == told["error"]["code"] and status in (400, 404)
 
 
-def lines(limited, log, id_):
-    while True:
-        found = [json.loads(each) for each in log.read_text().splitlines()]
-        if own := [each for each in found if each["request_id"] == id_]:
-            return own
-        sleep(0.01)
+def lines(log, id_):
+    """Those of a request, once there is one: it is written behind the answer."""
+
+    def found():
+        whole = log.read_text().rpartition("\n")[0].splitlines()
+        return [each for each in map(json.loads, whole) if each["request_id"] == id_]
+
+    until(found)
+    return found()
 
 
 def test_every_request_is_a_line_of_json_by_its_id(client, limited, log):
@@ -198,7 +206,7 @@ def test_every_request_is_a_line_of_json_by_its_id(client, limited, log):
     body = {"model": "sql", **GREEDY}
     answer = client.post("/v1/completions", json=body, headers=headers)
     assert answer.headers["x-request-id"] == "my-own-1"
-    (line,) = lines(limited, log, "my-own-1")
+    (line,) = lines(log, "my-own-1")
     usage = answer.json()["usage"]
     assert line["path"] == "/v1/completions" and line["status"] == 200 and line["key"] == "-"
     assert (line["model"], line["client"]) == ("sql", "127.0.0.1")
@@ -213,7 +221,7 @@ def test_an_id_that_could_break_a_line_is_replaced(client, limited, log):
     answer = client.get("/health", headers={"x-request-id": "a b" + "c" * 200})
     made = answer.headers["x-request-id"]
     assert len(made) == 32
-    (line,) = lines(limited, log, made)
+    (line,) = lines(log, made)
     assert (line["path"], line["status"]) == ("/health", 200) and "model" not in line
 
 
@@ -221,9 +229,8 @@ def test_who_goes_away_is_logged_with_what_it_got(client, limited, log, monkeypa
     with held(limited, monkeypatch):
         with ExitStack() as stack:
             id_ = opened(stack, client).headers["x-request-id"]
-        while limited.service.desk.open:
-            sleep(0.01)
-    (line,) = lines(limited, log, id_)
+        until(lambda: not limited.service.desk.open)
+    (line,) = lines(log, id_)
     assert line["finish_reasons"] == [None] and line["completion_tokens"] == 0
     assert line["status"] == 200 and line["ttft_s"] is None
 

@@ -1,7 +1,6 @@
 """What Prometheus is told, against what was asked and answered."""
 
 import re
-from time import sleep
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +18,7 @@ from pipeline.serve.metrics.traffic import Traffic
 from pipeline.serve.progress import Progress
 from tests.serve.asking import GREEDY, asked, streamed
 from tests.serve.conftest import running
+from tests.waiting import until
 
 REQUEST = ("e2e_request_latency", "request_queue_time", "request_prefill_time")
 LISTED = (
@@ -44,9 +44,8 @@ def scraped(client):
 
 def rested(client):
     """Once the server has seen that its engine is at rest."""
-    while (found := scraped(client))["vllm:kv_cache_usage_perc", ()] > 0:
-        sleep(0.01)
-    return found
+    until(lambda: scraped(client)["vllm:kv_cache_usage_perc", ()] == 0)
+    return scraped(client)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from pipeline.inference.events import Token
 from tests.serve.asking import COMPLETIONS, GREEDY, asked
 from tests.serve.conftest import running
+from tests.waiting import PATIENCE_S, until
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 LONG = {"prompt": "Once", "max_tokens": 100, "ignore_eos": True, "stream": True}
@@ -30,7 +31,7 @@ def stopped_midway(server, monkeypatch):
 
     def limited():
         if len(told) >= 3:
-            gate.wait(120)
+            gate.wait(PATIENCE_S)
         events = step()
         told.extend(each for each in events if isinstance(each, Token))
         return events
@@ -41,15 +42,15 @@ def stopped_midway(server, monkeypatch):
         for model in ("sql", "verse", "tiny", "csv"):
             body = {**LONG, "model": model}
             stack.enter_context(client.stream("POST", COMPLETIONS, json=body))
-        while len(told) < 3:
-            pass
+        until(lambda: len(told) >= 3)
         yield
         gate.set()
 
 
 def test_what_it_is_told(mine, monkeypatch):
     asked(mine.client, model="sql", **GREEDY)
-    mine.service.loop.next_step().result(60)  # What is held at rest is told after the answer.
+    # What is held at rest is told after the answer.
+    mine.service.loop.next_step().result(PATIENCE_S)
     with stopped_midway(mine, monkeypatch):
         status = mine.client.get("/status").json()
     assert status["model"] == "tiny" and status["places"] == 3
@@ -73,7 +74,7 @@ def rendered(url, *options):
     """The page as a browser has it two seconds later, and what that said on its console."""
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     command += ["--virtual-time-budget=2500", "--enable-logging=stderr", *options, url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 

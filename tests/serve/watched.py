@@ -22,10 +22,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from socket import socket
 
 import httpx2
 
+from pipeline.machine.free_port import free_port
 from tests.serve.faults.client import ask, request
 from tests.serve.faults.load import MODELS, question
 from tests.serve.faults.server import ROOT, Process, started
@@ -77,9 +77,7 @@ def scraping(folder: Path, port: int) -> Iterator[Prometheus]:
     program = os.environ.get("PROMETHEUS") or shutil.which("prometheus")
     if program is None:
         raise RuntimeError(f"no prometheus here: {INSTALL}")
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        own = free.getsockname()[1]
+    own = free_port()
     config, log = folder / "prometheus.yml", folder / "prometheus.txt"
     config.write_text(
         "scrape_configs:\n  - job_name: multilora\n    scrape_interval: 1s\n"

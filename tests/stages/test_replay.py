@@ -1,13 +1,17 @@
 """The measuring loop: absolute deadlines, lateness told apart, stalls that can't hide."""
 
 from dataclasses import replace
-from time import perf_counter, sleep
+from time import sleep
 
 import pytest
 
+from pipeline.engines import noop
+from pipeline.engines.batching import engine as batching
 from pipeline.engines.noop import Noop
 from pipeline.engines.settings import Serving
+from pipeline.inference import stage_clock
 from pipeline.metrics.latency import latencies, latency
+from pipeline.stages import replay
 from pipeline.stages.replay import Replay
 from pipeline.workload.request import TraceRequest
 from pipeline.workload.run_in import RunIn
@@ -16,35 +20,59 @@ STALL_S = 1.0
 GAP_S = 0.002
 
 
+class Clock:
+    """Of a machine that does nothing else: a look at it takes some microseconds."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def perf_counter(self):
+        self.now += 4e-6
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What is measured is told by it alone: what a busy machine takes would count as a fault."""
+    made = Clock()
+    for module in (replay, stage_clock, noop, batching):
+        monkeypatch.setattr(module, "perf_counter", made.perf_counter)
+    monkeypatch.setattr(replay, "sleep", made.sleep)
+    return made
+
+
 class Stalling(Noop):
     """Stops for a second in its n-th step, as a garbage collector or a page fault would have it."""
 
-    def __init__(self, serving, step):
+    def __init__(self, serving, step, clock):
         super().__init__(serving)
-        self.left, self.stalled, self.resumed = step, None, None
+        self.left, self.stalled, self.resumed, self.time = step, None, None, clock
 
     def step(self):
         self.left -= 1
         if self.left == 0:
-            self.stalled = perf_counter()
-            sleep(STALL_S)
-            self.resumed = perf_counter()
+            self.stalled = self.time.perf_counter()
+            self.time.sleep(STALL_S)
+            self.resumed = self.time.perf_counter()
         return super().step()
 
 
 class Slow(Noop):
     """Takes its time for every step, and to accept a request."""
 
-    def __init__(self, serving, step_s, submit_s):
+    def __init__(self, serving, step_s, submit_s, sleep=sleep):
         super().__init__(serving)
-        self.step_s, self.submit_s = step_s, submit_s
+        self.step_s, self.submit_s, self.sleep = step_s, submit_s, sleep
 
     def submit(self, request):
-        sleep(self.submit_s)
+        self.sleep(self.submit_s)
         super().submit(request)
 
     def step(self):
-        sleep(self.step_s)
+        self.sleep(self.step_s)
         return super().step()
 
 
@@ -62,8 +90,8 @@ def requests(count, gap_s, tokens=2):
     ]
 
 
-def test_a_stall_shows_in_the_requests_that_should_have_arrived_meanwhile(serving):
-    with Stalling(serving, step=20) as engine:
+def test_a_stall_shows_in_the_requests_that_should_have_arrived_meanwhile(serving, clock):
+    with Stalling(serving, step=20, clock=clock) as engine:
         _, rows = Replay(engine, requests(700, GAP_S), None).run(0)
     hit = [row for row in rows if engine.stalled <= row.scheduled <= engine.resumed]
     assert len(hit) >= STALL_S / GAP_S - 1
@@ -78,8 +106,8 @@ def test_a_stall_shows_in_the_requests_that_should_have_arrived_meanwhile(servin
     assert found["e2e_s/p99"] >= slowest - 8 * GAP_S
 
 
-def test_a_stall_is_the_engines_and_no_lag_of_the_harness(serving):
-    with Stalling(serving, step=20) as engine:
+def test_a_stall_is_the_engines_and_no_lag_of_the_harness(serving, clock):
+    with Stalling(serving, step=20, clock=clock) as engine:
         _, rows = Replay(engine, requests(200, GAP_S), None).run(0)
     late = [row for row in rows if row.submitted - row.scheduled > STALL_S / 2]
     assert late
@@ -96,8 +124,8 @@ def test_nothing_is_handed_over_before_it_is_due_and_deadlines_do_not_drift(serv
         assert row.submitted >= row.scheduled
 
 
-def test_the_loop_is_charged_neither_with_the_engine_nor_with_waiting(serving):
-    with Slow(serving, step_s=0.01, submit_s=0.01) as engine:
+def test_the_loop_is_charged_neither_with_the_engine_nor_with_waiting(serving, clock):
+    with Slow(serving, step_s=0.01, submit_s=0.01, sleep=clock.sleep) as engine:
         iteration, rows = Replay(engine, requests(5, 0.1), None).run(0)
     engines = 5 * 0.01 + 10 * 0.01
     assert 0 < iteration.harness_seconds < iteration.wall_s - engines
@@ -105,9 +133,9 @@ def test_the_loop_is_charged_neither_with_the_engine_nor_with_waiting(serving):
     assert len(rows) == 5
 
 
-def test_accepting_a_request_is_the_engines_time(serving):
+def test_accepting_a_request_is_the_engines_time(serving, clock):
     """Eight at once, each accepted in 20 ms: the last waits 140 ms for the engine."""
-    with Slow(serving, step_s=0.0, submit_s=0.02) as engine:
+    with Slow(serving, step_s=0.0, submit_s=0.02, sleep=clock.sleep) as engine:
         _, rows = Replay(engine, requests(8, 0.0), None).run(0)
     last = max(rows, key=lambda row: row.submitted)
     assert last.submitted - last.scheduled >= 7 * 0.02

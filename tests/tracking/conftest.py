@@ -1,7 +1,6 @@
 """Run directories made by hand, and places to project them on."""
 
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 
 from pipeline.files.documents import write_json
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.machine.free_port import free_port
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
@@ -129,14 +129,12 @@ def make_sweep(tmp_path: Path, make_run: MakeRun) -> MakeSweep:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """A port at which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def port() -> int:
+    """One at which nothing listens."""
+    return free_port()
 
 
 @pytest.fixture
-def dead_uri(free_port: int) -> str:
+def dead_uri(port: int) -> str:
     """An address at which nothing listens."""
-    return f"http://127.0.0.1:{free_port}"
+    return f"http://127.0.0.1:{port}"

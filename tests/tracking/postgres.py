@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.machine.free_port import free_port
 from pipeline.tracking.optional import PSYCOPG
 from tests.waiting import until
 
@@ -97,9 +98,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         pytest.skip("PostgreSQL isn't installed: apt-get install postgresql")
     if find_spec("psycopg") is None:
         pytest.skip(f"its driver isn't installed: {PSYCOPG.install}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     folder = Path(f"/tmp/pg{port}")  # the socket's path must be short, and open to its owner
     folder.mkdir()
     server = Postgres(Path(found[-1]).parent, folder, port)

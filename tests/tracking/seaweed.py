@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.machine.free_port import free_port
 from pipeline.tracking.optional import BOTO3
 from tests.waiting import until
 
@@ -125,10 +126,8 @@ def _free_ports(count: int) -> tuple[int, ...]:
     with ExitStack() as stack:
         found: list[int] = []
         while len(found) < count:
-            probe = stack.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if port + 10_000 < 65_536:
+            port = free_port()
+            if port not in found:
                 above = stack.enter_context(socket.socket())
                 if above.connect_ex(("127.0.0.1", port + 10_000)):
                     found.append(port)

@@ -34,31 +34,31 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_the_store_of_the_overrides_is_made_ready_and_served(
     settings: MlflowSettings,
-    free_port: int,
+    port: int,
     started: list[Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = Path(settings.artifact_root).parent
     with pytest.raises(SystemExit):
-        main([f"paths.mlruns='{folder}'", "+experiment=zipf", "--port", str(free_port)])
+        main([f"paths.mlruns='{folder}'", "+experiment=zipf", "--port", str(port)])
     [(program, arguments, environment)] = started
     assert program == sys.executable and arguments[1:4] == ["-m", "mlflow", "server"]
     assert arguments[arguments.index("--backend-store-uri") + 1] == settings.uri
     assert arguments[arguments.index("--artifacts-destination") + 1] == settings.artifact_root
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
     said = capsys.readouterr().out
-    assert f"http://127.0.0.1:{free_port}/#/experiments/1/runs?" in said
+    assert f"http://127.0.0.1:{port}/#/experiments/1/runs?" in said
 
 
 def test_a_database_that_is_not_there_yet_is_made_first(
-    tmp_path: Path, free_port: int, started: list[Any], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, port: int, started: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a first run that ends at the same moment meets a whole one."""
     prepared: list[str] = []
     monkeypatch.setattr(
         "pipeline.tracking.mlflow_store.prepare", lambda uri, _: prepared.append(uri) or 1 / 0
     )
-    assert main([f"tracking.uri=sqlite:///{tmp_path}/new/mlflow.db", "--port", str(free_port)]) == 1
+    assert main([f"tracking.uri=sqlite:///{tmp_path}/new/mlflow.db", "--port", str(port)]) == 1
     assert prepared == [f"sqlite:///{tmp_path}/new/mlflow.db"] and not started
 
 

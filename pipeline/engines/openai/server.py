@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -21,6 +20,7 @@ from pipeline.engines.openai.launch import Launch, Launched, linked, padded_rank
 from pipeline.engines.settings import Serving
 from pipeline.errors import shortened
 from pipeline.inference.outside import Outside
+from pipeline.machine.free_port import free_port
 from pipeline.machine.process_tree import tree_usage, tree_waits
 from pipeline.process.guarded import GuardedCommand
 
@@ -54,7 +54,7 @@ class LaunchedServer:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             links = Path(stack.enter_context(TemporaryDirectory(prefix="adapters-")))
-            port = _free_port()
+            port = free_port(HOST)
             said = self._said(links, port)
             self.address = f"http://{HOST}:{port}"
             self._command = stack.enter_context(
@@ -183,9 +183,3 @@ def _answers(client: httpx2.Client, path: str) -> bool:
         return client.get(path).status_code == httpx2.codes.OK
     except httpx2.HTTPError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -190,7 +190,7 @@ def test_others_decode_while_an_adapter_loads(serve):
     slow, *others = trace.iterations[0][:3]
     gate, load = Event(), engine.cache._load
     del engine.cache._resident[engine.adapters[slow.adapter]]
-    engine.cache._load = lambda file: gate.wait(60) and load(file)
+    engine.cache._load = lambda file: gate.wait(600) and load(file)
     for request in (slow, *others):
         engine.submit(request.to_inference())
     events = []
@@ -209,7 +209,7 @@ def test_a_load_delays_nobody_who_doesnt_need_it_nor_the_thread_that_steps(serve
     slow, other, base = trace.iterations[0][:3]
     gate, load = Event(), engine.cache._load
     del engine.cache._resident[engine.adapters[slow.adapter]]
-    engine.cache._load = lambda file: gate.wait(60) and load(file)
+    engine.cache._load = lambda file: gate.wait(600) and load(file)
     engine.submit(slow.to_inference())
     assert [engine.step(), engine.step()] == [[], []]
     assert not engine.wait(0)
@@ -222,7 +222,7 @@ def test_a_load_delays_nobody_who_doesnt_need_it_nor_the_thread_that_steps(serve
     while engine.wait(0):
         assert engine.step() == []
     gate.set()
-    assert engine.wait(60)
+    assert engine.wait(600)
     assert len(outputs(drain(engine))[slow.id]) == 6
 
 
@@ -232,7 +232,7 @@ def test_waiting_for_an_adapter_is_booked_as_loading_only_if_nothing_runs(serve,
     load, waited = engine.cache._load, Event()
     wait = engine.wait
     with monkeypatch.context() as patch:
-        patch.setattr(engine.cache, "_load", lambda source: waited.wait(60) and load(source))
+        patch.setattr(engine.cache, "_load", lambda source: waited.wait(600) and load(source))
         patch.setattr(engine, "wait", lambda *seconds: waited.set() or wait(*seconds))
         iteration, _ = run(engine, trace.iterations[0][:1])
     assert iteration.stage_seconds["adapter_load"] > 0

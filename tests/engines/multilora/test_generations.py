@@ -12,7 +12,7 @@ from pipeline.inference.events import Finished
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 
-PATIENCE = 60
+PATIENCE = 600
 HABITS = ("sql", "verse")
 RELOADS, ASKED, TOKENS = 6, 24, 16
 

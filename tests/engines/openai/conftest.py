@@ -134,7 +134,7 @@ def server() -> Iterator[BadServer]:
 @pytest.fixture
 def settings(cache: Any, server: BadServer) -> Callable[..., OpenAiSettings]:
     """Of an engine that asks it."""
-    usual = {"name": "openai", "cache": cache, "base_url": server.url, "timeout_s": 20}
+    usual = {"name": "openai", "cache": cache, "base_url": server.url, "timeout_s": 600}
     return lambda **said: OpenAiSettings(**usual | said)
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from pipeline.engines.openai import connection, exchange
 from pipeline.inference.events import Finished, FinishReason, Token
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
@@ -149,7 +150,7 @@ def test_tokens_that_came_before_the_fault_are_told(engine, server, drain):
 def test_a_server_that_says_nothing_is_given_up_in_time(engine, server, drain):
     async def silent(body):
         yield OK
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
 
     server.script = silent
     _, end = told(drain(engine(timeout_s=0.2), asked()))
@@ -170,7 +171,7 @@ def test_a_cancelled_request_ends_and_its_connection_is_closed(engine, server):
     async def slow(body):
         yield OK
         yield chunked(token("a", [5]))
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
 
     server.script = slow
     made = engine()
@@ -192,7 +193,9 @@ def test_a_cancelled_request_ends_and_its_connection_is_closed(engine, server):
     assert events[-1].reason is FinishReason.CANCELLED
 
 
-def test_connections_are_kept_and_a_closed_one_is_replaced(engine, server, drain):
+def test_connections_are_kept_and_a_closed_one_is_replaced(engine, server, drain, monkeypatch):
+    monkeypatch.setattr(connection, "IDLE_S", 600)
+    monkeypatch.setattr(exchange, "LINGER_S", 600)
     made = engine()
     for number in range(3):
         drain(made, asked(number))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from pipeline.engines.openai import engine as engine_module
 from pipeline.engines.openai.launch import Launch, Launched, linked, padded_rank
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError
@@ -14,6 +15,7 @@ from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
+from tests.waiting import PATIENCE_S, gone
 
 SERVER = """
 import json, sys
@@ -33,7 +35,8 @@ HTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
 
 
 def command(code, *words):
-    return {"command": [sys.executable, "-c", code, "{host}", "{port}", *words], "seconds": 60}
+    called = [sys.executable, "-c", code, "{host}", "{port}", *words]
+    return {"command": called, "seconds": PATIENCE_S}
 
 
 def test_words_stand_for_what_is_launched():
@@ -118,14 +121,17 @@ DYING = """
 """
 
 
-def test_one_that_dies_ends_its_requests_with_its_last_words(settings, serving, drain, tmp_path):
+def test_one_that_dies_ends_its_requests_with_its_last_words(
+    settings, serving, drain, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(engine_module, "DYING_S", PATIENCE_S)
     launch = command(SERVER.replace("\nprint", f"{DYING}print", 1), "base", "sql")
     with settings(launch=launch).build(serving) as made:
         request = Request("a", "sql", "Say", sampling=SamplingParams(max_new_tokens=2))
         (end,) = drain(made, request)
         assert "; the server ended with code 7, its last line: dying" in end.error
         child = int((tmp_path / "server" / "output.txt").read_text().split()[-1])
-        assert not psutil.pid_exists(child)
+        assert gone(child)
 
 
 def test_one_that_serves_something_else_is_refused(settings, serving):

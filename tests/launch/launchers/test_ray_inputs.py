@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import psutil
 import pytest
 
 from pipeline.launch.launchers.ray_cluster import INSTALL
+from pipeline.machine.free_port import free_port
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.places import CHECKOUT, CONF, PACKAGE
 from pipeline.tracking.run_directory import RunDirectory
@@ -69,9 +69,7 @@ def nodes(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.fixture
 def address(sender: Path, nodes: tuple[Path, Path], tmp_path: Path) -> Iterator[str]:
     """That of a cluster of these two nodes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     head = ("--head", f"--port={port}", "--include-dashboard=false")
     try:
         for checkout, role in zip(nodes, (head, (f"--address=127.0.0.1:{port}",)), strict=True):

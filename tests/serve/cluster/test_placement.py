@@ -56,6 +56,7 @@ def test_processors_that_other_work_has_arent_waited_for_without_end(cluster):
         check_placement(2, 2)
 
 
-def test_what_has_just_ended_may_give_them_back(cluster):
+def test_what_has_just_ended_may_give_them_back(cluster, monkeypatch):
     cluster([(2, True)], [0], [1.0], [2.0])
+    monkeypatch.setattr(placement, "FREED_S", 600.0)
     check_placement(2, 1)

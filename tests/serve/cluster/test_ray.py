@@ -54,7 +54,7 @@ def server(address, cache, tmp_path_factory):
 
 @pytest.fixture
 def client(server):
-    with httpx2.Client(base_url=server.url, headers=KEY, timeout=60) as speaking:
+    with httpx2.Client(base_url=server.url, headers=KEY, timeout=600) as speaking:
         yield speaking
 
 
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_told_as_ever(client):
 
 
 def test_keys_are_held_to_their_adapters_on_replicas_too(server):
-    with httpx2.Client(base_url=server.url, headers=HELD, timeout=60) as held:
+    with httpx2.Client(base_url=server.url, headers=HELD, timeout=600) as held:
         assert names(held) == ["sql"]
         refused(held, status=404, model="verse", prompt="a")
         assert held.get("/metrics").status_code == 403
@@ -120,7 +120,7 @@ def test_a_replica_that_is_killed_leaves_no_answer_without_an_end(server, client
     sleep(0.2)
     os.kill(min(before), signal.SIGKILL)
     for each in asking:
-        each.join(60)
+        each.join(600)
     assert len(ends) == len(asking)
     for each in ends:
         whole = '"completion_tokens":1900' in each or '"finish_reason":"length"' in each
