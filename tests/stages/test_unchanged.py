@@ -20,7 +20,7 @@ def replaced(path):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda path: path.unlink(), lambda path: path.write_text("otherwise"), replaced],
+    [lambda path: path.unlink(), lambda path: path.write_text("otherwise than before"), replaced],
     ids=["deleted", "written", "replaced"],
 )
 def test_a_file_that_changes_makes_the_run_invalid(change, folder):
