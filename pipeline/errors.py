@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 LONGEST = 2000
 """Characters of a message; of longer ones the middle is left out."""
 REPEATED = 120
@@ -38,7 +40,23 @@ def escaped(text: str) -> str:
 
 def in_a_line(error: BaseException) -> str:
     """What kind of error it is and what it says, without its line breaks."""
+    if isinstance(error, ValidationError):
+        return f"{error.title}: {fault(error)}"
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def fault(invalid: ValidationError, within: str = "") -> str:
+    """The first thing that settings have against a value: `cpus=0: input should be …`.
+
+    Args:
+        invalid: what they raised.
+        within: name of the section that they are.
+    """
+    first = invalid.errors(include_url=False)[0]
+    key, given = ".".join(filter(None, (within, *map(str, first["loc"])))), first["input"]
+    value = shortened(f"={given}") if isinstance(given, str | int | float) else ""
+    said = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+    return f"{key}{value}: {said}" if key else said
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

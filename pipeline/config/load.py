@@ -9,7 +9,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ValidationError
 
 from pipeline.config.run_config import RunConfig
-from pipeline.errors import UsageError, causes
+from pipeline.errors import UsageError, causes, fault
 
 OF_THE_CALL = ("hydra", "launcher")
 """Sections that say how jobs are composed and where they run: no part of what any of them is."""
@@ -74,17 +74,16 @@ def _explain(error: InstantiationException) -> UsageError:
 
 
 def _fault(invalid: ValidationError, error: InstantiationException) -> str:
-    fault = invalid.errors()[0]
+    first = invalid.errors()[0]
     text = str(error)
     full_key = text.rpartition("full_key: ")[2].strip() if "full_key: " in text else ""
-    names = [part for part in (full_key, *map(str, fault["loc"])) if part]
+    names = [part for part in (full_key, *map(str, first["loc"])) if part]
     key = ".".join(names)
-    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"{key}: no such setting; --cfg job shows what there is"
-    if fault["type"] in ("missing", "missing_argument"):
+    if first["type"] in ("missing", "missing_argument"):
         return f"{key}: is needed"
-    if fault["type"] == "dataclass_type":
-        given = "null" if fault["input"] is None else fault["input"]
+    if first["type"] == "dataclass_type":
+        given = "null" if first["input"] is None else first["input"]
         return f"{key}={given}: is a section, with settings of its own; --cfg job shows them"
-    value = f"={fault['input']}" if isinstance(fault["input"], str | int | float | bool) else ""
-    return f"{key}{value}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    return fault(invalid, full_key)

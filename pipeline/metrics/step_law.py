@@ -12,9 +12,10 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass as settings
 
+from pipeline.errors import fault
 from pipeline.metrics.engine_steps import EngineStep
 from pipeline.settings import STRICT
 
@@ -85,28 +86,41 @@ def fitted(steps: Sequence[EngineStep]) -> FittedLaw:
     """The law of those steps, in the order in which they ran.
 
     Raises:
-        ValueError: they are too few, or last no time.
+        ValueError: they are too few, last no time, or no law is theirs; says what to do.
     """
     parts, seconds = _parts(steps), np.array([each.seconds for each in steps])
     if len(steps) < FOLDS * parts.shape[1]:
-        raise ValueError(f"{len(steps)} steps are too few; {FOLDS * parts.shape[1]} would do")
+        few = f"{len(steps)} steps are too few; {FOLDS * parts.shape[1]} would do"
+        raise ValueError(f"{few}; measure longer")
     if not np.all(seconds > 0):
-        raise ValueError("a step lasted no time")
+        raise ValueError("a step lasted no time; measure again")
     foretold = np.empty_like(seconds)
     stretches = np.array_split(np.arange(len(steps)), FOLDS)
     for stretch in stretches:
         others = np.setdiff1d(np.arange(len(steps)), stretch)
         foretold[stretch] = parts[stretch] @ _weights(parts[others], seconds[others])
-    step_s, *each_s = map(float, _weights(parts, seconds))
-    names = ("decode_s", "prefill_s", "adapter_s", "rank_s", "padded_s")
     totals = [foretold[each].sum() / seconds[each].sum() - 1 for each in stretches]
     return FittedLaw(
-        law=StepLaw(step_s=step_s, **dict(zip(names, each_s, strict=True))),
+        law=_law(_weights(parts, seconds)),
         steps=len(steps),
         r2=float(1 - ((foretold - seconds) ** 2).sum() / ((seconds - seconds.mean()) ** 2).sum()),
         typical_error=float(np.median(np.abs(foretold / seconds - 1))),
         total_error=float(np.max(np.abs(totals))),
     )
+
+
+def _law(weights: Array) -> StepLaw:
+    names = ("step_s", "decode_s", "prefill_s", "adapter_s", "rank_s", "padded_s")
+    found = dict(zip(names, map(float, weights), strict=True))
+    if not found["step_s"]:
+        raise ValueError(
+            "as these steps lie, one that computes next to nothing would take no time; measure "
+            "smaller ones, too, as of a lower rate"
+        )
+    try:
+        return StepLaw(**found)
+    except ValidationError as error:
+        raise ValueError(f"no law is theirs: {fault(error)}; measure again") from error
 
 
 def _parts(steps: Sequence[EngineStep]) -> Array:

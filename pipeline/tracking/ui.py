@@ -15,9 +15,10 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
 from pipeline import places
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, causes, fault
 from pipeline.process.arguments import Arguments
 from pipeline.process.signals import command
 from pipeline.tracking.mlflow_page import HOST, PORT, link
@@ -64,10 +65,17 @@ def chosen(overrides: Sequence[str]) -> MlflowSettings:
         with initialize_config_dir(str(places.CONF), version_base="1.3"):
             settings = instantiate(compose("config", list(overrides)).tracking)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UsageError(" ".join(str(error).split())) from error
+        raise UsageError(_refusal(error)) from error
     if not isinstance(settings, MlflowSettings):
         raise UsageError("these overrides choose no MLflow: leave tracking= out")
     return settings.in_environment()
+
+
+def _refusal(error: Exception) -> str:
+    """What its settings had against a value, or else what Hydra said."""
+    own = (each for each in causes(error) if isinstance(each, ValidationError))
+    invalid = next(own, None)
+    return fault(invalid, "tracking") if invalid else " ".join(str(error).split())
 
 
 def server(settings: MlflowSettings, port: int) -> list[str]:

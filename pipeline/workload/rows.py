@@ -15,7 +15,7 @@ from pydantic import (
     ValidationError,
 )
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, fault
 from pipeline.workload.request import TraceRequest
 from pipeline.workload.trace import FORMAT
 
@@ -80,7 +80,7 @@ def parse_sidecar(path: Path, data: bytes) -> Sidecar:
         return Sidecar.model_validate_json(data)
     except ValidationError as error:
         raise UsageError(
-            f"{path}: is cut short or changed: {_first(error)}; copy it again"
+            f"{path}: is cut short or changed: {fault(error)}; copy it again"
         ) from error
 
 
@@ -90,7 +90,7 @@ def _row(path: Path, number: int, line: bytes) -> TraceRequest:
         request = TraceRequest(**_Row.model_validate_json(line).model_dump())
     except ValidationError as error:
         raise UsageError(
-            f"{where} is cut short or changed: {_first(error)}; copy the file again"
+            f"{where} is cut short or changed: {fault(error)}; copy the file again"
         ) from error
     if request.id != number:
         raise UsageError(f"{where} is changed: id: {request.id}, not {number}; copy the file again")
@@ -122,8 +122,3 @@ def _known(path: Path, data: bytes) -> None:
             f"{path}: is of format {number}, and this program reads up to {FORMAT}; "
             "replay it with the program that wrote it, or a newer one"
         )
-
-
-def _first(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return ": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]]))

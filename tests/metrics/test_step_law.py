@@ -86,3 +86,15 @@ def test_too_few_steps_are_refused():
         fitted([*steps(StepLaw(step_s=1.0), number=5)])
     with pytest.raises(ValueError, match="too few"):
         fitted([])
+
+
+@pytest.mark.parametrize(
+    ("step_s", "decode_s", "said"),
+    [(0, 0.01, "would take no time; measure smaller"), (1e5, 0, r"no law is theirs: step_s=\d+")],
+)
+def test_steps_that_no_law_describes_are_refused_in_a_line(step_s, decode_s, said):
+    sizes = [1 + number % 7 for number in range(60)]
+    taken = [EngineStep(step_s + decode_s * each, each, 0, 0, 0, 0) for each in sizes]
+    with pytest.raises(ValueError, match=said) as raised:
+        fitted(taken)
+    assert "\n" not in str(raised.value) and "pydantic" not in str(raised.value)

@@ -178,3 +178,5 @@ def test_a_configuration_that_says_nonsense_of_mlflow_is_named(
     assert main([str(run.path)]) == 1
     said = capsys.readouterr().err
     assert said.startswith(str(run.path)) and said.count("\n") == 1
+    assert "timeout_s=soon: input should be a valid integer" in said
+    assert "pydantic" not in said and "validation error" not in said

@@ -100,3 +100,12 @@ def test_a_server_is_only_pointed_to(
 ) -> None:
     assert main([f"tracking.uri={dead_uri}"]) == 1
     assert capsys.readouterr().err.startswith(f"MLflow at {dead_uri}: ") and not started
+
+
+def test_a_setting_that_makes_no_sense_is_named_in_a_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["tracking.timeout_s=soon"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tracking.timeout_s=soon: input should be a valid integer")
+    assert said.count("\n") == 1 and "pydantic" not in said

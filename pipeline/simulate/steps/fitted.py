@@ -37,7 +37,7 @@ class FittedSteps(StepSource):
         try:
             found = fitted([step for run in runs for step in run.steps()])
         except ValueError as error:
-            raise UsageError(f"{where}: {error}; measure longer") from error
+            raise UsageError(f"{where}: {error}") from error
         if found.total_error > self.max_error:
             raise UsageError(
                 f"{where}: a fifth of the steps took {found.total_error:.0%} more or less than the "
