@@ -1,10 +1,9 @@
 """Measure: replay the trace, keep every stamp, and have it on disk after each iteration."""
 
-import resource
-import sys
 from collections.abc import Callable
 
 from pipeline.inference.engine import Engine
+from pipeline.machine.memory import peak_rss_bytes
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.stages.replay import Replay
 from pipeline.workload.run_in import RunIn
@@ -43,12 +42,7 @@ def measure(
         tuple(iterations),
         load_s,
         warmup_s,
-        _peak_rss_bytes(),
+        peak_rss_bytes(),
         threads,
         engine.outside.peak_rss_bytes,
     )
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
