@@ -16,6 +16,9 @@ BUILD = "build"
 FLAGS = "flags"
 """Of the compiler that built them."""
 
+FILES = ("model", "adapters", "questions")
+"""What runs are made from, whose files may be replaced where they lie."""
+
 SAMPLED = "output tokens"
 """What two runs of one trace may differ in where outputs end by chance."""
 
@@ -29,11 +32,13 @@ def circumstances(run: Run) -> Circumstances:
     """What was recorded beside the machine, by name; what wasn't is left out.
 
     Threads, affinity, instruction set and build of what computed, versions, variables of the
-    process, and the state of the source. Of processors that a launcher gave it is the number that
-    counts: it was told to take whichever are free.
+    process, the state of the source, and what lay in the files that the run was made from. Of
+    processors that a launcher gave it is the number that counts: it was told to take whichever are
+    free.
     """
     recorded = run.environment
     cpu, backend, git = (recorded.get(name) or {} for name in ("cpu", "backend", "git"))
+    hashes = recorded.get("hashes") or {}
     variables = recorded.get("thread_variables") or {}
     found = {
         "threads": recorded.get("threads"),
@@ -45,6 +50,7 @@ def circumstances(run: Run) -> Circumstances:
         "python": recorded.get("python"),
         **(recorded.get("versions") or {}),
         **{name: value or "unset" for name, value in variables.items() if name not in FOLLOWING},
+        **{name: f"files {hashes[name][:7]}" for name in FILES if hashes.get(name)},
     }
     return {name: str(value) for name, value in found.items() if value is not None}
 

@@ -101,6 +101,7 @@ def environment() -> dict[str, Any]:
         "backend": {"kernels": "torch", "instruction_set": "AVX2", "built": "torch 2.13.0"},
         "versions": {"torch": "2.13.0", "peft": "0.21.2", "bitsandbytes": None},
         "git": {"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
+        "hashes": dict.fromkeys(("model", "adapters", "questions"), "0" * 64),
     }
 
 

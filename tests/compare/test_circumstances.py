@@ -37,6 +37,9 @@ UNLIKE: Mapping[str, tuple[Mapping[str, Any], str]] = {
     "python": ({"python": "3.12.1"}, "python 3.12.1 against 3.11.4"),
     "commit": ({"git": {"commit": "f" * 40, "dirty": False}}, "commit fffffff against 0123456+"),
     "changes": ({"git": {"dirty": False}}, "commit 0123456 against 0123456+changes"),
+    "model": ({"hashes": {"model": "f" * 64}}, "model files fffffff against files 0000000"),
+    "adapters": ({"hashes": {"adapters": "f" * 64}}, "adapters files fffffff against files"),
+    "questions": ({"hashes": {"questions": "f" * 64}}, "questions files fffffff against files"),
     "variables": ({"thread_variables": {"OMP_PROC_BIND": "true"}}, "OMP_PROC_BIND true against"),
 }
 """What another run may differ in, and what is said beside its ratio."""
