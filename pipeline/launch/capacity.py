@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 
+from pipeline.compare.run import read_run
 from pipeline.config.load import load
 from pipeline.config.renamed import current
 from pipeline.errors import UsageError
 from pipeline.launch.attempt import STAYS, attempt, begin, finished
 from pipeline.launch.job import Job, Outcome, recorded
 from pipeline.launch.launchers.launcher import Attempt
+from pipeline.launch.like_runs import doubted, parted
 from pipeline.metrics.attainment import Probe
 from pipeline.metrics.capacity import Capacity, Search, capacity, following
 from pipeline.metrics.slo import met
@@ -68,8 +71,12 @@ def _searched(job: Job, id_: str, console: Console, attempt: Attempt) -> Outcome
         found = capacity(probes, settings)
         _write(job.directory, run.directory, found, settings)
         _say(found, settings, console)
-    doubts = found.doubts(settings)
-    return Outcome(State.FINISHED, reasons=(*reasons, *doubts), cautions=_summed(cautions))
+    made = [read_run(_folder(job, number)) for number in range(len(probes))]
+    return Outcome(
+        State.FINISHED,
+        reasons=(*reasons, *found.doubts(settings), *parted(made)),
+        cautions=(*_summed(cautions), *doubted(made)),
+    )
 
 
 def _summed(cautions: list[str]) -> tuple[str, ...]:
@@ -100,9 +107,13 @@ def _at(job: Job, rate: float, number: int) -> Job:
     return Job(
         values=values,
         config=load(values),
-        directory=RunDirectory(job.directory.path / PROBES / f"{number:02}"),
+        directory=RunDirectory(_folder(job, number)),
         overrides=(f"workload.rate={rate:g}",),
     )
+
+
+def _folder(job: Job, number: int) -> Path:
+    return job.directory.path / PROBES / f"{number:02}"
 
 
 def _settings(job: Job) -> Search:

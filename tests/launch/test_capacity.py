@@ -53,7 +53,7 @@ def imitated(monkeypatch):
             append_jsonl(run.directory.path / "requests.jsonl", (row.to_json() for row in rows))
             served = min(rate, 1.4 * edge or 42.0)
             run.directory.write_json("metrics.json", {"requests_per_s": served})
-            run.directory.write_json("environment.json", {"threads": 1})
+            run.directory.write_json("environment.json", more.get("environment", {"threads": 1}))
             run.directory.write_json("trace.json", {"sha256": "abc"})
             if len(asked) == dies_at:
                 raise KeyboardInterrupt
@@ -137,6 +137,47 @@ def test_a_search_that_was_interrupted_goes_on_where_it_stopped(job, imitated):
     other = replace(mine, directory=RunDirectory(mine.directory.path.with_name("other")))
     search(other, "id", CONSOLE)
     assert other.directory.json("metrics.json") == resumed
+
+
+BEFORE = {
+    "threads": 1,
+    "hostname": "here",
+    "memory": {"total_bytes": 2**34},
+    "hashes": {"model": "5a", "adapters": "5a"},
+}
+
+
+@pytest.mark.parametrize(
+    ("later", "reason"),
+    [
+        ({"hashes": {"model": "6b", "adapters": "5a"}}, "not of the same files of the model:"),
+        ({"hashes": {"model": "5a", "adapters": "6b"}}, "not of the same files of the adapters:"),
+        ({"memory": {"total_bytes": 2**36}, "hostname": "there"}, "different kinds: here, there"),
+    ],
+)
+def test_a_search_that_goes_on_with_other_files_or_elsewhere_finds_nothing(
+    later, reason, job, imitated
+):
+    mine = job()
+    imitated(dies_at=4, environment=BEFORE)
+    with pytest.raises(KeyboardInterrupt):
+        search(mine, "id", CONSOLE)
+    imitated(environment=BEFORE | later)
+    status = search(mine, "id", CONSOLE)
+    assert status.validity == "INVALID"
+    (said,) = status.reasons
+    assert reason in said
+
+
+def test_what_else_differs_between_its_runs_is_a_caution(job, imitated):
+    mine = job()
+    imitated(dies_at=4, environment=BEFORE)
+    with pytest.raises(KeyboardInterrupt):
+        search(mine, "id", CONSOLE)
+    imitated(environment=BEFORE | {"threads": 2, "hostname": "one like it"})
+    status = search(mine, "id", CONSOLE)
+    assert status.validity == "VALID"
+    assert status.cautions == ("its runs were made under unlike circumstances: threads 1, 2",)
 
 
 def test_a_run_that_dies_ends_the_search_with_its_cause(job, imitated):
