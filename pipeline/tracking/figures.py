@@ -13,6 +13,8 @@ from pipeline.metrics.timeline import RequestRecord
 from pipeline.tracking.answers import answers
 from pipeline.tracking.run_directory import RunDirectory
 
+SERIES = "iteration/"
+"""What names of metrics begin with that have a value for each iteration."""
 NAME_LENGTH = 250
 """MLflow takes no longer name of a metric."""
 ANSWERED, LENGTH = 32, 400
@@ -42,10 +44,10 @@ def points(run: RunDirectory) -> Iterator[Point]:
         made = 0 if request.error else len(request.output_ids)
         tokens[request.iteration] = tokens.get(request.iteration, 0) + made
     for each in (each for each in run.iterations() if not each.run_in):
-        yield Point("iteration/latency_s", each.wall_s, each.index)
+        yield Point(f"{SERIES}latency_s", each.wall_s, each.index)
         if each.wall_s > 0:
             rate = tokens.get(each.index, 0) / each.wall_s
-            yield Point("iteration/output_tokens_per_s", rate, each.index)
+            yield Point(f"{SERIES}output_tokens_per_s", rate, each.index)
 
 
 def request_table(run: RunDirectory) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Writing into one MLflow experiment, so that doing it again changes nothing."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tracking.artifacts import artifacts
+from pipeline.tracking.figures import SERIES, Point
 from pipeline.tracking.lock import locked
 from pipeline.tracking.projection import PASSING_TAGS, Projection, TraceInput
 from pipeline.tracking.shown import IN_PART, SHOWN, fingerprint
@@ -104,7 +106,8 @@ class MlflowExperiment:
         for key in set(PASSING_TAGS) & set(run.data.tags) - set(tags):
             self.client.delete_tag(run_id, key)
         stamp = projection.finished_ms or projection.started_ms
-        metrics = [Metric(p.name, p.value, stamp, p.step) for p in projection.metrics]
+        points = [*projection.metrics, *self._taken_back(run, projection)]
+        metrics = [Metric(p.name, p.value, stamp, p.step) for p in points]
         new = [Param(key, value) for key, value in params.items() if key not in known]
         tags |= {SHOWN: IN_PART} if SHOWN in run.data.tags else {}
         other = [RunTag(k, v) for k, v in tags.items() if run.data.tags.get(k) != v]
@@ -114,6 +117,20 @@ class MlflowExperiment:
             self.client.log_batch(run_id, metrics[start : start + BATCH])
         if projection.trace:
             self._log_trace(run_id, projection.trace)
+
+    def _taken_back(self, run: "Run", projection: Projection) -> Iterator[Point]:
+        """NaN for each figure of an earlier attempt that this one, having ended, doesn't have.
+
+        MLflow deletes no metric, and shows the value of the last step.
+        """
+        if projection.status == "RUNNING":
+            return
+        for name in run.data.metrics.keys() - {each.name for each in projection.metrics}:
+            steps = [0]
+            if name.startswith(SERIES):
+                history = self.client.get_metric_history(run.info.run_id, name)
+                steps += [each.step for each in history]
+            yield Point(name, nan, max(steps))
 
     def _log_trace(self, run_id: str, trace: TraceInput) -> None:
         from mlflow import MlflowException

@@ -46,8 +46,7 @@ class Projection:
         finished_ms: the same; None while it runs.
         params: few and flat.
         tags: what runs are searched by, and the description.
-        metrics: of a finished run only. MLflow can't take a value back, so those of a failed
-            attempt would stay among those of the next.
+        metrics: of a finished run only.
         trace: what was served; None of a sweep, and of a run that died before it had one.
     """
 

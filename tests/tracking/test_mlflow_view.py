@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mlflow import MlflowClient
 
 from pipeline.files.documents import read_json
 from pipeline.tracking import mlflow_store
+from pipeline.tracking.lock import claimed
 from pipeline.tracking.mlflow_view import MlflowSettings
 from pipeline.tracking.run_directory import RunDirectory
 from pipeline.tracking.status import State, Status
@@ -154,6 +156,35 @@ def test_a_redone_job_stays_one_run(settings: MlflowSettings, make_run: MakeRun)
     assert "cause" not in shown.data.tags and "validity" not in shown.data.tags
     assert shown.data.params["repeat"] == "0" and shown.data.tags["changed.repeat"] == "7"
     assert shown.data.metrics["output_tokens_per_s"] == 6.0
+
+
+def test_figures_of_an_attempt_dont_stay_among_those_of_the_next(
+    settings: MlflowSettings, make_run: MakeRun
+) -> None:
+    """The second couldn't measure one of them, the third broke; each is no number then."""
+    run = make_run()
+    run.write_json("metrics.json", {"output_tokens_per_s": 8.0, "steal_share": 0.7})
+    settings.tracker().project(run.path)
+    run.write_json("metrics.json", {"output_tokens_per_s": 6.0, "steal_share": "n too small"})
+    shown = _attempted(settings, run, 2, State.FINISHED)
+    assert shown.data.metrics["output_tokens_per_s"] == 6.0
+    assert isnan(shown.data.metrics["steal_share"])
+    shown = _attempted(settings, run, 3, State.FAILED)
+    assert shown.info.status == "FAILED" and len(shown.data.metrics) == 4
+    assert all(map(isnan, shown.data.metrics.values()))
+
+
+def _attempted(settings: MlflowSettings, run: RunDirectory, number: int, state: State) -> Any:
+    """The run as it is shown while an attempt at it runs, and then when it has ended."""
+    began, ended = (f"2026-11-0{number}T10:00:0{second}+00:00" for second in (0, 9))
+    run.write_status(Status("id-run", State.RUNNING, began, attempt=number))
+    with claimed(run.path):
+        settings.tracker().project(run.path)
+    assert [each.info.status for each in all_runs(settings)] == ["RUNNING"]
+    run.write_status(Status("id-run", state, began, ended, attempt=number))
+    settings.tracker().project(run.path)
+    [shown] = all_runs(settings)
+    return shown
 
 
 def test_many_metrics_and_long_values(settings: MlflowSettings, make_run: MakeRun) -> None:
