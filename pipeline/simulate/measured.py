@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.adapters.adapter import Adapter
 from pipeline.adapters.source import AdapterSource
+from pipeline.compare.circumstances import circumstances
 from pipeline.compare.machines import Machine
-from pipeline.compare.run import read_run
+from pipeline.compare.run import Run, read_run
 from pipeline.config.load import built
 from pipeline.config.renamed import current
 from pipeline.engines.multilora.settings import MultiloraSettings
@@ -21,15 +22,17 @@ from pipeline.models.source import ModelSource
 from pipeline.simulate.demand import Demand, of_rows
 from pipeline.simulate.replica_settings import ReplicaSettings
 from pipeline.tracking.run_directory import RunDirectory
-from pipeline.tracking.status import State
 
 COMPUTED = ("precision", "activations", "adapter_precision", "kv_precision", "kernels")
 """Settings of the engine that decide how long a step takes."""
 
+RECORDED = ("threads", "isa", "flags", "model")
+"""Circumstances that decide it, too."""
+
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """A finished run.
+    """A run that counts.
 
     Attributes:
         directory: its files; those of its adapters need not be there any more.
@@ -44,19 +47,23 @@ class MeasuredRun:
         """The run in a folder.
 
         Raises:
-            UsageError: it is no finished run of multilora, or one in which requests failed, waited
-                for answers or were preempted.
+            UsageError: it is no finished and valid run of multilora, or one in which requests
+                failed or were preempted, or found a part of their prompts computed.
         """
         directory = RunDirectory(folder)
         if not directory.has("status.json"):
             raise UsageError(f"{folder}: no run here (looked for status.json)")
-        if (state := directory.status().state) is not State.FINISHED:
-            raise UsageError(f"{folder}: is {state}; give a run that is FINISHED")
+        _check(read_run(folder))
         run = cls(directory, _multilora(directory))
         if any(record.error for record in run.records):
             raise UsageError(f"{folder}: requests failed; what they cost can't be told")
         if any(each.kv and each.kv.preemptions for each in run.directory.iterations()):
             raise UsageError(f"{folder}: requests were preempted; raise engine.kv_tokens")
+        if any(each.kv and each.kv.cached_tokens for each in run.directory.iterations()):
+            raise UsageError(
+                f"{folder}: prompts were found computed in part, so nothing says what reading one "
+                "takes; measure with engine.prefix_cache=false"
+            )
         return run
 
     @cached_property
@@ -81,10 +88,10 @@ class MeasuredRun:
     def circumstances(self) -> dict[str, Hashable]:
         """What decides how long its steps take, by name."""
         run = read_run(self.directory.path)
+        recorded = circumstances(run)
         return {
             "machine": Machine.of(run),
-            "threads": run.environment.get("threads"),
-            "model": (run.environment.get("hashes") or {}).get("model"),
+            **{name: recorded.get(name) for name in RECORDED},
             **{f"engine.{name}": getattr(self.settings, name) for name in COMPUTED},
         }
 
@@ -146,6 +153,15 @@ class MeasuredRun:
         if room is None or room >= all_bytes:
             return None
         return max(*ranks, int(room / all_bytes * sum(ranks)))
+
+
+def _check(run: Run) -> None:
+    """What a comparison would leave out says nothing of an engine here, either."""
+    if not run.counts:
+        why = f" ({run.why})" if run.why else ""
+        raise UsageError(
+            f"{run.path}: is {run.verdict}{why}; give a run that is FINISHED and VALID"
+        )
 
 
 def _multilora(directory: RunDirectory) -> MultiloraSettings:

@@ -1,5 +1,6 @@
 """Runs whose stamps are those of the engine's scheduler under a clock: all about them is known."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import yaml
 from pipeline.engines.multilora.settings import MultiloraSettings
 from pipeline.errors import UsageError
 from pipeline.inference.adapter_counts import AdapterCounts
+from pipeline.inference.kv_counts import KvCounts
 from pipeline.metrics.step_law import StepLaw
 from pipeline.metrics.timeline import Iteration, RequestRecord
 from pipeline.simulate.check import main
@@ -156,6 +158,8 @@ def test_memory_for_all_is_no_limit(made):
     [
         (ENVIRONMENT | {"machine_id": "two"}, {}, "another machine than"),
         (ENVIRONMENT | {"threads": 2}, {}, "another threads than"),
+        (ENVIRONMENT | {"hashes": {"model": "6b"}}, {}, "another model than"),
+        (ENVIRONMENT | {"backend": {"instruction_set": "AVX2"}}, {}, "another isa than"),
         (ENVIRONMENT, {"precision": "int8"}, r"another engine\.precision than"),
     ],
 )
@@ -164,6 +168,42 @@ def test_one_law_is_of_one_engine_on_one_machine(made, environment, engine, said
     with pytest.raises(UsageError, match=said):
         law_of(one, other)
     assert law_of(one, made("the same")).law.step_s > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (
+            Status("id", State.FINISHED, NOW, NOW, None, "INVALID", ("starved: x",)),
+            "INVALID (starv",
+        ),
+        (Status("id", State.FAILED, NOW, NOW, "it broke"), "FAILED (it broke)"),
+        (Status("id", State.FINISHED, NOW, NOW), "NOT CHECKED ("),
+    ],
+)
+def test_a_run_that_doesnt_count_says_nothing_of_an_engine(status, said, made):
+    run = made()
+    RunDirectory(run).write_status(status)
+    with pytest.raises(UsageError, match=re.escape(f"{run}: is {said}")):
+        law_of(run)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [(KvCounts(preemptions=1), "were preempted"), (KvCounts(0, 16, 64), "prefix_cache=false")],
+)
+def test_steps_that_didnt_compute_what_was_asked_fit_no_law(counts, said, made):
+    run = RunDirectory(made())
+    run.append(Iteration(1, 0.0, 1.0, {}, AdapterCounts(), 1.0, kv=counts), ())
+    with pytest.raises(UsageError, match=said):
+        law_of(run.path)
+
+
+def test_rows_that_arent_the_trace_say_nothing_of_an_engine(made):
+    run = made()
+    (run / "trace.jsonl").write_text("")
+    with pytest.raises(UsageError, match=r"is INVALID \(300 rows are of no request of the trace"):
+        law_of(run)
 
 
 def test_a_load_that_nobody_has_timed_is_not_free(made, capsys):
