@@ -26,6 +26,7 @@ class StreamChunk:
         prompt_tokens: how many the server made of the prompt; None likewise.
         finish: why the answer ends with it, in the server's word; None where it goes on.
         error: what went wrong, in the server's words.
+        cached_tokens: how many of the prompt's it found computed; None where it doesn't say.
     """
 
     at: float
@@ -35,6 +36,7 @@ class StreamChunk:
     prompt_tokens: int | None = None
     finish: str | None = None
     error: str | None = None
+    cached_tokens: int | None = None
 
     @property
     def brings(self) -> bool:
@@ -66,6 +68,7 @@ def read_chunk(data: str, at: float) -> StreamChunk:
         _ids(choice),
         *_counts(event),
         str(finish) if finish else None,
+        cached_tokens=_cached(event),
     )
 
 
@@ -134,6 +137,15 @@ def _counts(event: Mapping[str, Any]) -> tuple[int | None, int | None]:
     if isinstance(usage, dict):
         return _count(usage, "completion_tokens"), _count(usage, "prompt_tokens")
     return _count(timings, "predicted_n") if isinstance(timings, dict) else None, None
+
+
+def _cached(event: Mapping[str, Any]) -> int | None:
+    """The usage's count, or llama-server's."""
+    usage, timings = event.get("usage"), event.get("timings")
+    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
+    if isinstance(details, dict):
+        return _count(details, "cached_tokens")
+    return _count(timings, "cache_n") if isinstance(timings, dict) else None
 
 
 def _count(said: Mapping[str, Any], name: str) -> int | None:

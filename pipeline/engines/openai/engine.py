@@ -10,10 +10,11 @@ from typing import Self
 
 from pipeline.engines.batching.intake import Intake
 from pipeline.engines.openai.connection import Connection
+from pipeline.engines.openai.found_prompts import FoundPrompts, counted
 from pipeline.engines.openai.impressions import Impressions
 from pipeline.engines.openai.options import ASK_S, OpenAiOptions
 from pipeline.engines.openai.reply import ServerReply, tokens_of
-from pipeline.engines.openai.server import LaunchedServer, keep_metrics
+from pipeline.engines.openai.server import LaunchedServer, own_metrics
 from pipeline.engines.settings import Serving
 from pipeline.errors import UsageError, in_a_line
 from pipeline.files.documents import write_json
@@ -40,6 +41,7 @@ class OpenAiEngine(Engine):
         self._asked: dict[Hashable, Request] = {}
         self._replies: deque[tuple[Hashable, ServerReply]] = deque()
         self._server: LaunchedServer | None = None
+        self._found = FoundPrompts()
         self._stack, self._is_open = ExitStack(), False
 
     def __enter__(self) -> Self:
@@ -89,7 +91,7 @@ class OpenAiEngine(Engine):
     def forget_prefixes(self) -> None:
         """What the server keeps of prompts is its own affair; what it says of itself is kept."""
         self._seen = self._impressions()
-        self._keep_metrics("start")
+        self._found = self._keep_metrics("start")
 
     @property
     def adapter_counts(self) -> None:
@@ -108,8 +110,11 @@ class OpenAiEngine(Engine):
 
     @property
     def notes(self) -> Sequence[str]:
-        """How well the server let its answers be known."""
-        return self._seen.notes()
+        """How well the server let its answers be known, and what of the prompts it computed."""
+        found = self._seen.found
+        if not found.prompts:
+            found = counted(self._metrics().decode("utf-8", "replace")) - self._found
+        return (*self._seen.notes(), *found.notes())
 
     def _send(self, request: Request) -> list[Event]:
         try:
@@ -176,8 +181,15 @@ class OpenAiEngine(Engine):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _keep_metrics(self, when: str) -> None:
+    def _keep_metrics(self, when: str) -> FoundPrompts:
+        """Write what the server says of itself into a file, if it says anything."""
+        if said := self._metrics():
+            (self._folder / f"metrics_{when}.prom").write_bytes(said)
+        return counted(said.decode("utf-8", "replace"))
+
+    def _metrics(self) -> bytes:
+        """What the server says of itself; empty where it says nothing."""
         path = self.settings.metrics
-        if path is not None:
-            file = self._folder / f"metrics_{when}.prom"
-            keep_metrics(lambda: self._connection.get(path, ASK_S), file)
+        if path is None:
+            return b""
+        return own_metrics(lambda: self._connection.get(path, ASK_S)) or b""

@@ -8,6 +8,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pipeline.engines.openai.body import Endpoint
+from pipeline.engines.openai.found_prompts import FoundPrompts
 from pipeline.engines.openai.reply import ReplyTokens, ServerReply
 from pipeline.inference.request import Request
 from pipeline.metrics.latency import percentile
@@ -26,6 +27,7 @@ class Impressions:
         self._begun: dict[Hashable, tuple[float, int | str]] = {}
         self._lateness: list[float] = []
         self._prompts: list[tuple[int | str, int]] = []
+        self._cached = self._looked_for = 0
 
     def sending(self, request: Request, prompt: str | Sequence[int]) -> None:
         """A request is handed over to be sent."""
@@ -43,8 +45,16 @@ class Impressions:
         bringing = sum(each.brings for each in reply.chunks)
         self._chunks += bringing
         self._several += len(found.ids) > bringing
+        if reply.cached_tokens is not None:
+            self._cached += reply.cached_tokens
+            self._looked_for += reply.prompt_tokens or 0
         if reply.prompt_tokens is not None and len(self._prompts) < LOOKED_AT:
             self._prompts.append((prompt, reply.prompt_tokens))
+
+    @property
+    def found(self) -> FoundPrompts:
+        """What the answers say of the server's prefix cache; zeros where they say nothing."""
+        return FoundPrompts(self._cached, self._looked_for)
 
     def notes(self) -> tuple[str, ...]:
         """What a reader of the figures should know, a line each."""

@@ -57,6 +57,11 @@ class ServerReply:
         return _last([each.prompt_tokens for each in self.chunks])
 
     @property
+    def cached_tokens(self) -> int | None:
+        """How many of these it found computed."""
+        return _last([each.cached_tokens for each in self.chunks])
+
+    @property
     def output_tokens(self) -> int | None:
         """How many tokens it has, as the server counts them."""
         return _last([each.output_tokens for each in self.chunks])

@@ -168,14 +168,13 @@ def _how(code: int) -> str:
     return f"with code {code}"
 
 
-def keep_metrics(get: Callable[[], httpx2.Response], path: Path) -> None:
-    """Write what a server says of itself into a file; nothing where it says nothing."""
+def own_metrics(get: Callable[[], httpx2.Response]) -> bytes | None:
+    """What a server says of itself; None where it says nothing."""
     try:
         response = get()
     except httpx2.HTTPError:
-        return
-    if response.status_code == httpx2.codes.OK:
-        path.write_bytes(response.content)
+        return None
+    return response.content if response.status_code == httpx2.codes.OK else None
 
 
 def _answers(client: httpx2.Client, path: str) -> bool:

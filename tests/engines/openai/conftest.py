@@ -30,8 +30,11 @@ def token(text: str, ids: Sequence[int] | None = None, **said: Any) -> bytes:
     return event(choices=[{"index": 0, "text": text, **ids_said, "finish_reason": None} | said])
 
 
-def ending(output: int | None, reason: str = "length", prompt: int = 6) -> list[bytes]:
-    usage = {"prompt_tokens": prompt, "completion_tokens": output}
+def ending(
+    output: int | None, reason: str = "length", prompt: int = 6, cached: int | None = None
+) -> list[bytes]:
+    usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": output}
+    usage |= {} if cached is None else {"prompt_tokens_details": {"cached_tokens": cached}}
     last = [event(choices=[], usage=usage)] if output is not None else []
     return [token("", finish_reason=reason), *last, b"data: [DONE]\n\n"]
 
@@ -56,6 +59,7 @@ class BadServer:
 
     Attributes:
         script: how the next requests are answered.
+        metrics: what it says of itself.
         bodies: of the requests that came.
         heads: lines of their heads.
         connections: how many there were.
@@ -65,6 +69,7 @@ class BadServer:
         self.models: Any = {"object": "list", "data": [{"id": "base"}, {"id": "sql"}]}
         self.adapters: Any = [{"id": 3, "path": "/somewhere/sql.gguf", "scale": 0.0}]
         self.script: Script = lambda body: whole(token("a", [5]), *ending(1))
+        self.metrics = "some_metric 1\n"
         self.bodies: list[dict[str, Any]] = []
         self.heads: list[str] = []
         self.connections = self.open = 0
@@ -109,7 +114,7 @@ class BadServer:
         body = await reader.readexactly(int(length[0].split()[1]) if length else 0)
         known = {"/v1/models": self.models, "/lora-adapters": self.adapters, "/health": {}}
         if path == "/metrics":
-            writer.write(response(200, b"some_metric 1\n", "text/plain"))
+            writer.write(response(200, self.metrics.encode(), "text/plain"))
         elif path in known:
             writer.write(response(200, json.dumps(known[path]).encode()))
         else:

@@ -243,6 +243,53 @@ def test_text_is_sent_as_text_and_another_number_of_tokens_is_said(engine, serve
     )
 
 
+FOUND = "50% of the prompts' tokens were found in the server's prefix cache, not computed"
+
+
+def page(hits, queries):
+    return (
+        "# TYPE vllm:prefix_cache_hits_total counter\n"
+        f'vllm:prefix_cache_hits_total{{engine="0",model_name="a b"}} {hits}\n'
+        f'vllm:prefix_cache_hits_created{{engine="0",model_name="a b"}} 1.7e9\n'
+        "# TYPE vllm:prefix_cache_queries_total counter\n"
+        f'vllm:prefix_cache_queries_total{{engine="0",model_name="a b"}} {queries}\n'
+        "# TYPE vllm:external_prefix_cache_hits_total counter\n"
+        "vllm:external_prefix_cache_hits_total 9\n"
+    )
+
+
+def test_prompts_that_a_servers_answers_say_were_found_are_a_caution(engine, server, drain):
+    server.script = lambda body: whole(token("a", [5]), *ending(1, cached=5))
+    made = engine()
+    drain(made, asked())
+    made.forget_prefixes()
+    server.script = lambda body: whole(token("a", [5]), *ending(1, cached=3))
+    drain(made, asked(0), asked(1))
+    (note,) = made.notes
+    assert note.startswith(FOUND)
+
+
+def test_so_are_those_that_its_counters_tell_of(engine, server, drain):
+    """Of the measured time alone: what the warm-up found came before."""
+    made = engine()
+    server.metrics = page(100, 1000)
+    made.forget_prefixes()
+    drain(made, asked())
+    server.metrics = page(132, 1064)
+    (note,) = made.notes
+    assert note.startswith(FOUND)
+
+
+@pytest.mark.parametrize("after", [page(100, 1064), "some_metric 1\n", "{[", "\x00"])
+def test_a_server_that_found_nothing_or_says_nothing_is_no_caution(engine, server, drain, after):
+    made = engine()
+    server.metrics = page(100, 1000)
+    made.forget_prefixes()
+    drain(made, asked())
+    server.metrics = after
+    assert made.notes == ()
+
+
 def test_what_was_seen_is_kept(settings, server, checkpoint, adapters, drain, tmp_path):
     from pipeline.engines.settings import Serving
     from pipeline.files.documents import read_json

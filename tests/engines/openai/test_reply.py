@@ -129,3 +129,18 @@ def test_ids_beside_log_probabilities(logprobs, ids):
 def test_counts_are_the_usages_or_llama_servers_own(said, counts):
     found = read_chunk(json.dumps({"choices": []} | said), 0.0)
     assert (found.output_tokens, found.prompt_tokens) == counts
+
+
+@pytest.mark.parametrize(
+    ("said", "cached"),
+    [
+        ({"usage": {"prompt_tokens_details": {"cached_tokens": 4}}}, 4),
+        ({"usage": {"prompt_tokens_details": None}, "timings": {"cache_n": 0}}, 0),
+        ({"timings": {"cache_n": 3}}, 3),
+        ({"usage": {"prompt_tokens_details": {"cached_tokens": "4"}}}, None),
+        ({"usage": {"prompt_tokens": 4}, "timings": {"prompt_n": 1}}, None),
+    ],
+)
+def test_what_was_found_of_a_prompt_is_the_usages_or_llama_servers_own(said, cached):
+    found = read_chunk(json.dumps({"choices": []} | said), 0.0)
+    assert found.cached_tokens == cached
