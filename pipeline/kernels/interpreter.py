@@ -72,6 +72,8 @@ class InterpretedProgram(Executable):
                 values[out][:, :columns] *= factor
             case operations.Cap(out, columns, limit):
                 values[out][:, :columns].div_(limit).tanh_().mul_(limit)
+            case operations.Clip(out, columns, limit):
+                values[out][:, :columns].clamp_(-limit, limit)
             case operations.NormColumns(out, first, weight, epsilon):
                 normed = values[out][:, first : first + len(weight)]
                 normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))

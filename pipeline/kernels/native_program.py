@@ -41,6 +41,7 @@ _KINDS: dict[type, int] = {
         "GATE": operations.Gate,
         "SCALE": operations.Scale,
         "CAP": operations.Cap,
+        "CLIP": operations.Clip,
         "NORM_COLUMNS": operations.NormColumns,
         "TAKE_OUTPUTS": operations.TakeOutputs,
         "ROUTE": operations.Route,

@@ -119,6 +119,15 @@ class Cap:
 
 
 @dataclass(frozen=True, eq=False)
+class Clip:
+    """The first `columns` of `out` become the nearest numbers from -limit to limit."""
+
+    out: str
+    columns: int
+    limit: float
+
+
+@dataclass(frozen=True, eq=False)
 class NormColumns:
     """The columns of `out` from `first` on, as many as `weight` has, become their RMS norm."""
 
@@ -211,6 +220,7 @@ Operation = (
     | Gate
     | Scale
     | Cap
+    | Clip
     | NormColumns
     | Route
     | Dispatch

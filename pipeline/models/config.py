@@ -163,6 +163,8 @@ class ModelConfig(Dimensions):
         found = {"family": self.family.name, **{name: getattr(self, name) for name in DECISIVE}}
         found["rope"] = self.rope.parameters
         found |= {} if self.scales == PLAIN else {"scales": repr(self.scales)}
+        if self.scales.clip_qkv is not None:
+            found["clip_qkv"] = self.scales.clip_qkv
         found |= {"window_rope": self.window_rope.parameters} if self.window_rope else {}
         found |= {"experts": repr(self.experts)} if self.experts else {}
         return found | ({"turned": self.turned} if self.turned else {})

@@ -277,6 +277,7 @@ _ENTRIES = (
         defaults={
             **{"max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "attention_bias": False},
             **{"pad_token_id": 1, EXPERTS: 64, EXPERTS_USED: 8, "norm_topk_prob": False},
+            "clip_qkv": None,
         },
         types={
             **_EXPERT_TYPES,
@@ -285,6 +286,7 @@ _ENTRIES = (
         },
         biases={"attention_bias": ATTENTION},
         norms=Norms(query_heads="q_norm", key_heads="k_norm", all_heads=True),
+        scales={"clip_qkv": "clip_qkv"},
         experts=ExpertKeys(),
     ),
 )

@@ -80,6 +80,8 @@ class Scales:
         logits: what the logits are divided by.
         attention_cap: c in c · tanh(x / c) of what goes into the softmax; None for no cap.
         logits_cap: the same of the logits.
+        clip_qkv: the largest magnitude of a query's, key's or value's number, before positions turn
+            them; None for any.
     """
 
     attention: float | None = None
@@ -88,11 +90,13 @@ class Scales:
     logits: float = 1.0
     attention_cap: float | None = None
     logits_cap: float | None = None
+    clip_qkv: float | None = field(default=None, repr=False)  # ModelConfig.recipe has it by itself
 
 
 PLAIN = Scales()
-NEVER_ZERO = ("attention", "logits", "attention_cap", "logits_cap")
+NEVER_ZERO = ("attention", "logits", "attention_cap", "logits_cap", "clip_qkv")
 """Those by which something is divided, or by which all positions would count alike."""
+NEVER_NEGATIVE = ("clip_qkv",)
 
 
 @dataclass(frozen=True)
@@ -222,6 +226,8 @@ class Family:
                 raise UsageError(f"{where}: {key} is {found[ours]!r:.80}, not a number; correct it")
             if found[ours] == 0 and ours in NEVER_ZERO:
                 raise UsageError(f"{where}: {key} is 0, which leaves nothing to go by; correct it")
+            if not absent and found[ours] < 0 and ours in NEVER_NEGATIVE:
+                raise UsageError(f"{where}: {key} is {found[ours]:g}, below 0; correct it")
         powers = {ours: full[key] ** exponent for ours, (key, exponent) in self.powers.items()}
         return Scales(**found, **powers)
 

@@ -60,7 +60,3 @@ def check_experts(config: Mapping[str, Any], where: str) -> None:
         raise UsageError(f"{where}: {EXPERTS_USED} is {used}, of {count} experts; correct it")
     if any(type(each) is not int for each in config.get("mlp_only_layers") or ()):
         raise UsageError(f"{where}: mlp_only_layers must hold numbers of layers; correct it")
-    if config.get("clip_qkv") is not None:
-        raise UsageError(
-            f"{where}: clip_qkv isn't computed by any engine here; serve another model"
-        )

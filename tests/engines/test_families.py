@@ -16,6 +16,8 @@ from pipeline.engines.settings import EngineSettings, Serving
 from pipeline.engines.transformers.merged import MergedSettings
 from pipeline.engines.transformers.peft_hotswap import PeftHotswapSettings
 from pipeline.engines.transformers.peft_mixed import PeftMixedSettings
+from pipeline.errors import UsageError
+from pipeline.gguf.check import check_gguf
 from pipeline.inference.engine import Engine
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
@@ -39,9 +41,10 @@ SAID: Mapping[str, dict[str, Any]] = {
     "qwen3_moe": MOE | {"moe_intermediate_size": 64, "norm_topk_prob": True, "head_dim": 32},
     "qwen2_moe": MOE | {"moe_intermediate_size": 64, "shared_expert_intermediate_size": 96},
     "olmoe": MOE | {"num_key_value_heads": 4},
+    "olmoe, clipped": MOE | {"num_key_value_heads": 4, "clip_qkv": 0.3},
     "mixtral": {"num_local_experts": 6, "num_experts_per_tok": 3},
 }
-"""Beyond the small shape, by family."""
+"""Beyond the small shape, by family and what is special about it."""
 SHAPE = {
     **{"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "vocab_size": 2048},
     **{"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512},
@@ -70,7 +73,8 @@ def checkpoint(request, tmp_path):
 
     torch.manual_seed(0)
     values = SHAPE | SAID.get(request.param, {})
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(request.param, **values))
+    config = AutoConfig.for_model(request.param.split(",")[0], **values)
+    model = AutoModelForCausalLM.from_config(config)
     for name, parameter in model.named_parameters():
         torch.nn.init.normal_(parameter, mean=0.5 if "norm" in name else 0, std=0.1)
     model.save_pretrained(tmp_path / "base")
@@ -98,12 +102,48 @@ def entered(checkpoint, tmp_path) -> Callable[..., Any]:
 
 
 def test_tokens_are_those_of_transformers(entered, drain, outputs, same_but_for_near_ties):
+    _served_alike(FP32, entered, drain, outputs, same_but_for_near_ties)
+
+
+@pytest.mark.parametrize("checkpoint", ["olmoe, clipped"], indirect=True)
+def test_clipped_queries_keys_and_values(
+    checkpoint, entered, drain, outputs, same_but_for_near_ties
+):
+    """A clip that changes a third of them at least, and not nearly all."""
+    for name, numbers in _between(checkpoint, "q_norm", "k_norm", "v_proj"):
+        assert 0.33 < (numbers.abs() > checkpoint.config.scales.clip_qkv).float().mean() < 0.9, name
+    ours = {name: FP32[name] for name in ("multilora", "peft_mixed", "merged")}
+    _served_alike(ours, entered, drain, outputs, same_but_for_near_ties)
+    with pytest.raises(UsageError, match=r"clip_qkv 0\.3: llama\.cpp's olmoe has None"):
+        check_gguf(checkpoint, "f32")
+
+
+def _between(checkpoint, *wanted):
+    """What modules of these names make of the prompt, in transformers."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint.folder, dtype=torch.float32)
+    found = []
+    for name, module in model.named_modules():
+        if name.endswith(wanted):
+            module.register_forward_hook(
+                lambda _, __, made, name=name: found.append((name, made.detach().clone()))
+            )
+    with torch.inference_mode():
+        model(torch.tensor([PROMPT]))
+    assert len(found) == len(wanted) * checkpoint.config.layers
+    return found
+
+
+def _served_alike(engines, entered, drain, outputs, same_but_for_near_ties):
+    """By all of these as by transformers: three requests of the same prompt."""
     sampling = SamplingParams(max_new_tokens=8, ignore_eos=True)
     requests = [Request(i, name, None, PROMPT, sampling) for i, name in enumerate(NAMES)]
     with entered("peft_hotswap", PeftHotswapSettings) as reference:
         wanted = outputs(drain(reference, *requests))
         assert len({*map(tuple, wanted.values())}) == len(NAMES)
-        for name, settings in FP32.items():
+        for name, settings in engines.items():
             if installed(name):
                 with entered(name, settings) as engine:
                     found = outputs(drain(engine, *requests))

@@ -173,6 +173,7 @@ def test_shards_are_read_through_their_index(random_checkpoint, tmp_path):
         ("olmo2", {"hidden_act": "gelu"}, "'gelu'"),
         ("olmoe", MOE, "4 query heads share 2"),
         ("olmoe", MOE | {"num_key_value_heads": 4, "norm_topk_prob": True}, "norm_topk_prob"),
+        ("olmoe", MOE | {"num_key_value_heads": 4, "clip_qkv": 8.0}, "clip_qkv 8.0"),
         ("qwen3_moe", MOE, "norm_topk_prob"),
         ("qwen3_moe", MOE | {"norm_topk_prob": True, "decoder_sparse_step": 2}, "experts in all"),
     ],

@@ -69,11 +69,35 @@ def test_absurd_numbers_are_refused(family, values, said):
 
 
 def test_what_no_engine_computes_is_refused():
-    with pytest.raises(UsageError, match="clip_qkv"):
-        ModelConfig.from_config({"model_type": "olmoe", **SHAPE, "clip_qkv": 8.0}, "config.json")
     with pytest.raises(UsageError, match="mlp_only_layers must hold numbers"):
         values = {"model_type": "qwen3_moe", **SHAPE, "mlp_only_layers": ["0"]}
         ModelConfig.from_config(values, "config.json")
+
+
+@pytest.mark.parametrize(
+    ("clip", "said"),
+    [
+        (8, "clip_qkv is 8, not a number with a point or null"),
+        (True, "clip_qkv is True, not a number"),
+        (float("nan"), "clip_qkv is nan, not a number"),
+        (float("inf"), "clip_qkv is inf, not a number"),
+        (0.0, "clip_qkv is 0, which leaves nothing"),
+        (-8.0, "clip_qkv is -8, below 0"),
+    ],
+)
+def test_a_clip_that_leaves_no_queries_is_refused(clip, said):
+    values = {"model_type": "olmoe", **SHAPE, "clip_qkv": clip}
+    with pytest.raises(UsageError, match=said):
+        ModelConfig.from_config(values, "config.json")
+
+
+def test_a_clip_is_a_part_of_the_recipe_where_there_is_one():
+    plain, clipped = (
+        ModelConfig.from_config({"model_type": "olmoe", **SHAPE, "clip_qkv": clip}, "config.json")
+        for clip in (None, 8.0)
+    )
+    assert plain.scales.clip_qkv is None and clipped.scales.clip_qkv == 8.0
+    assert "clip_qkv" not in plain.recipe_line and "clip_qkv=8.0" in clipped.recipe_line
 
 
 @pytest.mark.parametrize("change", ["missing", "shape", "extra", "router"])

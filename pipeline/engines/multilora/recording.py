@@ -20,6 +20,7 @@ from pipeline.kernels.program import (
     Attend,
     Buffer,
     Cap,
+    Clip,
     Gate,
     Linear,
     Norm,
@@ -133,6 +134,8 @@ def _attention(index: int, shape: ModelConfig, layer: PackedLayer) -> Iterator[O
         query, key = layer.joint_norms
         yield NormColumns("qkv", 0, query, shape.epsilon)
         yield NormColumns("qkv", shape.heads * shape.head_dim, key, shape.epsilon)
+    if scales.clip_qkv is not None:
+        yield Clip("qkv", layer.matrices[QKV].rows, scales.clip_qkv)
     yield RotateAndStore("qkv", index, heads, layer.head_norms, turn_of(index, shape))
     yield Attend(
         "qkv",

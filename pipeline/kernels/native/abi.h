@@ -133,7 +133,7 @@ struct Operation {
     int64_t window;         // positions that attention sees, 0 for all
     int64_t first;          // column of those that are normalised
     float number;           // epsilon, or factor; of attention's scores 0 for 1 / √width
-    float limit;            // of a cap, 0 for none
+    float limit;            // of a cap, 0 for none; of a clip
     int activation;         // of a gate
     int dispatched;         // 1 where `x` has a row for each place of an expert, 0 for each token
     HeadShape heads;
@@ -156,6 +156,7 @@ constexpr int OP_DISPATCH = 11;
 constexpr int OP_EXPERT_LINEAR = 12;
 constexpr int OP_COMBINE = 13;
 constexpr int OP_ADD_EXPERT_LORA = 14;
+constexpr int OP_CLIP = 15;
 
 // What an operation took, in nanoseconds: of the wall, and of all threads that worked on it.
 struct OperationTime {

@@ -90,3 +90,9 @@ void cap(float* x, float limit, int64_t columns) {
     for (; i + LANES <= columns; i += LANES) store(x + i, capped(load<Floats>(x + i), limit));
     for (; i < columns; ++i) x[i] = capped(broadcast(x[i]), limit)[0];
 }
+
+// What is no number stays none.
+void clip(float* x, float limit, int64_t columns) {
+    for (int64_t i = 0; i < columns; ++i)
+        x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}

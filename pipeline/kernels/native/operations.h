@@ -181,6 +181,16 @@ struct Cap {
     }
 };
 
+struct Clip {
+    Rows rows;
+    float limit;
+
+    Fault fault() const { return limit >= 0 ? rows.fault() : "a clip to less than nothing"; }
+    void run(ThreadPool& pool) const {
+        rows.each(pool, [&](float* row, uint32_t) { clip(row, limit, rows.columns); });
+    }
+};
+
 // The RMS norm of some columns of every row, in place.
 struct NormColumns {
     Rows rows;  // whose columns end with the last of them

@@ -120,6 +120,7 @@ FAMILIES = {
     "qwen3_moe, some layers dense": MOE | {"decoder_sparse_step": 2, "head_dim": 24},
     "qwen3_moe, a window": MOE | {"use_sliding_window": True, "sliding_window": 9},
     "olmoe": MOE,
+    "olmoe, clipped": MOE | {"clip_qkv": 0.25, "norm_topk_prob": True},
     "qwen2_moe": MOE | {"shared_expert_intermediate_size": 44},
     "qwen2_moe, a window": {
         **MOE,
