@@ -39,6 +39,7 @@ class GgufArchitecture:
         experts: what the weights of the experts in use add up to: 1, or less; None if it computes
             none.
         shares_keys: several query heads may share one of keys and values.
+        epsilon: what its metadata calls the number that norms add.
         head: whether the output layer may be, has to be or can't be a tensor of its own.
     """
 
@@ -57,6 +58,7 @@ class GgufArchitecture:
     unturned_every: int | None = None
     experts: Literal["one", "less"] | None = None
     shares_keys: bool = True
+    epsilon: str = "attention.layer_norm_rms_epsilon"
     head: Literal["may", "must", "never"] = "may"
 
 
@@ -81,6 +83,14 @@ _ENTRIES = (
         head="never",
     ),
     replace(_GEMMA, name="gemma3", full_every=6),
+    GgufArchitecture(
+        "olmo",
+        (),
+        turns_pairs=True,
+        fixed_width=True,
+        scales=("clip_qkv",),
+        epsilon="attention.layer_norm_epsilon",
+    ),
     GgufArchitecture("olmo2", (), fixed_width=True, head="must"),
     GgufArchitecture("qwen3moe", (), experts="one"),
     GgufArchitecture("qwen2moe", fixed_width=True, experts="less"),

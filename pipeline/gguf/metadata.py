@@ -28,7 +28,8 @@ def write_metadata(writer: gguf.GGUFWriter, checkpoint: Checkpoint) -> None:
     writer.add_head_count_kv(model.kv_heads)
     writer.add_key_length(model.head_dim)
     writer.add_value_length(model.head_dim)
-    writer.add_layer_norm_rms_eps(model.epsilon)
+    its = gguf_architecture(model)
+    writer.add_float32(f"{its.name}.{its.epsilon}", model.epsilon)
     _write_scales(writer, model)
     if (experts := model.experts) is not None:
         writer.add_expert_count(experts.count)
@@ -109,9 +110,11 @@ def _write_scales(writer: gguf.GGUFWriter, model: ModelConfig) -> None:
         "logits": writer.add_logit_scale,
         "attention_cap": writer.add_attn_logit_softcapping,
         "logits_cap": writer.add_final_logit_softcapping,
+        "clip_qkv": writer.add_clamp_kqv,
     }
     for name in (*architecture.scales, *architecture.capped):
-        write[name](getattr(model.scales, name))
+        if (value := getattr(model.scales, name)) is not None:
+            write[name](value)
 
 
 def _write_rope(writer: gguf.GGUFWriter, model: ModelConfig) -> None:

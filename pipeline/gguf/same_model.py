@@ -9,10 +9,12 @@ from gguf import TokenType
 
 from pipeline.errors import UsageError, shown
 from pipeline.gguf.file import GgufFile
+from pipeline.gguf.layout import gguf_architecture
 from pipeline.gguf.ready_made import check_base
 from pipeline.gguf.said import Said
 from pipeline.gguf.stored_rope import rope_in
 from pipeline.gguf.stored_tokenizer import TOKENS, TYPES
+from pipeline.gguf.stored_values import CLIP
 from pipeline.models.checkpoint import Checkpoint
 from pipeline.models.config import ModelConfig
 from pipeline.models.rope import RopeConfig
@@ -33,9 +35,11 @@ def check_same_model(path: Path, checkpoint: Checkpoint) -> Path:
     file = GgufFile.read(path, (TOKENS, TYPES))
     check_base(file, model)
     said = Said.of(file)
-    epsilon = said.number("attention.layer_norm_rms_epsilon", model.epsilon)
-    if not isclose(epsilon, model.epsilon, rel_tol=CLOSE):
-        _differs(said, f"attention.layer_norm_rms_epsilon is {epsilon}", f"{model.epsilon}")
+    numbers = {gguf_architecture(model).epsilon: model.epsilon, CLIP: model.scales.clip_qkv or 0.0}
+    for key, wanted in numbers.items():
+        found = said.number(key, 0.0 if key == CLIP else wanted)
+        if not isclose(found, wanted, rel_tol=CLOSE):
+            _differs(said, f"{key} is {found}", f"{wanted}")
     _check_rope(said, model)
     if checkpoint.is_made:
         _check_tokens(said, checkpoint)

@@ -17,7 +17,6 @@ _DIMENSIONS = {
     "num_hidden_layers": "block_count",
     "num_attention_heads": "attention.head_count",
     "max_position_embeddings": "context_length",
-    "rms_norm_eps": "attention.layer_norm_rms_epsilon",
 }
 """What every decoder says: keys of a `config.json`, and GGUF's behind the architecture's name."""
 _IDS = {
@@ -55,6 +54,7 @@ def config_in(file: GgufFile) -> dict[str, Any]:
     config = {
         "model_type": family.name,
         **{ours: said[theirs] for ours, theirs in _DIMENSIONS.items()},
+        "rms_norm_eps": said[ARCHITECTURES[said.architecture].epsilon],
         "num_key_value_heads": said.get("attention.head_count_kv", heads),
         "head_dim": head_dim,
         "vocab_size": _rows(file, "token_embd.weight"),

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.errors import UsageError
 from pipeline.gguf.said import Said
 
 _WINDOW = "attention.sliding_window"
+CLIP = "attention.clamp_kqv"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,16 @@ def _phi3(said: Said, head_dim: int) -> dict[str, Any]:
     }
 
 
+def _olmo(said: Said, head_dim: int) -> dict[str, Any]:
+    """A clip of 0 is none to llama.cpp."""
+    if said["attention.layer_norm_epsilon"] != 1e-5:
+        raise UsageError(
+            f"{said.file.path}: {said.architecture}.attention.layer_norm_epsilon is "
+            f"{said['attention.layer_norm_epsilon']!r:.80}; OLMo's is 1e-05, whatever is stored"
+        )
+    return {"clip_qkv": said.number(CLIP, 0.0) or None}
+
+
 def _nothing(said: Said, head_dim: int) -> dict[str, Any]:
     return {}
 
@@ -73,6 +85,7 @@ BEYOND: Mapping[str, Beyond] = {
     ),
     "gemma2": Beyond((_WINDOW, "attn_logit_softcapping", "final_logit_softcapping"), _gemma2),
     "gemma3": Beyond((_WINDOW, "rope.freq_base_swa"), _gemma3),
+    "olmo": Beyond(("attention.layer_norm_epsilon", CLIP), _olmo),
     "phi3": Beyond((_WINDOW, "rope.scaling.attn_factor"), _phi3),
 }
 """By llama.cpp's name of the architecture; all others are as plain as Llama's."""

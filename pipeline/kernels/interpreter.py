@@ -74,6 +74,8 @@ class InterpretedProgram(Executable):
                 values[out][:, :columns].div_(limit).tanh_().mul_(limit)
             case operations.Clip(out, columns, limit):
                 values[out][:, :columns].clamp_(-limit, limit)
+            case operations.Centre(out, columns):
+                values[out][:, :columns] -= values[out][:, :columns].mean(1, keepdim=True)
             case operations.NormColumns(out, first, weight, epsilon):
                 normed = values[out][:, first : first + len(weight)]
                 normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))

@@ -42,6 +42,7 @@ _KINDS: dict[type, int] = {
         "SCALE": operations.Scale,
         "CAP": operations.Cap,
         "CLIP": operations.Clip,
+        "CENTRE": operations.Centre,
         "NORM_COLUMNS": operations.NormColumns,
         "TAKE_OUTPUTS": operations.TakeOutputs,
         "ROUTE": operations.Route,

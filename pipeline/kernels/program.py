@@ -128,6 +128,14 @@ class Clip:
 
 
 @dataclass(frozen=True, eq=False)
+class Centre:
+    """Subtracts from the first `columns` of `out` their mean."""
+
+    out: str
+    columns: int
+
+
+@dataclass(frozen=True, eq=False)
 class NormColumns:
     """The columns of `out` from `first` on, as many as `weight` has, become their RMS norm."""
 
@@ -221,6 +229,7 @@ Operation = (
     | Scale
     | Cap
     | Clip
+    | Centre
     | NormColumns
     | Route
     | Dispatch

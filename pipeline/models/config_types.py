@@ -32,7 +32,7 @@ _SAID |= {int: "a whole number", float: "a number with a point"}
 def types_of(family: str) -> Types:
     """By key, for transformers' `model_type`; keys that the family doesn't know may be anything."""
     its = FAMILIES[family]
-    unknown = its.keys.keys() - its.types.keys()
+    unknown = {*its.keys, *its.fixed} - its.types.keys()
     return {key: types for key, types in {**_ALL, **its.types}.items() if key not in unknown}
 
 

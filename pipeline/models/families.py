@@ -188,6 +188,22 @@ _ENTRIES = (
         strict=True,
     ),
     Family(
+        "olmo",
+        gguf="olmo",
+        defaults={
+            **{"max_position_embeddings": 2048, "attention_bias": False, "clip_qkv": None},
+            **{"pad_token_id": 1, "eos_token_id": 50279},
+        },
+        types={
+            **{"attention_bias": (bool,), "attention_dropout": (int, float)},
+            "clip_qkv": (float, NULL),
+        },
+        biases={"attention_bias": ATTENTION},
+        norms=Norms(weighted=False, centred=True),
+        scales={"clip_qkv": "clip_qkv"},
+        fixed={"rms_norm_eps": 1e-5},
+    ),
+    Family(
         "olmo2",
         gguf="olmo2",
         defaults={

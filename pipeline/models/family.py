@@ -44,7 +44,8 @@ class Norms:
 
     Those of a block's input and of what it adds stand in the layer, those of queries and keys in
     its attention: of single heads, or with `all_heads` of all of them together. `shift` is added to
-    the weights of every norm.
+    the weights of every norm, if they are `weighted`. Those of blocks and of the last hidden states
+    are RMS norms of what is there, or where they are `centred` of what differs from its mean.
     """
 
     before_attention: str | None = "input_layernorm"
@@ -55,6 +56,8 @@ class Norms:
     key_heads: str | None = None
     all_heads: bool = False
     shift: float = 0.0
+    weighted: bool = True
+    centred: bool = False
 
     @property
     def layer(self) -> tuple[str, ...]:
@@ -96,7 +99,9 @@ class Scales:
 PLAIN = Scales()
 NEVER_ZERO = ("attention", "logits", "attention_cap", "logits_cap", "clip_qkv")
 """Those by which something is divided, or by which all positions would count alike."""
-NEVER_NEGATIVE = ("clip_qkv",)
+BOUNDS = ("clip_qkv",)
+LARGEST = 3.4028234663852886e38
+"""Number of 32 bits: no bound is larger, nor below 0."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,7 @@ class Family:
         sites: names of the projections, by the four places of a layer.
         experts: how it has experts in place of one feed-forward block; None for a family of none.
         keys: what this family's `config.json` calls what others call by the first of each pair.
+        fixed: what counts for all of a family, whatever a `config.json` says.
         weightless: paths inside a layer of modules that have no weights.
         nope: some layers turn no queries and keys: those that have a 0 in `no_rope_layers`, or
             where that is silent every `no_rope_layer_interval`th.
@@ -175,6 +181,7 @@ class Family:
     sites: tuple[tuple[str, ...], ...] = SITES
     experts: ExpertKeys | None = None
     keys: Mapping[str, str] = field(default_factory=dict, hash=False)
+    fixed: Mapping[str, Any] = field(default_factory=dict, hash=False)
     weightless: tuple[str, ...] = ("mlp.act_fn",)
     nope: bool = False
     own_rope: bool = False
@@ -206,7 +213,7 @@ class Family:
         unused = self.windows in ON_DEMAND and full["use_sliding_window"] is False
         if unused and full.get("sliding_window") == 0:  # As transformers saves Qwen2-MoE's.
             full["sliding_window"] = None
-        return full | {ours: full[theirs] for ours, theirs in self.keys.items()}
+        return {**full, **{ours: full[theirs] for ours, theirs in self.keys.items()}, **self.fixed}
 
     def biased_in(self, full: Mapping[str, Any]) -> tuple[str, ...]:
         """The projections that have a bias, by a filled `config.json`."""
@@ -226,8 +233,10 @@ class Family:
                 raise UsageError(f"{where}: {key} is {found[ours]!r:.80}, not a number; correct it")
             if found[ours] == 0 and ours in NEVER_ZERO:
                 raise UsageError(f"{where}: {key} is 0, which leaves nothing to go by; correct it")
-            if not absent and found[ours] < 0 and ours in NEVER_NEGATIVE:
-                raise UsageError(f"{where}: {key} is {found[ours]:g}, below 0; correct it")
+            if not absent and ours in BOUNDS and not 0 < found[ours] <= LARGEST:
+                raise UsageError(
+                    f"{where}: {key} is {found[ours]:g}, no bound of floats; correct it"
+                )
         powers = {ours: full[key] ** exponent for ours, (key, exponent) in self.powers.items()}
         return Scales(**found, **powers)
 

@@ -20,7 +20,10 @@ DERIVED = re.compile(r"rotary_emb\.inv_freq$")
 def expected(model: ModelConfig) -> Shapes:
     """Every tensor of that decoder, a separate output layer included."""
     table, vector = (model.vocabulary, model.hidden), (model.hidden,)
-    shapes: Shapes = {EMBEDDING: table, HEAD: table, "model.norm.weight": vector}
+    norms = model.family.norms
+    shapes: Shapes = {EMBEDDING: table, HEAD: table}
+    if norms.weighted:
+        shapes["model.norm.weight"] = vector
     for module, (out, in_) in model.modules().items():
         shapes[f"{module}.weight"] = (out, in_)
         if module.rsplit(".", 1)[-1] in model.biased:
@@ -28,12 +31,10 @@ def expected(model: ModelConfig) -> Shapes:
     for layer in range(model.layers):
         shapes |= model.experts.tensors(layer, model.hidden) if model.experts else {}
         inside = f"model.layers.{layer}"
-        for norm in model.family.norms.layer:
+        for norm in norms.layer if norms.weighted else ():
             shapes[f"{inside}.{norm}.weight"] = vector
-        for norm, heads in zip(
-            model.family.norms.heads, (model.heads, model.kv_heads), strict=False
-        ):
-            width = model.head_dim * (heads if model.family.norms.all_heads else 1)
+        for norm, heads in zip(norms.heads, (model.heads, model.kv_heads), strict=False):
+            width = model.head_dim * (heads if norms.all_heads else 1)
             shapes[f"{inside}.self_attn.{norm}.weight"] = (width,)
     return shapes
 

@@ -41,6 +41,7 @@ SAID: Mapping[str, dict[str, Any]] = {
     "qwen3_moe": MOE | {"moe_intermediate_size": 64, "norm_topk_prob": True, "head_dim": 32},
     "qwen2_moe": MOE | {"moe_intermediate_size": 64, "shared_expert_intermediate_size": 96},
     "olmoe": MOE | {"num_key_value_heads": 4},
+    "olmo": {"clip_qkv": 0.3},
     "olmoe, clipped": MOE | {"num_key_value_heads": 4, "clip_qkv": 0.3},
     "mixtral": {"num_local_experts": 6, "num_experts_per_tok": 3},
 }
@@ -105,20 +106,29 @@ def test_tokens_are_those_of_transformers(entered, drain, outputs, same_but_for_
     _served_alike(FP32, entered, drain, outputs, same_but_for_near_ties)
 
 
-@pytest.mark.parametrize("checkpoint", ["olmoe, clipped"], indirect=True)
-def test_clipped_queries_keys_and_values(
-    checkpoint, entered, drain, outputs, same_but_for_near_ties
-):
-    """A clip that changes a third of them at least, and not nearly all."""
-    for name, numbers in _between(checkpoint, "q_norm", "k_norm", "v_proj"):
+@pytest.mark.parametrize(
+    ("checkpoint", "clipped"),
+    [
+        ("olmo", ("q_proj", "k_proj", "v_proj")),
+        ("olmoe, clipped", ("q_norm", "k_norm", "v_proj")),
+    ],
+    indirect=["checkpoint"],
+)
+def test_a_clip_of_queries_keys_and_values_bites(checkpoint, clipped):
+    """It changes a third of them at least, and not nearly all."""
+    for name, numbers in _between(checkpoint, clipped):
         assert 0.33 < (numbers.abs() > checkpoint.config.scales.clip_qkv).float().mean() < 0.9, name
+
+
+@pytest.mark.parametrize("checkpoint", ["olmoe, clipped"], indirect=True)
+def test_a_clip_that_llama_cpp_has_not(checkpoint, entered, drain, outputs, same_but_for_near_ties):
     ours = {name: FP32[name] for name in ("multilora", "peft_mixed", "merged")}
     _served_alike(ours, entered, drain, outputs, same_but_for_near_ties)
     with pytest.raises(UsageError, match=r"clip_qkv 0\.3: llama\.cpp's olmoe has None"):
         check_gguf(checkpoint, "f32")
 
 
-def _between(checkpoint, *wanted):
+def _between(checkpoint, wanted):
     """What modules of these names make of the prompt, in transformers."""
     import torch
     from transformers import AutoModelForCausalLM

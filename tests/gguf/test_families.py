@@ -77,6 +77,8 @@ MODELS = {
             "rope_parameters": {"full_attention": LINEAR, "sliding_attention": DEFAULT},
         },
     ),
+    "olmo": ("olmo", {"num_key_value_heads": 4}),
+    "olmo, clipped": ("olmo", {"clip_qkv": 0.3}),
     "olmo2": ("olmo2", {}),
     "mixtral": ("mixtral", {"num_local_experts": 5, "num_experts_per_tok": 3}),
     "qwen3_moe": ("qwen3_moe", MOE | {"head_dim": 32, "norm_topk_prob": True}),

@@ -95,6 +95,7 @@ def variants(precision="fp32"):
             operations.NormColumns("qkv", 0, 1 + random(32), 1e-5),
             operations.NormColumns("qkv", 32, 1 + random(16, seed=1), 1e-5),
             operations.Clip("qkv", 50, 0.3),
+            operations.Centre("qkv", 45),
             operations.RotateAndStore("qkv", 0, HEADS, None, Turn(1, 3)),
             operations.Attend("qkv", 0, HEADS, None, "attended", 0.7, 2.0),
             operations.Linear("attended", matrix(HIDDEN, 32, format, 3), "delta"),
@@ -221,9 +222,11 @@ def test_operations_that_dont_fit_are_refused_before_any_is_done(number, fields)
         (4, {"columns": 65}),
         (4, {"limit": -0.3}),
         (4, {"limit": float("nan")}),
-        (5, {"turn": Turn(2, 3)}),
-        (5, {"turn": Turn(0, 5)}),
-        (9, {"out": "attended"}),
+        (5, {"columns": 65}),
+        (5, {"columns": 0}),
+        (6, {"turn": Turn(2, 3)}),
+        (6, {"turn": Turn(0, 5)}),
+        (10, {"out": "attended"}),
     ],
 )
 def test_variants_that_dont_fit(number, fields):

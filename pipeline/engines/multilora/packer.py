@@ -76,6 +76,8 @@ class Packer:
 
     def norm(self, path: str, model: ModelConfig) -> Tensor:
         """The weights of a norm as it multiplies by them."""
+        if not model.family.norms.weighted:
+            return torch.ones(model.hidden)
         return self.vector(f"{path}.weight") + model.family.norms.shift
 
     def _once(self, name: str, make: Callable[[], Tensor]) -> Tensor:

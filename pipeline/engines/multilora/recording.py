@@ -20,6 +20,7 @@ from pipeline.kernels.program import (
     Attend,
     Buffer,
     Cap,
+    Centre,
     Clip,
     Gate,
     Linear,
@@ -42,6 +43,7 @@ def record(shape: ModelConfig, model: PackedModel) -> Program:
     return Program(
         buffers=_buffers(shape, model),
         operations=[
+            *_centre("residual", shape),
             *(each for index in range(shape.layers) for each in _layer(index, shape, model)),
             *_head(shape, model),
         ],
@@ -154,6 +156,13 @@ def _added(shape: ModelConfig, norm: Tensor | None) -> Iterator[Operation]:
     if norm is not None:
         yield NormColumns("delta", 0, norm, shape.epsilon)
     yield from _scale("delta", shape.hidden, shape.scales.residual)
+    yield from _centre("delta", shape)
+
+
+def _centre(out: str, shape: ModelConfig) -> Iterator[Operation]:
+    """Where norms are of what differs from the mean: a sum of centred rows is centred, too."""
+    if shape.family.norms.centred:
+        yield Centre(out, shape.hidden)
 
 
 def _head(shape: ModelConfig, model: PackedModel) -> Iterator[Operation]:

@@ -157,6 +157,7 @@ constexpr int OP_EXPERT_LINEAR = 12;
 constexpr int OP_COMBINE = 13;
 constexpr int OP_ADD_EXPERT_LORA = 14;
 constexpr int OP_CLIP = 15;
+constexpr int OP_CENTRE = 16;
 
 // What an operation took, in nanoseconds: of the wall, and of all threads that worked on it.
 struct OperationTime {

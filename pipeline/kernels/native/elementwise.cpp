@@ -96,3 +96,13 @@ void clip(float* x, float limit, int64_t columns) {
     for (int64_t i = 0; i < columns; ++i)
         x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
 }
+
+void centre(float* x, int64_t columns) {
+    Floats sum{};
+    int64_t i = 0;
+    for (; i + LANES <= columns; i += LANES) sum = sum + load<Floats>(x + i);
+    float rest = 0;
+    for (; i < columns; ++i) rest += x[i];
+    const float mean = (sum_of(sum) + rest) / columns;
+    for (i = 0; i < columns; ++i) x[i] -= mean;
+}

@@ -35,6 +35,7 @@ void gate(
 void scale(float* x, float factor, int64_t columns);
 void cap(float* x, float limit, int64_t columns);
 void clip(float* x, float limit, int64_t columns);
+void centre(float* x, int64_t columns);
 
 void rotate_and_store(
     ThreadPool& pool, float* qkv, int64_t width, const Forward& forward, int64_t layer,

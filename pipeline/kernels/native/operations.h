@@ -191,6 +191,15 @@ struct Clip {
     }
 };
 
+struct Centre {
+    Rows rows;
+
+    Fault fault() const { return rows.columns ? rows.fault() : "a mean of nothing"; }
+    void run(ThreadPool& pool) const {
+        rows.each(pool, [&](float* row, uint32_t) { centre(row, rows.columns); });
+    }
+};
+
 // The RMS norm of some columns of every row, in place.
 struct NormColumns {
     Rows rows;  // whose columns end with the last of them

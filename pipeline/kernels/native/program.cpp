@@ -114,6 +114,7 @@ struct Step {
         case OP_SCALE: return use(Scale{rows_of(out, its.columns), its.number});
         case OP_CAP: return use(Cap{rows_of(out, its.columns), its.limit});
         case OP_CLIP: return use(Clip{rows_of(out, its.columns), its.limit});
+        case OP_CENTRE: return use(Centre{rows_of(out, its.columns)});
         case OP_NORM_COLUMNS:
             if (!is_count(its.first) || !is_count(its.size)) return "a norm of no columns";
             return use(NormColumns{

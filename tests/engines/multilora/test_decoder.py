@@ -114,6 +114,8 @@ FAMILIES = {
         **{"head_dim": 16, "sliding_window": 9, "sliding_window_pattern": 2},
         **{"query_pre_attn_scalar": 30, "final_logit_softcapping": 9.0},
     },
+    "olmo": {},
+    "olmo, clipped": {"clip_qkv": 0.8, "attention_bias": True},
     "olmo2": {},
     "mixtral": {"num_local_experts": 5, "num_experts_per_tok": 3, "sliding_window": 9},
     "qwen3_moe": MOE | {"norm_topk_prob": True, "head_dim": 24},
