@@ -7,6 +7,7 @@ the ends of its steps, and whoever has a token there was part of it.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipeline.metrics.timeline import RequestRecord
 
@@ -51,6 +52,25 @@ def engine_steps(
         for number, stamp in enumerate(record.tokens):
             ends[stamp].append((record, number))
     return tuple(_step(stamp, ends[stamp], ranks) for stamp in sorted(ends))
+
+
+def steps_in_gaps(records: Iterable[RequestRecord]) -> list[int]:
+    """How many steps ended in each gap between neighbouring tokens of a request.
+
+    1 where the request got a token from every step, as continuous batching promises to who runs;
+    more where steps served others alone.
+
+    Args:
+        records: of all requests that ran beside each other, in one iteration.
+    """
+    rows = list(records)
+    stamps = sorted({stamp for record in rows for stamp in record.tokens})
+    number = {stamp: place for place, stamp in enumerate(stamps)}
+    return [
+        number[later] - number[earlier]
+        for record in rows
+        for earlier, later in pairwise(record.tokens)
+    ]
 
 
 def _step(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.metrics.engine_steps import EngineStep, engine_steps
+from pipeline.metrics.engine_steps import EngineStep, engine_steps, steps_in_gaps
 from pipeline.metrics.step_law import StepLaw, fitted
 from pipeline.metrics.timeline import RequestRecord
 
@@ -40,6 +40,13 @@ def test_steps_are_what_has_a_stamp_in_common():
 def test_an_idle_engine_takes_no_time():
     late = record(1, "b", 9.0, [9.5])
     assert engine_steps([record(0, "a", 1.0, [1.5]), late], RANKS)[1].seconds == 0.5
+
+
+def test_gaps_are_counted_in_steps():
+    whole, passed_over = record(0, "a", 1.0, [1.5, 2.0, 3.0]), record(1, "b", 1.0, [1.5, 3.0, 3.5])
+    assert steps_in_gaps([whole, passed_over]) == [1, 1, 2, 1]
+    assert steps_in_gaps([record(0, "a", 1.0, [1.5]), record(1, None, 1.0, [2.0, 3.0])]) == [1]
+    assert steps_in_gaps([]) == []
 
 
 def steps(law, number=400, noise=0.0, seed=0):

@@ -12,6 +12,7 @@ import pytest
 from pipeline.engines.multilora.kv_cache import bytes_per_token
 from pipeline.errors import UsageError
 from pipeline.inference.events import Finished, Token
+from pipeline.metrics.engine_steps import steps_in_gaps
 from pipeline.stages.build import build
 from pipeline.stages.replay import Replay
 
@@ -125,6 +126,17 @@ def test_a_small_budget_loads_and_evicts_and_changes_no_token(policy, serve):
     assert counts.loads == counts.evictions >= 5
     assert counts.hits == 8 - counts.loads
     assert counts.switches == 0
+
+
+def test_whoever_runs_has_a_token_from_every_step_while_adapters_come_and_go(serve):
+    engine, trace = serve(*DISTINCT)
+    largest = max(each.source.plan.bytes for each in engine.adapters.values())
+    budget = f"engine.adapter_memory_mb={3 * largest / 1e6}"
+    engine, trace = serve(*DISTINCT, budget, "engine.prefill_tokens=16")
+    iteration, rows = run(engine, [*trace.iterations[0]], limit=5)
+    assert iteration.adapters.evictions
+    gaps = steps_in_gaps(rows.values())
+    assert gaps == [1] * (8 * 5)
 
 
 def test_the_size_known_before_a_load_is_the_size_after(serve):
