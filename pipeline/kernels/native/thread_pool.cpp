@@ -4,16 +4,16 @@
 #include <chrono>
 #include <new>
 
-#ifdef __linux__
-#include <sched.h>
-#endif
-
 namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::nanoseconds;
 
 // A loop shorter than the first is over before another thread has taken anything from it, one shorter
 // than the second before a sleeper is awake.
 constexpr double ALONE = 5000, WAKES = 50000;
-constexpr auto SPIN = std::chrono::microseconds(50);
+// A wait is over within the first, or else within both, or else one sleeps.
+constexpr nanoseconds USUAL{10000}, LONG{40000};
 
 void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -23,22 +23,12 @@ void relax() {
 #endif
 }
 
-// The one that this thread is on; −1 where the system doesn't say.
-int processor() {
-#ifdef __linux__
-    return sched_getcpu();
-#else
-    return -1;
-#endif
-}
-
-// Whether it came true before the time was up; which it is at once while the one who is waited for was
-// last seen on the very processor that the spinning would keep from it.
-template <class Condition>
-bool spin(const std::atomic<int>& other, const Condition& condition) {
-    using Clock = std::chrono::steady_clock;
-    for (auto end = Clock::now() + SPIN; Clock::now() < end;) {
-        if (processor() == other.load(std::memory_order_relaxed)) return condition();
+// Whether it came true before the time was up; which it is at once where spinning would keep its
+// processor from the one who is waited for.
+template <class Hinders, class Condition>
+bool spin(nanoseconds time, const Hinders& hinders, const Condition& condition) {
+    for (auto end = Clock::now() + time; Clock::now() < end;) {
+        if (hinders()) return condition();
         for (int turn = 0; turn < 32; ++turn) {
             if (condition()) return true;
             relax();
@@ -47,26 +37,17 @@ bool spin(const std::atomic<int>& other, const Condition& condition) {
     return false;
 }
 
-int64_t nanoseconds_now() {
-    using namespace std::chrono;
-    return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
-}
-
-int processors() {
-#ifdef __linux__
-    cpu_set_t mine;
-    if (sched_getaffinity(0, sizeof mine, &mine) == 0) return CPU_COUNT(&mine);
-#endif
-    const int known = (int)std::thread::hardware_concurrency();
-    return known ? known : 1 << 10;
-}
+int64_t nanoseconds_now() { return nanoseconds(Clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
     threads = std::min(threads, processors());
     try {
-        for (int worker = 1; worker < threads; ++worker) workers_.emplace_back([this] { work(); });
+        for (int worker = 1; worker < threads; ++worker) {
+            Worker& self = workers_.emplace_back();
+            self.thread = std::thread([this, &self] { work(self); });
+        }
     } catch (...) {
         end();
         throw;
@@ -78,11 +59,16 @@ ThreadPool::~ThreadPool() { end(); }
 void ThreadPool::end() {
     stop_ = true;
     wake();
-    for (auto& worker : workers_) worker.join();
+    for (Worker& each : workers_)
+        if (each.thread.joinable()) each.thread.join();
 }
 
+// Who fell asleep where the caller is would wake up there, and have to wait for it.
 void ThreadPool::wake() {
-    std::lock_guard lock(mutex_);
+    std::deque<Confined> elsewhere;
+    for (Worker& each : workers_)
+        if (each.sleeps && each.seat.is_here()) elsewhere.emplace_back(each.seat, Confined::ELSEWHERE);
+    { std::lock_guard lock(mutex_); }
     awake_.notify_all();
 }
 
@@ -93,11 +79,11 @@ void ThreadPool::run(uint32_t chunks, double nanoseconds, Function function, con
         for (uint32_t chunk = 0; chunk < chunks; ++chunk) compute(chunk);
         return;
     }
-    caller_on_.store(processor(), std::memory_order_relaxed);
+    caller_.take();
     done_.store(0, std::memory_order_relaxed);
     ticket_.store(++loops_ << 2 * Ticket::BITS | (uint64_t)chunks << Ticket::BITS);
     if (nanoseconds >= WAKES && sleepers_.load() > 0) wake();
-    take_chunks();
+    take_chunks(caller_);
     wait_for_others(chunks);
     if (out_of_memory_.exchange(false)) throw std::bad_alloc();
 }
@@ -119,10 +105,11 @@ ThreadPool::Watch::~Watch() { pool.watched_ = false; }
 OperationTime ThreadPool::Watch::read() const { return {nanoseconds_now() - began, pool.worked_}; }
 
 // A chunk that was taken keeps its loop alive, so function_ and body_ are that loop's own.
-void ThreadPool::take_chunks() {
+void ThreadPool::take_chunks(ThreadSeat& seat) {
     while (Ticket{ticket_.load(std::memory_order_acquire)}.open()) {
         Ticket mine{ticket_.fetch_add(1, std::memory_order_acq_rel)};
         if (!mine.open()) return;
+        seat.look();
         try {
             compute(mine.next());
         } catch (const std::bad_alloc&) {
@@ -137,27 +124,49 @@ void ThreadPool::take_chunks() {
 
 void ThreadPool::wait_for_others(uint32_t chunks) {
     auto finished = [&] { return done_.load() == chunks; };
-    if (spin(worker_on_, finished)) return;
+    auto hinders = [this] {
+        return std::any_of(workers_.begin(), workers_.end(), [](const Worker& each) {
+            return each.computes && each.seat.is_here();
+        });
+    };
+    if (spin(USUAL, hinders, finished)) return;
+    for (Worker& each : workers_) each.computed = each.computes ? each.seat.computed() : 0;
+    if (spin(LONG, hinders, finished)) return;
+    call_late();
     std::unique_lock lock(mutex_);
     caller_sleeps_ = true;
     finished_.wait(lock, finished);
     caller_sleeps_ = false;
 }
 
-void ThreadPool::work() {
-    while (wait_for_work()) {
-        worker_on_.store(processor(), std::memory_order_relaxed);
-        take_chunks();
+// Who has a chunk and has hardly computed since has lost its processor: it gets the caller's.
+void ThreadPool::call_late() {
+    for (Worker& each : workers_)
+        if (each.computed && each.computes && !each.seat.is_here() &&
+            each.seat.computed() - each.computed < LONG.count() / 2)
+            each.seat.come_here();
+}
+
+void ThreadPool::work(Worker& self) {
+    self.seat.take();
+    while (wait_for_work(self)) {
+        self.computes = true;
+        take_chunks(self.seat);
+        self.computes = false;
     }
 }
 
-bool ThreadPool::wait_for_work() {
+bool ThreadPool::wait_for_work(Worker& self) {
     auto work = [this] { return stop_ || Ticket{ticket_.load()}.open(); };
-    if (!spin(caller_on_, work)) {
+    auto hinders = [this] { return caller_.is_here(); };
+    self.seat.look();
+    if (!spin(USUAL + LONG, hinders, work)) {
         std::unique_lock lock(mutex_);
+        self.sleeps = true;
         ++sleepers_;
         awake_.wait(lock, work);
         --sleepers_;
+        self.sleeps = false;
     }
     return !stop_;
 }

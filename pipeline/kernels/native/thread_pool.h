@@ -3,17 +3,19 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #include "abi.h"
+#include "thread_seat.h"
 
 // The caller is one of the threads, and there are no more of them than processors that it may use.
 // Chunks are taken one by one: a thread that comes late, or has lost its processor, finds them taken by
 // the others, and is waited for only while it is in the midst of one. Who waits spins for as long as a
-// wait usually takes, and then sleeps, so that whoever needs the processor gets it. A loop that is over
-// before a sleeper would be awake wakes nobody.
+// wait usually takes, and then sleeps, so that whoever needs the processor gets it; if it waits for one
+// that has lost its own in the midst of a chunk, that is who gets it. A loop that is over before a sleeper
+// would be awake wakes nobody, and who is woken never is where the caller goes on.
 class ThreadPool {
 public:
     explicit ThreadPool(int threads);
@@ -61,20 +63,28 @@ private:
         OperationTime read() const;
     };
 
+    struct Worker {
+        std::thread thread;
+        ThreadSeat seat;
+        std::atomic<bool> computes{false}, sleeps{false};
+        int64_t computed = 0;  // when the caller had waited for a while
+    };
+
     void run(uint32_t chunks, double nanoseconds, Function function, const void* body);
     void compute(uint32_t chunk);
     void end();
-    void work();
-    void take_chunks();
+    void work(Worker& self);
+    void take_chunks(ThreadSeat& seat);
     void wake();
-    bool wait_for_work();
+    bool wait_for_work(Worker& self);
     void wait_for_others(uint32_t chunks);
+    void call_late();
 
     alignas(64) std::atomic<uint64_t> ticket_{0};
     alignas(64) std::atomic<uint32_t> done_{0};
+    alignas(64) ThreadSeat caller_;
     alignas(64) std::atomic<int> sleepers_{0};
     std::atomic<bool> stop_{false}, caller_sleeps_{false}, out_of_memory_{false};
-    std::atomic<int> caller_on_{-2}, worker_on_{-2};  // processors, as they were last seen on them
     std::atomic<int64_t> worked_{0};  // nanoseconds, while it is watched
     bool watched_ = false;
     Function function_ = nullptr;
@@ -82,5 +92,5 @@ private:
     uint64_t loops_ = 0;
     std::mutex mutex_;
     std::condition_variable awake_, finished_;
-    std::vector<std::thread> workers_;
+    std::deque<Worker> workers_;
 };
