@@ -2,17 +2,17 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pipeline.engines.multilora.block_tables import BlockTables
-from pipeline.engines.multilora.scheduler import PagedScheduler, QueuePolicy
-from pipeline.engines.multilora.sequence import PagedSequence
 
 from pipeline.engines.batching.adapter_cache import AdapterCache
 from pipeline.engines.batching.adapter_registry import AdapterRegistry
-from pipeline.engines.multilora.kv_cache import BlockAllocator
+from pipeline.engines.paged.block_allocator import BlockAllocator
+from pipeline.engines.paged.block_tables import BlockTables
+from pipeline.engines.paged.scheduler import PagedScheduler, QueuePolicy
+from pipeline.engines.paged.sequence import PagedSequence
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from tests.engines.conftest import ManualExecutor
-from tests.engines.multilora.conftest import admit
+from tests.engines.paged.conftest import admit
 
 ADAPTERS, ROOM, LOADED = "abcdefgh", 3, "abc"
 """Those served, how many of them find room together, and those in memory at the beginning."""
