@@ -1,7 +1,9 @@
 """Which program this is: machines that work together have to have the same."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.places import PACKAGE
@@ -10,15 +12,26 @@ BESIDE = ("__pycache__", "conf")
 """Folders that may be in the package or not: what is made there, and what only a sender reads."""
 
 
+def package_hasher() -> Callable[[Path], str]:
+    """What makes the hash of a package, as a function that can be sent whole."""
+    beside = {*BESIDE}
+
+    def package_hash(package: Path) -> str:
+        whole = hashlib.sha256()
+        for path in sorted(package.rglob("*")):
+            name = path.relative_to(package)
+            if path.is_file() and not {*name.parts} & beside:
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                whole.update(f"{name.as_posix()} {content}\n".encode())
+        return whole.hexdigest()
+
+    return package_hash
+
+
 @cache
 def code_hash() -> str:
     """SHA-256 of all files of the package, by name and content."""
-    whole = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*")):
-        if path.is_file() and not {*path.parts} & {*BESIDE}:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            whole.update(f"{path.relative_to(PACKAGE).as_posix()} {content}\n".encode())
-    return whole.hexdigest()
+    return package_hasher()(PACKAGE)
 
 
 def check_same(code: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.launch import program
-from pipeline.launch.program import check_same, code_hash
+from pipeline.launch.program import check_same, code_hash, package_hasher
 
 
 @pytest.fixture
@@ -32,6 +32,15 @@ def test_it_is_known_by_names_and_contents(package: Path) -> None:
     second = hashed()
     (package / "a.py").rename(package / "b.py")
     assert len({first, second, hashed()}) == 3
+
+
+def test_a_folder_above_it_may_be_called_as_one_that_is_left_out(tmp_path: Path) -> None:
+    above = tmp_path / "conf" / "pipeline"
+    above.mkdir(parents=True)
+    (above / "a.py").write_text("1")
+    first = package_hasher()(above)
+    (above / "a.py").write_text("2")
+    assert package_hasher()(above) != first
 
 
 def test_another_one_is_refused_with_both_hashes(package: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.errors import UsageError, in_a_line
 from pipeline.launch.launchers.queues import Queue
 from pipeline.launch.launchers.seat import JobLost, Seat
+from pipeline.launch.program_finder import program_finder
 from pipeline.launch.remote_order import Order
-from pipeline.places import PACKAGE
 from pipeline.process.pulse import pulse
 
 LOOK_S = 1.0
@@ -115,24 +115,19 @@ class SubmittedSeat(Seat):
 
 
 def _carry_out() -> Callable[[Order, str], tuple[str, bytes]]:
-    """What a node does, sent whole: it knows this program from where the sender has it."""
-    beside = str(PACKAGE.parent)
+    """What a node does, sent whole: it may not have this program yet."""
+    of_program = program_finder()
 
     def carry_out(order: Any, signs: str) -> tuple[str, bytes]:
         import os
         import signal
         import socket
-        import sys
         from pathlib import Path
 
-        if beside not in sys.path:
-            sys.path.append(beside)
-        from pipeline.launch.remote import carried_out
-        from pipeline.process.pulse import end_without
-
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Which submitit would have ignored.
-        end_without(Path(signs))
-        return os.environ.get("SLURMD_NODENAME") or socket.gethostname(), carried_out(order)
+        of_program("process.pulse").end_without(Path(signs))
+        parcel: bytes = of_program("launch.remote").carried_out(order)
+        return os.environ.get("SLURMD_NODENAME") or socket.gethostname(), parcel
 
     return carry_out
 

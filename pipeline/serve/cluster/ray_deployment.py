@@ -3,23 +3,34 @@
 import asyncio
 import logging
 import os
+import pickle
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
+import ray
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+
 from pipeline.errors import UsageError, in_a_line
-from pipeline.launch.program import code_hash
 from pipeline.places import PACKAGE
 from pipeline.serve.access_log import AccessLog
 from pipeline.serve.cluster.gateway import Gateway, gateway_app
-from pipeline.serve.cluster.replica import Replica
+from pipeline.serve.cluster.sent_replica import sent_replica
 from pipeline.serve.config import ServeConfig
 from pipeline.serve.deployment import Deployment
 from pipeline.serve.keys import Keys
 from pipeline.serve.server import HttpServer
 from pipeline.serve.settings import VARIABLE
+
+FAILURES = (RayError, RayServeException, RuntimeError, TimeoutError)
+"""What Ray Serve raises where replicas can't be started."""
+
+OURS = ("RuntimeError", f"{UsageError.__module__}.{UsageError.__name__}")
+"""Of errors at the end of a trace, those that say in a line of ours what is wrong."""
 
 
 class RayDeployment(Deployment):
@@ -42,7 +53,15 @@ class RayDeployment(Deployment):
         self._keys = Keys.read(config.serve.keys) if config.serve.keys is not None else None
         self._log = AccessLog(config.serve.access_log)
         self._name = f"multilora-{uuid4().hex[:8]}"
-        self._start(of_replica, options)
+        try:
+            self._handle = self._started(of_replica, options)
+        except FAILURES as error:
+            why = self._told() or in_a_line(error)
+            self.close()
+            raise UsageError(f"cluster=ray: {why[:500]}") from error
+        except BaseException:  # This process was told to stop, say.
+            self.close()
+            raise
 
     @property
     def description(self) -> str:
@@ -57,18 +76,25 @@ class RayDeployment(Deployment):
 
     def close(self) -> None:
         """See `Deployment`."""
-        import ray
-        from ray import serve
-
         with suppress(Exception):  # The cluster may be gone, and the replicas with it.
             serve.delete(self._name, _blocking=False)
         ray.shutdown()
         self._log.close()
 
-    def _start(self, of_replica: ServeConfig, options: Mapping[str, object]) -> None:
-        import ray
-        from ray import serve
+    def _told(self) -> str | None:
+        """What ended a replica that was to start; None where none has said it."""
+        try:
+            deployments = serve.status().applications[self._name].deployments
+        except (KeyError, *FAILURES):
+            return None
+        lines = "\n".join(each.message for each in deployments.values()).strip().splitlines()
+        if not lines:
+            return None
+        kind, _, said = lines[-1].partition(": ")
+        return said if kind in OURS else lines[-1]
 
+    def _started(self, of_replica: ServeConfig, options: Mapping[str, object]) -> Any:
+        """Ray's handle of them."""
         for name in ("ray", "ray.serve"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -79,16 +105,12 @@ class RayDeployment(Deployment):
         owner: Any = ray.remote(num_cpus=0)(Owner)
         self._owner = owner.remote()
         actor = {"num_cpus": of_replica.compute_threads, "runtime_env": {"env_vars": _variables()}}
-        deployment = serve.deployment(Replica, name="engine", ray_actor_options=actor, **options)
-        bound = deployment.bind(of_replica, code_hash(), self._name, self._owner)
+        deployment = serve.deployment(
+            sent_replica(), name="engine", ray_actor_options=actor, **options
+        )
+        bound = deployment.bind(pickle.dumps(of_replica), self._name, self._owner)
         serve.start(proxy_location="Disabled")
-        try:
-            self._handle = serve.run(bound, name=self._name, route_prefix=None)
-        except BaseException as error:  # This process may have been told to stop, too.
-            self.close()
-            if not isinstance(error, RuntimeError):
-                raise
-            raise UsageError(f"cluster=ray: {in_a_line(error)[:500]}") from error
+        return serve.run(bound, name=self._name, route_prefix=None)
 
 
 def _variables() -> dict[str, str]:

@@ -9,10 +9,7 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 from starlette.types import Message
 
-from pipeline.errors import UsageError
 from pipeline.inference.occupancy import Residence
-from pipeline.launch.program import code_hash
-from pipeline.places import PACKAGE
 from pipeline.serve.app import app_of
 from pipeline.serve.build import load
 from pipeline.serve.cluster.passed_request import PassedRequest
@@ -25,22 +22,19 @@ from pipeline.serve.server import LINGER_S, SWITCH_S
 
 
 class Replica:
-    """What Ray Serve holds a number of, one in a process; its methods are called on its loop."""
+    """One in a process; what Ray Serve holds passes its calls on to it, on its event loop."""
 
-    def __init__(self, config: ServeConfig, code: str, application: str, owner: Any) -> None:
+    def __init__(self, config: ServeConfig, application: str, owner: Any) -> None:
         """Load everything.
 
         Args:
             config: of this replica.
-            code: SHA-256 of the program of whoever deploys it.
             application: its name on the cluster.
             owner: an actor that ends with whoever deploys it.
 
         Raises:
-            UsageError: this machine has another program, or the engine can't be loaded.
+            UsageError: the engine can't be loaded.
         """
-        if code != code_hash():
-            raise UsageError(f"{PACKAGE}: another program than the server's: bring both to one")
         sys.setswitchinterval(SWITCH_S)
         self._made = load(config)
         self._service = self._made.service(asyncio.get_running_loop())
@@ -89,9 +83,9 @@ class Replica:
         self._service.fail(engine_failed())
         asyncio.get_running_loop().call_later(LINGER_S, os._exit, 1)
 
-    def __del__(self) -> None:
-        if made := getattr(self, "_made", None):
-            made.close()
+    def close(self) -> None:
+        """Free what was loaded."""
+        self._made.close()
 
 
 def _receiving(body: bytes) -> Any:
