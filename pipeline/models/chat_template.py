@@ -24,8 +24,17 @@ MOST_BYTES = MEBIBYTE
 class ChatTemplate:
     """The chat template beside a tokenizer, read when it is first needed."""
 
-    def __init__(self, tokenizer_file: Path, tokenizer: Tokenizer) -> None:
-        self._folder, self._tokenizer = tokenizer_file.parent, tokenizer
+    def __init__(
+        self, tokenizer_file: Path, tokenizer: Tokenizer, base: "ChatTemplate | None" = None
+    ) -> None:
+        """Of a base model, or of an adapter that was trained with tokens added.
+
+        Args:
+            tokenizer_file: that it lies beside.
+            tokenizer: which that file holds.
+            base: the base's, for an adapter: what lies beside its own tokenizer goes before that.
+        """
+        self._folder, self._tokenizer, self._base = tokenizer_file.parent, tokenizer, base
 
     def encode(self, text: str) -> Sequence[int]:
         """Token ids of a text as a template makes it: none is added to those that it spells."""
@@ -34,17 +43,21 @@ class ChatTemplate:
 
     def tokens(self) -> Mapping[str, str]:
         """The special tokens that templates know by name, `bos_token` for one."""
-        return special_tokens(self._folder)
+        known = self._base.tokens() if self._base else {}
+        return {**known, **special_tokens(self._folder)}
 
     def source(self, path: Path | None) -> str:
         """The template itself.
 
         Args:
-            path: a file that holds it; None takes what lies beside the tokenizer.
+            path: a file that holds it; None takes what lies beside the tokenizer. An adapter's own
+                goes before it.
 
         Raises:
             UsageError: there is none, or it can't be read.
         """
+        if self._base is not None:
+            return self.stored() or self._base.source(path)
         if path is not None:
             return read_template(path, f"{KEY}={path}")
         if (found := self.stored()) is None:
@@ -83,7 +96,8 @@ class ChatTemplate:
         tokens = tuple(sorted(self.tokens().items()))
         made = rendered(self.source(path), tokens, asked)
         if isinstance(made, Unrendered):
-            where = str(path or self._folder)
+            own = self._base is not None and self.stored() is not None
+            where = str(self._folder if own else path or self._folder)
             if made.number >= 0:
                 where = places[made.number] or "workload.prompts"
             raise UsageError(f"{where}: the chat template {made.why}")

@@ -1,77 +1,63 @@
-"""Texts as the adapters that are asked read them, where these have tokens of their own."""
+"""Who reads texts for adapters that have tokens of their own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 from pipeline.adapters.adapter import Adapter
+from pipeline.adapters.added_tokens import tokenizer_file
 from pipeline.inference.token_vocabulary import TokenVocabulary
 from pipeline.models.chat_template import ChatTemplate
-from pipeline.workload.exam import ExamQuestion
-from pipeline.workload.prompts.source import Encode
+from pipeline.workload.prompts.text_reader import TextReader
 from pipeline.workload.room import ModelLimits
 from pipeline.workload.trace import Trace
 
 
 @dataclass(frozen=True)
 class OwnTokens:
-    """What is drawn or read with the base's tokenizer, in the ids of whoever is asked.
+    """Of a run's adapters.
 
     Attributes:
-        encode: the base's tokenizer.
-        template: the base's chat template, with the same.
-        own: adapters' own vocabularies, by name.
+        readers: by name; none for those that have the base's tokens.
+        sizes: how many token ids each of them has.
     """
 
-    encode: Encode
-    template: ChatTemplate
-    own: Mapping[str | None, TokenVocabulary]
+    readers: Mapping[str | None, TextReader]
+    sizes: Mapping[str | None, int]
 
     @classmethod
-    def of(cls, adapters: Iterable[Adapter], encode: Encode, template: ChatTemplate) -> Self:
-        """Reads the tokenizers of adapters that have one of their own."""
-        read = {each.name: each.vocabulary() for each in adapters}
-        return cls(encode, template, {name: its for name, its in read.items() if its is not None})
+    def of(cls, adapters: Iterable[Adapter], base: ChatTemplate) -> Self:
+        """Reads the tokenizers of adapters that have one of their own.
+
+        Args:
+            adapters: all of them.
+            base: the base's chat template, for those that have none.
+        """
+        read = [(each, its) for each in adapters if (its := each.vocabulary()) is not None]
+        return cls(
+            {each.name: _reader(each, its, base) for each, its in read},
+            {each.name: its.size for each, its in read},
+        )
 
     def widest(self, room: ModelLimits) -> ModelLimits:
         """The base's room, with the ids of whoever has most."""
-        sizes = (each.size for each in self.own.values())
-        return replace(room, vocabulary=max(room.vocabulary, *sizes, 0))
+        return replace(room, vocabulary=max(room.vocabulary, *self.sizes.values(), 0))
 
-    def trace(self, drawn: Trace, room: ModelLimits) -> Trace:
-        """A trace; ids that aren't the base's for their text stay as they are.
+    def hold(self, trace: Trace, room: ModelLimits) -> None:
+        """Refuse a trace that doesn't fit.
 
         Args:
-            drawn: by the base's tokenizer.
+            trace: by the tokenizers of whoever is asked.
             room: of the base.
 
         Raises:
-            UsageError: a request has an id that whoever is asked hasn't, or is too long now.
+            UsageError: a request has an id that whoever is asked hasn't, or is too long.
         """
-        if not self.own:
-            return drawn
-        requests = tuple(
-            replace(each, prompt_ids=self._ids(each.adapter, each.prompt, each.prompt_ids))
-            for each in drawn.requests
-        )
-        for each in requests:
-            its = self.own.get(each.adapter)
-            replace(room, vocabulary=its.size if its else room.vocabulary).hold("workload", [each])
-        return replace(drawn, requests=requests)
+        for each in trace.requests if self.sizes else ():
+            size = self.sizes.get(each.adapter, room.vocabulary)
+            replace(room, vocabulary=size).hold("workload", [each])
 
-    def question(self, asked: ExamQuestion) -> ExamQuestion:
-        """A question and its answer."""
-        return replace(
-            asked,
-            prompt_ids=self._ids(asked.adapter, asked.prompt, asked.prompt_ids),
-            answer_ids=self._ids(asked.adapter, asked.answer, asked.answer_ids),
-        )
 
-    def _ids(self, adapter: str | None, text: str, ids: tuple[int, ...]) -> tuple[int, ...]:
-        """With the tokens around a text if the base's ids have them, else without."""
-        if (its := self.own.get(adapter)) is None:
-            return ids
-        for around, encode in ((True, self.encode), (False, self.template.encode)):
-            if tuple(encode(text)) == ids:
-                return tuple(its.tokenizer.encode(text, add_special_tokens=around).ids)
-        return ids
+def _reader(adapter: Adapter, its: TokenVocabulary, base: ChatTemplate) -> TextReader:
+    template = ChatTemplate(tokenizer_file(adapter.lora), its.tokenizer, base)
+    return TextReader(lambda text: its.tokenizer.encode(text).ids, template)

@@ -96,9 +96,10 @@ def draw(config: RunConfig, model: ModelConfig, adapters: Iterable[Adapter]) -> 
         UsageError: it can't be drawn, or the model has no room for it.
     """
     asked = _asked(config, model)
-    own = OwnTokens.of(adapters, asked.encode, asked.template)
+    own = OwnTokens.of(adapters, asked.template)
     wide = asked._replace(room=own.widest(asked.room))
-    drawn = own.trace(config.workload.trace(*wide), asked.room)
+    drawn = config.workload.trace(*wide, own.readers)
+    own.hold(drawn, asked.room)
     return drawn.asked(config.sampling.params(), config.workload.text)
 
 
@@ -114,9 +115,9 @@ def questions(
         return ()
     asked = _asked(config, model)
     end = asked.template.tokens().get("eos_token", "")
-    own = OwnTokens.of(adapters, asked.encode, asked.template)
-    read = read_questions(config.quality.path, *asked, end)
-    return tuple(map(own.question, read))
+    own = OwnTokens.of(adapters, asked.template)
+    wide = asked._replace(room=own.widest(asked.room))
+    return read_questions(config.quality.path, *wide, own.readers, end)
 
 
 class _Asked(NamedTuple):

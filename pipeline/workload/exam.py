@@ -12,7 +12,8 @@ from pipeline.workload.prompts.explicit import check_adapter
 from pipeline.workload.prompts.json_rows import json_lines
 from pipeline.workload.prompts.row import prompt_of
 from pipeline.workload.prompts.source import Encode, Prompt
-from pipeline.workload.prompts.speech import Speech, Template
+from pipeline.workload.prompts.speech import Speech
+from pipeline.workload.prompts.text_reader import Template, TextReader, TextReaders
 from pipeline.workload.room import ModelLimits
 from pipeline.workload.text_file import read_text
 
@@ -58,6 +59,7 @@ def read_questions(
     encode: Encode,
     room: ModelLimits,
     template: Template,
+    own: TextReaders,
     end: str = "",
 ) -> tuple[ExamQuestion, ...]:
     """The rows of a file such as `workload/prompts=jsonl` reads, each with its answer.
@@ -68,6 +70,7 @@ def read_questions(
         encode: the model's tokenizer.
         room: what the model has room for.
         template: its chat template, for rows that are conversations.
+        own: who reads for adapters that have tokens of their own.
         end: how the token is written that ends an answer.
 
     Raises:
@@ -80,9 +83,10 @@ def read_questions(
         raise UsageError(f"{KEY}={path}: holds no questions")
     for each in prompts:
         _check(each, adapters)
-    speech = Speech(Chat(), template, encode, {}, text=True)
+    speech = Speech(Chat(), template, encode, {}, text=True, own=own)
     asked = speech.asked(prompts, [each.adapter for each in prompts])
-    return tuple(_question(each, encode, template, room, end) for each in asked)
+    reader = TextReader(encode, template)
+    return tuple(_question(each, own.get(each.adapter, reader), room, end) for each in asked)
 
 
 def hash_of_questions(questions: Sequence[ExamQuestion]) -> str:
@@ -103,14 +107,11 @@ def _check(prompt: Prompt, adapters: Sequence[str | None]) -> None:
         check_adapter(prompt.where, prompt.adapter, adapters)
 
 
-def _question(
-    prompt: Prompt, encode: Encode, template: Template, room: ModelLimits, end: str
-) -> ExamQuestion:
+def _question(prompt: Prompt, reader: TextReader, room: ModelLimits, end: str) -> ExamQuestion:
     assert prompt.answer is not None
-    ids = prompt.ids or tuple(encode(prompt.text))
-    question = ExamQuestion(
-        prompt.adapter, prompt.text, ids, prompt.answer, tuple(template.encode(prompt.answer)), end
-    )
+    ids = prompt.ids or tuple(reader.encode(prompt.text))
+    answer_ids = tuple(reader.template.encode(prompt.answer))
+    question = ExamQuestion(prompt.adapter, prompt.text, ids, prompt.answer, answer_ids, end)
     if question.tokens > room.positions:
         raise UsageError(
             f"{prompt.where}: question and answer need {question.tokens} positions, and the model "

@@ -15,7 +15,8 @@ from pipeline.workload.prompts.chat import Chat, without_chat
 from pipeline.workload.prompts.explicit import check_explicit, counted, without_law
 from pipeline.workload.prompts.lanes import later_turns, of_first_turns
 from pipeline.workload.prompts.source import Encode, Prompts
-from pipeline.workload.prompts.speech import Speech, Template
+from pipeline.workload.prompts.speech import Speech
+from pipeline.workload.prompts.text_reader import NO_OWN, Template, TextReaders
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Rate, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits
@@ -93,6 +94,7 @@ class Generated(Workload):
         encode: Encode,
         room: ModelLimits = BOUNDLESS,
         template: Template | None = None,
+        own: TextReaders = NO_OWN,
     ) -> Trace:
         """Draw everything, from one stream of random numbers each."""
         self.check(adapters)
@@ -100,7 +102,8 @@ class Generated(Workload):
         choices = self.popularity.deal(
             self.arrivals.groups(), len(adapters), stream(self.seeds.adapters, "adapters")
         )
-        speech = Speech(self.chat, template, encode, self.chat.systems(adapters), self.text)
+        systems = self.chat.systems(adapters)
+        speech = Speech(self.chat, template, encode, systems, self.text, own)
         dealt = self.prompts.deal(
             [choice.adapter for choice in choices],
             stream(self.seeds.prompts, "prompts"),
@@ -114,7 +117,7 @@ class Generated(Workload):
         ]
         prompts = speech.asked(dealt.prompts, names)
         lengths = self.lengths.draw(len(slots), stream(self.seeds.prompts, "lengths"))
-        requests = assemble(slots, choices, prompts, lengths, adapters, encode)
+        requests = assemble(slots, choices, prompts, lengths, adapters, encode, own)
         room.hold("workload", requests)
         laws = self._laws(adapters) | counted(prompts)
         if self._chats() and template is not None:

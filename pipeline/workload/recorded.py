@@ -20,7 +20,7 @@ from pipeline.workload.popularity.law import Popularity, rounded
 from pipeline.workload.prompts.exact_length import ExactLength
 from pipeline.workload.prompts.explicit import check_explicit, counted
 from pipeline.workload.prompts.source import Encode, Prompt
-from pipeline.workload.prompts.speech import Template
+from pipeline.workload.prompts.text_reader import NO_OWN, Template, TextReaders
 from pipeline.workload.randomness import stream
 from pipeline.workload.ranges import Count, Factor, Repetitions, Tokens
 from pipeline.workload.room import BOUNDLESS, ModelLimits
@@ -98,6 +98,7 @@ class Recorded(Workload):
         encode: Encode,
         room: ModelLimits = BOUNDLESS,
         template: Template | None = None,
+        own: TextReaders = NO_OWN,
     ) -> Trace:
         """The file's calls, in its order."""
         calls, notes = self._kept(adapters, room)
@@ -115,6 +116,7 @@ class Recorded(Workload):
             lengths=[call.output_tokens for call in calls],
             adapters=adapters,
             encode=encode,
+            own=own,
         )
         room.hold(f"{KEY}={self.path}", requests)
         return Trace(requests, None, self._laws(adapters) | counted(prompts), (*notes, *more))

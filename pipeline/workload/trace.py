@@ -12,6 +12,7 @@ from pipeline.inference.sampling_params import SamplingParams
 from pipeline.workload.arrivals.process import Slot
 from pipeline.workload.popularity.law import Assignment
 from pipeline.workload.prompts.source import Encode, Prompt
+from pipeline.workload.prompts.text_reader import NO_OWN, TextReaders
 from pipeline.workload.request import TraceRequest
 
 FORMAT = 2
@@ -129,6 +130,7 @@ def assemble(
     lengths: Sequence[int],
     adapters: Sequence[str | None],
     encode: Encode,
+    own: TextReaders = NO_OWN,
 ) -> tuple[TraceRequest, ...]:
     """One request from each slot, choice, prompt and length.
 
@@ -139,15 +141,21 @@ def assemble(
         lengths: how many tokens are asked for.
         adapters: names that the choices' numbers stand for.
         encode: the model's tokenizer.
+        own: who reads for adapters that have tokens of their own.
     """
     rows = zip(slots, choices, prompts, lengths, strict=True)
+
+    def ids(prompt: Prompt, adapter: str | None) -> tuple[int, ...]:
+        its = own.get(adapter)
+        return prompt.ids or tuple((its.encode if its else encode)(prompt.text))
+
     return tuple(
         TraceRequest(
             id=id_,
             iteration=slot.iteration,
-            adapter=prompt.adapter or adapters[choice.adapter],
+            adapter=(adapter := prompt.adapter or adapters[choice.adapter]),
             prompt=prompt.text,
-            prompt_ids=prompt.ids or tuple(encode(prompt.text)),
+            prompt_ids=ids(prompt, adapter),
             max_new_tokens=prompt.max_tokens or length,
             scheduled_s=slot.scheduled_s,
             tenant=choice.tenant,

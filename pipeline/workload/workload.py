@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from pipeline.workload.prompts.source import Encode
-from pipeline.workload.prompts.speech import Template
+from pipeline.workload.prompts.text_reader import NO_OWN, Template, TextReaders
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
 from pipeline.workload.trace import Trace
@@ -59,6 +59,7 @@ class Workload(ABC):
         encode: Encode,
         room: ModelLimits = BOUNDLESS,
         template: Template | None = None,
+        own: TextReaders = NO_OWN,
     ) -> Trace:
         """The whole trace.
 
@@ -67,6 +68,7 @@ class Workload(ABC):
             encode: the model's tokenizer.
             room: what the model has room for.
             template: its chat template, for conversations.
+            own: who reads for adapters that have tokens of their own.
 
         Raises:
             UsageError: it can't be drawn, or the model has no room for it.

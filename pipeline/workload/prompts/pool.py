@@ -62,12 +62,12 @@ def _measured(
 ) -> Iterator[tuple[Prompt, str, int, int | None]]:
     whole = prompts if bounds.as_asked is None else bounds.as_asked(prompts)
     for kept, each in zip(prompts, whole, strict=True):
-        ids = tuple(encode(each.text)) if each.ids is None or bounds.text else each.ids
-        if each.ids not in (None, ids):
+        if kept.ids is not None and bounds.text and tuple(encode(kept.text)) != kept.ids:
             raise UsageError(
                 f"{each.where}: its ids aren't what this model's tokenizer makes of its text; "
                 "workload.text=false replays the ids alone"
             )
+        ids = tuple(encode(each.text)) if each.ids is None else each.ids
         if max(ids, default=0) >= bounds.room.vocabulary:
             raise UsageError(
                 f"{each.where}: has the token id {max(ids)}, and the model's vocabulary has "

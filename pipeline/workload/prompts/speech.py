@@ -1,33 +1,14 @@
 """Conversations as a model gets them: by its chat template, behind a system prompt."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 from pipeline.errors import UsageError
 from pipeline.workload.prompts.chat import KEY, Chat
 from pipeline.workload.prompts.conversation import SYSTEM, USER
 from pipeline.workload.prompts.source import Encode, Prompt
+from pipeline.workload.prompts.text_reader import NO_OWN, Template, TextReader, TextReaders
 from pipeline.workload.text_file import whole_text
-
-
-class Template(Protocol):
-    """The chat template of a model, with its tokenizer."""
-
-    def encode(self, text: str) -> Sequence[int]:
-        """Token ids of a text that it made, none added."""
-
-    def sha256(self, path: Path | None) -> str:
-        """Of the template; of the one in a file, if one is named."""
-
-    def render(
-        self,
-        conversations: Sequence[Sequence[tuple[str, str]]],
-        places: Sequence[str],
-        path: Path | None,
-    ) -> list[str]:
-        """Texts of conversations, given as role and content of each turn."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +21,7 @@ class Speech:
         encode: its tokenizer, as engines call it.
         systems: the system prompt of each adapter that has one.
         text: whether engines get the text, and so make the token ids themselves.
+        own: who reads for adapters that have tokens of their own.
     """
 
     chat: Chat
@@ -47,6 +29,7 @@ class Speech:
     encode: Encode
     systems: Mapping[str | None, str]
     text: bool
+    own: TextReaders = field(default_factory=lambda: NO_OWN)
 
     def longest(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
         """As they are asked of the adapter they name, or of that with the longest system prompt."""
@@ -60,17 +43,17 @@ class Speech:
         Raises:
             UsageError: the template refuses one, or its text can't be handed over as a text.
         """
-        spoken = [number for number, each in enumerate(prompts) if self._spoken(each)]
-        made = list(prompts)
-        if not spoken:
-            return made
-        if self.template is None:
-            raise UsageError(f"{prompts[spoken[0]].where}: needs a model, for its chat template")
-        turns = [self._turns(prompts[n], self.systems.get(adapters[n])) for n in spoken]
-        places = [prompts[number].where for number in spoken]
-        texts = self.template.render(turns, places, self.chat.template)
-        for number, text in zip(spoken, texts, strict=True):
-            made[number] = self._handed(prompts[number], text, self.template.encode)
+        made = list(map(self._unread, prompts, adapters))
+        spoken: dict[TextReader, list[int]] = {}
+        for number, (prompt, adapter) in enumerate(zip(prompts, adapters, strict=True)):
+            if self._spoken(prompt):
+                spoken.setdefault(self._reader(prompt, adapter), []).append(number)
+        for reader, numbers in spoken.items():
+            turns = [self._turns(prompts[n], self.systems.get(adapters[n])) for n in numbers]
+            places = [prompts[number].where for number in numbers]
+            texts = reader.template.render(turns, places, self.chat.template)
+            for number, text in zip(numbers, texts, strict=True):
+                made[number] = self._handed(prompts[number], text, reader)
         return made
 
     def notes(self, prompts: Sequence[Prompt]) -> tuple[str, ...]:
@@ -85,13 +68,35 @@ class Speech:
     def _spoken(self, prompt: Prompt) -> bool:
         return prompt.chat or self.chat.prompts
 
+    def _reader(self, prompt: Prompt, adapter: str | None) -> TextReader:
+        if (own := self.own.get(adapter)) is not None:
+            return own
+        if self.template is None:
+            raise UsageError(f"{prompt.where}: needs a model, for its chat template")
+        return TextReader(self.encode, self.template)
+
+    def _unread(self, prompt: Prompt, adapter: str | None) -> Prompt:
+        """Where an adapter has ids of its own for a text, those that the model has aren't any."""
+        if adapter in self.own and prompt.ids and tuple(self.encode(prompt.text)) == prompt.ids:
+            return replace(prompt, ids=None)
+        return prompt
+
     def laws(self, template: Template) -> dict[str, object]:
         """What `trace.json` says of it."""
+        model = template.sha256(self.chat.template)
         return {
-            "template_sha256": template.sha256(self.chat.template),
+            "template_sha256": model,
+            **self._own_templates(model),
             "prompts": self.chat.prompts,
             "systems": {str(name): text for name, text in self.systems.items()},
         }
+
+    def _own_templates(self, model: str) -> dict[str, object]:
+        """Of those that aren't the model's, by adapter; nothing where there are none."""
+        path = self.chat.template
+        found = {str(name): each.template.sha256(path) for name, each in self.own.items()}
+        others = {name: each for name, each in found.items() if each != model}
+        return {"own_templates_sha256": others} if others else {}
 
     def _turns(self, prompt: Prompt, system: str | None) -> list[tuple[str, str]]:
         if prompt.ids:
@@ -104,14 +109,14 @@ class Speech:
             turns.insert(0, (SYSTEM, system))
         return [*turns, (USER, prompt.text)]
 
-    def _handed(self, prompt: Prompt, text: str, encode: Encode) -> Prompt:
+    def _handed(self, prompt: Prompt, text: str, by: TextReader) -> Prompt:
         """The text from which the tokenizer makes the template's tokens, and these.
 
         Templates begin with the token that begins a text, and many tokenizers add that one too.
         """
         whole_text(f"{prompt.where}: as the chat template makes it", text)
-        ids = tuple(encode(text))
-        same = (each for each in _beheaded(text) if tuple(self.encode(each)) == ids)
+        ids = tuple(by.template.encode(text))
+        same = (each for each in _beheaded(text) if tuple(by.encode(each)) == ids)
         found = next(same, None)
         if found is None and self.text:
             raise UsageError(
