@@ -75,4 +75,4 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object of plain values."""
-        return asdict(self)
+        return asdict(self) | {"state": str(self.state)}

@@ -1,7 +1,9 @@
 """A job that is sent, carried out elsewhere and brought back, with no cluster in between."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,19 @@ def test_a_job_comes_back_whole(job: Job) -> None:
     assert (job.directory.path / "config.yaml").read_text() == configuration
     assert len(job.directory.requests()) == 4
     assert job.directory.json("environment.json")["hostname"]
+
+
+class PlainUnpickler(pickle.Unpickler):
+    """Reads nothing that a module would have to be imported for."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise AssertionError(f"{module}.{name} is in it")
+
+
+def test_an_order_is_read_before_there_is_a_program(job: Job) -> None:
+    """Else whatever is called so there is imported, before the sender's own is looked for."""
+    order = order_of(job, begin(job, "sweep/0"), cpus=(0, 1))
+    assert PlainUnpickler(BytesIO(pickle.dumps(order))).load() == order
 
 
 def test_another_program_runs_nothing_and_says_so(job: Job) -> None:
