@@ -188,6 +188,25 @@ def test_a_name_keeps_its_tokens_and_new_ones_dont_come(settings, root, serving,
         assert outputs(drain(engine, *map(asked, ("wide", "plain")))) == before
 
 
+def test_whoever_is_gone_the_base_of_peft_hotswap_is_as_long_as_it_was(
+    root, serving, drain, outputs
+):
+    """An adapter with a table as long as the base's own would get one that is longer."""
+    with HOTSWAP.build(serving("wide", "plain")) as engine:
+        before = outputs(drain(engine, asked("plain")))
+        engine.remove_adapter("wide")
+        for name, rows in (("head", VOCABULARY), ("wider", VOCABULARY + ROWS["wider"])):
+            said = rf"can't serve {name}, .* {rows} rows, .* with {VOCABULARY + 2}; start again"
+            with pytest.raises(UsageError, match=said) as refused:
+                engine.add_adapter(name, root / name)
+            assert "\n" not in str(refused.value)
+        assert outputs(drain(engine, asked("plain"))) == before
+    with HOTSWAP.build(serving("plain")) as engine:
+        with pytest.raises(UsageError, match=f"can't serve wide, .* with {VOCABULARY}; start"):
+            engine.add_adapter("wide", root / "wide")
+        engine.add_adapter("head", root / "head")
+
+
 def test_tables_of_two_sizes_are_for_multilora(base, serving):
     wide, wider = serving("wide", "wider").adapters, serving("head", "wide").adapters
     for adapters, names in ((wide, ("wider", "wide")), (wider, ("wide", "head"))):

@@ -52,6 +52,13 @@ class CachingEngine(BatchingEngine):
     def _source(self, adapter: Adapter) -> Any:
         """What the cache loads it from."""
 
+    def _make_room(self, adapter: Adapter) -> None:
+        """Have what one more adapter needs of the base as it is now; on the thread that adds it.
+
+        Raises:
+            UsageError: the base can't become that any more.
+        """
+
     def add_adapter(self, name: str, folder: Path) -> None:
         """Once it has been opened, checked and made ready to be loaded, on the calling thread."""
         checkpoint = self.serving.checkpoint
@@ -61,6 +68,7 @@ class CachingEngine(BatchingEngine):
             opened = {**self._opened, name: adapter}
             self._serves(checkpoint, opened)
             source = self._source(adapter)
+            self._make_room(adapter)
             self.intake.add(adapter)
             self.adapters.add(name, source)
             self._opened = opened

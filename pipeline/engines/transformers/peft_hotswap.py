@@ -88,11 +88,10 @@ def _check_parameters(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> No
 
 def _check_tables(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> None:
     """The base is resized for those with tokens added, and PEFT copies tables of its size alone."""
-    tables = {*TABLES.values()}
     ids = {
         name: each.lora.vocabulary or shape.vocabulary
         for name, each in adapters.items()
-        if tables & {*saved_modules(each.lora.config, shape)}
+        if _changes_tables(shape, each)
     }
     most = max(ids, key=lambda name: ids[name], default="")
     if fewer := next((name for name in ids if ids[name] < ids[most]), None):
@@ -103,8 +102,25 @@ def _check_tables(shape: ModelConfig, adapters: Mapping[str, Adapter]) -> None:
         )
 
 
+def _changes_tables(shape: ModelConfig, adapter: Adapter) -> bool:
+    """Whether it has a table of its own, or an update of one, which is as long."""
+    saved = saved_modules(adapter.lora.config, shape)
+    return any(each in saved or adapter.lora.targets(each) for each in TABLES.values())
+
+
 class PeftHotswap(PeftEngine):
     """One adapter a batch; changing it is `PeftModel.set_adapter`."""
+
+    def _make_room(self, adapter: Adapter) -> None:
+        """Tables of another length than the base was given have no room, whoever is gone."""
+        shape, given = self.serving.checkpoint.config, self.serving.vocabulary
+        rows = adapter.lora.vocabulary or shape.vocabulary
+        if rows != given and _changes_tables(shape, adapter):
+            raise UsageError(
+                f"engine=peft_hotswap can't serve {adapter.name}, whose tables have {rows} rows, "
+                f"on a base that was loaded with {given}; start again with {adapter.name} and "
+                "none of another length, or use engine=multilora"
+            )
 
     def switch(self, loaded: str | None) -> None:
         """Put the adapter into effect; the base model needs no switch, only to be asked."""
