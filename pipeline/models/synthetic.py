@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from pipeline.models.config import ModelConfig
 from pipeline.models.quantization import Quantization
 from pipeline.models.source import ModelSource
 from pipeline.models.weight_files import SINGLE
+from pipeline.process.child import Child
 from pipeline.settings import STRICT, Seed, kept
 
 _LLAMA = {
@@ -129,11 +131,15 @@ class SyntheticModel(ModelSource):
         return Checkpoint(folder, self._config(), self.tokenizer)
 
     def checkpoint(self) -> Checkpoint:
-        """The cached checkpoint; made the first time, whole or not at all."""
+        """The cached checkpoint; made the first time, whole or not at all.
+
+        A process of its own makes it: what that takes of memory isn't the engine's.
+        """
         folder = self._folder()
         if not folder.is_dir():
-            with whole_folder(folder) as draft:
-                self._make(draft)
+            shape, source = ARCHITECTURES[self.shape], self.tokenizer
+            with Child(_make, folder, shape, self._config(), self.seed, source) as maker:
+                maker.result()
         return Checkpoint.open(folder)
 
     def _config(self) -> ModelConfig:
@@ -148,17 +154,25 @@ class SyntheticModel(ModelSource):
         key = hashlib.sha256(recipe.encode() + self.tokenizer.read_bytes()).hexdigest()[:12]
         return self.cache / "models" / f"{self.shape}-{key}"
 
-    def _make(self, folder: Path) -> None:
-        from transformers import AutoConfig, GenerationConfig
 
-        from pipeline.models.random_weights import write_random
+def _make(
+    folder: Path, architecture: Mapping[str, Any], model: ModelConfig, seed: int, tokenizer: Path
+) -> None:
+    with whole_folder(folder) as draft:
+        _write(draft, architecture, model, seed)
+        widen(tokenizer, draft, model.vocabulary)
 
-        values = {"dtype": "float16", **ARCHITECTURES[self.shape]}
-        config = AutoConfig.for_model(values.pop("model_type"), **values)
-        config.save_pretrained(folder)
-        GenerationConfig.from_model_config(config).save_pretrained(folder)
-        write_random(folder / SINGLE, self._config(), self.seed)
-        widen(self.tokenizer, folder, config.vocab_size)
+
+def _write(folder: Path, architecture: Mapping[str, Any], model: ModelConfig, seed: int) -> None:
+    from transformers import AutoConfig, GenerationConfig
+
+    from pipeline.models.random_weights import write_random
+
+    values = {"dtype": "float16", **architecture}
+    config = AutoConfig.for_model(values.pop("model_type"), **values)
+    config.save_pretrained(folder)
+    GenerationConfig.from_model_config(config).save_pretrained(folder)
+    write_random(folder / SINGLE, model, seed)
 
 
 def widen(source: Path, folder: Path, vocabulary: int) -> None:
