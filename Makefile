@@ -26,8 +26,9 @@ fuzz: ready ## the property tests alone, on examples nobody has tried
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=default
 
 fuzz-files: ready ## thousands of broken checkpoints and adapters, native code under AddressSanitizer; CASES=1000
-	$(PY) -m tests.fuzz.campaign checkpoints --arm multilora --asan --show --minutes 600 --cases $(or $(CASES),1000)
-	$(PY) -m tests.fuzz.campaign adapters --arm loader --asan --show --minutes 600 --cases $(or $(CASES),1000)
+	failed=0; for each in checkpoints:multilora adapters:loader expert_checkpoints:multilora expert_adapters:loader; do \
+	  $(PY) -m tests.fuzz.campaign $${each%:*} --arm $${each#*:} --asan --show --minutes 600 \
+	    --cases $(or $(CASES),1000) || failed=1; done; exit $$failed
 
 wrong-commands: ready ## a hundred wrong command lines, and what each is answered
 	$(PY) tests/launch/wrong_commands.py

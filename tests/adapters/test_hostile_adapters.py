@@ -14,6 +14,7 @@ from pipeline.adapters.hub import HubAdapters
 from pipeline.adapters.lora_file import CONFIG, WEIGHTS
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
+from tests.fuzz import expert_adapters
 from tests.fuzz.adapters import begin
 from tests.fuzz.broken_files import BREAKS
 from tests.fuzz.campaign import RIGHT, outcome
@@ -113,3 +114,16 @@ def test_a_few_of_the_campaigns_cases_end_well(tenth, attempt):
     for number in range(tenth, CASES, 10):
         found = outcome(attempt, number)
         assert found.kind in RIGHT, (number, found)
+
+
+@pytest.fixture(scope="module")
+def of_experts(tmp_path_factory):
+    return expert_adapters.begin(tmp_path_factory.mktemp("experts"), "peft", seed=0)
+
+
+@pytest.mark.parametrize("number", range(0, 40, 4))
+def test_a_few_of_those_of_experts_do_too(number, of_experts):
+    """All of it is `python -m tests.fuzz.campaign expert_adapters --arm loader --asan`."""
+    for each in range(number, number + 4):
+        found = outcome(of_experts, each)
+        assert found.kind in RIGHT, (each, found)

@@ -19,6 +19,7 @@ from tests.fuzz.safetensors_bytes import Safetensors, break_header, change_tenso
 from tests.fuzz.small_adapters import COMMON, DTYPES, VALUES, make, random_values
 
 Change = Callable[[Path, Random], str]
+Values = Callable[[Random], dict[str, Any]]
 
 KEYS = (
     *COMMON,
@@ -60,14 +61,14 @@ NAMES = (
 )
 
 
-def a_configuration(folder: Path, rng: Random, shape: ModelConfig) -> str:
+def a_configuration(folder: Path, rng: Random, shape: ModelConfig, values: Values) -> str:
     """Another configuration with tensors that fit it, as far as we know."""
-    values, dtype = random_values(rng), rng.choice([*DTYPES])
+    said, dtype = values(rng), rng.choice([*DTYPES])
     try:
-        make(folder, values, dtype, shape, seed=rng.randrange(1000))
+        make(folder, said, dtype, shape, seed=rng.randrange(1000))
     except (UsageError, SafetensorError, re.error) as error:  # its old tensors stay
-        return f"configured {values}, which nothing fits ({error!s:.60})"
-    return f"made {dtype} {values}"
+        return f"configured {said}, which nothing fits ({error!s:.60})"
+    return f"made {dtype} {said}"
 
 
 def a_pattern(folder: Path, rng: Random) -> str:
@@ -188,10 +189,15 @@ def _write(folder: Path, config: dict[str, Any]) -> None:
     (folder / CONFIG).write_text(json.dumps(config), "utf-8")
 
 
-def changes(shape: ModelConfig) -> dict[Change, float]:
-    """How often each is made."""
+def changes(shape: ModelConfig, values: Values = random_values) -> dict[Change, float]:
+    """How often each is made.
+
+    Args:
+        shape: of the base.
+        values: draws what a configuration may say.
+    """
     return {
-        lambda folder, rng: a_configuration(folder, rng, shape): 36,
+        lambda folder, rng: a_configuration(folder, rng, shape, values): 36,
         lambda folder, rng: change_json(folder / CONFIG, rng, KEYS): 24,
         lambda folder, rng: change_tensors(folder / WEIGHTS, rng): 14,
         lambda folder, rng: break_header(folder / WEIGHTS, rng): 10,

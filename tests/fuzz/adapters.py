@@ -8,18 +8,19 @@ of preflight and `prepare`, and serves it beside a sound one.
 
 import shutil
 import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from pipeline.config.run_config import RunConfig
-from tests.fuzz.adapter_changes import NAMES, Change, changes
+from tests.fuzz.adapter_changes import NAMES, Change, Values, changes
 from tests.fuzz.campaign import Outcome, Try
 from tests.fuzz.composed import composed
 from tests.fuzz.loaded import Loaded
-from tests.fuzz.small_adapters import SOUND
+from tests.fuzz.small_adapters import SOUND, random_values
 from tests.fuzz.small_adapters import make as make_adapter
 from tests.fuzz.small_checkpoints import make as make_checkpoint
 
@@ -37,12 +38,35 @@ SETTINGS |= dict.fromkeys(("loader", "peft"), SETTINGS["multilora"])
 
 def begin(work: Path, arm: str, seed: int) -> Try:
     """Make the sound adapters, compose a job for the engine, and try each once unchanged."""
+    return begin_with(BASES, OWN, work, arm, seed)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """What is changed.
+
+    Attributes:
+        sound: adapters to begin with, as `SOUND` has them.
+        unchanged: those of them that are tried before any is changed.
+        values: draws what a configuration may say.
+    """
+
+    sound: Mapping[str, tuple[str, dict[str, Any]]]
+    unchanged: tuple[str, ...]
+    values: Values
+
+
+OWN = Cases(SOUND, UNCHANGED, random_values)
+
+
+def begin_with(bases: Iterable[str], cases: Cases, work: Path, arm: str, seed: int) -> Try:
+    """The same on these checkpoints, with these adapters."""
     warnings.simplefilter("ignore")
-    attempts = [_on(base, work / base, arm, seed) for base in BASES]
+    attempts = [_on(base, cases, work / base, arm, seed) for base in bases]
     return lambda number: attempts[number % len(attempts)](number)
 
 
-def _on(base: str, work: Path, arm: str, seed: int) -> Try:
+def _on(base: str, cases: Cases, work: Path, arm: str, seed: int) -> Try:
     work.mkdir()
     checkpoint = make_checkpoint(base, work / "base")
     settings = SETTINGS.get(arm, (f"engine={arm}",))
@@ -54,9 +78,9 @@ def _on(base: str, work: Path, arm: str, seed: int) -> Try:
     shape = job.model.checkpoint().config
     sound = {
         name: make_adapter(work / "sound" / name, values, dtype, shape)
-        for name, (dtype, values) in SOUND.items()
+        for name, (dtype, values) in cases.sound.items()
     }
-    made = changes(shape)
+    made = changes(shape, cases.values)
     judge = _judge(job, arm)
 
     def attempt(number: int) -> Outcome:
@@ -71,7 +95,7 @@ def _on(base: str, work: Path, arm: str, seed: int) -> Try:
             shutil.copytree(sound["plain"], folder / "sound")
         return replace(judge(), change=said)
 
-    for name in UNCHANGED:
+    for name in cases.unchanged:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(sound[name], folder / name)
         assert judge().kind == "served", name

@@ -7,7 +7,7 @@ if that lets it pass, through `prepare`, the engine that the arm names, and tran
 import json
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -49,11 +49,17 @@ PRECISIONS = {
 OUTSIDE = ("../x.safetensors", "/etc/passwd", "/dev/zero", "", ".", "..", "config.json", "a/b", "~")
 """What an index may call a shard."""
 Change = Callable[[Path, Random], str]
+Changes = Mapping[Change, float]
 
 
 def begin(work: Path, arm: str, seed: int) -> Try:
     """Make the sound checkpoints, compose a job for the engine, and try it once unchanged."""
-    bases = [make(name, work / "bases" / name) for name in CHECKPOINTS]
+    return begin_with(CHECKPOINTS, CHANGES, work, arm, seed)
+
+
+def begin_with(names: Iterable[str], made: Changes, work: Path, arm: str, seed: int) -> Try:
+    """The same with these checkpoints, and these changes as often as each is made."""
+    bases = [make(name, work / "bases" / name) for name in names]
     job = composed(work, f"engine={arm}", "model=folder", f"model.path={bases[0]}")
 
     def attempt(number: int) -> Outcome:
@@ -62,8 +68,8 @@ def begin(work: Path, arm: str, seed: int) -> Try:
         shutil.rmtree(folder, ignore_errors=True)
         base = rng.choice(bases)
         shutil.copytree(base, folder)
-        changes = rng.choices([*CHANGES], [*CHANGES.values()], k=rng.choice((1, 1, 1, 1, 2)))
-        said = "; ".join([base.name, *(_made(each, folder, rng) for each in changes)])
+        chosen = rng.choices([*made], [*made.values()], k=rng.choice((1, 1, 1, 1, 2)))
+        said = "; ".join([base.name, *(_made(each, folder, rng) for each in chosen)])
         try:
             return _tried(_with_precision(job, arm, number), folder, said)
         except Exception:
@@ -110,9 +116,9 @@ def _json(name: str, keys: tuple[str, ...] = ()) -> Change:
     return lambda folder, rng: change_json(_readable(folder, name)[0], rng, keys)
 
 
-def _shape(folder: Path, rng: Random) -> str:
+def _shape(names: tuple[str, ...]) -> Change:
     """One of the dimensions, which all tensors are held against."""
-    return _json("config.json", (rng.choice(SHAPES),))(folder, rng)
+    return lambda folder, rng: _json("config.json", (rng.choice(names),))(folder, rng)
 
 
 def _index(folder: Path, rng: Random) -> str:
@@ -146,16 +152,25 @@ def _extra_file(folder: Path, rng: Random) -> str:
     return f"{name} put there"
 
 
-CHANGES: dict[Change, float] = {
-    _shape: 18,
-    _json("config.json", KEYS): 22,
-    _json("generation_config.json", ("eos_token_id", "max_length", "do_sample")): 5,
-    _json("tokenizer.json"): 12,
-    _json("tokenizer_config.json", ("additional_special_tokens", "added_tokens_decoder")): 4,
-    _index: 5,
-    _weights(change_tensors): 16,
-    _weights(break_header): 12,
-    _any_file: 10,
-    _extra_file: 2,
-}
-"""How often each is made."""
+def changes(shapes: tuple[str, ...], keys: tuple[str, ...]) -> Changes:
+    """How often each is made.
+
+    Args:
+        shapes: keys of a `config.json` that say how large something is.
+        keys: that it may have.
+    """
+    return {
+        _shape(shapes): 18,
+        _json("config.json", keys): 22,
+        _json("generation_config.json", ("eos_token_id", "max_length", "do_sample")): 5,
+        _json("tokenizer.json"): 12,
+        _json("tokenizer_config.json", ("additional_special_tokens", "added_tokens_decoder")): 4,
+        _index: 5,
+        _weights(change_tensors): 16,
+        _weights(break_header): 12,
+        _any_file: 10,
+        _extra_file: 2,
+    }
+
+
+CHANGES = changes(SHAPES, KEYS)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from pipeline.adapters.dialects.single_experts import has_single_experts
 from pipeline.adapters.expected_tensors import expected_tensors
-from pipeline.adapters.lora_file import CONFIG, WEIGHTS, LoraFile
+from pipeline.adapters.lora_file import CONFIG, PREFIX, WEIGHTS, LoraFile
 from pipeline.models.config import ModelConfig
+from pipeline.models.stored_shapes import Shapes
 
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 COMMON: dict[str, Any] = {
@@ -68,13 +71,27 @@ def make(
     config = {key: value for key, value in {**COMMON, **values}.items() if value is not ...}
     (folder / CONFIG).write_text(json.dumps(config))
     random = torch.Generator().manual_seed(seed)
-    shapes = expected_tensors(LoraFile(folder, config, {}), shape)
+    lora = LoraFile(folder, config, {})
+    once = _single_experts(lora, shape)
+    as_once = has_single_experts(replace(lora, shapes=once), shape)
+    shapes = once if as_once else expected_tensors(lora, shape)
     tensors = {
         name: (torch.randn(size, generator=random) * 0.2).to(DTYPES[dtype])
         for name, size in shapes.items()
     }
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     return folder
+
+
+def _single_experts(lora: LoraFile, model: ModelConfig) -> Shapes:
+    """Of routers and experts as modules one by one, as PEFT saved them once."""
+    stored = {name.removesuffix(".weight"): size for name, size in model.expert_tensors().items()}
+    found: Shapes = {}
+    for module, (out, in_) in {**model.modules(), **stored}.items():
+        if lora.targets(module):
+            rank, name = lora.rank(module), f"{PREFIX}{module}"
+            found |= {f"{name}.lora_A.weight": (rank, in_), f"{name}.lora_B.weight": (out, rank)}
+    return found
 
 
 TARGETS: tuple[Any, ...] = (

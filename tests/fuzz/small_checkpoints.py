@@ -42,11 +42,31 @@ CHECKPOINTS: dict[str, tuple[torch.dtype, int, dict[str, Any]]] = {
     "qwen3": (torch.float32, 1, {"model_type": "qwen3", "head_dim": 16, "num_hidden_layers": 1}),
 }
 """Type of the numbers, shards, and what its `config.json` has beyond `CONFIG`."""
+MOE = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
+WITH_EXPERTS: dict[str, tuple[torch.dtype, int, dict[str, Any]]] = {
+    "mixtral": (
+        *(torch.float32, 2),
+        {"model_type": "mixtral", "num_local_experts": 3, "num_experts_per_tok": 2},
+    ),
+    "qwen2_moe": (
+        *(torch.bfloat16, 1),
+        {"model_type": "qwen2_moe", "shared_expert_intermediate_size": 40, **MOE},
+    ),
+    "qwen3_moe": (
+        *(torch.float32, 1),
+        {"model_type": "qwen3_moe", "mlp_only_layers": [0], "norm_topk_prob": True, **MOE},
+    ),
+    "olmoe": (
+        *(torch.float16, 1),
+        {"model_type": "olmoe", "clip_qkv": 2.0, "tie_word_embeddings": True, **MOE},
+    ),
+}
+"""The same of models with experts."""
 
 
 def make(name: str, folder: Path) -> Path:
-    """Write one of `CHECKPOINTS`."""
-    dtype, shards, values = CHECKPOINTS[name]
+    """Write one of `CHECKPOINTS`, or of those `WITH_EXPERTS`."""
+    dtype, shards, values = (CHECKPOINTS | WITH_EXPERTS)[name]
     folder.mkdir(parents=True)
     config = CONFIG | values
     (folder / "config.json").write_text(json.dumps(config))
