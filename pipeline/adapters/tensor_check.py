@@ -2,7 +2,7 @@
 
 from pipeline.adapters.expected_tensors import expected_tensors, saved_modules
 from pipeline.adapters.lora_file import CONFIG, PREFIX, LoraFile
-from pipeline.adapters.module_patterns import is_parameter_target
+from pipeline.adapters.module_patterns import is_parameter_target, is_target
 from pipeline.adapters.variants import ADDED, MERGE, TABLES, has_added_tokens
 from pipeline.errors import UsageError
 from pipeline.models.config import ModelConfig
@@ -60,6 +60,11 @@ def _check_experts(lora: LoraFile, model: ModelConfig) -> None:
                 f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {module}, no "
                 "linear layer in transformers 5; name its weight in target_parameters"
             )
+    if lora.config.get("target_parameters") and (name := _expert_meant(lora, model)):
+        raise UsageError(
+            f"{lora.folder}: target_modules {lora.shown('target_modules')} mean {name}, whose "
+            "parameters PEFT then adapts beside those of target_parameters; name them there alone"
+        )
     served = {f"{each}.weight" for each in model.modules()} | {*model.expert_tensors()}
     for name in whole_tensors(model):
         if name not in served and is_parameter_target(lora.config, name):
@@ -67,6 +72,17 @@ def _check_experts(lora: LoraFile, model: ModelConfig) -> None:
                 f"{lora.folder}: target_parameters {lora.shown('target_parameters')} mean {name}; "
                 f"only projections, routers and experts are served, by any engine{MERGE}"
             )
+
+
+def _expert_meant(lora: LoraFile, model: ModelConfig) -> str | None:
+    """An expert that is named as a module; beside a shared one such names mean its projections."""
+    if model.experts is None or model.experts.shared:
+        return None
+    modules = (each.removesuffix(".weight") for each in model.expert_tensors())
+    inside = (each for each in modules if ".experts." in each)
+    return next(
+        (each for each in inside if lora.targets_all_linear or is_target(lora.config, each)), None
+    )
 
 
 def _stranger(name: str, model: ModelConfig) -> str:

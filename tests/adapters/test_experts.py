@@ -86,3 +86,14 @@ def test_what_it_made_of_them_before_becomes_what_it_makes_today(named, tmp_path
     assert lora.origin == tmp_path and lora.config["target_parameters"] == [
         "model.layers.0.mlp." + ("gate.weight" if named == "gate" else "experts.gate_up_proj")
     ]
+
+
+@pytest.mark.parametrize("targets", ["all-linear", ["w1", "w3", "gate_proj", "up_proj"]], ids=str)
+def test_experts_named_in_both_ways_are_refused(targets, saved, tmp_path):
+    """PEFT makes parameters of both, and asks for other tensors than either alone."""
+    values = {"target_modules": ["q_proj"], "target_parameters": ["mlp.experts.down_proj"]}
+    lora = saved(**values).lora
+    config = {**lora.config, "target_modules": targets}
+    (tmp_path / "it" / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match=r"mean model\.layers\.0\.\w+\.experts\.0\.\w+, whose"):
+        Adapter.open("it", tmp_path / "it", ModelConfig.read(tmp_path))
