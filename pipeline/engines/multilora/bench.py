@@ -6,8 +6,8 @@ processors. Variants are interleaved. Prints one line for each:
     precision, requests, threads, neighbours, ms a step, ms of its processor time, twice their
     ratio, SHA-256 of the tokens
 
-On two processors twice the ratio is 1 where both are the step's alone, and 2 (N + 1) / 2N for N
-threads beside one neighbour where the system shares out its time equally.
+On two processors twice the ratio is 1 where both are the step's alone, 4/3 at the least where two
+threads share one of them with a neighbour, and 2 for a single thread.
 """
 
 import hashlib
