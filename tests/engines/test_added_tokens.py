@@ -28,7 +28,7 @@ MULTILORA = MultiloraSettings(name="multilora", kv_tokens=512, max_batch_size=8)
 INT8 = MultiloraSettings(name="multilora", precision="int8", kv_tokens=512, max_batch_size=8)
 PLAIN = MultiloraSettings(name="multilora", kernels="reference", kv_tokens=512, max_batch_size=8)
 HOTSWAP = PeftHotswapSettings(name="peft_hotswap")
-ROWS = {"wide": 2, "wider": 16, "along": 2}
+ROWS = {"wide": 2, "wider": 16, "other": 2, "along": 2}
 """Of those with tokens added, by how many each of their tables is longer than the base's."""
 
 
@@ -170,22 +170,56 @@ def test_whose_tokens_are_known_comes_while_an_engine_runs(
     assert engine.own_vocabulary("plain") is None
 
 
-@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
-def test_a_name_keeps_its_tokens_and_new_ones_dont_come(settings, root, serving, drain, outputs):
-    with settings.build(serving("wide", "plain")) as engine:
-        before = outputs(drain(engine, *map(asked, ("wide", "plain"))))
-        for name, folder, why in (
-            ("late", "other", "start again with late among them"),
-            ("plain", "wide", "plain has stood for an adapter with other tokens"),
-            ("wide", "plain", "wide has stood for an adapter with other tokens"),
-        ):
-            with pytest.raises(UsageError, match=why):
-                engine.add_adapter(name, root / folder)
-        engine.remove_adapter("wide")
-        with pytest.raises(UsageError, match="wide has stood for"):
-            engine.add_adapter("wide", root / "plain")
-        engine.add_adapter("wide", root / "wide")
-        assert outputs(drain(engine, *map(asked, ("wide", "plain")))) == before
+@pytest.mark.parametrize(
+    ("settings", "began", "came"),
+    [
+        (MULTILORA, ["plain"], ["wide", "wider", "other"]),
+        (MULTILORA, [], ["wider", "head", "wide"]),
+        (PLAIN, ["plain"], ["wider", "wide"]),
+        (HOTSWAP, ["wide"], ["other", "plain"]),
+    ],
+)
+def test_new_tokens_come_while_an_engine_runs(
+    settings, began, came, base, root, serving, drain, outputs
+):
+    """Each while those before it are in the midst of their answers."""
+    with settings.build(serving(*began)) as engine:
+        for number, name in enumerate(came):
+            before = [*began, None, *came[:number]]
+            for each in before:
+                engine.submit(asked(each))
+            events = [*engine.step(), *engine.step()]
+            engine.add_adapter(name, root / name)
+            given = outputs([*events, *drain(engine, asked(name))])
+            for each in (*before, name):
+                prompt = engine.intake.prompt(asked(each))
+                assert given[each or "base"] == by_peft(base, root, each, prompt)[0]
+
+
+def test_nobody_is_given_the_tokens_of_who_came_later(serving, root, drain, outputs):
+    with MULTILORA.build(serving("plain")) as engine:
+        engine.add_adapter("wider", root / "wider")
+        for seed in range(5):
+            hot = {"temperature": 100.0, "seed": seed, "max_new_tokens": 60}
+            found = outputs(
+                drain(engine, *(asked(each, **hot) for each in ("plain", "wider", None)))
+            )
+            assert max(found["plain"] + found["base"]) < VOCABULARY
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+def test_scores_are_those_of_an_engine_that_had_it_from_the_beginning(
+    precision, base, root, serving, outputs
+):
+    settings = MultiloraSettings(name="multilora", precision=precision, kv_tokens=512)
+    ids, given = list(range(5, 25)), [7, VOCABULARY + 1, VOCABULARY + 15, 9]
+    with settings.build(serving("wide", "wider")) as engine:
+        expected = engine.score("wider", ids, given)
+    with settings.build(serving("wide")) as engine:
+        engine.add_adapter("wider", root / "wider")
+        found = engine.score("wider", ids, given)
+        assert engine.score(None, ids, [7]).shape == (1, VOCABULARY)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_whoever_is_gone_the_base_of_peft_hotswap_is_as_long_as_it_was(
@@ -205,6 +239,24 @@ def test_whoever_is_gone_the_base_of_peft_hotswap_is_as_long_as_it_was(
         with pytest.raises(UsageError, match=f"can't serve wide, .* with {VOCABULARY}; start"):
             engine.add_adapter("wide", root / "wide")
         engine.add_adapter("head", root / "head")
+
+
+@pytest.mark.parametrize("settings", [MULTILORA, HOTSWAP], ids=["multilora", "peft_hotswap"])
+def test_a_name_keeps_its_tokens(settings, root, serving, drain, outputs):
+    with settings.build(serving("wide", "plain")) as engine:
+        before = outputs(drain(engine, *map(asked, ("wide", "plain"))))
+        for name, folder, why in (
+            ("plain", "wide", "plain has stood for an adapter with other tokens"),
+            ("wide", "plain", "wide has stood for an adapter with other tokens"),
+            ("wide", "other", "wide has stood for an adapter with other tokens"),
+        ):
+            with pytest.raises(UsageError, match=why):
+                engine.add_adapter(name, root / folder)
+        engine.remove_adapter("wide")
+        with pytest.raises(UsageError, match="wide has stood for"):
+            engine.add_adapter("wide", root / "plain")
+        engine.add_adapter("wide", root / "wide")
+        assert outputs(drain(engine, *map(asked, ("wide", "plain")))) == before
 
 
 def test_tables_of_two_sizes_are_for_multilora(base, serving):

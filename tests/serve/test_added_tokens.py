@@ -232,7 +232,13 @@ def test_whose_tokens_are_known_comes_and_goes(changing, by_peft, tokenizers):
     assert "Success" in change("load", "late", "along")
     assert answered("late") == by_peft["along"]
     assert read("late") == "user: the small river\nassistant:"
-    assert "start again with wider among them" in change("load", "wider", "wider")
+    assert "Success" in change("load", "wider", "wider")
+    assert refused(changing, status=400, model="wider", prompt=[5, 2064], **EXACT)["message"]
+    told = asked(changing, model="wider", prompt=TEXT, **EXACT, return_token_ids=True)
+    (choice,) = told["choices"]
+    assert (choice["prompt_token_ids"], choice["token_ids"]) == by_peft["wider"]
+    assert choice["text"] == tokenizers["wider"].decode(choice["token_ids"])
+    assert answered("late") == by_peft["along"]
     assert "has stood for" in change("load", "late", "plain", load_inplace=True)
     assert "has stood for" in change("load", "wide", "plain", load_inplace=True)
     assert "chat template isn't one" in change("load", "late", "broken", load_inplace=True)
@@ -244,4 +250,4 @@ def test_whose_tokens_are_known_comes_and_goes(changing, by_peft, tokenizers):
     refused(changing, status=404, model="late", prompt=TEXT)
     assert "Success" in change("load", "late", "along")
     assert answered("late") == by_peft["along"] and answered("wide") == by_peft["wide"]
-    assert names(changing) == ["tiny", "wide", "plain", "late"]
+    assert names(changing) == ["tiny", "wide", "wider", "plain", "late"]

@@ -51,25 +51,20 @@ class Intake:
         """From now on there is one more adapter, or another one under a name; from any thread.
 
         Requests go on that were promised what the name stood for, and all that is known of tokens
-        is known by name: so a name keeps its tokens, and others can't come that nobody had at the
-        beginning.
+        is known by name: so a name keeps its tokens.
 
         Raises:
-            UsageError: its tokens are new, or its name has stood for others.
+            UsageError: its name has stood for other tokens.
         """
-        where, vocabulary = adapter.lora.origin or adapter.folder, self._base
-        if (own := adapter.vocabulary()) is not None:
-            if own.fingerprint not in self._known:
-                raise UsageError(
-                    f"{where}: was trained with tokens added, and no adapter that was there from "
-                    f"the beginning has the same; start again with {adapter.name} among them"
-                )
-            vocabulary = self._known[own.fingerprint]
+        own = adapter.vocabulary()
+        vocabulary = self._base if own is None else self._known.get(own.fingerprint, own)
         if self._named.setdefault(adapter.name, vocabulary) is not vocabulary:
             raise UsageError(
-                f"{where}: {adapter.name} has stood for an adapter with other tokens; load this "
-                "one by another name"
+                f"{adapter.lora.origin or adapter.folder}: {adapter.name} has stood for an adapter "
+                "with other tokens; load this one by another name"
             )
+        if own is not None:
+            self._known[own.fingerprint] = vocabulary
 
     def prompt(self, request: Request) -> list[int]:
         """The token ids of its prompt.
@@ -111,9 +106,16 @@ class Intake:
         vocabulary = self.vocabulary(adapter)
         return None if vocabulary is self._base else vocabulary
 
-    def sizes(self, adapters: Sequence[str | None]) -> list[int] | None:
-        """How many token ids each has; None where all that are served have as many."""
-        return [self.vocabulary(each).size for each in adapters] if self._known else None
+    def sizes(self, adapters: Sequence[str | None], ids: int) -> list[int] | None:
+        """How many token ids each has; None where nobody has others than the base.
+
+        Args:
+            adapters: of the rows of logits.
+            ids: how many of them the logits are for.
+        """
+        if ids == self._base.size:
+            return None
+        return [self.vocabulary(each).size for each in adapters]
 
     @property
     def longest(self) -> int:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pipeline.engines.multilora.model_check import check_model
 from pipeline.engines.multilora.packed_model import PackedModel
-from pipeline.engines.multilora.packing import load_packed
+from pipeline.engines.multilora.packing import load_packed, with_longer_tables
 from pipeline.engines.multilora.recording import record
 from pipeline.engines.multilora.rotations import Rotations
 from pipeline.engines.multilora.weight_cache import WeightCache
@@ -38,7 +38,8 @@ class Decoder:
         tokens: int,
         kv_dtype: NumberDtype,
     ) -> None:
-        self.config, self.kernels, self._kv_format = shape, kernels, NUMBER_FORMATS[kv_dtype]
+        self.config, self.kernels, self._kv_dtype = shape, kernels, kv_dtype
+        self._model, self._tokens = model, tokens
         self.weight_bytes, self.model_bytes = model.bytes, model.served_bytes
         self._embedding = model.embedding
         self._rotations = Rotations(shape)
@@ -78,13 +79,28 @@ class Decoder:
         model = load_packed(checkpoint, precision, kernels, activations, cache, shape.vocabulary)
         return cls(shape, model, kernels, tokens, kv_dtype)
 
+    def widened(self, checkpoint: Checkpoint, vocabulary: int, packing: Kernels) -> Self:
+        """One for more token ids; all but the tables is this one's, which may be in a step.
+
+        Args:
+            checkpoint: that this was loaded from.
+            vocabulary: number of token ids.
+            packing: kernels that pack, on threads of their own.
+
+        Raises:
+            UsageError: the checkpoint's files can't be read any more.
+        """
+        shape = replace(self.config, vocabulary=vocabulary)
+        model = with_longer_tables(self._model, checkpoint, vocabulary, packing, self.kernels)
+        return type(self)(shape, model, self.kernels, self._tokens, self._kv_dtype)
+
     def watch(self) -> StepTimes | None:
         """From now on add up what each operation of a step takes; None where nobody looks."""
         return self._layers.watch()
 
     def new_pool(self, tokens: int) -> KvPool:
         """Room for the keys and values of that many positions."""
-        return KvPool.for_tokens(tokens, self.config, self._kv_format)
+        return KvPool.for_tokens(tokens, self.config, NUMBER_FORMATS[self._kv_dtype])
 
     def forward(self, batch: TokenBatch, pool: KvPool) -> Tensor:
         """One step over all tokens of the batch.

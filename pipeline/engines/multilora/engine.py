@@ -27,6 +27,8 @@ from pipeline.engines.paged.prefix_cache import PrefixCache
 from pipeline.engines.paged.scheduler import PagedScheduler
 from pipeline.engines.paged.sequence import Chunk, PagedSequence
 from pipeline.engines.settings import Serving
+from pipeline.errors import UsageError
+from pipeline.files.stamp import stamp
 from pipeline.inference.adapter_counts import AdapterCounts
 from pipeline.inference.backend import Backend
 from pipeline.inference.kv_counts import KvCounts
@@ -63,6 +65,7 @@ class Multilora(ContinuousEngine, CachingEngine):
         torch.set_num_threads(serving.threads)
         kernels = kernels_for(serving.threads, settings.kernels)
         tokens = settings.prefill_tokens + settings.max_batch_size
+        self._stamps = [*map(stamp, serving.checkpoint.weights.files)]
         self._decoder = Decoder.load(
             serving.checkpoint,
             settings.precision,
@@ -177,6 +180,19 @@ class Multilora(ContinuousEngine, CachingEngine):
     def _source(self, adapter: Adapter) -> AdapterFile:
         return AdapterFile(adapter, self.serving.checkpoint, self.settings.adapter_dtype)
 
+    def _make_room(self, adapter: Adapter) -> None:
+        """A step that has begun ends with the decoder that it began with."""
+        checkpoint, ids = self.serving.checkpoint, adapter.lora.vocabulary or 0
+        if ids <= self._decoder.config.vocabulary:
+            return
+        if [*map(stamp, checkpoint.weights.files)] != self._stamps:
+            raise UsageError(
+                f"{checkpoint.folder}: was written anew since the engine was started, and "
+                f"{adapter.name} needs longer tables than it began with; start again"
+            )
+        alone = kernels_for(1, self.settings.kernels)
+        self._decoder = self._decoder.widened(checkpoint, ids, alone)
+
     def _cost(self, adapter: AdapterGeneration[AdapterFile, PackedAdapter] | None) -> float:
         """By the bytes that a step reads for a token alone: the base's weights, the adapter's."""
         return 1 + (adapter.source.plan.bytes if adapter else 0) / self._decoder.weight_bytes
@@ -200,7 +216,7 @@ class Multilora(ContinuousEngine, CachingEngine):
         logits = self._decoder.forward(assemble(step), self._pool).numpy()
         self._stages.end(step, began)
         asked = [chunk.sequence.adapter for chunk in step for _ in chunk.outputs]
-        if sizes := self.intake.sizes(asked):
+        if sizes := self.intake.sizes(asked, logits.shape[1]):
             bound(logits, sizes)
         rows = score_prompts(step, logits)
         sequences = [chunk.sequence for chunk in step if chunk.yields]

@@ -67,6 +67,28 @@ def load_packed(
     return model
 
 
+def with_longer_tables(
+    model: PackedModel, checkpoint: Checkpoint, rows: int, packing: Kernels, kernels: Kernels
+) -> PackedModel:
+    """The same weights, but for tables of more rows, which are zeros.
+
+    Args:
+        model: packed from the checkpoint.
+        checkpoint: whose tables are read and packed once more.
+        rows: of both tables.
+        packing: kernels that pack.
+        kernels: that will read what is packed.
+    """
+    format = model.head.format
+    with checkpoint.weights.open() as opened:
+        packer = Packer(opened, format, packing, {})
+        head = packer.matrix([checkpoint.head], rows)
+        if not format.scale_bits:
+            return replace(model, head=head)
+        table = packer.matrix([checkpoint.embedding], rows)
+        return replace(model, head=head, embedding=PackedEmbedding(table, head, kernels))
+
+
 def _pack(
     checkpoint: Checkpoint,
     format: WeightFormat,

@@ -39,7 +39,7 @@ class TransformersEngine(StaticBatchEngine):
 
         cancelled = CancelledRows(self.inbox, batch)
         answered = AnsweredRows([self.intake.answer(each.request) for each in batch])
-        sizes = self.intake.sizes([each.adapter for each in batch])
+        sizes = self.intake.sizes([each.adapter for each in batch], self.serving.vocabulary)
         with self.adapted([each.lease.weights for each in batch]) as (model, extra):
             return self.base.generate(model, batch, cancelled, answered, sizes, **extra)
 
