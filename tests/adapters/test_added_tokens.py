@@ -70,6 +70,55 @@ def test_rows_that_no_token_uses_are_nobodys_fault(saved, opened):
     assert opened().vocabulary().size == VOCABULARY + 32
 
 
+ADAPTED = ["q_proj", *TABLES]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (TABLES, {}),
+        (TABLES, {"use_rslora": True, "rank_pattern": {"lm_head": 2, "embed_tokens": 3}}),
+        (TABLES, {"alpha_pattern": {".*lm_head": 3, "embed_tokens": 5}, "lora_alpha": 2}),
+        (TABLES[:1], {"modules_to_save": TABLES[1:]}),
+        (TABLES[1:], {"modules_to_save": TABLES[:1]}),
+    ],
+    ids=str,
+)
+def test_tables_that_it_adapts_become_its_own(tables, said, saved, opened):
+    stored = load_file(saved(target_modules=["q_proj", *tables], **said) / WEIGHTS)
+    adapter = opened()
+    kept = load_file(adapter.folder / WEIGHTS)
+    for key, name in zip(TABLES, (TABLE, HEAD), strict=True):
+        if key not in tables:
+            assert torch.equal(kept[name], stored[name])
+            continue
+        module = name.removesuffix(".weight")
+        table = stored[f"{module}.base_layer.weight"]
+        if key == "lm_head":
+            a, b = (stored[f"{module}.lora_{part}.weight"] for part in "AB")
+            update, rank = b @ a, len(a)
+        else:
+            a, b = (stored[f"{module}.lora_embedding_{part}"] for part in "AB")
+            update, rank = (b @ a).T, len(a)
+        alphas = {each.removeprefix(".*"): n for each, n in said.get("alpha_pattern", {}).items()}
+        alpha = alphas.get(key, said.get("lora_alpha", 8))
+        scaling = alpha / (rank**0.5 if said.get("use_rslora") else rank)
+        torch.testing.assert_close(kept[name], table + scaling * update)
+    assert adapter.lora.vocabulary == VOCABULARY + 2
+    assert adapter.lora.unusual() == ["modules_to_save", "resized_vocabulary"]
+    assert not any(".lora_" in each for each in kept if "q_proj" not in each)
+
+
+@pytest.mark.parametrize("changed", [{"target_modules": ["q_proj", "lm_head"]}, {"r": 3}])
+def test_an_update_that_its_configuration_doesnt_ask_for_is_refused(changed, saved, opened):
+    path = saved(target_modules=ADAPTED)
+    said = json.loads((path / CONFIG).read_text())
+    (path / CONFIG).write_text(json.dumps(said | changed))
+    with pytest.raises(UsageError, match=r"embed_tokens needs|is of rank 4") as refused:
+        opened()
+    assert "\n" not in str(refused.value)
+
+
 def without(*names):
     return lambda tensors: {name: each for name, each in tensors.items() if name not in names}
 
@@ -87,7 +136,16 @@ def cut(name, rows):
             "tokens added, for which both",
         ),
         ({"change": without(HEAD)}, "tokens added, for which both tables"),
-        ({"target_modules": ["q_proj", *TABLES]}, "tokens added, for which both"),
+        (
+            {"change": without(f"{PREFIX}lm_head.base_layer.weight"), "target_modules": ADAPTED},
+            "tokens added, for which both",
+        ),
+        (
+            {"target_modules": ["q_proj", "lm_head"], "use_dora": True},
+            "tokens added, for which both",
+        ),
+        ({"target_modules": ADAPTED[:2]}, "tokens added, for which both tables"),
+        ({"target_modules": TABLES}, "match nothing"),
         ({"tokens": (), "rows": 2}, "has no tokenizer.json that says which"),
         ({"rows": 1}, rf"has the id {VOCABULARY + 1}, and the adapter's tables {VOCABULARY + 1}"),
     ],

@@ -28,7 +28,7 @@ MULTILORA = MultiloraSettings(name="multilora", kv_tokens=512, max_batch_size=8)
 INT8 = MultiloraSettings(name="multilora", precision="int8", kv_tokens=512, max_batch_size=8)
 PLAIN = MultiloraSettings(name="multilora", kernels="reference", kv_tokens=512, max_batch_size=8)
 HOTSWAP = PeftHotswapSettings(name="peft_hotswap")
-ROWS = {"wide": 2, "wider": 16, "other": 2, "along": 2}
+ROWS = {"wide": 2, "wider": 16, "other": 2, "along": 2, "adapted": 2, "half": 2}
 """Of those with tokens added, by how many each of their tables is longer than the base's."""
 
 
@@ -46,6 +46,10 @@ def root(base, tmp_path_factory):
     save(root / "wider", base, ["<stop>", "<go>", "<more>"], ROWS["wider"], 1, **whole)
     save(root / "other", base, ["<stop>", "<go>"], **whole)
     save(root / "along", base, ["<go>", "<stop>"], seed=2, target_modules=["v_proj"])
+    adapted = {"target_modules": ["v_proj", *TABLES], "rank_pattern": {"lm_head": 2}}
+    save(root / "adapted", base, ["<stop>", "<go>"], seed=5, **adapted)
+    half = {"target_modules": ["q_proj", "embed_tokens"], "modules_to_save": TABLES[1:]}
+    save(root / "half", base, ["<go>", "<stop>"], seed=6, use_rslora=True, **half)
     save(root / "plain", base, seed=3, target_modules=["q_proj", "down_proj"])
     save(root / "head", base, seed=4, target_modules=["o_proj"], modules_to_save=["lm_head"])
     return root
@@ -77,6 +81,8 @@ TOGETHER = [
     (PLAIN, ["wider", None, "wide"]),
     (HOTSWAP, ["wide", "plain", None, "along"]),
     (HOTSWAP, ["plain", "wider"]),
+    (MULTILORA, ["adapted", "wider", "plain", "half"]),
+    (HOTSWAP, ["half", "wide", None, "adapted"]),
 ]
 
 

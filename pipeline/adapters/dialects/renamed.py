@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.adapters.added_tokens import tables_named
 from pipeline.adapters.dialects.conversion import Conversion
 from pipeline.adapters.dialects.expert_stack import kept
+from pipeline.adapters.dialects.folded_tables import folded, table_updates
 from pipeline.adapters.dialects.peft_names import PeftName
 from pipeline.adapters.dialects.single_experts import experts_together, has_single_experts
 from pipeline.adapters.expected_tensors import saved_modules
@@ -42,12 +43,16 @@ def renamed(lora: LoraFile, model: ModelConfig) -> tuple[LoraFile, Conversion | 
         return lora, None
     stored = lora.stored()
     copies = {name: stored[each] for name, each in found.originals.items()}
+    tensors = {name: stored[each] for name, each in found.own.items()}
+    updates = table_updates(lora, tensors, copies, model)
+    for each in updates:
+        del copies[f"{each.module}.weight"]
     for name, tensor in copies.items():
         _check_shape(lora, name, tensor, model, found)
-    tensors = {name: stored[each] for name, each in found.own.items()}
     config, made = lora.config, {name: kept(each) for name, each in tensors.items()}
     if single:
         config, made = experts_together(lora, tensors, model)
+    config, made = folded(config, made, updates)
 
     def numbers() -> Iterator[NDArray[Any]]:
         with lora.open() as opened:
