@@ -56,6 +56,19 @@ def test_until_replicas_tell_it_is_where_the_last_request_went():
     assert first != 0 and made.choose(3, np.eye(6, dtype=np.int64)[first]) == first
 
 
+def test_where_the_last_request_went_counts_for_a_while():
+    made, settings = router("in_memory"), ROUTINGS["in_memory"]
+    made.told(0, [1, 2])
+    first = made.choose(3, IDLE)
+    away = np.eye(6, dtype=np.int64)[first]
+    for _ in range(round(settings.remembered_s / settings.told_s)):
+        made.told(first, [])
+    assert made.choose(3, away) == first
+    for _ in range(round(settings.remembered_s / settings.told_s) + 1):
+        made.told(first, [])
+    assert made.choose(3, away) != first
+
+
 def test_a_popular_adapter_gets_more_homes():
     made, load = router("replicated"), np.zeros(6, np.int64)
     for _ in range(2000):

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from ray.serve.request_router import PendingRequest, RunningReplica
@@ -12,18 +13,22 @@ from pipeline.serve.cluster.routing_stats import ADAPTERS
 MOST_REMEMBERED = 100_000
 """Names, for clients may make them up."""
 
+REMEMBERED_S = 60.0
+"""Seconds after which it counts no longer where an adapter's last request went."""
+
 
 class AdapterRouter(BackoffRouter):
     """The least loaded of the replicas that have the adapter; else one that has few adapters.
 
     Which ones have it replicas tell by themselves, some time later. Until then it is where the last
-    request for it was sent. A popular adapter, whose replica has no more room, comes to be in
-    memory at others, too.
+    request for it was sent, and for a minute it stays so: a replica that reads it anew has read it
+    not long ago. A popular adapter, whose replica has no more room, comes to be in memory at
+    others, too.
     """
 
     def initialize_state(self, **_: Any) -> None:
         """Nothing was sent anywhere yet."""
-        self._sent: OrderedDict[str, Any] = OrderedDict()
+        self._sent: OrderedDict[str, tuple[Any, float]] = OrderedDict()
 
     def ranked(
         self, candidates: Sequence[RunningReplica], adapter: str
@@ -31,7 +36,8 @@ class AdapterRouter(BackoffRouter):
         """Those that have it, then the others, those with few adapters first."""
         if not adapter:
             return [[*candidates]]
-        sent = self._sent.get(adapter)
+        self._forget()
+        sent, _ = self._sent.get(adapter, (None, 0.0))
         homes: list[RunningReplica] = []
         others: list[RunningReplica] = []
         for each in candidates:
@@ -44,10 +50,21 @@ class AdapterRouter(BackoffRouter):
     ) -> None:
         """Remember where the adapter is now, or will be."""
         if adapter := pending_request.metadata.multiplexed_model_id:
-            self._sent[adapter] = replica_id
+            self._sent[adapter] = replica_id, monotonic()
             self._sent.move_to_end(adapter)
-            if len(self._sent) > MOST_REMEMBERED:
-                self._sent.popitem(last=False)
+            self._forget()
+
+    def _forget(self) -> None:
+        """What was sent too long ago: since then replicas go, come, and lose what isn't asked for.
+
+        The oldest stand first.
+        """
+        before = monotonic() - REMEMBERED_S
+        while self._sent:
+            _, since = next(iter(self._sent.values()))
+            if since >= before and len(self._sent) <= MOST_REMEMBERED:
+                return
+            self._sent.popitem(last=False)
 
 
 def _adapters(replica: RunningReplica) -> int:

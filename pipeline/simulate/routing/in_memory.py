@@ -1,11 +1,12 @@
 """To a replica that has the adapter in memory, while it has room: `cluster.routing=adapter`.
 
-Which adapters they have replicas tell every so often; until then one is where the last request for
-it went. As `pipeline.serve.cluster.adapter_router` does it on Ray Serve.
+Which adapters they have replicas tell every so often; beside these it is, for a while, where the
+last request for it went. As `pipeline.serve.cluster.adapter_router` does it on Ray Serve.
 """
 
 from collections import defaultdict
 from collections.abc import Collection
+from math import inf
 from typing import Annotated
 
 import numpy as np
@@ -25,11 +26,14 @@ class InMemory(RoutingLaw):
         name: what the user typed.
         open_requests: unanswered requests with which a replica counts as full, and others help.
         told_s: seconds after which replicas tell anew which adapters they have in memory.
+        remembered_s: seconds, about, after which it counts no longer where the last request for an
+            adapter went.
     """
 
     name: str
     open_requests: Annotated[PositiveInt, Field(le=10**6)]
     told_s: Annotated[float, Field(gt=0, le=86_400)]
+    remembered_s: Annotated[float, Field(ge=0, le=86_400)]
 
     def router(self, fleet: Fleet, rng: np.random.Generator) -> Router:
         """To which nothing was told yet."""
@@ -42,7 +46,9 @@ class _InMemory(Router):
         self._homes: defaultdict[int, set[int]] = defaultdict(set)
         self._held: list[frozenset[int]] = [frozenset()] * replicas
         self._adapters = np.zeros(replicas, np.int64)
-        self._sent: dict[int, int] = {}
+        self._tellings = [0] * replicas
+        self._remembered = settings.remembered_s / settings.told_s
+        self._sent: dict[int, tuple[int, float]] = {}
 
     def told(self, replica: int, adapters: Collection[int]) -> None:
         held, known = frozenset(adapters), self._held[replica]
@@ -52,22 +58,28 @@ class _InMemory(Router):
             self._homes[each].discard(replica)
         self._held[replica] = held
         self._adapters[replica] = len(held)
+        self._tellings[replica] += 1
 
     def choose(self, adapter: int, load: NDArray[np.int64]) -> int:
         chosen = self._home(adapter, load)
         if chosen is None:
             chosen = self._other(load)
-        self._sent[adapter] = chosen
+        self._sent[adapter] = chosen, self._tellings[chosen]
         return chosen
 
     def _home(self, adapter: int, load: NDArray[np.int64]) -> int | None:
         """The least loaded that has it; None where all such are full."""
-        homes = self._homes[adapter] | ({self._sent[adapter]} if adapter in self._sent else set())
+        homes = self._homes[adapter] | self._last(adapter)
         if not homes:
             return None
         places = np.fromiter(homes, np.int64, len(homes))
         least = places[np.argmin(load[places])]
         return int(least) if load[least] < self._most else None
+
+    def _last(self, adapter: int) -> set[int]:
+        """Where the last request for it went, if that isn't too many tellings ago."""
+        place, then = self._sent.get(adapter, (0, -inf))
+        return {place} if self._tellings[place] - then <= self._remembered else set()
 
     def _other(self, load: NDArray[np.int64]) -> int:
         """The least loaded of all; of several alike that with the fewest adapters."""

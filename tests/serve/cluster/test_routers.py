@@ -53,6 +53,24 @@ def test_a_home_that_is_gone_is_none(router):
     assert ranked(router, "x", replica("a"), replica("b")) == [[], ["a", "b"]]
 
 
+def test_where_the_last_request_went_counts_for_a_minute(router, monkeypatch):
+    """Since then replicas were added, were taken away, or have lost the adapter."""
+    now = [1000.0]
+    monkeypatch.setattr("pipeline.serve.cluster.adapter_router.monotonic", lambda: now[0])
+    router.on_request_routed(request("x"), "a", None)
+    now[0] += 40
+    router.on_request_routed(request("y"), "a", None)
+    old, new = replica("a", "z"), replica("b")
+    now[0] += 19
+    assert ranked(router, "x", old, new)[0] == ["a"]
+    now[0] += 2
+    assert ranked(router, "x", old, new) == [[], ["b", "a"]]
+    assert ranked(router, "y", old, new)[0] == ["a"]
+    now[0] += 60
+    router.on_request_routed(request("z"), "b", None)
+    assert [*router._sent] == ["z"]
+
+
 def test_the_base_model_is_everywhere(router):
     router.on_request_routed(request(""), "a", None)
     assert ranked(router, "", replica("a"), replica("b", "x")) == [["a", "b"]]
