@@ -57,7 +57,7 @@ class NodesPage:
 
         def shown(job: Job, place: Workplace) -> State | None:
             line = self._lines.setdefault(place, _Line())
-            line.begins(self._progress.heading(job))
+            line.begins(job)
             try:
                 state = run(job, place)
             except PlaceLost:
@@ -80,7 +80,7 @@ class NodesPage:
         for title in ("for", "finished", "failed"):
             page.add_column(title, justify="right", no_wrap=True)
         for place, line in sorted(lines, key=lambda each: each[0].name):
-            page.add_row(Text(place.name), *line.cells())
+            page.add_row(Text(place.name), *line.cells(self._progress))
         return page
 
     def _caption(self) -> Text:
@@ -99,12 +99,12 @@ class _Line:
     """What is known of a place."""
 
     def __init__(self) -> None:
-        self.runs: str | None = None
+        self.runs: Job | None = None
         self.gone = False
         self.finished = self.failed = 0
         self._since = 0.0
 
-    def begins(self, job: str) -> None:
+    def begins(self, job: Job) -> None:
         self._since, self.runs = monotonic(), job
 
     def ended(self, state: State | None) -> None:
@@ -112,8 +112,8 @@ class _Line:
         self.finished += state is State.FINISHED
         self.failed += state not in (State.FINISHED, None)
 
-    def cells(self) -> tuple[Text, ...]:
+    def cells(self, progress: SweepProgress) -> tuple[Text, ...]:
         runs = self.runs
         took = clock(monotonic() - self._since) if runs else ""
-        idle = "gone" if self.gone else "nothing"
-        return tuple(map(Text, (runs or idle, took, str(self.finished), str(self.failed))))
+        does = progress.doing(runs) if runs else "gone" if self.gone else "nothing"
+        return tuple(map(Text, (does, took, str(self.finished), str(self.failed))))

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from pipeline.launch.spread import spread
 from pipeline.launch.summary import print_summary
 from pipeline.launch.sweep_progress import SweepProgress
 from pipeline.launch.turn import JobTurn
+from pipeline.launch.waiting import Waiting
 from pipeline.tracking.status import State
 from pipeline.tracking.tracker import Tracker, TrackingUnavailable
 
@@ -38,6 +40,7 @@ def run_single(job: Job, lock: int, launcher: Launcher, console: Console) -> int
     tracker = job.config.tracking.tracker()
     id_ = identity(job.directory) or str(uuid.uuid4())
     with launcher.place() as place:
+        place.tell = partial(Waiting(console).hear, job)
         turn = JobTurn(place.attempt, console, lambda job: print_summary(job.directory, console))
         status = turn.ran(job, id_, lock)
     _show_elsewhere(tracker, job.directory.path, console, sweep=False)
@@ -87,6 +90,7 @@ def _run_in_turn(
 
     def run(job: Job, place: Workplace) -> State | None:
         progress.begins(job, place.name if launcher.places > 1 else "")
+        place.tell = partial(progress.waits, job)
         id_ = f"{sweep}/{job.directory.path.name}"
         try:
             return JobTurn(place.attempt, console, progress.ended).ran_or_left(job, id_)

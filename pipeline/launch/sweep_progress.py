@@ -10,6 +10,7 @@ from pipeline.errors import shortened
 from pipeline.launch.job import Job
 from pipeline.launch.overrides import name_of
 from pipeline.launch.remaining_time import RemainingTime, clock
+from pipeline.launch.waiting import Waiting
 from pipeline.metrics.definitions import known
 from pipeline.metrics.tables import JOB_LINE
 from pipeline.tracking.run_directory import RunDirectory
@@ -34,6 +35,7 @@ class SweepProgress:
         self._headings, self._remaining = headings(jobs), RemainingTime()
         self._waiting = {job.number: job for job in jobs[first:]}
         self._running: dict[int, tuple[Job, float]] = {}
+        self._held_up = Waiting(console)
 
     def begins(self, job: Job, where: str = "") -> None:
         """The job has its turn, on a machine of that name where there are several."""
@@ -42,6 +44,10 @@ class SweepProgress:
         self._console.print(line, markup=False, highlight=False)
         self._waiting.pop(job.number, None)
         self._running[job.number] = job, monotonic()
+
+    def waits(self, job: Job, why: str) -> None:
+        """A job that has its turn hasn't begun where it was sent; an empty reason says it has."""
+        self._held_up.hear(job, why, self._turn(job))
 
     def ended(self, job: Job) -> None:
         """A job that began has run, whatever came of it."""
@@ -76,6 +82,11 @@ class SweepProgress:
     def heading(self, job: Job) -> str:
         """Which of the jobs it is, and what tells it from the others."""
         return f"{self._turn(job)} {self._headings[job.number]}"
+
+    def doing(self, job: Job) -> str:
+        """Its heading; or which it is and why it waits, where it was sent and hasn't begun."""
+        why = self._held_up.why(job)
+        return f"{self._turn(job)} waits: {why}" if why else self.heading(job)
 
     def _turn(self, job: Job) -> str:
         return f"[{self._jobs.index(job) + 1}/{len(self._jobs)}]"

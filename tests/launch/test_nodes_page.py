@@ -15,10 +15,13 @@ from pipeline.tracking.status import State
 class Told:
     """Of a sweep of which nothing is known but what is said here."""
 
-    waiting, seconds = 3, None
+    waiting, seconds, why = 3, None, None
 
     def heading(self, job):
         return f"[{job.number + 1}/9] repeat={job.number}"
+
+    def doing(self, job):
+        return self.why or self.heading(job)
 
     def left(self):
         return self.seconds
@@ -84,6 +87,12 @@ def test_it_says_what_runs_and_for_how_long(page, out, monkeypatch):
         "node-b [5/9] repeat=4 7 s 0 0",
         "0 finished · 3 wait · about 5 min left",
     ]
+
+
+def test_it_says_why_a_job_that_was_sent_has_not_begun(page, out, monkeypatch):
+    monkeypatch.setattr(Told, "why", "[5/9] waits: Nodes are DOWN")
+    page.showing(lambda job, place: page._live.console.print(page._page()))(job(4), NODES[0])
+    assert lines(out)[1] == "node-b [5/9] waits: Nodes are DOWN 7 s 0 0"
 
 
 def test_what_another_process_has_is_not_counted_and_a_lost_node_is_gone(page, out):

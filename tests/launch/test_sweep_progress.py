@@ -112,3 +112,15 @@ def test_what_is_left_is_shared_by_the_places_and_counts_what_runs(jobs, monkeyp
     assert account.left() == (2 * 40 + 30 + 0) / 2
     account.passed(swept[2])
     assert account.left() == 40
+
+
+def test_a_job_that_waits_where_it_was_sent_says_so_until_it_has_begun(jobs):
+    swept = jobs(("repeat=0", "engine=noop"), ("repeat=1", "engine=noop"))
+    out = io.StringIO()
+    account = SweepProgress(swept, Console(file=out, width=80), places=2)
+    account.begins(swept[1])
+    account.waits(swept[1], "Nodes are DOWN")
+    assert out.getvalue().splitlines() == ["[2/2] repeat=1", "  [2/2] waits: Nodes are DOWN"]
+    assert account.doing(swept[1]) == "[2/2] waits: Nodes are DOWN"
+    account.waits(swept[1], "")
+    assert account.doing(swept[1]) == account.heading(swept[1]) == "[2/2] repeat=1"

@@ -15,6 +15,10 @@ All that comes of the job is in its directory then, `status.json` last, whatever
 """
 
 
+def _unheard(_: str) -> None:
+    """Nobody listens."""
+
+
 class PlaceLost(RuntimeError):
     """The machine of a place is gone; raised before the next job there has begun."""
 
@@ -24,9 +28,12 @@ class Workplace(ABC):
 
     Attributes:
         name: of the machine, as far as it is known.
+        tell: called with the reason while a job that was sent there hasn't begun, and with nothing
+            once it has; by the thread that sent it.
     """
 
     name: str
+    tell: Callable[[str], None] = staticmethod(_unheard)
 
     @abstractmethod
     def attempt(self, job: Job, id_: str, lock: int) -> Status:

@@ -6,6 +6,7 @@ A cluster need not keep accounts, and a job that has died would be waited for wi
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import UsageError
@@ -15,6 +16,23 @@ ANSWERS_S = 60.0
 
 DOWN = frozenset(("down", "drained", "draining", "fail", "failing", "error", "unknown"))
 """States of a node on which nothing new begins."""
+
+
+NO_REASON = ("", "None")
+"""What SLURM says of a job that it hasn't looked at yet."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a submitted job stands.
+
+    Attributes:
+        held: whether it waits or runs, as far as is known.
+        waits: why it hasn't begun, in the queue's words; empty where it has, or nobody knows.
+    """
+
+    held: bool
+    waits: str = ""
 
 
 class Queue(ABC):
@@ -29,8 +47,8 @@ class Queue(ABC):
         """
 
     @abstractmethod
-    def holds(self, job: Any) -> bool:
-        """Whether a submitted job waits or runs, as far as is known."""
+    def standing(self, job: Any) -> Standing:
+        """How a submitted job stands."""
 
     @abstractmethod
     def serves(self, node: str) -> bool:
@@ -62,12 +80,14 @@ class SlurmQueue(Queue):
             said = " ".join(answer.stderr.split()) or "it has no node"
             raise UsageError(f"launcher=slurm: SLURM doesn't answer ({said[:200]}); try `sinfo`")
 
-    def holds(self, job: Any) -> bool:
-        """Whether `squeue` lists it; where there is no answer, nothing has changed."""
-        answer = _ask("squeue", "--noheader", f"--jobs={job.job_id}", "--format=%T")
+    def standing(self, job: Any) -> Standing:
+        """As `squeue` lists it; where there is no answer, nothing has changed."""
+        answer = _ask("squeue", "--noheader", f"--jobs={job.job_id}", "--format=%T|%r")
         if answer.returncode:
-            return "Invalid job id" not in answer.stderr
-        return bool(answer.stdout.strip())
+            return Standing("Invalid job id" not in answer.stderr)
+        state, _, reason = answer.stdout.strip().partition("|")
+        is_told = state == "PENDING" and reason not in NO_REASON
+        return Standing(bool(state), reason if is_told else "")
 
     def serves(self, node: str) -> bool:
         """Whether `sinfo` finds it up and answering."""
@@ -91,9 +111,9 @@ class Processes(Queue):
     def check(self) -> None:
         """Nothing: there always is one."""
 
-    def holds(self, job: Any) -> bool:
-        """Whether its process lives."""
-        return not job.done()
+    def standing(self, job: Any) -> Standing:
+        """Held as long as its process lives."""
+        return Standing(not job.done())
 
     def serves(self, node: str) -> bool:
         """It does: it is this one."""

@@ -10,6 +10,9 @@ from pipeline.launch.launchers.seat import JobLost, Seat
 from pipeline.launch.launchers.workbench import workbench
 from pipeline.launch.remote_order import Order, sources_of
 
+SOON_S = 20.0
+"""In which a process begins on a node whose processors are free."""
+
 
 @dataclass(frozen=True)
 class NodeShare:
@@ -57,6 +60,7 @@ class RaySeat(Seat):
 
         try:
             actor = self._taken()
+            self._wait_for(actor)
             _bring(order, actor)
             parcel: bytes = ray.get(actor.carry_out.remote(order))
         except RayTaskError as error:
@@ -75,6 +79,16 @@ class RaySeat(Seat):
             actor, self._actor = self._actor, None
         if actor is not None and ray.is_initialized():
             ray.kill(actor)
+
+    def _wait_for(self, actor: Any) -> None:
+        """Until the process is there; for its processors, if others have them."""
+        import ray
+
+        begun = [actor.begun.remote()]
+        if not ray.wait(begun, timeout=SOON_S)[0]:
+            self.tell("nothing begins there; `ray status` shows who has its processors")
+            ray.wait(begun)
+            self.tell("")
 
     def _taken(self) -> Any:
         """The actor, another one when that has died."""

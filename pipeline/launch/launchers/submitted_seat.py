@@ -101,8 +101,10 @@ class SubmittedSeat(Seat):
                 if not self.there:
                     job.cancel(check=False)
                     raise JobLost(f"{self._node} is gone")
-                if not self._queue.holds(job):
+                standing = self._queue.standing(job)
+                if not standing.held:
                     return self._wait_for_the_last(job)
+                self.tell(standing.waits)
                 asked = time.monotonic()
 
     @staticmethod

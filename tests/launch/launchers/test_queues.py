@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.launch.launchers.queues import Processes, SlurmQueue
+from pipeline.launch.launchers.queues import Processes, SlurmQueue, Standing
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "sinfo")
 Says = Callable[[str, str], None]
@@ -54,18 +54,20 @@ def test_one_that_answers_will_do(says: Says) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "held"),
+    ("line", "standing"),
     [
-        ("echo RUNNING", True),
-        ("echo PENDING", True),
-        ("exit 0", False),
-        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", False),
-        ("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", True),
+        ("echo 'RUNNING|None'", Standing(True)),
+        ("echo 'PENDING|None'", Standing(True)),
+        ("echo 'PENDING|Nodes are DOWN, or DRAINED'", Standing(True, "Nodes are DOWN, or DRAINED")),
+        ("echo 'COMPLETING|Resources'", Standing(True)),
+        ("exit 0", Standing(False)),
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", Standing(False)),
+        ("echo 'slurm_load_jobs error: Unable to contact controller' >&2; exit 1", Standing(True)),
     ],
 )
-def test_a_job_is_there_until_squeue_says_otherwise(line: str, held: bool, says: Says) -> None:
+def test_a_job_stands_as_squeue_says(line: str, standing: Standing, says: Says) -> None:
     says("squeue", line)
-    assert SlurmQueue().holds(JOB) is held
+    assert SlurmQueue().standing(JOB) == standing
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,6 @@ def test_a_job_has_its_node_for_itself_unless_it_takes_a_part() -> None:
 def test_processes_are_held_until_they_are_done() -> None:
     queue = Processes()
     queue.check()
-    assert queue.holds(SimpleNamespace(done=lambda: False))
-    assert not queue.holds(SimpleNamespace(done=lambda: True))
+    assert queue.standing(SimpleNamespace(done=lambda: False)) == Standing(True)
+    assert queue.standing(SimpleNamespace(done=lambda: True)) == Standing(False)
     assert queue.serves("anywhere") and queue.options("anywhere", 2) == {}

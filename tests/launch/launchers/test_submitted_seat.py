@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.launch.launchers import submitted_seat as module
-from pipeline.launch.launchers.queues import Processes
+from pipeline.launch.launchers.queues import Processes, Standing
 from pipeline.launch.launchers.seat import JobLost
 from pipeline.launch.launchers.submitted_seat import SubmittedSeat
 from pipeline.launch.remote_order import Order
@@ -25,8 +25,8 @@ class Queue(Processes):
         self.held, self.up = held, serves
         self.asked: list[str | None] = []
 
-    def holds(self, job: Any) -> bool:
-        return self.held
+    def standing(self, job: Any) -> Standing:
+        return Standing(self.held)
 
     def serves(self, node: str) -> bool:
         return self.up
@@ -99,14 +99,33 @@ def test_a_job_that_waits_for_a_node_that_is_gone_is_cancelled(tmp_path: Path) -
 
 def test_a_queue_that_answers_late_leaves_no_job_without_a_sign_of_life(tmp_path: Path) -> None:
     class Slow(Queue):
-        def holds(self, job: Any) -> bool:
+        def standing(self, job: Any) -> Standing:
             seen = (tmp_path / "pulse").read_text()
             until(lambda: (tmp_path / "pulse").read_text() not in ("", seen))
-            return False
+            return Standing(False)
 
     seat = SubmittedSeat(Executor(Job(tmp_path, None)), tmp_path, Slow(), {}, None)
     with pytest.raises(JobLost, match="it printed nothing"):
         seat.carried_out(ORDER)
+
+
+def test_why_it_waits_is_told_and_when_it_has_begun(tmp_path: Path) -> None:
+    """In the queue's words, for as long as it takes."""
+    job, told = Job(tmp_path, None), list[str]()
+    job.result = lambda: ("node-b", b"parcel")
+    stands = iter([Standing(True, "Nodes are DOWN"), Standing(True, "Resources"), Standing(True)])
+
+    class Full(Queue):
+        def standing(self, job: Any) -> Standing:
+            found = next(stands)
+            if not found.waits:
+                job.paths.result_pickle.write_text("there")
+            return found
+
+    seat = SubmittedSeat(Executor(job), tmp_path, Full(), {}, None)
+    seat.tell = told.append
+    assert seat.carried_out(ORDER) == b"parcel"
+    assert told == ["Nodes are DOWN", "Resources", ""]
 
 
 def test_who_leaves_cancels_what_runs(tmp_path: Path) -> None:
