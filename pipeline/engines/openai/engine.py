@@ -41,8 +41,8 @@ class OpenAiEngine(Engine):
         self._asked: dict[Hashable, Request] = {}
         self._replies: deque[tuple[Hashable, ServerReply]] = deque()
         self._server: LaunchedServer | None = None
-        self._found = FoundPrompts()
-        self._stack, self._is_open = ExitStack(), False
+        self._found: FoundPrompts | None = None
+        self._stack, self._is_open, self._is_kept = ExitStack(), False, False
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -68,8 +68,7 @@ class OpenAiEngine(Engine):
         with self._stack:
             if self._is_open:
                 self._is_open = False
-                self._keep_metrics("end")
-                write_json(self._folder / "client.json", self._seen.document())
+                self._measured()
 
     def step(self) -> list[Event]:
         """Send what was submitted; the events of all that ended meanwhile."""
@@ -89,9 +88,15 @@ class OpenAiEngine(Engine):
         return self.inbox.wait(seconds)
 
     def forget_prefixes(self) -> None:
-        """What the server keeps of prompts is its own affair; what it says of itself is kept."""
-        self._seen = self._impressions()
-        self._found = self._keep_metrics("start")
+        """What the server keeps of prompts is its own affair; what it says of itself is kept.
+
+        The first time is taken for the beginning of what is measured, the next for its end: what is
+        served afterwards, under a profiler, is no part of what is kept.
+        """
+        if self._found is None:
+            self._seen, self._found = self._impressions(), self._keep_metrics("start")
+        else:
+            self._measured()
 
     @property
     def adapter_counts(self) -> None:
@@ -112,7 +117,7 @@ class OpenAiEngine(Engine):
     def notes(self) -> Sequence[str]:
         """How well the server let its answers be known, and what of the prompts it computed."""
         found = self._seen.found
-        if not found.prompts:
+        if not found.prompts and self._found is not None:
             found = counted(self._metrics().decode("utf-8", "replace")) - self._found
         return (*self._seen.notes(), *found.notes())
 
@@ -170,6 +175,13 @@ class OpenAiEngine(Engine):
         if self._server is None or not reply.lost:
             return str(reply.error)
         return "; ".join(filter(None, (reply.error, self._server.last_words(DYING_S))))
+
+    def _measured(self) -> None:
+        """Keep what was seen of the server, unless it was kept before."""
+        if not self._is_kept:
+            self._is_kept = True
+            self._keep_metrics("end")
+            write_json(self._folder / "client.json", self._seen.document())
 
     def _impressions(self) -> Impressions:
         return Impressions(self.settings.endpoint, self._tokenizer)

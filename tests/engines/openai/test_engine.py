@@ -290,14 +290,25 @@ def test_a_server_that_found_nothing_or_says_nothing_is_no_caution(engine, serve
     assert made.notes == ()
 
 
-def test_what_was_seen_is_kept(settings, server, checkpoint, adapters, drain, tmp_path):
+@pytest.mark.parametrize("profiled", [0, 2])
+def test_what_was_seen_of_the_measured_part_is_kept(
+    profiled, settings, server, checkpoint, drain, tmp_path
+):
     from pipeline.engines.settings import Serving
     from pipeline.files.documents import read_json
 
     serving = Serving(checkpoint, {}, threads=1, folder=tmp_path / "server")
     with settings().build(serving) as made:
-        made.forget_prefixes()
         drain(made, asked())
-    assert read_json(tmp_path / "server" / "client.json")["tokens_known_by"] == {"ids": 1}
-    for when in ("start", "end"):
-        assert (tmp_path / "server" / f"metrics_{when}.prom").read_text() == "some_metric 1\n"
+        server.metrics = "some_metric 1\n"
+        made.forget_prefixes()
+        drain(made, asked(0), asked(1))
+        server.metrics = "some_metric 2\n"
+        for _ in range(profiled):
+            made.forget_prefixes()
+            drain(made, asked())
+            server.metrics = "some_metric 3\n"
+    assert read_json(tmp_path / "server" / "client.json")["tokens_known_by"] == {"ids": 2}
+    for when, number in (("start", 1), ("end", 2)):
+        kept = (tmp_path / "server" / f"metrics_{when}.prom").read_text()
+        assert kept == f"some_metric {number}\n"
