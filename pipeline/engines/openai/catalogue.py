@@ -1,17 +1,17 @@
 """What a server says it serves, and whether that is what a run asks for."""
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePath
 from typing import Any
 
-import httpx2
-
 from pipeline.engines.openai.exchange import message_of
 from pipeline.engines.openai.naming import ModelNames, Naming
-from pipeline.errors import UsageError, in_a_line, shown
+from pipeline.engines.openai.session import ServerPage, Unanswered
+from pipeline.errors import UsageError, shown
 
 ADAPTERS = "/lora-adapters"
-Get = Callable[[str], httpx2.Response]
+Get = Callable[[str], ServerPage]
 """What a path of the server brings."""
 
 
@@ -85,18 +85,18 @@ def _numbers(
 
 def _listed(get: Get, where: str, path: str, key: str | None) -> list[Mapping[str, Any]]:
     try:
-        response = get(path)
-    except httpx2.HTTPError as error:
+        page = get(path)
+    except Unanswered as error:
         raise UsageError(
-            f"{where}: no server answers there ({in_a_line(error)}); start it, or name another by "
+            f"{where}: no server answers there ({error}); start it, or name another by "
             "engine.base_url=…"
         ) from None
-    if response.status_code != httpx2.codes.OK:
-        said = f"HTTP {response.status_code}: {message_of(response.content)}"
+    if not page.is_ok:
+        said = f"HTTP {page.status}: {message_of(page.body)}"
         key_hint = "; name the variable that holds its key by engine.api_key_env=…"
-        raise UsageError(f"{where}{path}: {said}{key_hint * (response.status_code in (401, 403))}")
+        raise UsageError(f"{where}{path}: {said}{key_hint * (page.status in (401, 403))}")
     try:
-        body = response.json()
+        body = json.loads(page.body)
     except (ValueError, RecursionError):
         body = None
     found = body.get(key) if key is not None and isinstance(body, dict) else body

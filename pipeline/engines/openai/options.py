@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -134,16 +135,14 @@ class OpenAiOptions(EngineSettings):
         Raises:
             UsageError: it isn't there, or doesn't serve what is asked for.
         """
-        import httpx2
-
         from pipeline.engines.openai.catalogue import model_names
+        from pipeline.engines.openai.session import ServerSession
 
         given = self._numbered(adapters) if self.launch else self.adapter_names
         naming = Naming(self.adapter_field, self.model, self.adapter_spelling, given)
-        with httpx2.Client(
-            base_url=address, headers=self.headers, timeout=ASK_S, trust_env=False
-        ) as client:
-            return model_names(client.get, address, self.prefix, naming, [*adapters])
+        with ServerSession(address, self.headers) as session:
+            get = partial(session.get, seconds=ASK_S)
+            return model_names(get, address, self.prefix, naming, [*adapters])
 
     def _numbered(self, adapters: Mapping[str, Adapter]) -> Mapping[str, str]:
         """A launched llama-server has its adapters in the order in which they were given."""

@@ -13,10 +13,9 @@ from threading import Thread
 from time import perf_counter, sleep
 from typing import Self
 
-import httpx2
-
 from pipeline.engines.llama_cpp.files import Origin, files_of
 from pipeline.engines.openai.launch import Launch, Launched, linked, padded_rank
+from pipeline.engines.openai.session import ServerPage, ServerSession, Unanswered
 from pipeline.engines.settings import Serving
 from pipeline.errors import shortened
 from pipeline.inference.outside import Outside
@@ -29,6 +28,8 @@ EVERY_S = 1.0
 """Seconds between two looks at what the server takes."""
 READY_S = 0.1
 """Seconds between two looks at whether it is ready."""
+ANSWER_S = 10
+"""Seconds in which it must say whether it is."""
 LAST_BYTES = 4096
 """Of its output, in which its last line is looked for."""
 
@@ -125,9 +126,9 @@ class LaunchedServer:
     def _until_ready(self) -> None:
         """Wait for it; RuntimeError, which ends the run, if it doesn't come."""
         until = perf_counter() + self._launch.seconds
-        with httpx2.Client(base_url=self.address, timeout=10, trust_env=False) as client:
+        with ServerSession(self.address, {}) as session:
             while perf_counter() < until:
-                if _answers(client, self._launch.ready):
+                if _answers(session, self._launch.ready):
                     return
                 if words := self.last_words():
                     raise RuntimeError(f"{words}; {self._folder / 'output.txt'} has the rest")
@@ -168,17 +169,17 @@ def _how(code: int) -> str:
     return f"with code {code}"
 
 
-def own_metrics(get: Callable[[], httpx2.Response]) -> bytes | None:
+def own_metrics(get: Callable[[], ServerPage]) -> bytes | None:
     """What a server says of itself; None where it says nothing."""
     try:
-        response = get()
-    except httpx2.HTTPError:
+        page = get()
+    except Unanswered:
         return None
-    return response.content if response.status_code == httpx2.codes.OK else None
+    return page.body if page.is_ok else None
 
 
-def _answers(client: httpx2.Client, path: str) -> bool:
+def _answers(session: ServerSession, path: str) -> bool:
     try:
-        return client.get(path).status_code == httpx2.codes.OK
-    except httpx2.HTTPError:
+        return session.get(path, ANSWER_S).is_ok
+    except Unanswered:
         return False

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from ssl import SSLContext
 from threading import Thread
 from typing import Any
 
@@ -65,7 +66,7 @@ class BadServer:
         connections: how many there were.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", context: SSLContext | None = None) -> None:
         self.models: Any = {"object": "list", "data": [{"id": "base"}, {"id": "sql"}]}
         self.adapters: Any = [{"id": 3, "path": "/somewhere/sql.gguf", "scale": 0.0}]
         self.script: Script = lambda body: whole(token("a", [5]), *ending(1))
@@ -76,7 +77,7 @@ class BadServer:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        start = asyncio.start_server(self._serve, "127.0.0.1", 0)
+        start = asyncio.start_server(self._serve, host, 0, backlog=2048, ssl=context)
         self._server = asyncio.run_coroutine_threadsafe(start, self._loop).result()
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -118,7 +119,7 @@ class BadServer:
         elif path in known:
             writer.write(response(200, json.dumps(known[path]).encode()))
         else:
-            self.bodies.append(json.loads(body))
+            self.bodies.append(json.loads(body or b"null"))
             async for piece in self.script(self.bodies[-1]):
                 if piece == b"close":
                     return False

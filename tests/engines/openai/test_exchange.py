@@ -3,41 +3,42 @@
 import asyncio
 import json
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 
-import httpx2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.engines.openai.chunk import read_chunk
+from pipeline.engines.openai.event_stream import MEDIA_TYPE
 from pipeline.engines.openai.exchange import exchange, message_of
 from tests.engines.openai.conftest import ending, token
 
 STREAM = b": hello\r\n" + b"".join(
     [token("Grüße, 世界 😀", [5, 6]), token("\u2028\n\r", [7]), *ending(3)]
 )
-HEAD = {"content-type": "text/event-stream; charset=utf-8"}
 
 
-class Pieces(httpx2.AsyncByteStream):
+class Answer:
+    """One whose pieces come as they are given: its own context manager, and its own content."""
+
+    status, content_type = 200, MEDIA_TYPE
+
     def __init__(self, pieces):
-        self.pieces = pieces
+        self.pieces, self.content = iter(pieces), self
 
-    async def __aiter__(self):
-        for each in self.pieces:
-            yield each
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        return None
+
+    async def readany(self):
+        return next((each for each in self.pieces if each), b"")
 
 
 def answered(pieces):
-    def respond(request):
-        return httpx2.Response(200, headers=HEAD, stream=Pieces(pieces))
-
-    async def ask():
-        transport = httpx2.MockTransport(respond)
-        async with httpx2.AsyncClient(base_url="http://test", transport=transport) as client:
-            return await exchange(client, "/v1/completions", {}, 5, 30)
-
-    return asyncio.run(ask())
+    return asyncio.run(exchange(partial(Answer, pieces), 5, 30))
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,6 +57,12 @@ def test_a_stream_is_read_alike_however_it_is_cut(places, line_end):
 def test_no_bytes_raise_anything(pieces, as_data):
     reply = answered([b"data: %s\n\n" % each for each in pieces] if as_data else pieces)
     assert reply.error
+
+
+def test_what_comes_together_has_one_stamp():
+    first = token("a", [5]) + token("b", [6])
+    stamps = [each.at for each in answered([first, token("c", [7]), *ending(3)]).chunks]
+    assert stamps[0] == stamps[1] < stamps[2]
 
 
 KEYS = ("text", "delta", "content", "token_ids", "logprobs", "tokens", "id", "finish_reason")
