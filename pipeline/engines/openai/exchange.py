@@ -9,6 +9,7 @@ from time import perf_counter
 
 import aiohttp
 
+from pipeline.engines.openai.broken_framing import ended_by_its_connection
 from pipeline.engines.openai.chunk import DONE, StreamChunk, read_chunk, said_by
 from pipeline.engines.openai.event_stream import MEDIA_TYPE, EventStream
 from pipeline.engines.openai.reply import ServerReply
@@ -41,7 +42,8 @@ async def exchange(post: Post, tokens: int, seconds: float) -> ServerReply:
     reply = ServerReply(perf_counter())
     try:
         async with asyncio.timeout(seconds), post() as response:
-            await _exchange(response, 10 * tokens + TALKATIVE, reply)
+            with ended_by_its_connection(response):
+                await _exchange(response, 10 * tokens + TALKATIVE, reply)
     except asyncio.CancelledError:
         reply.cancelled = True
     except _ItIsOver:

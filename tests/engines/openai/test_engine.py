@@ -96,6 +96,7 @@ def test_chat_is_asked_and_read_as_chat(engine, server, drain):
     assert any("chat template" in note for note in made.notes)
 
 
+PAUSE = b""
 ELSEWHERE = b"HTTP/1.1 307 Moved\r\nlocation: /v1/models\r\ncontent-length: 0\r\n\r\n"
 FAULTS = {
     "refused": ([response(429, b'{"error": {"message": "too\\nmany"}}')], "HTTP 429: too many"),
@@ -115,7 +116,8 @@ FAULTS = {
     "a huge line": ([OK, chunked(b"data: " + b"x" * 2_000_000), b"close"], "exceeded"),
     "nothing at all": ([b"close"], "disconnected"),
     "no HTTP": ([b"SSH-2.0-hello\r\n", b"close"], "sent what is no HTTP"),
-    "no length": ([OK, b"zzz\r\n"], "sent what is no HTTP: Invalid character in chunk size"),
+    "no length": ([OK + b"zzz\r\n"], "sent what is no HTTP: Invalid character in chunk size"),
+    "no length later": ([OK, chunked(token("a", [5])), PAUSE, b"zzz\r\n"], "sent what is no HTTP"),
     "elsewhere": ([ELSEWHERE], "HTTP 307: without a word"),
 }
 
@@ -126,6 +128,8 @@ def test_whatever_goes_wrong_is_the_end_of_that_request_alone(fault, engine, ser
 
     async def badly(body):
         for each in pieces:
+            if each == PAUSE:
+                await asyncio.sleep(0.05)
             yield each
 
     made = engine()

@@ -22,7 +22,7 @@ STREAM = b": hello\r\n" + b"".join(
 class Answer:
     """One whose pieces come as they are given: its own context manager, and its own content."""
 
-    status, content_type = 200, MEDIA_TYPE
+    status, content_type, connection = 200, MEDIA_TYPE, None
 
     def __init__(self, pieces):
         self.pieces, self.content = iter(pieces), self

@@ -122,7 +122,7 @@ def test_six_is_spoken_too(replies):
         server.close()
 
 
-def test_many_streams_are_open_at_once(server, connection, replies, files):
+def test_many_streams_are_open_at_once(server, replies, room):
     everyone = asyncio.Event()
 
     async def together(body):
@@ -134,9 +134,10 @@ def test_many_streams_are_open_at_once(server, connection, replies, files):
         yield chunked(b"".join(ending(1))) + chunked(b"")
 
     server.script = together
-    for number in range(MANY):
-        connection.send(number, "/v1/completions", {"number": number}, 1)
-    ended = dict(replies.get() for _ in range(MANY))
+    with Connection(server.url, {}, 600, told(replies)) as connection:
+        for number in range(MANY):
+            connection.send(number, "/v1/completions", {"number": number}, 1)
+        ended = dict(replies.get() for _ in range(MANY))
     assert sorted(ended) == [*range(MANY)]
     assert {(each.error, each.text) for each in ended.values()} == {(None, "a")}
     assert sorted(each["number"] for each in server.bodies) == [*range(MANY)]
@@ -144,13 +145,14 @@ def test_many_streams_are_open_at_once(server, connection, replies, files):
 
 
 @pytest.fixture
-def files():
-    """Room for both ends of so many connections."""
+def room(monkeypatch):
+    """Files for both ends of so many connections, and time for them to come about."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * MANY + 1000
     if hard != resource.RLIM_INFINITY and hard < wanted:
         pytest.skip(f"a process may have {hard} files open here")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    monkeypatch.setattr(session, "CONNECT_S", 600)
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
