@@ -64,6 +64,7 @@ class BadServer:
         bodies: of the requests that came.
         heads: lines of their heads.
         connections: how many there were.
+        open: how many there are.
     """
 
     def __init__(self, host: str = "127.0.0.1", context: SSLContext | None = None) -> None:
@@ -104,8 +105,12 @@ class BadServer:
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
-            self.open -= 1
             writer.close()
+            self._loop.call_soon(self._less)
+
+    def _less(self) -> None:
+        """Behind what closes the socket itself."""
+        self.open -= 1
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()

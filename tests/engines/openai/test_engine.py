@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from pipeline.engines.openai import connection, exchange
+from pipeline.engines.openai import exchange, session
 from pipeline.inference.events import Finished, FinishReason, Token
 from pipeline.inference.request import Request
 from pipeline.inference.sampling_params import SamplingParams
 from tests.engines.openai.conftest import OK, chunked, ending, event, response, token, whole
+from tests.waiting import until
 
 
 def asked(id_=0, adapter=None, tokens=4, **said):
@@ -201,7 +202,7 @@ def test_a_cancelled_request_ends_and_its_connection_is_closed(engine, server):
 
 
 def test_connections_are_kept_and_a_closed_one_is_replaced(engine, server, drain, monkeypatch):
-    monkeypatch.setattr(connection, "IDLE_S", 600)
+    monkeypatch.setattr(session, "IDLE_S", 600)
     monkeypatch.setattr(exchange, "LINGER_S", 600)
     made = engine()
     for number in range(3):
@@ -216,6 +217,7 @@ def test_connections_are_kept_and_a_closed_one_is_replaced(engine, server, drain
     server.script = closing
     for number in range(2):
         assert told(drain(made, asked(number)))[1].error is None
+        until(lambda: not server.open)
 
 
 def test_many_are_under_way_at_once(engine, server, drain):
