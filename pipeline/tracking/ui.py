@@ -14,6 +14,7 @@ from contextlib import closing
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
@@ -63,7 +64,8 @@ def chosen(overrides: Sequence[str]) -> MlflowSettings:
     places.register()
     try:
         with initialize_config_dir(str(places.CONF), version_base="1.3"):
-            settings = instantiate(compose("config", list(overrides)).tracking)
+            composed = compose("config", list(overrides)).tracking
+            settings = instantiate(OmegaConf.to_container(composed, resolve=True))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UsageError(_refusal(error)) from error
     if not isinstance(settings, MlflowSettings):
@@ -75,7 +77,11 @@ def _refusal(error: Exception) -> str:
     """What its settings had against a value, or else what Hydra said."""
     own = (each for each in causes(error) if isinstance(each, ValidationError))
     invalid = next(own, None)
-    return fault(invalid, "tracking") if invalid else " ".join(str(error).split())
+    if invalid:
+        return fault(invalid, "tracking")
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return f"{error.full_key}: {str(error).splitlines()[0]}"
+    return " ".join(str(error).split())
 
 
 def server(settings: MlflowSettings, port: int) -> list[str]:

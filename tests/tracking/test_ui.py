@@ -76,6 +76,7 @@ def test_the_environment_wins_and_the_default_is_make_uis(
         (["tracking=none"], "choose no MLflow"),
         (["tracking=absent"], "absent"),
         (["tracking.uri="], "uri"),
+        (["tracking.timeout_s=${nope}"], "tracking.timeout_s: "),
         (["engine"], "engine"),
     ],
 )
