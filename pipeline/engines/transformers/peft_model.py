@@ -15,6 +15,8 @@ EFFECTIVE = (
     *("modules_to_save", "trainable_token_indices", "ensure_weight_tying", "fan_in_fan_out"),
 )
 """Keys of a configuration that decide what an adapter computes."""
+WRAPPED = ("target_modules", "target_parameters", "modules_to_save", "trainable_token_indices")
+"""Those that decide which modules of the base PEFT wraps, and in what."""
 
 
 class AdapterLoadError(Exception):
@@ -32,6 +34,7 @@ class PeftAdapters:
     def __init__(self, base: BaseModel) -> None:
         self._base = base
         self._numbers = count()
+        self._wrapped: list[list[Any]] = []
         self.model: Any = None
 
     def load(self, adapter: Adapter) -> str:
@@ -76,10 +79,23 @@ class PeftAdapters:
         self.model.delete_adapter(name)
 
     def _add(self, name: str, config: LoraConfig) -> None:
+        wrapped = [getattr(config, key) for key in WRAPPED]
+        if self.model is not None and not self.model.peft_config and wrapped not in self._wrapped:
+            self._unwrap()
         if self.model is None:
             self.model = PeftModel(self._base.model, config, adapter_name=name)
         else:
             self.model.add_adapter(name, config)
+        if wrapped not in self._wrapped:
+            self._wrapped.append(wrapped)
+
+    def _unwrap(self) -> None:
+        """Give the base back its modules, which PEFT keeps wrapped after adapters have gone.
+
+        So wrapped they take no adapter of another kind. One of a kind that has been here finds
+        them ready: wrapping anew makes a swap half as long again.
+        """
+        self._base.model, self.model, self._wrapped = self.model.unload(), None, []
 
 
 def _config(adapter: Adapter) -> LoraConfig:
