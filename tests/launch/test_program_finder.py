@@ -15,6 +15,8 @@ from pipeline.places import PACKAGE
 
 cloudpickle = pytest.importorskip("cloudpickle", reason="what sends functions whole")
 
+ALONE, LIBRARIES = (sys.executable, "-ES", "-c"), str(Path(cloudpickle.__file__).parents[1])
+"""Python that finds no program by its environment, and where the one library is that it needs."""
 SAYS = """
 import pickle, sys
 with open(sys.argv[1], "rb") as file:
@@ -55,9 +57,12 @@ def node(sender: Path, tmp_path: Path) -> Node:
         sent.write_bytes(cloudpickle.dumps(module.program_finder()))
         if gone:
             shutil.rmtree(sender)
-        code = f"import sys; sys.path[:0] = {['', *map(str, looks_in)]!r}{SAYS}"
+        paths = ["", *map(str, looks_in), LIBRARIES]
         done = subprocess.run(
-            [sys.executable, "-c", code, str(sent)], cwd=began_in, capture_output=True, text=True
+            [*ALONE, f"import sys; sys.path[:0] = {paths!r}{SAYS}", str(sent)],
+            cwd=began_in,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
