@@ -61,6 +61,9 @@ class Refusals:
             return self._not_chosen_yet(name, options)
         choices = [str(each.input_line) for each in self._overrides if self._chooses(each)]
         known = [*self._vocabulary.settings(choices), *self._vocabulary.groups()]
+        if name in known:
+            section = name.partition(".")[0]
+            return f"{name}: no such setting in every job: the sweep is over choices of {section}"
         near = meant(name, known) or "; --cfg job shows what there is"
         return f"{name}: no such setting{near}"
 

@@ -72,6 +72,11 @@ def test_what_was_typed_is_never_left_out(composed):
         composed("+experiment=smoke adapters=none adapters.count=2")
 
 
+def test_a_setting_that_only_some_jobs_of_a_sweep_have_is_refused_as_such(composed):
+    with pytest.raises(UsageError, match=r"adapters\.count: no such setting in every job"):
+        composed("+experiment=bench_peers adapters.count=2")
+
+
 @pytest.mark.parametrize(
     "typed",
     [
