@@ -68,17 +68,30 @@ class InterpretedProgram(Executable):
                 kernels.attend(values[x], step, layer, heads, window, inputs[out], scale, limit)
             case operations.Gate(x, out, activation):
                 kernels.gate(values[x], inputs[out], activation)
-            case operations.Scale(out, columns, factor):
-                values[out][:, :columns] *= factor
-            case operations.Cap(out, columns, limit):
-                values[out][:, :columns].div_(limit).tanh_().mul_(limit)
-            case operations.Clip(out, columns, limit):
-                values[out][:, :columns].clamp_(-limit, limit)
-            case operations.Centre(out, columns):
-                values[out][:, :columns] -= values[out][:, :columns].mean(1, keepdim=True)
-            case operations.NormColumns(out, first, weight, epsilon):
-                normed = values[out][:, first : first + len(weight)]
-                normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))
+            case operations.TakeOutputs(x, out):
+                width = values[out].shape[1]
+                values[out].copy_(values[x][step.batch.outputs, :width])
+            case (
+                operations.Scale()
+                | operations.Cap()
+                | operations.Clip()
+                | operations.Centre()
+                | operations.NormColumns()
+            ):
+                _change(operation, values)
+            case _:
+                self._perform_experts(operation, step, inputs, values)
+
+    def _perform_experts(
+        self,
+        operation: Operation,
+        step: ForwardPass,
+        inputs: dict[str, Activations],
+        values: dict[str, Tensor],
+    ) -> None:
+        """One that a mixture of experts has and nobody else."""
+        kernels = self._kernels
+        match operation:
             case operations.Route(x, routing, out):
                 kernels.route(values[x], routing, values[out])
             case operations.Dispatch(x, routes, routing, out):
@@ -92,9 +105,22 @@ class InterpretedProgram(Executable):
             case operations.Combine(x, routes, routing, added, out):
                 shared = None if added is None else values[added]
                 kernels.combine(values[x], values[routes], routing, shared, values[out])
-            case operations.TakeOutputs(x, out):
-                width = values[out].shape[1]
-                values[out].copy_(values[x][step.batch.outputs, :width])
+
+
+def _change(operation: Operation, values: dict[str, Tensor]) -> None:
+    """One that makes other numbers of those that are there, column by column."""
+    match operation:
+        case operations.Scale(out, columns, factor):
+            values[out][:, :columns] *= factor
+        case operations.Cap(out, columns, limit):
+            values[out][:, :columns].div_(limit).tanh_().mul_(limit)
+        case operations.Clip(out, columns, limit):
+            values[out][:, :columns].clamp_(-limit, limit)
+        case operations.Centre(out, columns):
+            values[out][:, :columns] -= values[out][:, :columns].mean(1, keepdim=True)
+        case operations.NormColumns(out, first, weight, epsilon):
+            normed = values[out][:, first : first + len(weight)]
+            normed.copy_(torch.rms_norm(normed, (len(weight),), weight, epsilon))
 
 
 def _among_outputs(step: ForwardPass) -> ForwardPass:

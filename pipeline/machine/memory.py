@@ -1,20 +1,14 @@
-"""How much memory a process started now may come to use, and who says so; and how much one took."""
+"""How much memory a process started now may come to use, and who says so."""
 
 import resource
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from pipeline.machine.cgroup import limits
-from pipeline.machine.kernel_file import text
 
 GIGABYTE = 10**9
-STATUS = Path("/proc/self/status")
-PEAK = "VmHWM:"
-"""Begins the line of `STATUS` that says how much was ever resident, in KiB."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +59,3 @@ def memory() -> dict[str, int]:
     """Bytes of memory in all, and those that were free to use."""
     now = psutil.virtual_memory()
     return {"total_bytes": now.total, "available_bytes": now.available}
-
-
-def peak_rss_bytes(status: Path = STATUS) -> int:
-    """Most memory that was ever resident of this process's own.
-
-    `getrusage` would count that of the process which started this one, too: Linux hands the peak
-    on to a program that takes the place of another (`setmax_mm_hiwater_rss` in fs/exec.c).
-    """
-    for line in (text(status) or "").splitlines():
-        if line.startswith(PEAK):
-            return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

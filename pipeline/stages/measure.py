@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pipeline.inference.engine import Engine
-from pipeline.machine.memory import peak_rss_bytes
+from pipeline.machine.peak_memory import peak_rss_bytes
 from pipeline.metrics.timeline import Iteration, RequestRecord, Timeline
 from pipeline.stages.replay import Replay
 from pipeline.workload.run_in import RunIn

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings import STRICT
 from pipeline.workload.prompts.source import Encode
-from pipeline.workload.prompts.text_reader import NO_OWN, Template, TextReaders
+from pipeline.workload.prompts.text_reader import NO_OWN, Template, TextReaders, tokenizer_of
 from pipeline.workload.ranges import Repetitions
 from pipeline.workload.room import BOUNDLESS, ModelLimits
 from pipeline.workload.run_in import RunIn
@@ -63,8 +63,8 @@ class ReplayedTrace(Workload):
         """The file's trace, if the tokenizer of whoever is asked still gives its ids."""
         trace = self._read()
         for request in trace.requests if self.text else ():
-            its = own.get(request.adapter)
-            if tuple((its.encode if its else encode)(request.prompt)) != request.prompt_ids:
+            its = tokenizer_of(request.adapter, own, encode)
+            if tuple(its(request.prompt)) != request.prompt_ids:
                 raise UsageError(
                     f"workload.path={self.path}: request {request.id} was tokenised otherwise; "
                     "it was drawn for another model (workload.text=false replays its ids)"

@@ -12,7 +12,7 @@ from pipeline.inference.sampling_params import SamplingParams
 from pipeline.workload.arrivals.process import Slot
 from pipeline.workload.popularity.law import Assignment
 from pipeline.workload.prompts.source import Encode, Prompt
-from pipeline.workload.prompts.text_reader import NO_OWN, TextReaders
+from pipeline.workload.prompts.text_reader import NO_OWN, TextReaders, tokenizer_of
 from pipeline.workload.request import TraceRequest
 
 FORMAT = 2
@@ -146,8 +146,7 @@ def assemble(
     rows = zip(slots, choices, prompts, lengths, strict=True)
 
     def ids(prompt: Prompt, adapter: str | None) -> tuple[int, ...]:
-        its = own.get(adapter)
-        return prompt.ids or tuple((its.encode if its else encode)(prompt.text))
+        return prompt.ids or tuple(tokenizer_of(adapter, own, encode)(prompt.text))
 
     return tuple(
         TraceRequest(

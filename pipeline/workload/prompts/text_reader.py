@@ -43,3 +43,9 @@ TextReaders = Mapping[str | None, TextReader]
 """By adapter, of those that have one of their own; for all others the model's reads."""
 NO_OWN: TextReaders = {}
 """Where the model's reads for all."""
+
+
+def tokenizer_of(adapter: str | None, own: TextReaders, model: Encode) -> Encode:
+    """Who makes the ids of a text that an adapter is asked: its own, or the model's."""
+    reader = own.get(adapter)
+    return model if reader is None else reader.encode
